@@ -1,0 +1,113 @@
+package edgecore
+
+import (
+	"encoding/json"
+	"strconv"
+)
+
+// Environment names an Unleash environment, such as "production".
+type Environment string
+
+// Definitions are the flags of one environment. They are never changed after
+// they have been built; a change is a new value.
+//
+// The shape is that of GET /api/client/features (Unleash server 8, OpenAPI
+// clientFeaturesSchema).
+type Definitions struct {
+	Environment Environment
+	// Revision is upstream's meta.revisionId, 0 where upstream sends none.
+	// It tells where definitions come from; it does not order them.
+	Revision uint64
+	// Features in upstream's order. Names are unique: of two features with
+	// one name the last one stands, and a Problem says so.
+	Features []Feature
+	// Segments in upstream's order, unique by ID like features by name.
+	Segments []Segment
+	// Problems found while reading. A feature that could not be read is not
+	// in Features; the others are not affected.
+	Problems []Problem
+}
+
+// Problem is a fault of one feature or segment. It never affects another.
+type Problem struct {
+	Feature string // name of the feature, "" for a segment or the document
+	Where   string // path in the document, such as "features[3].strategies[0].parameters"
+	What    string // what is wrong and what follows from it
+}
+
+func (p Problem) String() string {
+	if p.Feature == "" {
+		return p.Where + ": " + p.What
+	}
+	return "flag " + strconv.Quote(p.Feature) + ": " + p.Where + ": " + p.What
+}
+
+// Feature is one flag.
+type Feature struct {
+	Name           string
+	Type           string
+	Project        string
+	Enabled        bool
+	Stale          bool
+	ImpressionData bool
+	Strategies     []Strategy
+	Variants       []Variant
+	Dependencies   []Dependency
+	// Raw is the JSON object as upstream sent it, unknown members included.
+	Raw json.RawMessage
+}
+
+// Strategy is one activation strategy; a flag is on when one of them passes.
+type Strategy struct {
+	Name        string
+	Parameters  map[string]string
+	Constraints []Constraint
+	Segments    []int
+	Variants    []Variant
+}
+
+// Constraint compares one context field with one value or a list of values.
+type Constraint struct {
+	ContextName     string
+	Operator        string
+	Values          []string
+	Value           string
+	Inverted        bool
+	CaseInsensitive bool
+}
+
+// Segment is a list of constraints that strategies refer to by ID.
+type Segment struct {
+	ID          int
+	Constraints []Constraint
+	Raw         json.RawMessage
+}
+
+// Variant is one of the values that an enabled flag can take.
+type Variant struct {
+	Name       string
+	Weight     int // share, usually of 1000; the sum of all weights is the whole
+	Stickiness string
+	Payload    *Payload
+	Overrides  []Override
+}
+
+// Payload is a variant's value. Value is text whatever Type says
+// ("string", "json", "csv" or "number").
+type Payload struct {
+	Type  string `json:"type"`
+	Value string `json:"value"`
+}
+
+// Override gives a variant to every context whose field has one of the values.
+type Override struct {
+	ContextName string
+	Values      []string
+}
+
+// Dependency makes a flag depend on the state of a parent flag.
+type Dependency struct {
+	Feature  string
+	Enabled  bool     // what the parent has to be
+	Variants []string // names of parent variants that satisfy it; empty: any
+}

@@ -1,0 +1,65 @@
+package edgecore
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+)
+
+// Encode returns a GET /api/client/features body: the features and segments as
+// upstream sent them, members that we do not know included. The same
+// definitions give the same bytes.
+func (d *Definitions) Encode() []byte {
+	size := 128
+	for _, f := range d.Features {
+		size += len(f.Raw) + 1
+	}
+	for _, s := range d.Segments {
+		size += len(s.Raw) + 1
+	}
+	b := bytes.NewBuffer(make([]byte, 0, size))
+	b.WriteString(`{"version":2,"features":[`)
+	for i, f := range d.Features {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.Write(f.Raw)
+	}
+	b.WriteString(`],"segments":[`)
+	for i, s := range d.Segments {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.Write(s.Raw)
+	}
+	b.WriteString(`],"query":{"environment":`)
+	name, _ := json.Marshal(string(d.Environment)) // text always encodes
+	b.Write(name)
+	b.WriteString(`},"meta":{"revisionId":`)
+	b.WriteString(strconv.FormatUint(d.Revision, 10))
+	b.WriteString(`}}`)
+	return b.Bytes()
+}
+
+// Equal tells whether two definitions hold the same flags, segments and
+// revision, byte for byte.
+func (d *Definitions) Equal(o *Definitions) bool {
+	if d == nil || o == nil {
+		return d == o
+	}
+	if d.Environment != o.Environment || d.Revision != o.Revision ||
+		len(d.Features) != len(o.Features) || len(d.Segments) != len(o.Segments) {
+		return false
+	}
+	for i := range d.Features {
+		if !bytes.Equal(d.Features[i].Raw, o.Features[i].Raw) {
+			return false
+		}
+	}
+	for i := range d.Segments {
+		if !bytes.Equal(d.Segments[i].Raw, o.Segments[i].Raw) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,114 @@
+// Package sinks is the contract of the places that store snapshots: bytes
+// under keys, with a little metadata. A sink knows nothing about flags.
+//
+// Package sinktest holds the contract as a test suite; every sink passes it.
+// What all sinks need is written once and is no concern of a sink: retrying
+// (edgecore/transport), pacing, metrics, dry runs.
+package sinks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+)
+
+// Sink stores objects under keys. It is safe for concurrent use.
+//
+// An error wraps ErrPermanent when repeating the same call cannot help before
+// a person changes something (a credential, a configuration, a size), and
+// ErrAmbiguous when a put may or may not have been applied. Any other error
+// may pass. Error texts name the sink, the key and what the service answered;
+// they never hold a credential.
+type Sink interface {
+	// Limits tells what the service accepts and how fast it shows it.
+	Limits() Limits
+	// Put stores the object and replaces what was there. nil means that the
+	// service has accepted it whole; readers may see the old one for
+	// Limits().Propagation. On an error the old object or the new one is
+	// there, never a mixture.
+	Put(ctx context.Context, o Object) error
+	// Get returns what is stored, possibly an older object. A key that does
+	// not exist is ErrNotFound; every other failure is another error.
+	Get(ctx context.Context, key Key) ([]byte, error)
+	// Delete removes the object. A key that does not exist is no error.
+	Delete(ctx context.Context, key Key) error
+}
+
+// Object is what a sink stores.
+type Object struct {
+	Key         Key
+	Body        []byte // not changed by the sink, not kept after the call
+	ContentType string
+	// Meta is stored beside the body where the service has a place for it,
+	// and dropped elsewhere: at most 1,024 bytes as JSON (Cloudflare KV).
+	Meta map[string]string
+	// Immutable says that the object of this key never changes.
+	Immutable bool
+}
+
+// Limits are facts about a service, from its documentation.
+type Limits struct {
+	KeyBytes   int           // longest key
+	ValueBytes int           // largest body; 0: no limit
+	WritePace  time.Duration // shortest time between two writes of one key
+	// Propagation is the usual time until every reader sees a write, and
+	// PropagationMax what the service promises at worst, 0 where it
+	// promises nothing.
+	Propagation, PropagationMax time.Duration
+}
+
+// Key names an object in a sink.
+type Key string
+
+// keyPattern is the intersection of what all services take (Alibaba EdgeKV:
+// letters, digits, "-", "_", 512 bytes).
+var keyPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,512}$`)
+
+// ParseKey checks that a key is portable: 1 to 512 characters of
+// [A-Za-z0-9_-].
+func ParseKey(s string) (Key, error) {
+	if !keyPattern.MatchString(s) {
+		return "", fmt.Errorf("key %q is not portable: use 1 to 512 letters, digits, \"-\" and \"_\"", s)
+	}
+	return Key(s), nil
+}
+
+var (
+	// ErrNotFound says that there is no object under a key.
+	ErrNotFound = errors.New("not found")
+	// ErrPermanent says that repeating the call cannot help.
+	ErrPermanent = errors.New("permanent")
+	// ErrAmbiguous says that a put may have been applied.
+	ErrAmbiguous = errors.New("outcome unknown")
+)
+
+// CheckSize returns a permanent error for an object that the service would
+// refuse. Sinks call it before they send anything.
+func (l Limits) CheckSize(o Object) error {
+	if l.KeyBytes > 0 && len(o.Key) > l.KeyBytes {
+		return fmt.Errorf("key %q has %d bytes, the limit is %d: %w", o.Key, len(o.Key), l.KeyBytes, ErrPermanent)
+	}
+	if l.ValueBytes > 0 && len(o.Body) > l.ValueBytes {
+		return &TooLargeError{Size: len(o.Body), Limit: l.ValueBytes}
+	}
+	return nil
+}
+
+// TooLargeError is the permanent error of an object that exceeds the limit of
+// its sink.
+type TooLargeError struct{ Size, Limit int } // bytes
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("object has %d bytes, the limit is %d", e.Size, e.Limit)
+}
+
+// Unwrap makes the error permanent.
+func (e *TooLargeError) Unwrap() error { return ErrPermanent }
+
+// ConfigError is a fault of one setting of a sink. Key is the setting's name
+// in the configuration file, so that the place can be shown.
+type ConfigError struct{ Key, Problem string }
+
+func (e *ConfigError) Error() string { return e.Key + ": " + e.Problem }
