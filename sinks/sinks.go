@@ -112,3 +112,9 @@ func (e *TooLargeError) Unwrap() error { return ErrPermanent }
 type ConfigError struct{ Key, Problem string }
 
 func (e *ConfigError) Error() string { return e.Key + ": " + e.Problem }
+
+// Locator is implemented by sinks that can tell a person where an object is,
+// such as a path or a page of a console.
+type Locator interface {
+	Locate(key Key) string
+}

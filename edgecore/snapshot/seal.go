@@ -1,0 +1,105 @@
+package snapshot
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/flagcast/flagcast/edgecore"
+)
+
+// Meta is the "flagcast" member of a snapshot.
+type Meta struct {
+	Format      Format               `json:"format"`
+	Environment edgecore.Environment `json:"environment"`
+	Target      string               `json:"target"`
+	Revision    uint64               `json:"revision"`
+	Digest      string               `json:"digest"`
+	// Seq orders what is stored under one key, and nothing else does. Every
+	// write has a higher one: max(stored seq + 1, unix milliseconds).
+	Seq         uint64    `json:"seq"`
+	PublishedAt time.Time `json:"publishedAt,omitzero"` // absent in a bundle
+	Contextual  []string  `json:"contextual,omitempty"`
+}
+
+// NextSeq returns the seq of a write at a time, over what is stored.
+func NextSeq(stored uint64, now time.Time) uint64 {
+	return max(stored+1, uint64(max(now.UnixMilli(), 0)))
+}
+
+// Seal returns the bytes to store: the content with its "flagcast" member.
+func (s *Snapshot) Seal(seq uint64, now time.Time) []byte {
+	meta := encode(Meta{
+		Format: s.spec.Format, Environment: s.spec.Environment, Target: s.spec.Target,
+		Revision: s.revision, Digest: s.Digest, Seq: seq, PublishedAt: now.UTC().Truncate(time.Millisecond),
+		Contextual: s.Contextual,
+	})
+	var b bytes.Buffer
+	b.Grow(len(s.content) + len(meta) + 128)
+	b.Write(s.content[:len(s.content)-1]) // without the closing brace
+	if s.spec.Format == Definitions1 {
+		fmt.Fprintf(&b, `,"query":{"environment":%s},"meta":{"revisionId":%d}`, encode(string(s.spec.Environment)), s.revision)
+	}
+	b.WriteString(`,"flagcast":`)
+	b.Write(meta)
+	b.WriteByte('}')
+	return b.Bytes()
+}
+
+// Content returns the snapshot without a place in an order: what Seal stores
+// but for the "flagcast" member.
+func (s *Snapshot) Content() []byte { return bytes.Clone(s.content) }
+
+// ErrForeign says that stored bytes are no snapshot of flagcast, or not whole.
+var ErrForeign = errors.New("not a whole flagcast snapshot")
+
+// Open reads the meta data of stored bytes and checks them against their
+// digest. An error wraps ErrForeign; when only the digest is wrong, the meta
+// data are what the snapshot claims.
+func Open(stored []byte) (Meta, error) {
+	if !gjson.ValidBytes(stored) {
+		return Meta{}, fmt.Errorf("%w: not JSON, or cut off (%d bytes)", ErrForeign, len(stored))
+	}
+	root := gjson.ParseBytes(stored)
+	member := root.Get("flagcast")
+	if !root.IsObject() || !member.IsObject() {
+		return Meta{}, fmt.Errorf("%w: no member \"flagcast\"", ErrForeign)
+	}
+	var meta Meta
+	if err := json.Unmarshal([]byte(member.Raw), &meta); err != nil {
+		return Meta{}, fmt.Errorf("%w: member \"flagcast\": %v", ErrForeign, err)
+	}
+	if digest := digestOf(root, meta.Format); digest != meta.Digest {
+		return meta, fmt.Errorf("%w: its digest is %.12s, it says %.12s", ErrForeign, digest, meta.Digest)
+	}
+	return meta, nil
+}
+
+// digestOf hashes what a digest covers, from the text of the members.
+func digestOf(root gjson.Result, format Format) string {
+	excluded := []string{"flagcast"}
+	if format == Definitions1 {
+		excluded = append(excluded, "meta", "query")
+	}
+	h := sha256.New()
+	separator := "{"
+	root.ForEach(func(k, v gjson.Result) bool {
+		if !slices.Contains(excluded, k.Str) {
+			h.Write([]byte(separator + k.Raw + ":" + v.Raw))
+			separator = ","
+		}
+		return true
+	})
+	if separator == "{" {
+		h.Write([]byte("{"))
+	}
+	h.Write([]byte("}"))
+	return hex.EncodeToString(h.Sum(nil))
+}

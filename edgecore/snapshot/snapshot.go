@@ -1,0 +1,222 @@
+// Package snapshot is the codec of what flagcast publishes: the formats, their
+// digest and order, and the differences between two of them in the language of
+// flags. It is pure: the same input gives the same bytes.
+//
+// A snapshot is a JSON object with the flags and one more member, "flagcast",
+// that says where it comes from. docs/snapshot-format.md describes both.
+package snapshot
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"path"
+	"slices"
+	"time"
+
+	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/eval"
+)
+
+// Format names a format with its version. A target names one, and a newer
+// binary does not change it by itself.
+type Format string
+
+const (
+	// Evaluated1 holds answers for one fixed context, in the shape of
+	// Unleash's GET /api/frontend.
+	Evaluated1 Format = "evaluated/1"
+	// Definitions1 is a GET /api/client/features body, from which Unleash's
+	// own SDKs bootstrap.
+	Definitions1 Format = "definitions/1"
+)
+
+// Formats lists what this version writes.
+func Formats() []Format { return []Format{Evaluated1, Definitions1} }
+
+// Contextual says what an evaluated snapshot does with a flag whose answer
+// needs more than the static context.
+type Contextual string
+
+const (
+	// ContextualOff answers as Unleash does for the static context alone, and
+	// lets a random draw select nobody: a canary stays off.
+	ContextualOff Contextual = "off"
+	// ContextualOmit leaves such flags out.
+	ContextualOmit Contextual = "omit"
+	// ContextualEvaluate decides draws by one fixed seed: a canary of 10 %
+	// is on for everybody or for nobody.
+	ContextualEvaluate Contextual = "evaluate"
+)
+
+// Spec says what a target publishes.
+type Spec struct {
+	Format      Format
+	Environment edgecore.Environment
+	Target      string
+	// Static is the part of the context that the target fixes.
+	Static          eval.Context
+	Contextual      Contextual // "" means ContextualOff
+	IncludeDisabled bool       // evaluated: list flags that are off, too
+	Projects        []string   // only flags of these projects; empty: all
+	Flags           []string   // only flags whose name matches one of these globs (path.Match); empty: all
+}
+
+// Snapshot is one encoded snapshot, before it has a place in an order.
+type Snapshot struct {
+	// Digest is the SHA-256 of the content in hexadecimal: without the
+	// "flagcast" member, and without "meta" and "query" in definitions.
+	Digest string
+	// Contextual names the flags whose answer needs more than the static
+	// context, sorted.
+	Contextual []string
+	// Count is the number of flags in the snapshot.
+	Count int
+
+	spec     Spec
+	revision uint64
+	content  []byte // a JSON object: what the digest covers
+}
+
+// Format returns the format of the snapshot.
+func (s *Snapshot) Format() Format { return s.spec.Format }
+
+// Environment returns the environment of the flags.
+func (s *Snapshot) Environment() edgecore.Environment { return s.spec.Environment }
+
+// Encode evaluates a program, or copies its definitions, into a snapshot. now
+// is the time of DATE constraints.
+func Encode(d *edgecore.Definitions, p *eval.Program, spec Spec, now time.Time) (Snapshot, error) {
+	s := Snapshot{spec: spec, revision: d.Revision}
+	switch spec.Format {
+	case Evaluated1:
+		s.evaluate(p, now)
+	case Definitions1:
+		s.copy(d)
+	default:
+		return Snapshot{}, fmt.Errorf("encode snapshot: format %q is not one of %q", spec.Format, Formats())
+	}
+	sum := sha256.Sum256(s.content)
+	s.Digest = hex.EncodeToString(sum[:])
+	return s, nil
+}
+
+// Toggle is one flag in an evaluated snapshot.
+type Toggle struct {
+	Name           string  `json:"name"`
+	Enabled        bool    `json:"enabled"`
+	Variant        Variant `json:"variant"`
+	ImpressionData bool    `json:"impressionData"`
+}
+
+// Variant is the variant of a Toggle. FeatureEnabled has both of the
+// spellings that Unleash uses.
+type Variant struct {
+	Name            string            `json:"name"`
+	Enabled         bool              `json:"enabled"`
+	Payload         *edgecore.Payload `json:"payload,omitempty"`
+	FeatureEnabled  bool              `json:"feature_enabled"`
+	FeatureEnabled2 bool              `json:"featureEnabled"`
+}
+
+// NewToggle puts a result into the shape of the frontend API.
+func NewToggle(f eval.Flag, r eval.Result) Toggle {
+	return Toggle{Name: f.Name, Enabled: r.Enabled, ImpressionData: f.ImpressionData, Variant: Variant{
+		Name: r.Variant.Name, Enabled: r.Variant.Enabled, Payload: r.Variant.Payload,
+		FeatureEnabled: r.Enabled, FeatureEnabled2: r.Enabled,
+	}}
+}
+
+func (s *Snapshot) evaluate(p *eval.Program, now time.Time) {
+	static := s.spec.Static
+	static.Time = now
+	static.NoDraws = s.spec.Contextual != ContextualEvaluate
+	toggles := []Toggle{}
+	for _, f := range p.Flags() {
+		if !s.spec.Takes(f.Name, f.Project) {
+			continue
+		}
+		contextual := p.Contextual(f.Name, &static)
+		if contextual {
+			s.Contextual = append(s.Contextual, f.Name)
+		}
+		if contextual && s.spec.Contextual == ContextualOmit {
+			continue
+		}
+		r := p.Evaluate(f.Name, &static)
+		if r.Enabled || s.spec.IncludeDisabled {
+			toggles = append(toggles, NewToggle(f, r))
+		}
+	}
+	s.Count = len(toggles)
+	s.content = encode(struct {
+		Toggles []Toggle `json:"toggles"`
+	}{toggles})
+}
+
+// copy keeps the text of each flag as upstream sent it. Parents that the
+// filter leaves out stay, since their children would be off without them.
+func (s *Snapshot) copy(d *edgecore.Definitions) {
+	wanted := map[string]bool{}
+	segments := map[int]bool{}
+	for _, f := range d.Features {
+		if s.spec.Takes(f.Name, f.Project) {
+			wanted[f.Name] = true
+			for _, parent := range f.Dependencies {
+				wanted[parent.Feature] = true
+			}
+		}
+	}
+	features, used := []json.RawMessage{}, []json.RawMessage{}
+	for _, f := range d.Features {
+		if wanted[f.Name] {
+			features = append(features, f.Raw)
+			for _, strategy := range f.Strategies {
+				for _, id := range strategy.Segments {
+					segments[id] = true
+				}
+			}
+		}
+	}
+	for _, segment := range d.Segments {
+		if segments[segment.ID] {
+			used = append(used, segment.Raw)
+		}
+	}
+	s.Count = len(features)
+	s.content = encode(struct {
+		Version  int               `json:"version"`
+		Features []json.RawMessage `json:"features"`
+		Segments []json.RawMessage `json:"segments"`
+	}{2, features, used})
+}
+
+// Takes tells whether the target publishes a flag.
+func (s *Spec) Takes(name, project string) bool {
+	if len(s.Projects) > 0 && !slices.Contains(s.Projects, project) {
+		return false
+	}
+	if len(s.Flags) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(s.Flags, func(glob string) bool {
+		ok, err := path.Match(glob, name)
+		return err == nil && ok
+	})
+}
+
+// encode writes JSON without escapes for HTML. It compacts raw text, so that
+// the bytes do not depend on how upstream indents.
+func encode(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		// Only raw text that is not JSON could do this, and the parser has
+		// checked it.
+		panic("snapshot: encode: " + err.Error())
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
