@@ -1,0 +1,42 @@
+# make test   everything a change has to pass, on a machine with Go and Node
+# make check  what needs no running: vet, lint, tidy, known vulnerabilities
+# make bench  speed, as ratios against named peers
+
+GO   ?= go
+NODE ?= node
+NPM  ?= npm
+
+.PHONY: all build test test-go test-workers check bench deps clean
+
+all: build
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/flagcast ./cmd/flagcast
+
+# What npm has for the tests: the real Unleash server with PostgreSQL, workerd,
+# the SDKs and the client specification. Nothing of it is in the product.
+deps: test/node_modules/.package-lock.json
+
+test/node_modules/.package-lock.json: test/package.json test/package-lock.json test/.npmrc
+	cd test && $(NPM) ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+test: deps test-go test-workers
+
+test-go: deps
+	FLAGCAST_NO_SKIP=1 $(GO) test -race -shuffle=on -timeout 20m ./...
+
+test-workers: deps
+	FLAGCAST_NO_SKIP=1 $(NODE) --test workers/test/
+
+GOLANGCI    = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
+GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.1.4
+
+check:
+	$(GO) mod tidy -diff
+	$(GO) vet ./...
+	$(GO) run $(GOLANGCI) run
+	$(GO) run $(GOVULNCHECK) ./...
+
+clean:
+	rm -rf bin test/node_modules

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/publish"
+	"github.com/flagcast/flagcast/edgecore/snapshot"
+	"github.com/flagcast/flagcast/edgecore/state"
+	"github.com/flagcast/flagcast/edgecore/upstream"
+	"github.com/flagcast/flagcast/sinks"
+	"github.com/flagcast/flagcast/sinks/all"
+)
+
+// core is what every command that follows upstream is made of: feeds that
+// fill a store, and targets that publish from it.
+type core struct {
+	config  *config.Config
+	log     *slog.Logger
+	store   *state.Store
+	feeds   map[edgecore.Environment]upstream.Feed
+	targets []publish.Target
+}
+
+// newCore builds the parts. It starts nothing and reaches nobody.
+func newCore(c *config.Config, log *slog.Logger) (*core, error) {
+	core := &core{
+		config: c,
+		log:    log,
+		store:  state.New(state.Options{Dir: c.State.Dir, Log: log}),
+	}
+	var err error
+	if core.feeds, err = newFeeds(c, log); err != nil {
+		return nil, err
+	}
+	if core.targets, err = newTargets(c); err != nil {
+		return nil, err
+	}
+	return core, nil
+}
+
+// environments lists what upstream serves, sorted.
+func (c *core) environments() []edgecore.Environment {
+	var list []edgecore.Environment
+	for env := range c.feeds {
+		list = append(list, env)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// follow runs the feeds until ctx ends. A feed that cannot go on ends the
+// others.
+func (c *core) follow(ctx context.Context, group *errgroup.Group) {
+	for _, env := range c.environments() {
+		group.Go(func() error {
+			if err := c.feeds[env].Run(ctx, c.deliver); err != nil {
+				return fmt.Errorf("follow upstream for environment %q: %w", env, err)
+			}
+			return nil
+		})
+	}
+}
+
+// deliver stores definitions and reports new faults of single flags.
+func (c *core) deliver(d *edgecore.Definitions) {
+	known := map[edgecore.Problem]bool{}
+	if before, err := c.store.Load(d.Environment); err == nil {
+		for _, p := range before.Problems {
+			known[p] = true
+		}
+	}
+	c.store.Put(d)
+	after, err := c.store.Load(d.Environment)
+	if err != nil {
+		return
+	}
+	for _, p := range after.Problems {
+		if !known[p] {
+			c.log.Warn(p.String(), "env", d.Environment)
+		}
+	}
+}
+
+func newFeeds(c *config.Config, log *slog.Logger) (map[edgecore.Environment]upstream.Feed, error) {
+	feeds := map[edgecore.Environment]upstream.Feed{}
+	if c.Upstream.File != "" {
+		env := edgecore.Environment(c.Upstream.Environment)
+		feeds[env] = upstream.NewFile(c.Upstream.File, env, log)
+		return feeds, nil
+	}
+	for env, tokens := range c.Upstream.TokensByEnvironment() {
+		poll, err := upstream.NewPoll(upstream.Options{
+			URL: c.Upstream.URL, Tokens: tokens, Environment: env, Interval: c.Upstream.Interval,
+			Timeout: c.Upstream.Timeout, Headers: c.Upstream.Headers, CAFile: c.Upstream.CAFile,
+			Version: buildVersion(), Log: log.With("env", env),
+		})
+		if err != nil {
+			return nil, failed(exitUsage, err, "")
+		}
+		feeds[env] = poll
+	}
+	return feeds, nil
+}
+
+func newTargets(c *config.Config) ([]publish.Target, error) {
+	opened := map[string]sinks.Sink{}
+	for name, s := range c.Sinks {
+		sink, err := all.Open(s.Type, s.Settings)
+		if err != nil {
+			return nil, failed(exitUsage, fmt.Errorf("open sink %q: %w", name, err), "")
+		}
+		opened[name] = sink
+	}
+	var targets []publish.Target
+	for _, t := range c.Targets {
+		targets = append(targets, publish.Target{
+			Spec: snapshot.Spec{
+				Format: snapshot.Format(t.Snapshot), Environment: edgecore.Environment(t.Environment), Target: t.Name,
+				Static:     eval.Context{Fields: t.Static, Absent: t.Absent},
+				Contextual: snapshot.Contextual(t.Contextual), IncludeDisabled: t.IncludeDisabled,
+				Projects: t.Projects, Flags: t.Flags,
+			},
+			Sink: opened[t.Sink], SinkName: t.Sink, Key: t.Key,
+			Schedule: t.Schedule, Debounce: t.Debounce, MinInterval: t.MinInterval,
+		})
+	}
+	return targets, nil
+}
+
+// publishers runs a loop for every target until ctx ends.
+func (c *core) publish(ctx context.Context, group *errgroup.Group, r prometheus.Registerer) {
+	metrics := publish.NewMetrics(r)
+	for _, t := range c.targets {
+		p := publish.New(t, c.store, c.log, metrics)
+		group.Go(func() error { return p.Run(ctx) })
+	}
+}

@@ -1,0 +1,108 @@
+// Command flagcast puts Unleash feature flags where no Unleash process can
+// run. See flagcast --help.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flagcast/flagcast/cmd/flagcast/config"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// Exit codes; docs/commands.md lists them.
+const (
+	exitDone    = 0
+	exitFailed  = 1
+	exitUsage   = 2 // usage or configuration
+	exitSome    = 3 // some targets failed
+	exitPending = 10
+)
+
+// run is main without the process around it.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	return report(stderr, err)
+}
+
+// failure is an error with the exit code that it means, and what to do.
+type failure struct {
+	err  error
+	code int
+	hint string
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+func failed(code int, err error, hint string) error {
+	return &failure{err: err, code: code, hint: hint}
+}
+
+// report writes an error in the form that every command uses.
+func report(stderr io.Writer, err error) int {
+	code, hint := exitFailed, ""
+	var f *failure
+	if errors.As(err, &f) {
+		code, hint = f.code, f.hint
+	}
+	var faults *config.Faults
+	if errors.As(err, &faults) {
+		fmt.Fprint(stderr, faults.Report())
+		fmt.Fprintf(stderr, "flagcast: error: the configuration has %s\n", count(faults.Len(), "fault"))
+		return exitUsage
+	}
+	if text := err.Error(); text != "" {
+		fmt.Fprintf(stderr, "flagcast: error: %s\n", text)
+	}
+	if hint != "" {
+		fmt.Fprintf(stderr, "flagcast: hint: %s\n", hint)
+	}
+	return code
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "flagcast",
+		Short: "Unleash feature flags inside CDN workers",
+		Long: `flagcast follows an Unleash server, keeps its flags in memory, and publishes
+snapshots of them to where CDN workers read: Alibaba EdgeKV (DCDN and ESA),
+Cloudflare KV, a folder. It serves the APIs of Unleash Edge meanwhile.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return failed(exitUsage, err, "flagcast "+c.Name()+" --help lists the flags")
+	})
+	root.PersistentFlags().String("config", "flagcast.yaml", "configuration `file`")
+	root.AddCommand(newServe(), newSync(), newExport(), newVersion())
+	return root
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/edgecore/access"
+	"github.com/flagcast/flagcast/edgecore/api"
+	"github.com/flagcast/flagcast/sinks"
+)
+
+func newServe() *cobra.Command {
+	var flags config.Overrides
+	publishing := true
+	c := &cobra.Command{
+		Use:     "serve",
+		Aliases: []string{"edge"},
+		Short:   "Follow Unleash, serve its APIs, publish snapshots",
+		Long: `Serve follows upstream, keeps the flags of each environment in memory, answers
+Unleash's client and frontend APIs from there, and publishes every target: when
+flags change, when a date constraint flips, and on the target's schedule.
+
+It goes on with the last good flags when upstream does not answer, and, with a
+state folder, starts with them.`,
+		Example: "  flagcast serve --config examples/quickstart/flagcast.yaml\n" +
+			"  UPSTREAM_URL=https://unleash.example TOKENS='*:production.secret' flagcast serve",
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := load(c, flags)
+			if err != nil {
+				return err
+			}
+			log := newLogger(c.ErrOrStderr(), cfg.Log)
+			return serve(c.Context(), cfg, log, publishing)
+		},
+	}
+	c.Flags().StringVarP(&flags.UpstreamURL, "upstream-url", "u", "", "`URL` of the Unleash server, without /api (UPSTREAM_URL)")
+	c.Flags().StringSliceVarP(&flags.Tokens, "tokens", "t", nil, "backend `tokens`, separated by commas (TOKENS)")
+	c.Flags().StringVarP(&flags.Port, "port", "p", "", "`port` of the API (PORT)")
+	c.Flags().StringVarP(&flags.Interface, "interface", "i", "", "`address` of the API (INTERFACE)")
+	c.Flags().BoolVar(&publishing, "publish", true, "publish the targets; --publish=false for further replicas of the API")
+	return c
+}
+
+// load reads the configuration that a command's flags name. A file that
+// nobody has asked for by name may be missing.
+func load(c *cobra.Command, flags config.Overrides) (*config.Config, error) {
+	path, _ := c.Flags().GetString("config")
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) && !c.Flags().Changed("config") {
+		path = ""
+	}
+	flags.Lookup = os.LookupEnv
+	return config.Load(path, flags)
+}
+
+const (
+	headerTimeout   = 15 * time.Second
+	requestTimeout  = 30 * time.Second
+	idleTimeout     = 2 * time.Minute
+	shutdownTimeout = 10 * time.Second
+	maxHeaderBytes  = 64 << 10
+)
+
+// serve runs everything until ctx ends or a part cannot go on.
+func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, publishing bool) error {
+	core, err := newCore(cfg, log)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", cfg.API.Listen)
+	if err != nil {
+		return failed(exitFailed, fmt.Errorf("listen on %q: %w", cfg.API.Listen, err), "another process may have the port; set api.listen or PORT")
+	}
+	defer listener.Close()
+	core.store.Restore()
+
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	handler, err := core.handler(registry)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout,
+		WriteTimeout: requestTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	core.greet(listener.Addr())
+
+	// Two groups: what produces ends first, then the store writes what it
+	// has received last.
+	group, running := errgroup.WithContext(ctx)
+	core.follow(running, group)
+	if publishing {
+		core.publish(running, group, registry)
+	}
+	group.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve the API: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-running.Done()
+		draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		defer cancel()
+		return server.Shutdown(draining)
+	})
+	storing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	stored := make(chan error, 1)
+	go func() { stored <- core.store.Run(storing) }()
+	err = group.Wait()
+	stop()
+	return errors.Join(err, <-stored)
+}
+
+func (c *core) handler(r *prometheus.Registry) (http.Handler, error) {
+	options := access.Options{
+		Backend: append(c.config.Upstream.Tokens, c.config.API.BackendTokens...), Frontend: c.config.API.FrontendTokens,
+		Anonymous: c.config.API.Anonymous,
+	}
+	if c.config.Upstream.URL != "" {
+		options.Validator = access.NewUpstream(c.config.Upstream.URL, nil)
+	}
+	allowed, err := access.New(options)
+	if err != nil {
+		return nil, failed(exitUsage, err, "")
+	}
+	return api.New(api.Options{
+		States: c.store, Access: allowed, Environments: c.environments(), Log: c.log, Registry: r, BasePath: c.config.API.BasePath,
+	}), nil
+}
+
+// greet says where everything is, and how to try it.
+func (c *core) greet(addr net.Addr) {
+	base := "http://" + reachable(addr) + c.config.API.BasePath
+	c.log.Info("flagcast " + buildVersion())
+	c.log.Info("API        " + base + "/api/frontend and /api/client/features")
+	c.log.Info("metrics    " + base + "/internal-backstage/prometheus")
+	for _, t := range c.targets {
+		where := fmt.Sprintf("key %s in sink %s", t.Key, t.SinkName)
+		if l, ok := t.Sink.(sinks.Locator); ok {
+			where = l.Locate(t.Key)
+		}
+		c.log.Info(fmt.Sprintf("snapshot   %s (target %s, %s of %s)", where, t.Name(), t.Spec.Format, t.Spec.Environment))
+	}
+	switch {
+	case c.config.API.Anonymous != "":
+		c.log.Info("try        curl '" + base + "/api/frontend?userId=7&properties[country]=cn' -g")
+	default:
+		c.log.Info("try        curl -H \"Authorization: $FRONTEND_TOKEN\" '" + base + "/api/frontend?userId=7'")
+	}
+}
+
+// reachable turns a listener's address into one that a client can use.
+func reachable(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return addr.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}

@@ -1,0 +1,78 @@
+package edgecore_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/flagcast/flagcast/test/need"
+)
+
+const module = "github.com/flagcast/flagcast/"
+
+// allowed says which packages of this module a package may import: data flows
+// one way, and so do the imports. What an allowed package may import is
+// allowed, too. secret and transport are leaves that everything with
+// credentials or a network uses; only cmd imports everything.
+var allowed = map[string][]string{
+	"edgecore":                {},
+	"edgecore/secret":         {},
+	"edgecore/transport":      {},
+	"sinks":                   {},
+	"workers":                 {},
+	"edgecore/eval":           {"edgecore"},
+	"edgecore/state":          {"edgecore/eval"},
+	"edgecore/snapshot":       {"edgecore/eval"},
+	"edgecore/upstream":       {"edgecore", "edgecore/secret", "edgecore/transport"},
+	"edgecore/access":         {"edgecore", "edgecore/secret", "edgecore/transport"},
+	"edgecore/publish":        {"edgecore/state", "edgecore/snapshot", "sinks"},
+	"edgecore/api":            {"edgecore/state", "edgecore/eval", "edgecore/access"},
+	"bundles":                 {"edgecore/snapshot", "workers"},
+	"sinks/internal/alicloud": {"sinks", "edgecore/secret", "edgecore/transport"},
+	"sinks/sinktest":          {"sinks"},
+	"sinks/all":               {"sinks/file", "sinks/memory", "sinks/cloudflare", "sinks/edgekv"},
+	"test/need":               {},
+}
+
+// aSink is what every package under sinks that is not named above may import.
+var aSink = []string{"sinks", "sinks/internal/alicloud", "edgecore/secret", "edgecore/transport"}
+
+func TestImports(t *testing.T) {
+	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...")
+	cmd.Dir = need.Root()
+	list, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for line := range strings.Lines(string(list)) {
+		fields := strings.Fields(line)
+		name := strings.TrimPrefix(fields[0], module)
+		seen[name] = true
+		if strings.HasPrefix(name, "cmd/") || strings.HasPrefix(name, "test/") {
+			continue
+		}
+		for _, imported := range fields[1:] {
+			if other, ours := strings.CutPrefix(imported, module); ours && !mayImport(name, other) {
+				t.Errorf("%s imports %s: the import graph does not have that arrow", name, other)
+			}
+		}
+	}
+	for name := range allowed {
+		if !seen[name] {
+			t.Errorf("the import graph names %s, which does not exist", name)
+		}
+	}
+}
+
+func mayImport(name, other string) bool {
+	direct, ok := allowed[name]
+	if !ok {
+		if !strings.HasPrefix(name, "sinks/") {
+			return false
+		}
+		direct = aSink
+	}
+	return slices.ContainsFunc(direct, func(d string) bool { return d == other || mayImport(d, other) })
+}

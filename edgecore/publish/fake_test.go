@@ -1,0 +1,181 @@
+package publish_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/publish"
+	"github.com/flagcast/flagcast/edgecore/snapshot"
+	"github.com/flagcast/flagcast/edgecore/state"
+	"github.com/flagcast/flagcast/sinks"
+)
+
+// store is a sink in memory with the faults of real ones: puts that fail
+// before or after they were applied, and reads that lag behind. It checks the
+// discipline that readers rely on: seq grows with every write.
+type store struct {
+	t   testing.TB
+	mu  sync.Mutex
+	now []byte
+	was []byte    // what stale reads show
+	at  time.Time // of the last write
+
+	puts, gets int
+	lastSeq    uint64
+	lag        time.Duration // reads show the older object for this long
+	before     func() error  // refuses a put
+	after      func() error  // applies it and fails
+}
+
+func (s *store) Limits() sinks.Limits { return sinks.Limits{WritePace: time.Second} }
+
+func (s *store) Put(_ context.Context, o sinks.Object) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.before != nil {
+		if err := s.before(); err != nil {
+			return err
+		}
+	}
+	meta, err := snapshot.Open(o.Body)
+	if err != nil {
+		s.t.Errorf("put of what is no snapshot: %v", err)
+	}
+	if meta.Seq <= s.lastSeq {
+		s.t.Errorf("put with seq %d after %d", meta.Seq, s.lastSeq)
+	}
+	if o.Meta["seq"] != fmt.Sprint(meta.Seq) || o.Meta["digest"] != meta.Digest {
+		s.t.Errorf("metadata %v beside %+v", o.Meta, meta)
+	}
+	if !s.at.IsZero() && time.Since(s.at) < time.Second {
+		s.t.Errorf("two writes of one key within %s", time.Since(s.at))
+	}
+	s.puts++
+	s.lastSeq, s.at = meta.Seq, time.Now()
+	s.was, s.now = s.now, bytes.Clone(o.Body)
+	if s.after != nil {
+		return s.after()
+	}
+	return nil
+}
+
+func (s *store) Get(context.Context, sinks.Key) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gets++
+	shown := s.now
+	if time.Since(s.at) < s.lag {
+		shown = s.was
+	}
+	if shown == nil {
+		return nil, sinks.ErrNotFound
+	}
+	return bytes.Clone(shown), nil
+}
+
+func (s *store) Delete(context.Context, sinks.Key) error { return nil }
+
+// set stores something behind the publisher's back.
+func (s *store) set(b []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now = b
+}
+
+func (s *store) fail(before, after func() error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before, s.after = before, after
+}
+
+func (s *store) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.puts
+}
+
+// has reports what is stored: "f=on" or "f=off", "" for nothing.
+func (s *store) has() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.now == nil:
+		return ""
+	case strings.Contains(string(s.now), `"name":"f"`):
+		return "f=on"
+	default:
+		return "f=off"
+	}
+}
+
+// world is one publisher with its surroundings.
+type world struct {
+	store  *state.Store
+	sink   *store
+	log    *bytes.Buffer
+	target publish.Target
+}
+
+func newWorld(t testing.TB) *world {
+	w := &world{store: state.New(state.Options{Log: quiet()}), sink: &store{t: t}, log: &bytes.Buffer{}}
+	every, err := publish.ParseSchedule("@every 1m")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.target = publish.Target{
+		Spec: snapshot.Spec{Format: snapshot.Evaluated1, Environment: "e", Target: "t", Static: eval.Context{Fields: map[string]string{}}},
+		Sink: w.sink, SinkName: "s", Key: "k", Schedule: every, Debounce: 100 * time.Millisecond, MinInterval: time.Second,
+	}
+	return w
+}
+
+func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+
+func (w *world) publisher() *publish.Publisher {
+	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return publish.New(w.target, w.store, log, publish.NewMetrics(prometheus.NewRegistry()))
+}
+
+// run starts a publisher that ends with the test.
+func (w *world) run(t *testing.T) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	p := w.publisher()
+	go func() { done <- p.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return stop
+}
+
+var revision uint64
+
+// deliver makes f on or off, in definitions that differ every time.
+func (w *world) deliver(t testing.TB, on bool) {
+	t.Helper()
+	revision++
+	w.put(t, fmt.Sprintf(`{"features":[{"name":"f","enabled":%v,"strategies":[]}],"meta":{"revisionId":%d}}`, on, revision))
+}
+
+func (w *world) put(t testing.TB, document string) {
+	t.Helper()
+	d, err := edgecore.Parse([]byte(document), "e")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.store.Put(d)
+}

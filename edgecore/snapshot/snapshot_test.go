@@ -1,0 +1,226 @@
+package snapshot_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/snapshot"
+)
+
+const document = `{"version":2,"features":[
+ {"name":"on","enabled":true,"project":"a","strategies":[],"impressionData":true,"later":{"x":1}},
+ {"name":"off","enabled":false,"project":"a","strategies":[]},
+ {"name":"canary","enabled":true,"project":"a","strategies":[{"name":"flexibleRollout","parameters":{"rollout":"10","stickiness":"default","groupId":"canary"}}]},
+ {"name":"all","enabled":true,"project":"b","strategies":[{"name":"flexibleRollout","parameters":{"rollout":"100","stickiness":"default","groupId":"all"}}],
+  "variants":[{"name":"red","weight":500,"payload":{"type":"string","value":"r"}},{"name":"blue","weight":500}]},
+ {"name":"local","enabled":true,"project":"b","strategies":[{"name":"default","constraints":[{"contextName":"country","operator":"IN","values":["cn"]}],"segments":[2]}]},
+ {"name":"child","enabled":true,"project":"c","strategies":[],"dependencies":[{"feature":"on"}]}
+],"segments":[{"id":1,"constraints":[]},{"id":2,"constraints":[]}],"meta":{"revisionId":7}}`
+
+var now = time.Date(2026, 1, 31, 12, 0, 0, 123e6, time.UTC)
+
+func encode(t *testing.T, doc string, spec snapshot.Spec) snapshot.Snapshot {
+	t.Helper()
+	d, err := edgecore.Parse([]byte(doc), "production")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _ := eval.Compile(d)
+	spec.Environment, spec.Target = "production", "t"
+	if spec.Format == "" {
+		spec.Format = snapshot.Evaluated1
+	}
+	s, err := snapshot.Encode(d, p, spec, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestEvaluatedIsWhatWorkersRead(t *testing.T) {
+	s := encode(t, document, snapshot.Spec{Static: eval.Context{Fields: map[string]string{"country": "cn"}}})
+	got := string(s.Seal(5, now))
+	want := `{"toggles":[` +
+		`{"name":"all","enabled":true,"variant":{"name":"disabled","enabled":false,"feature_enabled":true,"featureEnabled":true},"impressionData":false},` +
+		`{"name":"child","enabled":true,"variant":{"name":"disabled","enabled":false,"feature_enabled":true,"featureEnabled":true},"impressionData":false},` +
+		`{"name":"local","enabled":true,"variant":{"name":"disabled","enabled":false,"feature_enabled":true,"featureEnabled":true},"impressionData":false},` +
+		`{"name":"on","enabled":true,"variant":{"name":"disabled","enabled":false,"feature_enabled":true,"featureEnabled":true},"impressionData":true}],` +
+		`"flagcast":{"format":"evaluated/1","environment":"production","target":"t","revision":7,"digest":"` + s.Digest + `",` +
+		`"seq":5,"publishedAt":"2026-01-31T12:00:00.123Z","contextual":["all","canary"]}}`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestContextualFlags(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		spec snapshot.Spec
+		want string // names of the flags listed as enabled
+	}{
+		{"off: a canary is off for everybody, its share of 100 % is not", snapshot.Spec{}, "all child on"},
+		{"omit", snapshot.Spec{Contextual: snapshot.ContextualOmit}, "child on"},
+		{"known absent is known", snapshot.Spec{Contextual: snapshot.ContextualOmit, Static: eval.Context{Absent: []string{"country"}}}, "child on"},
+		{"the static context decides", snapshot.Spec{Contextual: snapshot.ContextualOmit, Static: eval.Context{Fields: map[string]string{"country": "cn", "userId": "3"}}}, "all child local on"},
+		{"a project", snapshot.Spec{Projects: []string{"a"}}, "on"},
+		{"names", snapshot.Spec{Flags: []string{"o*", "child"}}, "child on"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := strings.Join(enabled(t, encode(t, document, tc.spec)), " "); got != tc.want {
+				t.Errorf("enabled: %q, want %q", got, tc.want)
+			}
+		})
+	}
+	all := encode(t, document, snapshot.Spec{IncludeDisabled: true})
+	if all.Count != 6 {
+		t.Errorf("%d flags with the disabled ones, want 6", all.Count)
+	}
+}
+
+func enabled(t *testing.T, s snapshot.Snapshot) []string {
+	t.Helper()
+	var doc struct{ Toggles []snapshot.Toggle }
+	if err := json.Unmarshal(s.Seal(1, now), &doc); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, toggle := range doc.Toggles {
+		if toggle.Enabled {
+			names = append(names, toggle.Name)
+		}
+	}
+	return names
+}
+
+func TestDefinitionsKeepWhatUpstreamSent(t *testing.T) {
+	s := encode(t, document, snapshot.Spec{Format: snapshot.Definitions1, Projects: []string{"b", "c"}})
+	stored := s.Seal(5, now)
+	d, err := edgecore.Parse(stored, "production")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, f := range d.Features {
+		names = append(names, f.Name)
+	}
+	if diff := cmp.Diff([]string{"on", "all", "local", "child"}, names); diff != "" {
+		t.Errorf("the flags of two projects and their parents (-want +got)\n%s", diff)
+	}
+	if !bytes.Contains(stored, []byte(`"later":{"x":1}`)) {
+		t.Error("an unknown member is lost")
+	}
+	if len(d.Segments) != 1 || d.Segments[0].ID != 2 {
+		t.Errorf("segments %+v, want the one that is used", d.Segments)
+	}
+}
+
+// The digest is of the flags: it does not depend on when, where or from which
+// revision a snapshot is published, nor on how upstream writes its JSON.
+func TestDigest(t *testing.T) {
+	for _, format := range snapshot.Formats() {
+		spec := snapshot.Spec{Format: format}
+		a := encode(t, document, spec)
+		other := strings.Replace(strings.ReplaceAll(document, ":{\"x\"", ": {\"x\""), `"revisionId":7`, `"revisionId":8`, 1)
+		if b := encode(t, other, spec); a.Digest != b.Digest {
+			t.Errorf("%s: the digest depends on spelling or revision", format)
+		}
+		if c := encode(t, strings.Replace(document, `"name":"on","enabled":true`, `"name":"on","enabled":false`, 1), spec); a.Digest == c.Digest {
+			t.Errorf("%s: the digest does not see a flip", format)
+		}
+		for _, seq := range []uint64{1, 1 << 50} {
+			meta, err := snapshot.Open(a.Seal(seq, now))
+			if err != nil || meta.Digest != a.Digest || meta.Seq != seq {
+				t.Errorf("%s: opened as %+v, %v", format, meta, err)
+			}
+		}
+	}
+}
+
+func TestOpenRefusesWhatIsNotWhole(t *testing.T) {
+	s := encode(t, document, snapshot.Spec{})
+	whole := s.Seal(9, now)
+	for name, stored := range map[string][]byte{
+		"empty":    {},
+		"cut off":  whole[:len(whole)/2],
+		"HTML":     []byte("<html>"),
+		"foreign":  []byte(`{"toggles":[]}`),
+		"a list":   []byte(`[]`),
+		"tampered": bytes.Replace(whole, []byte(`"name":"on","enabled":true`), []byte(`"name":"on","enabled":false`), 1),
+	} {
+		if _, err := snapshot.Open(stored); !errors.Is(err, snapshot.ErrForeign) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	f.Add([]byte(`{"toggles":[],"flagcast":{"format":"evaluated/1","digest":"x","seq":1}}`))
+	f.Add([]byte(`{"flagcast":{}}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		meta, err := snapshot.Open(b)
+		if err == nil && len(meta.Digest) != 64 {
+			t.Errorf("accepted %q without a digest", b)
+		}
+	})
+}
+
+func TestNextSeq(t *testing.T) {
+	at := time.UnixMilli(1000)
+	if got := snapshot.NextSeq(0, at); got != 1000 {
+		t.Errorf("first: %d", got)
+	}
+	if got := snapshot.NextSeq(5000, at); got != 5001 {
+		t.Errorf("with a clock that runs behind: %d", got)
+	}
+}
+
+func TestDiff(t *testing.T) {
+	for _, tc := range []struct{ name, old, new, want string }{
+		{"rollout", `"rollout":"10"`, `"rollout":"25"`, "~ canary 10 % -> 25 %"},
+		{"switched off", `"name":"on","enabled":true`, `"name":"on","enabled":false`, "~ on on -> off"},
+		{"switched on", `"name":"off","enabled":false`, `"name":"off","enabled":true`, "~ off off -> on"},
+		{"variants", `"red","weight":500`, `"red","weight":1500`, "~ all variants red:blue 50:50 -> red:blue 75:25"},
+		{"constraint", `["cn"]`, `["cn","sg"]`, "~ local strategies changed"},
+		{"renamed", `"name":"off"`, `"name":"gone"`, "+ gone off\n- off"},
+		{"nothing that counts", `{"x":1}`, `{"x":2}`, "~ on changed, with no effect on evaluation"},
+		{"segment", `{"id":2,"constraints":[]}`, `{"id":2,"constraints":[{}]}`, "~ segment 2 changed"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			old, _ := edgecore.Parse([]byte(document), "")
+			next, err := edgecore.Parse([]byte(strings.Replace(document, tc.old, tc.new, 1)), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var lines []string
+			for _, c := range snapshot.Diff(old, next) {
+				lines = append(lines, c.String())
+			}
+			if diff := cmp.Diff(tc.want, strings.Join(lines, "\n")); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestDiffStored(t *testing.T) {
+	old := encode(t, document, snapshot.Spec{})
+	next := encode(t, strings.Replace(document, `"name":"on","enabled":true`, `"name":"new","enabled":true`, 1), snapshot.Spec{})
+	var lines []string
+	for _, c := range next.DiffStored(old.Seal(1, now)) {
+		lines = append(lines, c.String())
+	}
+	if diff := cmp.Diff("- child, + new on, - on", strings.Join(lines, ", ")); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if n := len(old.DiffStored(nil)); n != old.Count {
+		t.Errorf("over nothing stored: %d changes, want all %d flags", n, old.Count)
+	}
+}

@@ -1,0 +1,151 @@
+// Package state holds the newest program of every environment. A program is
+// swapped whole; who has loaded one keeps it. The last good definitions are
+// kept on disk, so that a restart without upstream serves them.
+package state
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/eval"
+)
+
+// State is what is known of one environment at one time. It is immutable.
+type State struct {
+	Definitions *edgecore.Definitions
+	Program     *eval.Program
+	// Problems of reading and of compiling, flag by flag.
+	Problems []edgecore.Problem
+	// Version counts the changes of this environment in this process, from 1.
+	Version uint64
+	// Since is when these definitions arrived.
+	Since time.Time
+	// Restored says that they come from disk, and upstream has not been
+	// heard yet.
+	Restored bool
+}
+
+// ErrNotReady says that an environment has no definitions yet.
+var ErrNotReady = errors.New("no definitions yet")
+
+// Options of a store.
+type Options struct {
+	Dir string // folder of the last good definitions; "": none are kept
+	Log *slog.Logger
+}
+
+// Store is safe for concurrent use.
+type Store struct {
+	dir   string
+	log   *slog.Logger
+	dirty chan struct{} // capacity 1: something has to be written
+
+	mu      sync.RWMutex
+	states  map[edgecore.Environment]*State
+	changed chan struct{} // closed and replaced at every change
+	unsaved map[edgecore.Environment]*edgecore.Definitions
+}
+
+// New makes an empty store. Restore fills it from disk; Run writes to it.
+func New(o Options) *Store {
+	return &Store{
+		dir: o.Dir, log: o.Log, dirty: make(chan struct{}, 1),
+		states: map[edgecore.Environment]*State{}, changed: make(chan struct{}),
+		unsaved: map[edgecore.Environment]*edgecore.Definitions{},
+	}
+}
+
+// Put makes definitions the newest of their environment. The same definitions
+// again are no change, except that they confirm restored ones.
+func (s *Store) Put(d *edgecore.Definitions) {
+	since := time.Now()
+	if old, err := s.Load(d.Environment); err == nil && old.Definitions.Equal(d) {
+		if old.Restored {
+			s.confirm(old)
+		}
+		return
+	}
+	s.swap(d, since, false)
+	if s.dir == "" {
+		return
+	}
+	s.mu.Lock()
+	s.unsaved[d.Environment] = d
+	s.mu.Unlock()
+	select {
+	case s.dirty <- struct{}{}:
+	default:
+	}
+}
+
+func (s *Store) swap(d *edgecore.Definitions, since time.Time, restored bool) {
+	program, problems := eval.Compile(d)
+	next := &State{
+		Definitions: d, Program: program, Problems: slices.Concat(d.Problems, problems),
+		Version: 1, Since: since, Restored: restored,
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if old := s.states[d.Environment]; old != nil {
+		next.Version = old.Version + 1
+	}
+	s.states[d.Environment] = next
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// confirm keeps version and program: nothing has changed for anybody.
+func (s *Store) confirm(old *State) {
+	confirmed := *old
+	confirmed.Restored = false
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.states[old.Definitions.Environment] == old {
+		s.states[old.Definitions.Environment] = &confirmed
+	}
+}
+
+// Load returns the newest state of an environment, or ErrNotReady.
+func (s *Store) Load(env edgecore.Environment) (*State, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if st := s.states[env]; st != nil {
+		return st, nil
+	}
+	return nil, ErrNotReady
+}
+
+// Wait returns the newest state of an environment once its version is higher
+// than after, or the error of ctx.
+func (s *Store) Wait(ctx context.Context, env edgecore.Environment, after uint64) (*State, error) {
+	for {
+		s.mu.RLock()
+		st, changed := s.states[env], s.changed
+		s.mu.RUnlock()
+		if st != nil && st.Version > after {
+			return st, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// Environments lists those that have definitions, sorted.
+func (s *Store) Environments() []edgecore.Environment {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	list := make([]edgecore.Environment, 0, len(s.states))
+	for env := range s.states {
+		list = append(list, env)
+	}
+	slices.Sort(list)
+	return list
+}
