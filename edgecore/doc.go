@@ -17,5 +17,5 @@
 //   - seq: the order of what is stored under one key.
 //   - digest: SHA-256 of a snapshot's content; equal digest, equal flags.
 //
-// The package does no I/O and imports nothing else of this module.
+// The package does no I/O.
 package edgecore

@@ -16,7 +16,7 @@ const module = "github.com/flagcast/flagcast/"
 // allowed, too. secret and transport are leaves that everything with
 // credentials or a network uses; only cmd imports everything.
 var allowed = map[string][]string{
-	"edgecore":                {},
+	"edgecore":                {"edgecore/secret"},
 	"edgecore/secret":         {},
 	"edgecore/transport":      {},
 	"sinks":                   {},

@@ -1,0 +1,68 @@
+package upstream
+
+import (
+	"slices"
+
+	"github.com/flagcast/flagcast/edgecore"
+)
+
+// merge makes one set of definitions of what the tokens see. A token of single
+// projects says what is in them; of flags and segments that several tokens
+// see, the copy with the higher revision counts.
+func (p *Poll) merge() *edgecore.Definitions {
+	for _, s := range p.scopes {
+		s.delivered = s.last
+	}
+	if len(p.scopes) == 1 {
+		return p.scopes[0].last
+	}
+	// The newest first, and of equally new ones the narrowest: it was asked
+	// for by name.
+	scopes := slices.Clone(p.scopes)
+	slices.SortStableFunc(scopes, func(a, b *scope) int {
+		if a.last.Revision != b.last.Revision {
+			return int(int64(b.last.Revision) - int64(a.last.Revision))
+		}
+		return breadth(a) - breadth(b)
+	})
+	merged := &edgecore.Definitions{Environment: p.options.Environment}
+	features, segments := map[string]bool{}, map[int]bool{}
+	for i, s := range scopes {
+		merged.Revision = max(merged.Revision, s.last.Revision)
+		merged.Problems = append(merged.Problems, s.last.Problems...)
+		for _, f := range s.last.Features {
+			if !features[f.Name] && !settled(scopes[:i], f.Project) {
+				features[f.Name] = true
+				merged.Features = append(merged.Features, f)
+			}
+		}
+		for _, g := range s.last.Segments {
+			if !segments[g.ID] {
+				segments[g.ID] = true
+				merged.Segments = append(merged.Segments, g)
+			}
+		}
+	}
+	slices.SortStableFunc(merged.Features, func(a, b edgecore.Feature) int {
+		if a.Name < b.Name {
+			return -1
+		}
+		return 1
+	})
+	return merged
+}
+
+// settled tells whether newer scopes have already said all about a project: a
+// flag that they do not have is gone.
+func settled(scopes []*scope, project string) bool {
+	return slices.ContainsFunc(scopes, func(s *scope) bool {
+		return s.projects == nil || slices.Contains(s.projects, project)
+	})
+}
+
+func breadth(s *scope) int {
+	if s.projects == nil {
+		return 1 << 20
+	}
+	return len(s.projects)
+}

@@ -1,0 +1,178 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/transport"
+)
+
+// Options of a poll. Interval and Timeout are required.
+type Options struct {
+	// URL of the server, with or without /api at the end.
+	URL string
+	// Tokens are backend tokens of Environment; several are merged by project.
+	Tokens      []edgecore.Token
+	Environment edgecore.Environment
+	Interval    time.Duration // between polls, jittered by a tenth
+	Timeout     time.Duration // of one request
+	Headers     map[string]string
+	Version     string            // of flagcast, for User-Agent
+	Base        http.RoundTripper // default: the system's, and CAFile
+	CAFile      string            // PEM with further authorities for upstream
+	Log         *slog.Logger
+}
+
+// Poll is a feed that asks GET /api/client/features, with an ETag, every
+// interval.
+type Poll struct {
+	health
+	options Options
+	scopes  []*scope
+}
+
+// NewPoll makes a feed. It reaches nobody yet.
+func NewPoll(o Options) (*Poll, error) {
+	if len(o.Tokens) == 0 {
+		return nil, fmt.Errorf("poll upstream for environment %q: there is no token", o.Environment)
+	}
+	address, err := featuresURL(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	if o.Base == nil {
+		if o.Base, err = transport.WithCA(nil, o.CAFile); err != nil {
+			return nil, err
+		}
+	}
+	client := transport.NewClient(transport.Options{Base: o.Base, Attempts: 2, Timeout: o.Timeout, MaxWait: 2 * time.Second})
+	p := &Poll{options: o}
+	for i, token := range o.Tokens {
+		p.scopes = append(p.scopes, &scope{
+			client: client, url: address, token: token, number: i + 1, headers: o.requestHeaders(), env: o.Environment,
+		})
+	}
+	return p, nil
+}
+
+func featuresURL(base string) (string, error) {
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return "", fmt.Errorf("upstream URL %q is not of the form https://unleash.example", base)
+	}
+	path := strings.TrimSuffix(strings.TrimRight(u.Path, "/"), "/api")
+	u.Path, u.RawQuery, u.Fragment = path+"/api/client/features", "", ""
+	return u.String(), nil
+}
+
+// requestHeaders are those of Unleash's SDK protocol. With a client
+// specification of 4.2.0 and more the server sends segments by themselves.
+func (o *Options) requestHeaders() http.Header {
+	h := http.Header{}
+	connection := fmt.Sprintf("%016x%016x", rand.Uint64(), rand.Uint64())
+	h.Set("Accept", "application/json")
+	h.Set("Unleash-Client-Spec", "6.1.0")
+	h.Set("Unleash-AppName", "flagcast")
+	h.Set("Unleash-InstanceId", "flagcast-"+connection[:16])
+	h.Set("Unleash-Connection-Id", connection)
+	h.Set("Unleash-Interval", fmt.Sprint(o.Interval.Milliseconds()))
+	h.Set("User-Agent", "flagcast/"+o.Version)
+	for name, value := range o.Headers {
+		h.Set(name, value)
+	}
+	return h
+}
+
+const maxPause = 5 * time.Minute
+
+// Run implements Feed. It delivers for the first time when every token has
+// been answered once. No answer of upstream ends it: what it delivered stands,
+// and it asks again.
+func (p *Poll) Run(ctx context.Context, deliver func(*edgecore.Definitions)) error {
+	for {
+		news, err := p.round(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if news {
+			deliver(p.merge())
+		}
+		p.tell(p.note(err), err)
+		pause := time.NewTimer(p.pause(err))
+		select {
+		case <-ctx.Done():
+			pause.Stop()
+			return nil
+		case <-pause.C:
+		}
+	}
+}
+
+// round asks once for every token, in parallel. news tells that there is
+// something to deliver.
+func (p *Poll) round(ctx context.Context) (news bool, err error) {
+	errs := make([]error, len(p.scopes))
+	var asking sync.WaitGroup
+	for i, s := range p.scopes {
+		asking.Go(func() { errs[i] = s.fetch(ctx) })
+	}
+	asking.Wait()
+	return p.owed(), errors.Join(errs...)
+}
+
+// owed tells whether there is something to deliver: every token has been
+// answered, and one of the answers has not been delivered yet.
+func (p *Poll) owed() bool {
+	news := false
+	for _, s := range p.scopes {
+		if s.last == nil {
+			return false
+		}
+		news = news || s.last != s.delivered
+	}
+	return news
+}
+
+// pause is the time until the next round: the interval, longer and longer
+// while upstream fails.
+func (p *Poll) pause(err error) time.Duration {
+	wait := p.options.Interval
+	if err != nil {
+		wait = min(wait<<min(p.Status().Failures-1, 10), max(maxPause, wait))
+		var refused *StatusError
+		if errors.As(err, &refused) {
+			wait = max(wait, min(refused.RetryAfter, maxPause))
+		}
+	}
+	return wait - wait/20 + rand.N(wait/10+1)
+}
+
+// tell logs when upstream begins to fail, fails in another way, and recovers.
+func (p *Poll) tell(before Status, err error) {
+	switch {
+	case err == nil && before.Err != nil:
+		p.options.Log.Info("upstream answers again", "after", before.Failures)
+	case err == nil:
+	case before.Err == nil || before.Err.Error() != err.Error() || before.Failures%60 == 0:
+		p.options.Log.Error("poll upstream: "+err.Error(), "failures", before.Failures+1)
+		if !before.LastOK.IsZero() || before.Failures == 0 {
+			p.options.Log.Warn("the last good flags stay", "heard", age(before.LastOK))
+		}
+	}
+}
+
+func age(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return time.Since(t).Round(time.Second).String() + " ago"
+}
