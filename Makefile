@@ -18,7 +18,7 @@ build:
 deps: test/node_modules/.package-lock.json
 
 test/node_modules/.package-lock.json: test/package.json test/package-lock.json test/.npmrc
-	cd test && $(NPM) ci --no-audit --no-fund --loglevel=error
+	cd test && $(NPM) ci --ignore-scripts --loglevel=error
 	@touch $@
 
 test: deps test-go test-workers
