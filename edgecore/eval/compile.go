@@ -23,7 +23,9 @@ func Compile(d *edgecore.Definitions) (*Program, []edgecore.Problem) {
 	features := slices.Clone(d.Features)
 	sort.SliceStable(features, func(i, j int) bool { return features[i].Name < features[j].Name })
 	for i := range features {
-		c.program.index[features[i].Name] = i
+		f := &features[i]
+		c.program.index[f.Name] = i
+		c.program.list = append(c.program.list, Flag{Name: f.Name, Type: f.Type, Project: f.Project, ImpressionData: f.ImpressionData})
 	}
 	for i := range features {
 		c.feature = features[i].Name
@@ -46,10 +48,7 @@ func (c *compiler) problem(where, format string, args ...any) {
 }
 
 func (c *compiler) flag(f *edgecore.Feature, all []edgecore.Feature) flag {
-	out := flag{
-		Flag:    Flag{Name: f.Name, Type: f.Type, Project: f.Project, ImpressionData: f.ImpressionData},
-		enabled: f.Enabled,
-	}
+	out := flag{enabled: f.Enabled}
 	for _, d := range f.Dependencies {
 		out.parents = append(out.parents, c.parent(d, all))
 	}

@@ -8,12 +8,12 @@ import (
 // data. It is safe for concurrent use.
 type Program struct {
 	flags []flag // sorted by name
+	list  []Flag // what is known about each of them
 	index map[string]int
 	flips []time.Time // sorted: when a DATE constraint changes its answer
 }
 
 type flag struct {
-	Flag
 	enabled    bool
 	parents    []parent
 	strategies []strategy // empty: on for everybody
@@ -37,14 +37,9 @@ type strategy struct {
 	variants    variants
 }
 
-// Flags lists the flags of the program, sorted by name.
-func (p *Program) Flags() []Flag {
-	list := make([]Flag, len(p.flags))
-	for i := range p.flags {
-		list[i] = p.flags[i].Flag
-	}
-	return list
-}
+// Flags lists the flags of the program, sorted by name. The list is shared: do
+// not change it.
+func (p *Program) Flags() []Flag { return p.list }
 
 // Lookup returns what is known about one flag.
 func (p *Program) Lookup(name string) (Flag, bool) {
@@ -52,7 +47,7 @@ func (p *Program) Lookup(name string) (Flag, bool) {
 	if !ok {
 		return Flag{}, false
 	}
-	return p.flags[i].Flag, true
+	return p.list[i], true
 }
 
 // NextFlip returns the first instant after t at which a DATE constraint

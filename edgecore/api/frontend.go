@@ -1,0 +1,143 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"math/rand/v2"
+	"net/http"
+
+	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/access"
+	"github.com/flagcast/flagcast/edgecore/eval"
+)
+
+func (a *api) frontend(mux *http.ServeMux) {
+	for _, base := range []string{"/api/frontend", "/api/proxy"} {
+		for _, method := range []string{"GET ", "POST "} {
+			mux.Handle(method+base, cors(a.toggles(false)))
+			mux.Handle(method+base+"/all", cors(a.toggles(true)))
+			mux.Handle(method+base+"/features/{name}", cors(a.toggle))
+		}
+		for _, prefix := range []string{base, base + "/all"} {
+			mux.Handle("POST "+prefix+"/client/metrics", cors(a.accept(access.Frontend, "metrics")))
+			mux.Handle("POST "+prefix+"/client/register", cors(a.accept(access.Frontend, "register")))
+		}
+		mux.Handle("OPTIONS "+base, cors(nil))
+		mux.Handle("OPTIONS "+base+"/{rest...}", cors(nil))
+	}
+}
+
+// cors lets browsers of any origin ask: a frontend token is no secret. Without
+// a handler it answers a preflight request.
+func cors(next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Access-Control-Allow-Origin", "*")
+		h.Set("Access-Control-Expose-Headers", "ETag")
+		if next != nil {
+			next(w, r)
+			return
+		}
+		h.Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
+		h.Set("Access-Control-Allow-Headers", "*, Authorization, Content-Type, If-None-Match, unleash-appname, unleash-connection-id, unleash-sdk")
+		h.Set("Access-Control-Max-Age", "86400")
+		w.WriteHeader(http.StatusNoContent)
+	})
+}
+
+// toggle is one flag in the frontend API. Unleash Edge writes impressionData
+// in both spellings, and so does this.
+type toggle struct {
+	Name            string  `json:"name"`
+	Enabled         bool    `json:"enabled"`
+	Variant         variant `json:"variant"`
+	ImpressionData  bool    `json:"impressionData"`
+	ImpressionData2 bool    `json:"impression_data"`
+}
+
+type variant struct {
+	Name            string            `json:"name"`
+	Enabled         bool              `json:"enabled"`
+	Payload         *edgecore.Payload `json:"payload,omitempty"`
+	FeatureEnabled  bool              `json:"feature_enabled"`
+	FeatureEnabled2 bool              `json:"featureEnabled"`
+}
+
+func newToggle(f eval.Flag, r eval.Result) toggle {
+	return toggle{
+		Name: f.Name, Enabled: r.Enabled, ImpressionData: f.ImpressionData, ImpressionData2: f.ImpressionData,
+		Variant: variant{
+			Name: r.Variant.Name, Enabled: r.Variant.Enabled, Payload: r.Variant.Payload,
+			FeatureEnabled: r.Enabled, FeatureEnabled2: r.Enabled,
+		},
+	}
+}
+
+// toggles evaluates every flag of the scope for one context: with one seed, so
+// that the answers fit together.
+func (a *api) toggles(all bool) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		scope, st, ok := a.admit(w, r, access.Frontend)
+		if !ok {
+			return
+		}
+		c, err := readContext(r, scope.Environment)
+		if err != nil {
+			fail(w, http.StatusBadRequest, err.Error())
+			return
+		}
+		list := []toggle{}
+		for _, f := range st.Program.Flags() {
+			if !scope.Sees(f.Project) {
+				continue
+			}
+			if result := st.Program.Evaluate(f.Name, c); result.Enabled || all {
+				list = append(list, newToggle(f, result))
+			}
+		}
+		answer(w, r, map[string][]toggle{"toggles": list})
+	}
+}
+
+func (a *api) toggle(w http.ResponseWriter, r *http.Request) {
+	scope, st, ok := a.admit(w, r, access.Frontend)
+	if !ok {
+		return
+	}
+	c, err := readContext(r, scope.Environment)
+	if err != nil {
+		fail(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	f, ok := st.Program.Lookup(r.PathValue("name"))
+	if !ok || !scope.Sees(f.Project) {
+		fail(w, http.StatusNotFound, "there is no such flag")
+		return
+	}
+	answer(w, r, newToggle(f, st.Program.Evaluate(f.Name, c)))
+}
+
+// answer writes JSON with an entity tag, or 304.
+func answer(w http.ResponseWriter, r *http.Request, v any) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		fail(w, http.StatusInternalServerError, "internal error")
+		return
+	}
+	etag := etagOf(b.Bytes())
+	h := w.Header()
+	h.Set("ETag", etag)
+	h.Set("Cache-Control", "no-cache")
+	h.Set("Vary", "Authorization")
+	if fresh(r, etag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	h.Set("Content-Type", "application/json")
+	_, _ = w.Write(b.Bytes())
+}
+
+// newSeed draws the seed of one request.
+func newSeed() uint64 { return rand.Uint64() }
