@@ -84,11 +84,24 @@ var (
 	ErrAmbiguous = errors.New("outcome unknown")
 )
 
+// CheckKey returns a permanent error for a key that is not portable or longer
+// than the service takes. Sinks call it before they make a path or an address
+// of a key, since a Key may have been converted from text without ParseKey.
+func (l Limits) CheckKey(key Key) error {
+	if _, err := ParseKey(string(key)); err != nil {
+		return fmt.Errorf("%w: %w", err, ErrPermanent)
+	}
+	if l.KeyBytes > 0 && len(key) > l.KeyBytes {
+		return fmt.Errorf("key %q has %d bytes, the limit is %d: %w", key, len(key), l.KeyBytes, ErrPermanent)
+	}
+	return nil
+}
+
 // CheckSize returns a permanent error for an object that the service would
 // refuse. Sinks call it before they send anything.
 func (l Limits) CheckSize(o Object) error {
-	if l.KeyBytes > 0 && len(o.Key) > l.KeyBytes {
-		return fmt.Errorf("key %q has %d bytes, the limit is %d: %w", o.Key, len(o.Key), l.KeyBytes, ErrPermanent)
+	if err := l.CheckKey(o.Key); err != nil {
+		return err
 	}
 	if l.ValueBytes > 0 && len(o.Body) > l.ValueBytes {
 		return &TooLargeError{Size: len(o.Body), Limit: l.ValueBytes}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,7 +19,9 @@ import (
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/edgecore/access"
 	"github.com/flagcast/flagcast/edgecore/api"
+	"github.com/flagcast/flagcast/edgecore/transport"
 	"github.com/flagcast/flagcast/sinks"
+	"github.com/flagcast/flagcast/sinks/all"
 )
 
 func newServe() *cobra.Command {
@@ -61,7 +64,7 @@ func load(c *cobra.Command, flags config.Overrides) (*config.Config, error) {
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) && !c.Flags().Changed("config") {
 		path = ""
 	}
-	flags.Lookup = os.LookupEnv
+	flags.Lookup, flags.SinkConfig, flags.SinkTypes = os.LookupEnv, all.Settings, all.Types()
 	return config.Load(path, flags)
 }
 
@@ -128,18 +131,18 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, publishing
 
 func (c *core) handler(r *prometheus.Registry) (http.Handler, error) {
 	options := access.Options{
-		Backend: append(c.config.Upstream.Tokens, c.config.API.BackendTokens...), Frontend: c.config.API.FrontendTokens,
-		Anonymous: c.config.API.Anonymous,
+		Backend:  slices.Concat(c.config.Upstream.Tokens, c.config.API.BackendTokens),
+		Frontend: c.config.API.FrontendTokens, Anonymous: c.config.API.Anonymous,
 	}
 	if c.config.Upstream.URL != "" {
-		options.Validator = access.NewUpstream(c.config.Upstream.URL, nil)
-	}
-	allowed, err := access.New(options)
-	if err != nil {
-		return nil, failed(exitUsage, err, "")
+		base, err := transport.WithCA(nil, c.config.Upstream.CAFile)
+		if err != nil {
+			return nil, failed(exitUsage, err, "")
+		}
+		options.Validator = access.NewUpstream(c.config.Upstream.URL, base)
 	}
 	return api.New(api.Options{
-		States: c.store, Access: allowed, Environments: c.environments(), Log: c.log, Registry: r, BasePath: c.config.API.BasePath,
+		States: c.store, Access: access.New(options), Environments: c.environments(), Log: c.log, Registry: r, BasePath: c.config.API.BasePath,
 	}), nil
 }
 

@@ -16,7 +16,6 @@ import (
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/edgecore/publish"
-	"github.com/flagcast/flagcast/edgecore/upstream"
 	"github.com/flagcast/flagcast/sinks"
 )
 
@@ -120,8 +119,8 @@ func (c *core) fetch(ctx context.Context) error {
 				return failed(exitFailed, failure, "")
 			}
 			err = fmt.Errorf("no definitions of environment %q: %w", env, ctx.Err())
-			if h, ok := c.feeds[env].(upstream.Reporter); ok && h.Status().Err != nil {
-				err = fmt.Errorf("no definitions of environment %q: %w", env, h.Status().Err)
+			if last := c.feeds[env].Status().Err; last != nil {
+				err = fmt.Errorf("no definitions of environment %q: %w", env, last)
 			}
 			return failed(exitFailed, err, "--timeout gives upstream more time; --from FILE takes definitions from a file")
 		}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -57,7 +56,7 @@ type Validator interface {
 
 // Options say which tokens are good without asking anybody.
 type Options struct {
-	Backend, Frontend []secret.Secret
+	Backend, Frontend []edgecore.Token
 	// Anonymous is the environment of requests without a token. "": refuse
 	// them.
 	Anonymous edgecore.Environment
@@ -76,15 +75,11 @@ type digest [sha256.Size]byte
 
 func digestOf(token string) digest { return sha256.Sum256([]byte(token)) }
 
-// New checks the form of the configured tokens.
-func New(o Options) (*Access, error) {
+// New makes an Access. It asks nobody yet.
+func New(o Options) *Access {
 	a := &Access{configured: map[digest]Known{}, anonymous: o.Anonymous}
-	for kind, tokens := range map[Kind][]secret.Secret{Client: o.Backend, Frontend: o.Frontend} {
-		for i, s := range tokens {
-			token, err := edgecore.ParseToken(s)
-			if err != nil {
-				return nil, fmt.Errorf("%s token %d: %w", kind, i+1, err)
-			}
+	for kind, tokens := range map[Kind][]edgecore.Token{Client: o.Backend, Frontend: o.Frontend} {
+		for _, token := range tokens {
 			if token.Project == "[]" {
 				continue // only the server knows its projects
 			}
@@ -94,7 +89,7 @@ func New(o Options) (*Access, error) {
 	if o.Validator != nil {
 		a.validated = newCache(o.Validator)
 	}
-	return a, nil
+	return a
 }
 
 func scopeOf(t edgecore.Token) Scope {

@@ -55,19 +55,29 @@ func newFixture(t testing.TB, anonymous edgecore.Environment) *fixture {
 	log := slog.New(slog.NewTextHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	f.store = state.New(state.Options{Log: log})
 	f.put(t, definitions)
-	allowed, err := access.New(access.Options{
-		Backend:   []secret.Secret{secret.New(backend), secret.New(backendA), secret.New(notReady)},
-		Frontend:  []secret.Secret{secret.New(frontend), secret.New(frontendB), secret.New(notReadyUI)},
+	allowed := access.New(access.Options{
+		Backend:   tokens(t, backend, backendA, notReady),
+		Frontend:  tokens(t, frontend, frontendB, notReadyUI),
 		Anonymous: anonymous,
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	f.handler = api.New(api.Options{
 		States: f.store, Access: allowed, Environments: []edgecore.Environment{"production"}, Log: log,
 		Registry: prometheus.NewRegistry(), BasePath: "/base",
 	})
 	return f
+}
+
+func tokens(t testing.TB, texts ...string) []edgecore.Token {
+	t.Helper()
+	var list []edgecore.Token
+	for _, text := range texts {
+		token, err := edgecore.ParseToken(secret.New(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, token)
+	}
+	return list
 }
 
 func (f *fixture) put(t testing.TB, document string) {
@@ -294,7 +304,7 @@ func TestAnonymous(t *testing.T) {
 
 func TestReadyWaitsForEveryEnvironment(t *testing.T) {
 	store := state.New(state.Options{Log: slog.New(slog.DiscardHandler)})
-	allowed, _ := access.New(access.Options{})
+	allowed := access.New(access.Options{})
 	h := api.New(api.Options{States: store, Access: allowed, Environments: []edgecore.Environment{"a"}, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
 	f := &fixture{handler: h}
 	if r := f.ask("GET", "/ready", "", ""); r.StatusCode != 503 || !strings.Contains(text(t, r), "NOTREADY") {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/secret"
 	"github.com/flagcast/flagcast/edgecore/transport"
 )
 
@@ -23,12 +24,12 @@ type Options struct {
 	// Tokens are backend tokens of Environment; several are merged by project.
 	Tokens      []edgecore.Token
 	Environment edgecore.Environment
-	Interval    time.Duration // between polls, jittered by a tenth
-	Timeout     time.Duration // of one request
-	Headers     map[string]string
-	Version     string            // of flagcast, for User-Agent
-	Base        http.RoundTripper // default: the system's, and CAFile
-	CAFile      string            // PEM with further authorities for upstream
+	Interval    time.Duration            // between polls, jittered by a tenth
+	Timeout     time.Duration            // of one request
+	Headers     map[string]secret.Secret // sent with every request
+	Version     string                   // of flagcast, for User-Agent
+	Base        http.RoundTripper        // default: the system's, and CAFile
+	CAFile      string                   // PEM with further authorities for upstream
 	Log         *slog.Logger
 }
 
@@ -87,7 +88,7 @@ func (o *Options) requestHeaders() http.Header {
 	h.Set("Unleash-Interval", fmt.Sprint(o.Interval.Milliseconds()))
 	h.Set("User-Agent", "flagcast/"+o.Version)
 	for name, value := range o.Headers {
-		h.Set(name, value)
+		h.Set(name, value.Reveal())
 	}
 	return h
 }

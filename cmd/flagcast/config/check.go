@@ -1,0 +1,140 @@
+package config
+
+import (
+	"crypto/x509"
+	"fmt"
+	"maps"
+	"net"
+	"net/url"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/flagcast/flagcast/edgecore"
+)
+
+// check finds the faults that lie between settings. It skips what follows
+// from a fault that is known already.
+func (d *decoder) check(c *Config) {
+	served := d.checkUpstream(&c.Upstream)
+	d.checkAPI(&c.API, served)
+	d.checkTargets(c, served)
+}
+
+// environments are those that upstream serves; nil when a fault hides them.
+type environments []edgecore.Environment
+
+func (e environments) hint() string {
+	names := make([]string, len(e))
+	for i, env := range e {
+		names[i] = quoted(string(env))
+	}
+	return "upstream serves " + strings.Join(names, ", ")
+}
+
+func (d *decoder) checkUpstream(u *Upstream) environments {
+	if u.File != "" {
+		return d.checkFile(u)
+	}
+	file := d.given(u, "file") && !d.given(u, "url")
+	if !file {
+		d.checkServer(u)
+	}
+	if d.given(u, "environment") && d.origins[setting{u, "url"}] == "" && !file {
+		d.wrong(u, "environment", `"environment" in upstream is only for "file"`, "the tokens say which environments there are")
+	}
+	if u.CAFile != "" && d.sound(u, "ca_file") {
+		d.checkCertificates(u)
+	}
+	if !d.sound(u, "tokens") || d.tokensBroken || file {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(u.TokensByEnvironment()))
+}
+
+func (d *decoder) checkFile(u *Upstream) environments {
+	for _, key := range []string{"url", "tokens"} {
+		if d.given(u, key) {
+			d.wrong(u, key, fmt.Sprintf(`both "file" and %q are given in upstream`, key), `keep "file", or "url" and "tokens"`)
+		}
+	}
+	if u.Environment == "" {
+		if !d.sound(u, "environment") {
+			return nil
+		}
+		u.Environment = defaultEnvironment
+	}
+	return environments{u.Environment}
+}
+
+func (d *decoder) checkServer(u *Upstream) {
+	url, tokens := d.given(u, "url"), d.given(u, "tokens")
+	switch {
+	case !url && !tokens && !d.given(u, "file"):
+		d.wrong(u, "", "upstream is missing: nothing says where the flags come from",
+			`set "url" and "tokens" in upstream (or UPSTREAM_URL and TOKENS), or "file"`)
+	case !url:
+		d.wrong(u, "", `"url" is missing in upstream`, `it is the address of the Unleash server, such as "https://unleash.example"; UPSTREAM_URL sets it too`)
+	case !tokens || len(u.Tokens) == 0 && d.sound(u, "tokens") && !d.tokensBroken:
+		d.wrong(u, "tokens", `"tokens" are missing in upstream`, `they are backend tokens, such as ["${UNLEASH_TOKEN}"]; TOKENS sets them too`)
+	}
+	if url && d.sound(u, "url") {
+		d.checkURL(u)
+	}
+}
+
+// checkURL reports no part of the address: it may hold what a variable holds.
+func (d *decoder) checkURL(u *Upstream) {
+	address, err := url.Parse(u.URL)
+	switch {
+	case err != nil || address.Scheme != "http" && address.Scheme != "https" || address.Hostname() == "":
+		d.wrong(u, "url", `"url" in upstream is no address`, `an address looks like "https://unleash.example"`)
+	case address.User != nil:
+		d.wrong(u, "url", `"url" in upstream holds a user name`, `send it as a header: headers: { Authorization: "${…}" }`)
+	case address.RawQuery != "" || address.Fragment != "":
+		d.wrong(u, "url", `"url" in upstream has a "?" or a "#"`, "leave off what follows the path")
+	}
+	u.URL = strings.TrimRight(strings.TrimSuffix(strings.TrimRight(u.URL, "/"), "/api"), "/")
+}
+
+func (d *decoder) checkCertificates(u *Upstream) {
+	pem, err := os.ReadFile(u.CAFile)
+	if err != nil {
+		d.wrong(u, "ca_file", `"ca_file" in upstream cannot be read: `+cause(err), "a path that is not absolute starts at the folder of the configuration")
+	} else if !x509.NewCertPool().AppendCertsFromPEM(pem) {
+		d.wrong(u, "ca_file", `"ca_file" in upstream holds no certificate`, "it needs PEM text, -----BEGIN CERTIFICATE-----")
+	}
+}
+
+func (d *decoder) checkAPI(a *API, served environments) {
+	if d.sound(a, "listen") {
+		if _, port, err := net.SplitHostPort(a.Listen); err != nil || !validPort(port) {
+			d.wrong(a, "listen", `"listen" in api is no address to listen on`, `write ":3063", "127.0.0.1:3063" or "[::1]:3063"`)
+		}
+	}
+	if a.BasePath = strings.TrimRight(a.BasePath, "/"); a.BasePath != "" {
+		if address, err := url.Parse(a.BasePath); err != nil || !strings.HasPrefix(a.BasePath, "/") || address.Path != a.BasePath || path.Clean(a.BasePath) != a.BasePath {
+			d.wrong(a, "base_path", `"base_path" in api is no path`, `write it as "/flags"`)
+		}
+	}
+	if served == nil {
+		return
+	}
+	if a.Anonymous != "" && !slices.Contains(served, a.Anonymous) {
+		d.wrong(a, "anonymous", `"anonymous" in api names an environment that upstream does not serve`, served.hint())
+	}
+	for key, tokens := range map[string][]edgecore.Token{"frontend_tokens": a.FrontendTokens, "backend_tokens": a.BackendTokens} {
+		for i, token := range tokens {
+			if d.sound(a, key) && !slices.Contains(served, token.Environment) {
+				d.wrong(a, key, fmt.Sprintf(`item %d of %q in api is for an environment that upstream does not serve`, i+1, key), served.hint())
+			}
+		}
+	}
+}
+
+func validPort(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return err == nil
+}

@@ -1,0 +1,124 @@
+// Package config reads the configuration of flagcast: one YAML file, decoded
+// strictly into the types below, with the settings of Unleash Edge's flags and
+// environment variables over it. Every fault is reported at once, with its
+// line, its column and what to do; none of them shows a secret.
+//
+// The package knows nothing of concrete sinks: the caller passes a table of
+// their settings (Overrides.SinkConfig). docs/configuration.md describes every
+// key and is tested against the types.
+package config
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/edgecore/snapshot"
+	"github.com/flagcast/flagcast/sinks"
+)
+
+// Config is a configuration that Load has checked. Paths in it start at the
+// folder of the file. Printing it shows no secret.
+//
+// In this package and in the settings of sinks a field is named by its yaml
+// tag, in snake_case. Further tags: min (shortest duration, smallest number),
+// oneof (the words a text may be, separated by spaces), required. A text named
+// "file" or "dir", or ending in "_file" or "_dir", is a path.
+type Config struct {
+	Upstream Upstream         `yaml:"upstream"`
+	State    State            `yaml:"state"`
+	API      API              `yaml:"api"`
+	Log      Log              `yaml:"log"`
+	Sinks    map[string]*Sink `yaml:"sinks"`
+	Targets  []Target         `yaml:"targets"`
+}
+
+// Upstream says where definitions come from: either URL and Tokens, or File.
+type Upstream struct {
+	// URL is the server's, without "/api" and without a slash at the end.
+	URL string `yaml:"url"`
+	// Tokens are backend tokens, each of the form project:environment.secret.
+	Tokens   []edgecore.Token         `yaml:"tokens"`
+	Interval time.Duration            `yaml:"interval" min:"1s"`
+	Timeout  time.Duration            `yaml:"timeout" min:"1ms"`
+	Headers  map[string]secret.Secret `yaml:"headers"` // sent with every request
+	CAFile   string                   `yaml:"ca_file"` // PEM certificates to trust beside the system's
+	File     string                   `yaml:"file"`    // definitions in a file
+	// Environment is the environment of File. It is empty where tokens say it.
+	Environment edgecore.Environment `yaml:"environment"`
+}
+
+// State says where the last good definitions are kept.
+type State struct {
+	Dir string `yaml:"dir"` // "": nowhere
+}
+
+// API is the HTTP interface.
+type API struct {
+	Listen         string           `yaml:"listen"`    // host:port, for net.Listen
+	BasePath       string           `yaml:"base_path"` // "" or "/path", without a slash at the end
+	FrontendTokens []edgecore.Token `yaml:"frontend_tokens"`
+	BackendTokens  []edgecore.Token `yaml:"backend_tokens"`
+	// Anonymous is the environment of requests without a token. "": refuse them.
+	Anonymous edgecore.Environment `yaml:"anonymous"`
+}
+
+// Log is what is logged, and how.
+type Log struct {
+	Level  slog.Level `yaml:"level" oneof:"debug info warn error"`
+	Format string     `yaml:"format" oneof:"text json"`
+}
+
+// Sink is a place that stores snapshots. Settings is what
+// Overrides.SinkConfig gave for Type, filled from the file and checked.
+type Sink struct {
+	Type     string
+	Settings any
+}
+
+// Target is what is published where.
+type Target struct {
+	Name            string               `yaml:"name" required:"true"`
+	Sink            string               `yaml:"sink" required:"true"` // a name in Config.Sinks
+	Environment     edgecore.Environment `yaml:"environment" required:"true"`
+	Snapshot        snapshot.Format      `yaml:"snapshot" required:"true"`
+	StaticContext   `yaml:"context"`
+	Contextual      snapshot.Contextual `yaml:"contextual" oneof:"off omit evaluate"`
+	IncludeDisabled bool                `yaml:"include_disabled"`
+	Projects        []string            `yaml:"projects"`
+	Flags           []string            `yaml:"flags"` // globs of path.Match
+	Key             sinks.Key           `yaml:"key" required:"true"`
+	Schedule        cron.Schedule       `yaml:"schedule"` // nil: none
+	Debounce        time.Duration       `yaml:"debounce"`
+	MinInterval     time.Duration       `yaml:"min_interval"`
+}
+
+// StaticContext is the part of the context that a target fixes.
+type StaticContext struct {
+	Static map[string]string // never nil
+	Absent []string          // fields that are known to be missing (null in the file), sorted
+}
+
+// defaulter is a type with defaults; they are set before it is decoded.
+type defaulter interface{ setDefaults() }
+
+func (c *Config) setDefaults() {
+	c.Upstream.Interval = 15 * time.Second
+	c.Upstream.Timeout = 10 * time.Second
+	c.API.Listen = ":3063"
+	c.Log = Log{Level: slog.LevelInfo, Format: "text"}
+}
+
+func (t *Target) setDefaults() {
+	t.Static = map[string]string{}
+	t.Contextual = snapshot.ContextualOff
+	t.Debounce = 100 * time.Millisecond
+	t.MinInterval = time.Second
+}
+
+// defaultEnvironment is the environment of a definitions file that the
+// configuration gives none.
+const defaultEnvironment edgecore.Environment = "default"

@@ -1,0 +1,153 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+const (
+	maxBytes = 1 << 20
+	maxDepth = 50 // mappings and lists inside each other
+)
+
+// parse reads a document. It returns nil after a fault that leaves nothing to
+// decode; an empty document is an empty mapping.
+func parse(src *source, text string, faults *collector) *node {
+	if !readable(src, text, faults) {
+		return nil
+	}
+	file, err := parseYAML(text)
+	if err != nil {
+		syntaxFault(src, err, faults)
+		return nil
+	}
+	p := treeBuilder{src: src, faults: faults, anchors: map[string]*node{}}
+	var root *node
+	for _, doc := range file.Docs {
+		switch doc.Body.(type) {
+		case nil, *ast.DirectiveNode, *ast.CommentGroupNode:
+			continue
+		}
+		n := p.build(doc.Body, 0)
+		if root != nil {
+			faults.add(src.place(n.line, n.column), "the file holds a second document", `remove the line "---" before it: a configuration is one document`)
+			break
+		}
+		root = n
+	}
+	switch {
+	case root == nil || root.kind == kindNull:
+		root = &node{kind: kindMap, line: 1, column: 1}
+	case root.kind != kindMap:
+		faults.add(src.place(root.line, root.column), "the file holds "+root.kind.String()+", not a configuration",
+			`a configuration begins with a key such as "upstream:"`)
+		return nil
+	}
+	return root
+}
+
+// readable refuses what is no text, where the parser would guess.
+func readable(src *source, text string, faults *collector) bool {
+	if len(text) > maxBytes {
+		faults.add(src.place(1, 1), fmt.Sprintf("the file has %d bytes, the limit is %d", len(text), maxBytes), "is this the right file?")
+		return false
+	}
+	line, column := 1, 1
+	for i, r := range text {
+		_, size := utf8.DecodeRuneInString(text[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			faults.add(src.place(line, column), "the file is not UTF-8 text", "save it as UTF-8")
+			return false
+		case r < ' ' && r != '\t' && r != '\n' && r != '\r', r == 0x7f:
+			faults.add(src.place(line, column), fmt.Sprintf("the file holds the control character %U", r), "is this the right file?")
+			return false
+		case r == '\n':
+			line, column = line+1, 1
+		default:
+			column++
+		}
+	}
+	return true
+}
+
+// parseYAML turns a panic of the parser into an error: a configuration that
+// trips it is a fault of the configuration as far as a user can tell.
+func parseYAML(text string) (file *ast.File, err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("the parser gave up")
+		}
+	}()
+	// Duplicate keys are reported with all other faults.
+	return parser.ParseBytes([]byte(text), 0, parser.AllowDuplicateMapKey())
+}
+
+func syntaxFault(src *source, err error, faults *collector) {
+	message, at := "this is not valid YAML", src.place(1, 1)
+	var positioned yaml.Error
+	if errors.As(err, &positioned) {
+		if t := positioned.GetToken(); t != nil && t.Position != nil {
+			at = src.place(t.Position.Line, t.Position.Column)
+		}
+		// A message with quotes repeats a part of the file, maybe a secret.
+		if m := positioned.GetMessage(); !strings.Contains(m, `"`) {
+			message += ": " + m
+		}
+	}
+	src.hideBlindly()
+	hint := ""
+	if at.line <= len(src.lines) {
+		hint = syntaxHint(string(src.lines[at.line-1]), message)
+	}
+	faults.add(at, message, hint)
+}
+
+func syntaxHint(line, message string) string {
+	switch {
+	case strings.Contains(message, "tab character"):
+		return "indent by spaces"
+	case strings.Contains(message, "reserved character"):
+		return `put the value into quotes, as in schedule: "@every 1m"`
+	case strings.Contains(line, "${"):
+		return `between "{" or "[" a variable needs quotes, as in ["${NAME}"]`
+	case strings.Contains(line, "*"):
+		return `a text that begins with "*" needs quotes, as in ["*:production.…"]`
+	}
+	return ""
+}
+
+// hideBlindly masks, in a text that could not be parsed, every value under a
+// key that sounds like a secret's: after it on its line, and on the lines that
+// are indented deeper or are items of its list.
+func (s *source) hideBlindly() {
+	under := -1 // indentation of such a key
+	for i, line := range s.lines {
+		text := string(line)
+		body := strings.TrimLeft(text, " \t")
+		depth := len([]rune(text)) - len([]rune(body))
+		if body == "" {
+			continue
+		}
+		if under >= 0 && (depth > under || depth == under && strings.HasPrefix(body, "-")) {
+			s.hidden[i+1] = append(s.hidden[i+1], span{depth, toEnd})
+			continue
+		}
+		under = -1
+		if at := secretName.FindStringIndex(text); at != nil {
+			// From the end of the word on: "tokens: [" loses its "s".
+			end := len([]rune(text[:at[1]]))
+			if colon := strings.IndexByte(text[at[1]:], ':'); colon >= 0 {
+				end += len([]rune(text[at[1]:at[1]+colon])) + 1
+			}
+			s.hidden[i+1] = append(s.hidden[i+1], span{end, toEnd})
+			under = depth + len(body) - len(strings.TrimLeft(body, "- "))
+		}
+	}
+}

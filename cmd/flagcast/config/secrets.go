@@ -1,0 +1,145 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+
+	"github.com/flagcast/flagcast/edgecore/secret"
+)
+
+// hideSecrets masks every value under a key that sounds like a secret's,
+// whether the decoder comes across it or not.
+func (d *decoder) hideSecrets(n *node) {
+	for i := range n.entries {
+		e := &n.entries[i]
+		if secretName.MatchString(e.name) && !strings.HasSuffix(strings.ToLower(e.name), "file") {
+			d.hideItems(e.value)
+		}
+		d.hideSecrets(e.value)
+	}
+	for _, item := range n.items {
+		d.hideSecrets(item)
+	}
+}
+
+// hideItems masks a scalar, or the scalars of a list.
+func (d *decoder) hideItems(n *node) {
+	if n.scalar() && !reference(n.text) {
+		d.src.hide(n.line, n.column, n.raw)
+	}
+	for _, item := range n.items {
+		d.hideItems(item)
+	}
+}
+
+// hideAll masks every scalar below n. Under a key that nobody knows only those
+// that could be a credential: long, and without spaces.
+func (d *decoder) hideAll(n *node, longOnly bool) {
+	const long = 16
+	if !longOnly || len(n.text) >= long && !strings.Contains(n.text, " ") {
+		if n.scalar() && !reference(n.text) {
+			d.src.hide(n.line, n.column, n.raw)
+		}
+	}
+	for i := range n.entries {
+		d.hideAll(n.entries[i].value, longOnly)
+	}
+	for _, item := range n.items {
+		d.hideAll(item, longOnly)
+	}
+}
+
+// secret fills a secret.Secret or an edgecore.Token from a text. Whatever is
+// there instead is masked too.
+func (d *decoder) secret(n *node, v reflect.Value, label string) {
+	d.hideAll(n, false)
+	text, ok := d.text(n, label)
+	if !ok {
+		return
+	}
+	if text == "" {
+		message := label + " is empty"
+		if n.text != "" {
+			message += ": the variable that it names is"
+		}
+		d.fault(n, message, "")
+		return
+	}
+	if p := setSecret(v, secret.New(text)); p != nil {
+		d.fault(n, label+" "+p.message, p.hint)
+	}
+}
+
+// setSecret stores a secret, or says what is wrong with it.
+func setSecret(v reflect.Value, s secret.Secret) *problem {
+	if v.Type() == reflect.TypeFor[secret.Secret]() {
+		v.Set(reflect.ValueOf(s))
+		return nil
+	}
+	token, message, hint := parseToken(s)
+	if message != "" {
+		return &problem{message, hint}
+	}
+	v.Set(reflect.ValueOf(token))
+	return nil
+}
+
+// secretFile fills a secret from the file that the key name_file names: its
+// whole text without the newline at the end, or for a list one secret a line.
+func (d *decoder) secretFile(e *entry, f *field, where string) {
+	label := quoted(f.name+"_file") + in(where)
+	path, ok := d.text(e.value, label)
+	if !ok {
+		return
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(d.dir, path)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		d.fault(e.value, fmt.Sprintf("%s names %s, which cannot be read: %s", label, quoted(e.value.text), cause(err)),
+			"a path that is not absolute starts at the folder of the configuration")
+		return
+	}
+	text := strings.TrimRight(string(content), "\r\n")
+	if strings.TrimSpace(text) == "" {
+		d.fault(e.value, fmt.Sprintf("%s names %s, which is empty", label, quoted(e.value.text)), "")
+		return
+	}
+	if f.value.Kind() != reflect.Slice {
+		if p := setSecret(f.value, secret.New(text)); p != nil {
+			d.fault(e.value, fmt.Sprintf("the content of %s %s", label, p.message), p.hint)
+		}
+		return
+	}
+	list := reflect.MakeSlice(f.value.Type(), 0, 1)
+	number := 0
+	for line := range strings.Lines(text) {
+		number++
+		line = strings.TrimSpace(line)
+		if line == "" {
+			continue
+		}
+		item := reflect.New(f.value.Type().Elem()).Elem()
+		if p := setSecret(item, secret.New(line)); p != nil {
+			d.fault(e.value, fmt.Sprintf("line %d of %s %s", number, label, p.message), p.hint)
+			continue
+		}
+		list = reflect.Append(list, item)
+	}
+	f.value.Set(list)
+}
+
+// cause is why a file cannot be read, without the path.
+func cause(err error) string {
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		return failed.Err.Error()
+	}
+	return err.Error()
+}

@@ -1,0 +1,106 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/flagcast/flagcast/edgecore/snapshot"
+)
+
+func (d *decoder) checkTargets(c *Config, served environments) {
+	named, keys := map[string]*Target{}, map[[2]string]*Target{}
+	for i := range c.Targets {
+		t := &c.Targets[i]
+		if d.nodes[t] == nil {
+			continue // not even a mapping
+		}
+		where := fmt.Sprintf("target %d", i+1)
+		if t.Name != "" {
+			where = "target " + quoted(t.Name)
+			if first := named[t.Name]; first != nil {
+				d.wrong(t, "name", fmt.Sprintf("two targets are named %s", quoted(t.Name)), "the first is at "+d.seat(first, "name"))
+			} else {
+				named[t.Name] = t
+			}
+		}
+		d.checkTarget(c, t, where, served)
+		if t.Key == "" || t.Sink == "" {
+			continue
+		}
+		place := [2]string{t.Sink, string(t.Key)}
+		if first := keys[place]; first != nil {
+			d.wrong(t, "key", fmt.Sprintf("targets %s and %s write the same key of sink %s", quoted(first.Name), quoted(t.Name), quoted(t.Sink)),
+				fmt.Sprintf("the key of %s is at %s; each target needs a key of its own", quoted(first.Name), d.seat(first, "key")))
+		} else {
+			keys[place] = t
+		}
+	}
+}
+
+// seat names the place of a setting inside the file.
+func (d *decoder) seat(t *Target, key string) string {
+	p := d.at(t, key)
+	return fmt.Sprintf("line %d, column %d", p.line, p.column)
+}
+
+func (d *decoder) checkTarget(c *Config, t *Target, where string, served environments) {
+	if _, ok := c.Sinks[t.Sink]; t.Sink != "" && !ok && d.sound(c, "sinks") {
+		names := slices.Sorted(maps.Keys(c.Sinks))
+		hint := hintFor(t.Sink, names)
+		if len(names) == 0 {
+			hint = `add it under "sinks:"`
+		}
+		d.wrong(t, "sink", fmt.Sprintf("sink %s%s does not exist", d.asWritten(t, "sink", t.Sink), in(where)), hint)
+	}
+	if t.Environment != "" && served != nil && !slices.Contains(served, t.Environment) {
+		d.wrong(t, "environment", fmt.Sprintf("upstream does not serve the environment %s%s", d.asWritten(t, "environment", string(t.Environment)), in(where)), served.hint())
+	}
+	if t.Snapshot != "" && !slices.Contains(snapshot.Formats(), t.Snapshot) {
+		message, hint := formatProblem(string(t.Snapshot))
+		d.wrong(t, "snapshot", fmt.Sprintf("snapshot format %s%s %s", d.asWritten(t, "snapshot", string(t.Snapshot)), in(where), message), hint)
+	}
+	for i, glob := range t.Flags {
+		if _, err := path.Match(glob, ""); err != nil && d.sound(t, "flags") {
+			d.wrong(t, "flags", fmt.Sprintf("item %d of %q%s is no pattern", i+1, "flags", in(where)), `patterns have *, ? and [a-z]; "\" before one of these means the character`)
+		}
+	}
+}
+
+// asWritten quotes a setting as the file has it.
+func (d *decoder) asWritten(owner any, key, value string) string {
+	if e := d.nodes[owner].get(key); e != nil {
+		value = e.value.text
+	}
+	return quoted(value)
+}
+
+func formatProblem(format string) (message, hint string) {
+	known := formatNames()
+	name, version, versioned := strings.Cut(format, "/")
+	for _, f := range known {
+		if n, _, _ := strings.Cut(f, "/"); n == name {
+			if !versioned {
+				return "has no version", "write it with its version: " + f
+			}
+			return "is of a version that this flagcast does not write", "it writes " + strings.Join(known, ", ")
+		}
+	}
+	if name == "rules" && (version == "1" || !versioned) {
+		return "is not in this version of flagcast", "it writes " + strings.Join(known, ", ")
+	}
+	if word := closest(format, known); word != "" {
+		return "is not known", hintFor(format, known)
+	}
+	return "is not known", "formats: " + strings.Join(known, ", ")
+}
+
+func formatNames() []string {
+	var names []string
+	for _, f := range snapshot.Formats() {
+		names = append(names, string(f))
+	}
+	return names
+}

@@ -1,0 +1,37 @@
+package config
+
+import (
+	"strings"
+
+	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/secret"
+)
+
+// TokensByEnvironment groups Tokens by the environment that each names, in
+// the order of the configuration.
+func (u *Upstream) TokensByEnvironment() map[edgecore.Environment][]edgecore.Token {
+	byEnv := map[edgecore.Environment][]edgecore.Token{}
+	for _, token := range u.Tokens {
+		byEnv[token.Environment] = append(byEnv[token.Environment], token)
+	}
+	return byEnv
+}
+
+// parseToken returns what is wrong with a token, without any of its text; ""
+// when nothing is.
+func parseToken(s secret.Secret) (token edgecore.Token, problem, hint string) {
+	token, err := edgecore.ParseToken(s)
+	switch {
+	case err != nil:
+		return token, "does not look like a token", "a token looks like project:environment.secret, as Unleash shows it when it is created"
+	case strings.ContainsFunc(token.Secret.Reveal(), notInToken):
+		return token, "holds a character that no token has", "a token is one word of ASCII without quotes and commas; write several as a list"
+	case token.Environment == "*":
+		return token, "is a token of all environments, an admin token", "create a backend token for one environment"
+	}
+	return token, "", ""
+}
+
+// notInToken holds for what cannot stand in the header that carries a token,
+// and for what separates tokens.
+func notInToken(r rune) bool { return r <= ' ' || r >= 0x7f || r == '"' || r == '\'' || r == ',' }

@@ -1,0 +1,103 @@
+package edgekv
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/flagcast/flagcast/edgecore/transport"
+	"github.com/flagcast/flagcast/sinks"
+	"github.com/flagcast/flagcast/sinks/internal/alicloud"
+)
+
+// Config are the settings of one namespace.
+type Config struct {
+	// Product is "esa" (the default) or "dcdn". EdgeKV of DCDN is for those who
+	// have it: it takes no new users since May 2025.
+	Product string `yaml:"product"`
+	// Site is where the account was registered: "cn" (the default) or "intl".
+	Site string `yaml:"site"`
+	// Namespace holds the keys: letters, digits, "-" and "_".
+	Namespace string `yaml:"namespace"`
+	// CreateNamespace lets the first put create the namespace.
+	CreateNamespace bool `yaml:"create_namespace"`
+	// Endpoint replaces the one that product and site give: a host name, or a
+	// URL; http:// for this machine only.
+	Endpoint string `yaml:"endpoint"`
+	// Proxy is the URL of an HTTP, HTTPS or SOCKS5 proxy for this sink alone.
+	Proxy string `yaml:"proxy"`
+	// Credentials say who calls.
+	Credentials alicloud.Config `yaml:"credentials"`
+}
+
+// DefaultConfig returns the settings that hold where the file says nothing.
+func DefaultConfig() Config {
+	return Config{Product: "esa", Site: "cn", Credentials: alicloud.DefaultConfig()}
+}
+
+// Check returns a *sinks.ConfigError for every fault.
+func (c *Config) Check() []error {
+	var faults []error
+	fault := func(key, problem string) {
+		faults = append(faults, &sinks.ConfigError{Key: key, Problem: problem})
+	}
+	if _, ok := dialectOf(c.Product); !ok {
+		fault("product", fmt.Sprintf(`%q is not known: use "esa" or "dcdn"`, c.Product))
+	}
+	if c.Site != "cn" && c.Site != "intl" {
+		fault("site", fmt.Sprintf(`%q is not known: use "cn" or "intl", where the account was registered`, c.Site))
+	}
+	switch {
+	case c.Namespace == "":
+		fault("namespace", "is missing: name the EdgeKV namespace that holds the snapshots")
+	case !namespacePattern.MatchString(c.Namespace):
+		fault("namespace", fmt.Sprintf(`%q is not a name: use letters, digits, "-" and "_"`, c.Namespace))
+	}
+	if _, problem := parseEndpoint(c.Endpoint); c.Endpoint != "" && problem != "" {
+		fault("endpoint", problem)
+	}
+	if _, err := transport.ParseProxy(c.Proxy); c.Proxy != "" && err != nil {
+		fault("proxy", err.Error())
+	}
+	return append(faults, c.Credentials.Check("credentials.")...)
+}
+
+var namespacePattern = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+// endpoint is for settings that passed Check.
+func (c *Config) endpoint() *url.URL {
+	text := c.Endpoint
+	if text == "" {
+		d, _ := dialectOf(c.Product)
+		text = d.hosts[c.Site]
+	}
+	endpoint, _ := parseEndpoint(text)
+	return endpoint
+}
+
+// parseEndpoint returns a URL without a path, or a problem. The problem does
+// not show the text: it may hold a password.
+func parseEndpoint(text string) (endpoint *url.URL, problem string) {
+	if !strings.Contains(text, "://") {
+		text = "https://" + text
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Hostname() == "":
+		return nil, `is not a host name or a URL, such as "esa.cn-hangzhou.aliyuncs.com"`
+	case u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		return nil, "is more than a host name: remove the user, path and query"
+	case u.Scheme == "http" && !isLocal(u.Hostname()):
+		return nil, "is not encrypted: use https, since requests carry snapshots and tokens"
+	case u.Scheme != "https" && u.Scheme != "http":
+		return nil, fmt.Sprintf("has the scheme %q: use https", u.Scheme)
+	}
+	return &url.URL{Scheme: u.Scheme, Host: u.Host}, ""
+}
+
+func isLocal(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,87 @@
+package edgekv_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+
+	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/sinks"
+	"github.com/flagcast/flagcast/sinks/edgekv"
+	"github.com/flagcast/flagcast/sinks/edgekv/edgekvtest"
+)
+
+// actions are the names that a test needs of one dialect.
+type actions struct{ product, put, get, delete, create string }
+
+var dialects = []actions{
+	{"esa", "PutKv", "GetKv", "DeleteKv", "CreateKvNamespace"},
+	{"dcdn", "PutDcdnKv", "GetDcdnKv", "DeleteDcdnKv", "PutDcdnKvNamespace"},
+}
+
+const (
+	testID     = "test-access-key-id"
+	testSecret = "test-access-key-secret"
+	testToken  = "test-security-token"
+)
+
+// setup returns a server and a sink with temporary keys, joined in memory, so
+// that pauses between attempts take no real time under synctest.
+func setup(t *testing.T, product string, change func(*edgekv.Config, *edgekvtest.Options)) (*edgekv.Sink, *edgekvtest.Server) {
+	t.Helper()
+	options := edgekvtest.Options{
+		Product: product, AccessKeyID: testID, AccessKeySecret: testSecret, SecurityToken: testToken, Namespaces: []string{"flags"},
+	}
+	config := valid()
+	config.Product = product
+	config.Credentials.Type = "sts"
+	config.Credentials.AccessKeyID = testID
+	config.Credentials.AccessKeySecret = secret.New(testSecret)
+	config.Credentials.SecurityToken = secret.New(testToken)
+	if change != nil {
+		change(&config, &options)
+	}
+	server := edgekvtest.New(options)
+	sink, err := edgekv.New(config, inMemory{server})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sink, server
+}
+
+// inMemory calls a handler as if over a network.
+type inMemory struct{ handler http.Handler }
+
+func (m inMemory) RoundTrip(r *http.Request) (response *http.Response, err error) {
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if recover() != nil {
+			response, err = nil, io.ErrUnexpectedEOF
+		}
+	}()
+	incoming := httptest.NewRequest(r.Method, r.URL.RequestURI(), r.Body)
+	incoming.Host, incoming.Header = r.URL.Host, r.Header.Clone()
+	recorder := httptest.NewRecorder()
+	m.handler.ServeHTTP(recorder, incoming)
+	return recorder.Result(), nil
+}
+
+// each runs a test in both dialects, in no real time.
+func each(t *testing.T, test func(t *testing.T, a actions)) {
+	for _, a := range dialects {
+		t.Run(a.product, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { test(t, a) })
+		})
+	}
+}
+
+func put(t *testing.T, sink *edgekv.Sink, key sinks.Key, body string) {
+	t.Helper()
+	if err := sink.Put(t.Context(), sinks.Object{Key: key, Body: []byte(body)}); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,162 @@
+package alicloud
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/flagcast/flagcast/edgecore/transport"
+)
+
+const (
+	// attemptTimeout leaves room for a body of some megabytes over a slow link
+	// between continents.
+	attemptTimeout = 30 * time.Second
+	// answerBytes bounds an answer: the largest value that a service returns
+	// is 2 MB, of which JSON can make six times as much.
+	answerBytes = 16 << 20
+)
+
+// Client calls one service in one version. It is safe for concurrent use.
+type Client struct {
+	endpoint    *url.URL
+	version     string
+	credentials Credentials
+	base        http.RoundTripper
+	now         func() time.Time
+	nonce       func() string
+}
+
+// NewClient returns a client of the service at an endpoint such as
+// https://dcdn.aliyuncs.com, whose API has a version such as "2018-01-15".
+// base makes the attempts and stays the caller's. Nothing is sent yet.
+func NewClient(endpoint *url.URL, version string, credentials Credentials, base http.RoundTripper) *Client {
+	return &Client{
+		endpoint: endpoint, version: version, credentials: credentials, base: base,
+		now: time.Now, nonce: rand.Text,
+	}
+}
+
+// Call is one action with its parameters.
+type Call struct {
+	Action string
+	Method string     // GET or POST
+	Query  url.Values // parameters in the URL
+	Form   url.Values // parameters in the body; empty: no body
+}
+
+// Do makes the call and decodes the JSON of its answer into answer, a pointer.
+// What may pass is tried again, each time signed anew. Every error is an
+// *Error. Use it for idempotent actions only.
+func (c *Client) Do(ctx context.Context, call Call, answer any) error {
+	a := &attempts{client: c, request: Request{
+		Method: call.Method, Host: c.endpoint.Host, Action: call.Action, Version: c.version, Query: call.Query,
+	}}
+	if len(call.Form) > 0 {
+		a.request.ContentType, a.request.Body = formType, []byte(call.Form.Encode())
+	}
+	failed := c.do(ctx, a, answer)
+	if failed == nil {
+		return nil
+	}
+	failed.Action = call.Action
+	failed.MaybeApplied = failed.MaybeApplied || a.unsettled
+	failed.Code, failed.Message, failed.RequestID = clean(failed.Code, a.keys), clean(failed.Message, a.keys), clean(failed.RequestID, a.keys)
+	return failed
+}
+
+func (c *Client) do(ctx context.Context, a *attempts, answer any) *Error {
+	target := *c.endpoint
+	target.Path, target.RawQuery = "/", a.request.RawQuery()
+	request, err := http.NewRequestWithContext(ctx, a.request.Method, target.String(), bytes.NewReader(a.request.Body))
+	if err != nil {
+		return &Error{Err: cause(err)}
+	}
+	// The retrying client belongs to this call alone, because what signs below
+	// it remembers the attempts; the connections belong to base.
+	retrying := transport.NewClient(transport.Options{Base: a, Timeout: attemptTimeout, RetryStatus: retryStatus})
+	response, err := retrying.Do(request)
+	if err != nil {
+		return &Error{Err: cause(err)}
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(response.Body, answerBytes+1))
+	if err == nil && len(body) > answerBytes {
+		err = fmt.Errorf("answer has more than %d bytes", answerBytes)
+	}
+	if response.StatusCode >= 300 {
+		return refusal(response.StatusCode, body)
+	}
+	if err == nil {
+		err = json.Unmarshal(body, answer)
+	}
+	if err != nil {
+		return &Error{Status: response.StatusCode, MaybeApplied: true, Err: fmt.Errorf("read the answer as JSON: %w", err)}
+	}
+	return nil
+}
+
+// refusal reads the service's error. A body that is not JSON, such as a
+// gateway's page, leaves the status.
+func refusal(status int, body []byte) *Error {
+	var answer struct{ Code, Message, RequestID string }
+	if json.Unmarshal(body, &answer) != nil {
+		return &Error{Status: status}
+	}
+	return &Error{Status: status, Code: answer.Code, Message: answer.Message, RequestID: answer.RequestID}
+}
+
+// attempts signs and makes the attempts of one call, one after the other.
+type attempts struct {
+	client  *Client
+	request Request
+
+	keys      Keys // of the latest attempt
+	unsettled bool // an attempt may have been carried out unseen
+}
+
+// RoundTrip makes one attempt, with a date and a nonce of its own.
+func (a *attempts) RoundTrip(request *http.Request) (*http.Response, error) {
+	ctx := request.Context()
+	keys, err := a.client.credentials.Retrieve(ctx)
+	if err != nil {
+		err = fmt.Errorf("retrieve credentials: %w", err)
+	}
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		_ = request.Body.Close()
+		return nil, err
+	}
+	signed := request.Clone(ctx)
+	for name, value := range a.request.Sign(keys, a.client.now(), a.client.nonce()) {
+		signed.Header.Set(name, value)
+	}
+	signed.Header.Set("Accept", "application/json")
+	signed.Header.Set("User-Agent", "flagcast")
+	response, err := a.client.base.RoundTrip(signed)
+	a.keys = keys
+	a.unsettled = a.unsettled || doubtful(response, err)
+	return response, err
+}
+
+// doubtful tells whether an attempt may have been carried out although it
+// looks failed: the connection broke, or a gateway lost its backend. 503 is the
+// answer of a service that has not begun.
+func doubtful(response *http.Response, err error) bool {
+	if err != nil {
+		return !notSent(err)
+	}
+	switch response.StatusCode {
+	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}

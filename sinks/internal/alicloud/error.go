@@ -1,0 +1,133 @@
+package alicloud
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// Error is a call that brought no result.
+type Error struct {
+	Action string
+	// Status is the answer's HTTP status, 0 when there was no answer.
+	Status int
+	// Code, Message and RequestID are the members of the answer. They are
+	// empty when the answer is not the service's JSON, such as an error page
+	// of a gateway.
+	Code, Message, RequestID string
+	// MaybeApplied says that at least one attempt may have been carried out,
+	// although its outcome did not arrive.
+	MaybeApplied bool
+	// Err is the cause where there was no answer or where it was unreadable.
+	Err error
+}
+
+// Error gives what the service answered, without any credential.
+func (e *Error) Error() string {
+	if e.Status == 0 {
+		return fmt.Sprintf("call %s: %v", e.Action, e.Err)
+	}
+	text := fmt.Sprintf("%s answered %d", e.Action, e.Status)
+	if e.Code != "" {
+		text += " " + e.Code
+	} else if name := http.StatusText(e.Status); name != "" {
+		text += " " + name
+	}
+	if e.Message != "" {
+		text += ": " + e.Message
+	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	if e.RequestID != "" {
+		text += " (request " + e.RequestID + ")"
+	}
+	return text
+}
+
+// Unwrap gives the cause, such as context.Canceled.
+func (e *Error) Unwrap() error { return e.Err }
+
+// MayPass tells whether the same call can succeed later with nothing changed:
+// a network error, a 5xx but 501, a throttled call.
+func (e *Error) MayPass() bool {
+	switch {
+	case e.Status == 0, e.Code != "" && retryable(e.Code):
+		return true
+	case e.Status < 300: // accepted, but the answer was unreadable
+		return true
+	case e.Status == http.StatusRequestTimeout, e.Status == http.StatusTooManyRequests:
+		return true
+	}
+	return e.Status >= 500 && e.Status != http.StatusNotImplemented
+}
+
+// retryable names the codes that pass by themselves, whatever their status:
+// TooManyRequests and Throttling.* come as a 400 (error tables of DCDN and ESA,
+// gateway-wide codes of the OpenAPI).
+func retryable(code string) bool {
+	switch code {
+	case "Throttling", "TooManyRequests", "TooQuickRequests", "SignatureNonceUsed":
+		return true
+	}
+	return strings.HasPrefix(code, "Throttling.")
+}
+
+func retryStatus(_ int, body []byte) bool {
+	var answer struct{ Code string }
+	return json.Unmarshal(body, &answer) == nil && retryable(answer.Code)
+}
+
+// notSent tells whether an attempt failed before its request can have reached
+// the service: no name, no connection, no TLS session.
+func notSent(err error) bool {
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return true
+	}
+	operation, ok := errors.AsType[*net.OpError](err)
+	return ok && (operation.Op == "dial" || operation.Op == "proxyconnect")
+}
+
+// cause strips the URL that net/http puts before an error: the caller names
+// the action, and a query says nothing to a reader.
+func cause(err error) error {
+	for {
+		wrapped, ok := err.(*url.Error) //nolint:errorlint // only what net/http put outermost
+		if !ok {
+			return err
+		}
+		err = wrapped.Err
+	}
+}
+
+const messageBytes = 300
+
+var hexDigest = regexp.MustCompile(`[0-9a-fA-F]{64}`)
+
+// clean takes out of a text what was secret in the request: services repeat
+// parts of it, such as the string to sign when the signature is wrong.
+func clean(text string, keys Keys) string {
+	for _, hidden := range []string{keys.AccessKeySecret.Reveal(), keys.SecurityToken.Reveal(), keys.AccessKeyID} {
+		if hidden != "" {
+			text = strings.ReplaceAll(text, hidden, "[redacted]")
+		}
+	}
+	text = hexDigest.ReplaceAllString(text, "[redacted]")
+	text = strings.Join(strings.Fields(text), " ")
+	if len(text) > messageBytes {
+		text = strings.ToValidUTF8(text[:messageBytes], "") + "..."
+	}
+	return text
+}
