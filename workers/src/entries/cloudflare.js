@@ -1,0 +1,14 @@
+// Cloudflare Workers: bind a KV namespace as FLAGS. The variable FLAGCAST_KEY
+// names the key of the target, "unleash-flags" by default.
+import { createFlags } from '../flags.js'
+import { kv } from '../sources.js'
+
+let flags
+
+export default {
+  fetch(request, env, ctx) {
+    // The first request makes them; env exists only within one.
+    flags = flags || createFlags({ source: kv(env.FLAGS, env.FLAGCAST_KEY || 'unleash-flags') })
+    return flags.handler(request, ctx)
+  }
+}

@@ -1,0 +1,9 @@
+// Alibaba Cloud DCDN EdgeRoutine: set namespace and key as in the target.
+import { createFlags } from '../flags.js'
+import { edgekv } from '../sources.js'
+
+const flags = createFlags({ source: edgekv({ namespace: 'flags', key: 'unleash-flags' }) })
+
+addEventListener('fetch', event => {
+  event.respondWith(flags.handler(event.request, event))
+})

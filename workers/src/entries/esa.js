@@ -1,0 +1,11 @@
+// Alibaba Cloud ESA functions: set namespace and key as in the target.
+import { createFlags } from '../flags.js'
+import { edgekv } from '../sources.js'
+
+const flags = createFlags({ source: edgekv({ namespace: 'flags', key: 'unleash-flags' }) })
+
+export default {
+  fetch(request, env, ctx) {
+    return flags.handler(request, ctx)
+  }
+}

@@ -1,0 +1,2 @@
+export { createFlags, NotReadyError } from './flags.js'
+export { edgekv, kv } from './sources.js'
