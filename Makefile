@@ -1,12 +1,11 @@
 # make test   everything a change has to pass, on a machine with Go and Node
 # make check  what needs no running: vet, lint, tidy, known vulnerabilities
-# make bench  speed, as ratios against named peers
 
 GO   ?= go
 NODE ?= node
 NPM  ?= npm
 
-.PHONY: all build test test-go test-workers check bench deps clean
+.PHONY: all build test test-go test-workers test-e2e check deps clean
 
 all: build
 
@@ -21,10 +20,14 @@ test/node_modules/.package-lock.json: test/package.json test/package-lock.json t
 	cd test && $(NPM) ci --ignore-scripts --loglevel=error
 	@touch $@
 
-test: deps test-go test-workers
+test: deps test-go test-workers test-e2e
 
 test-go: deps
-	FLAGCAST_NO_SKIP=1 $(GO) test -race -shuffle=on -timeout 20m ./...
+	FLAGCAST_NO_SKIP=1 $(GO) test -race -shuffle=on -timeout 20m $$($(GO) list ./... | grep -v /test/e2e)
+
+# By itself, for its output: the time from a flip in Unleash to the worker.
+test-e2e: deps
+	FLAGCAST_NO_SKIP=1 $(GO) test -race -v -timeout 20m ./test/e2e/
 
 test-workers: deps
 	FLAGCAST_NO_SKIP=1 $(NODE) --test workers/test/

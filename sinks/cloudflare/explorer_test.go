@@ -1,75 +1,37 @@
 package cloudflare
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
-	"os/exec"
-	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/flagcast/flagcast/edgecore/secret"
 	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/sinktest"
-	"github.com/flagcast/flagcast/test/need"
+	"github.com/flagcast/flagcast/test/rig"
 )
 
 const explorerNamespace = "0123456789abcdef0123456789abcdef"
 
-// explorer starts workerd and the local explorer of miniflare. It returns the
-// base of the REST API, with the prefix of an account as Cloudflare has it,
-// and the address of the worker that reads the same namespace.
-func explorer(t *testing.T) (api, worker string) {
-	t.Helper()
-	node, module := need.Node(t), need.Module(t, "miniflare")
-	cmd := exec.CommandContext(t.Context(), node, "testdata/explorer.mjs", module, explorerNamespace)
-	cmd.Stderr = os.Stderr
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = stdin.Close()
-		_ = cmd.Wait()
-	})
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		t.Fatalf("miniflare does not start: %v", err)
-	}
-	target, err := url.Parse(strings.TrimSpace(line))
-	if err != nil {
-		t.Fatal(err)
-	}
-	account := regexp.MustCompile(`^/accounts/[^/]+`)
-	proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.Out.URL.Path = "/cdn-cgi/explorer/api" + account.ReplaceAllString(r.In.URL.Path, "")
-		r.Out.URL.RawPath = ""
-		r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = target.Scheme, target.Host, target.Host
-	}})
-	t.Cleanup(proxy.Close)
-	return proxy.URL, strings.TrimSuffix(target.String(), "/")
-}
+// reader is a worker that shows what KV holds under the key that its path
+// names.
+const reader = `export default {
+  async fetch(request, env) {
+    const key = new URL(request.url).pathname.slice(1)
+    return Response.json(await env.FLAGS.getWithMetadata(key, 'text'))
+  }
+}`
 
 // TestContractInWorkerd runs the suite against an implementation of the REST
 // API that is Cloudflare's own.
 func TestContractInWorkerd(t *testing.T) {
-	api, worker := explorer(t)
+	worker := rig.StartWorker(t, rig.WorkerOptions{Script: reader, KV: map[string]string{"FLAGS": explorerNamespace}})
 	c := DefaultConfig()
-	c.Account, c.Namespace, c.APIToken, c.Endpoint = "any", explorerNamespace, secret.New("any"), api
+	c.Account, c.Namespace, c.APIToken, c.Endpoint = "any", explorerNamespace, secret.New("any"), worker.API
 	s, err := New(c, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +43,7 @@ func TestContractInWorkerd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		resp, err := http.Get(worker + "/k")
+		resp, err := http.Get(worker.URL + "/k")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -100,6 +100,26 @@ func (u *Unleash) CreateFlag(t testing.TB, name string) {
 	u.Do(t, http.MethodPost, "/projects/default/features", Object{"name": name, "type": "release", "impressionData": strings.HasPrefix(name, "impression")})
 }
 
+// FlagWith makes a flag that is on, with strategies.
+func (u *Unleash) FlagWith(t testing.TB, name string, strategies ...Object) {
+	t.Helper()
+	u.CreateFlag(t, name)
+	for _, s := range strategies {
+		u.AddStrategy(t, name, s)
+	}
+	u.Switch(t, name, true)
+}
+
+// CreateSegment makes a segment of constraints and returns its id.
+func (u *Unleash) CreateSegment(t testing.TB, name string, constraints ...Object) int {
+	t.Helper()
+	var answer struct{ ID int }
+	if err := json.Unmarshal(u.Do(t, http.MethodPost, "/segments", Object{"name": name, "constraints": constraints}), &answer); err != nil {
+		t.Fatal(err)
+	}
+	return answer.ID
+}
+
 // AddStrategy adds a strategy in development and returns its id.
 func (u *Unleash) AddStrategy(t testing.TB, flag string, strategy Object) string {
 	t.Helper()
