@@ -30,7 +30,7 @@ test-e2e: deps
 	FLAGCAST_NO_SKIP=1 $(GO) test -race -v -timeout 20m ./test/e2e/
 
 test-workers: deps
-	FLAGCAST_NO_SKIP=1 $(NODE) --test workers/test/
+	FLAGCAST_NO_SKIP=1 $(NODE) --test workers/test/*.test.js
 
 GOLANGCI    = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.1.4

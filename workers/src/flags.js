@@ -60,18 +60,19 @@ export function createFlags(options) {
 
   // A request never waits for the read of another: the platform does not
   // answer it then. It serves what there is, or reads for itself.
-  async function refresh(waitUntil) {
+  async function refresh(platform) {
     const now = Date.now()
     if (last && now - readAt < maxAge) return
     if (triedAt && error && now - triedAt < pause) return
     if (last && readingSince && now - readingSince < READ_TIMEOUT) return
     const reading = read()
-    if (last && waitUntil) waitUntil(reading)
+    // Taken out of its object, waitUntil would lose what it belongs to.
+    if (last && platform && platform.waitUntil) platform.waitUntil(reading)
     else await reading
   }
 
-  async function current(waitUntil) {
-    await refresh(waitUntil)
+  async function current(platform) {
+    await refresh(platform)
     if (!last) throw new NotReadyError('no flags yet: ' + error.message)
     return last.snapshot
   }
@@ -81,10 +82,10 @@ export function createFlags(options) {
    * evaluated snapshot was fixed when it was published; this one is ignored.
    *
    * @param {object} [context]
-   * @param {{ waitUntil?: (promise: Promise<unknown>) => void }} [request]
+   * @param {{ waitUntil?: (promise: Promise<unknown>) => void }} [platform]
    */
-  async function view(context, request) {
-    const snapshot = await current(request && request.waitUntil)
+  async function view(context, platform) {
+    const snapshot = await current(platform)
     return {
       /** @param {string} name */
       isEnabled(name) {
@@ -96,7 +97,7 @@ export function createFlags(options) {
         const toggle = snapshot.byName.get(name)
         return toggle ? toggle.variant : { name: 'disabled', enabled: false, feature_enabled: false, featureEnabled: false }
       },
-      all: () => snapshot.toggles
+      all: () => snapshot.toggles.slice()
     }
   }
 

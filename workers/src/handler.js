@@ -12,10 +12,10 @@ const ROUTE = /^\/api\/(?:frontend|proxy)(?:\/(all|features\/([^/]+)|(?:all\/)?c
  * Without a snapshot the answer is 503: SDKs keep what they have then, while
  * an empty 200 would turn every flag off.
  *
- * @param {(waitUntil?: (p: Promise<unknown>) => void) => Promise<import('./snapshot.js').Snapshot>} current
+ * @param {(platform?: object) => Promise<import('./snapshot.js').Snapshot>} current
  * @param {() => object} status
  * @param {{ tokens?: string[], statusPath?: string }} options
- *   tokens: the Authorization values that are good; none: no token is needed.
+ *   tokens: the Authorization values that are good; left out: no token is needed.
  *   statusPath: '/flagcast/status' by default; '' for none
  */
 export function createHandler(current, status, { tokens, statusPath = '/flagcast/status' }) {
@@ -35,15 +35,15 @@ export function createHandler(current, status, { tokens, statusPath = '/flagcast
     if (!methods.includes(request.method)) {
       return json(405, { error: 'this path takes ' + methods.join(', ') }, { allow: methods.join(', ') })
     }
-    if (tokens && !tokens.includes((request.headers.get('authorization') || '').replace(/^bearer /i, ''))) {
+    const token = (request.headers.get('authorization') || '').replace(/^bearer /i, '')
+    // An empty token in the list is one that has not been set.
+    if (tokens && !(token && tokens.includes(token))) {
       return json(401, { error: 'the Authorization header has no token that is known here' })
     }
     if (usage) return new Response(null, { status: 202, headers: CORS })
-    // Taken out of its object, waitUntil would lose what it belongs to.
-    const waitUntil = platform && platform.waitUntil ? promise => platform.waitUntil(promise) : undefined
     let snapshot
     try {
-      snapshot = await current(waitUntil)
+      snapshot = await current(platform)
     } catch (e) {
       return json(503, { error: e.message }, { 'retry-after': '1' })
     }
@@ -84,13 +84,15 @@ function decode(text) {
 
 const CORS = { 'access-control-allow-origin': '*', 'access-control-expose-headers': 'ETag' }
 
+// SDKs let their users add headers: hence the star, which does not cover
+// authorization.
 function preflight() {
   return new Response(null, {
     status: 204,
     headers: {
       ...CORS,
       'access-control-allow-methods': 'GET, POST, OPTIONS',
-      'access-control-allow-headers': 'authorization, content-type, if-none-match, unleash-appname, unleash-connection-id, unleash-sdk',
+      'access-control-allow-headers': '*, authorization, content-type, if-none-match, unleash-appname, unleash-connection-id, unleash-sdk',
       'access-control-max-age': '86400'
     }
   })

@@ -56,7 +56,7 @@ export interface Options {
   source: Source
   /** Milliseconds before the source is read again; 30,000 by default. */
   maxAge?: number
-  /** Authorization values that the handler accepts; none: no token is needed. */
+  /** Authorization values that the handler accepts; left out: no token is needed. */
   tokens?: string[]
   /** '/flagcast/status' by default; '' for none. */
   statusPath?: string

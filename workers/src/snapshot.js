@@ -21,7 +21,8 @@ export function parseSnapshot(text) {
     throw new Error('the stored snapshot is not JSON, or cut off: ' + text.length + ' characters')
   }
   const meta = document && document.flagcast
-  if (!meta || typeof meta.seq !== 'number') {
+  // The digest is the entity tag: without one every snapshot would be the same.
+  if (!meta || typeof meta.seq !== 'number' || typeof meta.digest !== 'string' || meta.digest === '') {
     throw new Error('what is stored was not published by flagcast')
   }
   if (meta.format !== FORMAT) {

@@ -1,0 +1,61 @@
+// What a deployment of the runtime may rely on: no dependencies, nothing that
+// edge platforms refuse, and a size.
+import assert from 'node:assert/strict'
+import { readdirSync } from 'node:fs'
+import { test } from 'node:test'
+import { SRC, bundle, need } from './parts.js'
+
+const { skip } = need('esbuild')
+
+// Bytes of each script, linked and minified; about 20 % over what it was when
+// this was written.
+const BUDGETS = {
+  'entries/cloudflare.js': 5600,
+  'entries/edgeroutine.js': 5400,
+  'entries/esa.js': 5400,
+  'index.js': 5600
+}
+
+const REFUSED = [
+  /\beval\b/, /\bFunction\s*\(/, /\bimport\s*\(/, /\brequire\b/, /node:/, /\bprocess\b/, /\bBuffer\b/, /\bwindow\b/, /\bperformance\b/
+]
+
+const FILES = readdirSync(SRC, { recursive: true }).filter(name => name.endsWith('.js')).map(name => name.replaceAll('\\', '/'))
+const ENTRIES = FILES.filter(name => name.startsWith('entries/') || name === 'index.js')
+
+const link = entry => bundle({ entry, format: entry === 'entries/edgeroutine.js' ? 'iife' : 'esm' })
+
+test('every entry has a budget', () => {
+  assert.deepEqual(ENTRIES.sort(), Object.keys(BUDGETS).sort())
+})
+
+test('src imports nothing but itself, statically, and has no file that nothing uses', { skip }, async () => {
+  const used = new Set()
+  for (const entry of ENTRIES) {
+    for (const [name, { imports }] of Object.entries((await link(entry)).inputs)) {
+      used.add(name)
+      for (const { path, kind } of imports) {
+        assert.ok(FILES.includes(path), name + ' imports ' + path)
+        assert.equal(kind, 'import-statement', name)
+      }
+    }
+  }
+  assert.deepEqual([...used].sort(), FILES.sort())
+})
+
+for (const entry of Object.keys(BUDGETS)) {
+  test(entry + ' links to plain ES2020 within its budget', { skip }, async () => {
+    const { text } = await link(entry)
+    // Code from text, modules at run time, and globals that are not everywhere.
+    for (const refused of REFUSED) assert.doesNotMatch(text, refused)
+    const bytes = Buffer.byteLength(text)
+    const budget = BUDGETS[entry]
+    assert.ok(bytes <= budget, entry + ' has ' + bytes + ' bytes, its budget is ' + budget)
+  })
+}
+
+test('the same sources give the same script', { skip }, async () => {
+  for (const entry of Object.keys(BUDGETS)) {
+    assert.equal((await link(entry)).text, (await link(entry)).text)
+  }
+})

@@ -1,0 +1,26 @@
+// Stands before a worker under test: a clock that nothing but the test moves,
+// and the way to the EdgeKV shim. A plain script, like the shim. control()
+// gives the answer to a request of the test itself, else undefined.
+const control = (() => {
+  let now = Date.UTC(2026, 0, 2)
+  Date.now = () => now
+
+  const commands = {
+    async tick(request) {
+      now += Number(await request.text())
+    },
+    async put(request) {
+      const { namespace, key, value } = await request.json()
+      await new EdgeKV({ namespace }).put(key, value)
+    },
+    async behave(request) {
+      edgekvShim.behave(await request.json())
+    },
+    reads: () => edgekvShim.reads
+  }
+
+  return request => {
+    const [, name] = /^\/control\/(\w+)$/.exec(new URL(request.url).pathname) || []
+    return name && (async () => new Response(JSON.stringify(await commands[name](request))))()
+  }
+})();

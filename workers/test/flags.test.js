@@ -1,0 +1,292 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createFlags, NotReadyError } from '../src/index.js'
+import { BLUE, Platform, TOGGLES, fakeClock, fixedSource, manualSource, oneFlag, snapshotText } from './samples.js'
+
+const isOn = async (flags, platform) => (await flags.view({}, platform)).isEnabled('new-feature')
+
+test('a view answers for one snapshot', async () => {
+  const view = await createFlags({ source: fixedSource(snapshotText()) }).view({ userId: '7' })
+  for (const toggle of TOGGLES) {
+    assert.equal(view.isEnabled(toggle.name), toggle.enabled)
+    assert.deepEqual(view.getVariant(toggle.name), toggle.variant)
+  }
+  assert.deepEqual(view.getVariant('price'), { ...BLUE, feature_enabled: true, featureEnabled: true })
+  assert.deepEqual(view.all(), TOGGLES)
+})
+
+test('an unknown flag is off, and has the variant of no variant', async () => {
+  const view = await createFlags({ source: fixedSource(snapshotText({}, [])) }).view()
+  for (const name of ['unknown', '__proto__', 'constructor', '']) {
+    assert.equal(view.isEnabled(name), false)
+    assert.deepEqual(view.getVariant(name), { name: 'disabled', enabled: false, feature_enabled: false, featureEnabled: false })
+  }
+})
+
+test('who changes the list of flags changes it for nobody else', async () => {
+  const flags = createFlags({ source: fixedSource(snapshotText()) })
+  const list = (await flags.view()).all()
+  list.reverse().pop()
+  assert.deepEqual((await flags.view()).all(), TOGGLES)
+})
+
+test('createFlags reads nothing; the first request does', async () => {
+  const source = fixedSource(snapshotText())
+  const flags = createFlags({ source })
+  assert.equal(source.count, 0)
+  assert.equal(flags.status().ready, false)
+  assert.equal(source.count, 0)
+  const platform = new Platform()
+  assert.equal(await isOn(flags, platform), true)
+  assert.equal(source.count, 1)
+  assert.equal(platform.count, 0, 'it waits itself')
+})
+
+test('the source is read again after maxAge, and not before', async t => {
+  const clock = fakeClock(t)
+  const source = fixedSource(oneFlag(1, false))
+  const flags = createFlags({ source, maxAge: 5000 })
+  assert.equal(await isOn(flags), false)
+  source.answer = oneFlag(2, true)
+  clock.tick(4999)
+  assert.equal(await isOn(flags), false)
+  assert.equal(source.count, 1)
+  clock.tick(1)
+  assert.equal(await isOn(flags), true)
+  assert.equal(source.count, 2)
+})
+
+test('maxAge is 30 seconds; 0 reads for each request', async t => {
+  const clock = fakeClock(t)
+  const usual = fixedSource(snapshotText())
+  const flags = createFlags({ source: usual })
+  await isOn(flags)
+  clock.tick(29999)
+  await isOn(flags)
+  assert.equal(usual.count, 1)
+  clock.tick(1)
+  await isOn(flags)
+  assert.equal(usual.count, 2)
+
+  const each = fixedSource(snapshotText())
+  const now = createFlags({ source: each, maxAge: 0 })
+  await isOn(now)
+  await isOn(now)
+  assert.equal(each.count, 2)
+})
+
+test('the same text makes the snapshot fresh again', async t => {
+  const clock = fakeClock(t)
+  const source = fixedSource(snapshotText())
+  const flags = createFlags({ source, maxAge: 5000 })
+  await isOn(flags)
+  clock.tick(5000)
+  await isOn(flags)
+  assert.equal(flags.status().ageMs, 0)
+  clock.tick(4999)
+  await isOn(flags)
+  assert.equal(source.count, 2)
+})
+
+test('last good stands', async t => {
+  const fresh = oneFlag(5, true)
+  for (const [what, answer, error] of [
+    ['the source fails', new Error('kv is away'), /^kv is away$/],
+    ['nothing is stored any more', null, /^nothing is stored under the key/],
+    ['an older snapshot is read', oneFlag(4, false), /^the source shows seq 4, older than 5$/],
+    ['it is cut off', oneFlag(6, false).slice(0, -1), /cut off/],
+    ['it is empty', '', /cut off/],
+    ['it is of another', '{"toggles":[]}', /was not published by flagcast/],
+    ['its format is of the future', snapshotText({ seq: 6, format: 'evaluated/2' }, []), /evaluated\/2/],
+    ['a toggle in it is none', snapshotText({ seq: 6 }, [null]), /./]
+  ]) {
+    await t.test('when ' + what, async t => {
+      const clock = fakeClock(t)
+      const source = fixedSource(fresh)
+      const flags = createFlags({ source, maxAge: 5000 })
+      await isOn(flags)
+      source.answer = answer
+      clock.tick(3600000)
+      assert.equal(await isOn(flags), true)
+      const { ready, seq, ageMs, lastError } = flags.status()
+      assert.deepEqual({ ready, seq, ageMs }, { ready: true, seq: 5, ageMs: 3600000 })
+      assert.match(lastError, error)
+
+      source.answer = oneFlag(7, false)
+      clock.tick(1000)
+      assert.equal(await isOn(flags), false, 'and what is newer is taken')
+      assert.equal(flags.status().lastError, null)
+    })
+  }
+})
+
+test('without a snapshot a view rejects, and says why', async () => {
+  for (const [answer, why] of [
+    [null, /^no flags yet: nothing is stored under the key: publish the target/],
+    [new Error('kv is away'), /^no flags yet: kv is away$/],
+    ['{', /^no flags yet: the stored snapshot is not JSON, or cut off: 1 characters$/]
+  ]) {
+    const flags = createFlags({ source: fixedSource(answer) })
+    await assert.rejects(flags.view(), e => e instanceof NotReadyError && why.test(e.message))
+  }
+})
+
+test('a source may throw anything, at once or later', async () => {
+  const text = createFlags({ source: { name: 'x', get: () => Promise.reject('a text') } })
+  await assert.rejects(text.view(), /no flags yet: a text$/)
+  const atOnce = createFlags({ source: { name: 'x', get() { throw new Error('at once') } } })
+  await assert.rejects(atOnce.view(), /no flags yet: at once$/)
+})
+
+test('first requests each read for themselves', async () => {
+  const source = manualSource()
+  const flags = createFlags({ source })
+  const answers = [isOn(flags), isOn(flags), isOn(flags)]
+  assert.equal(source.reads.length, 3)
+  // Each is answered by its own read, in whatever order they end.
+  source.reads[2].resolve(oneFlag(1, true))
+  assert.equal(await answers[2], true)
+  source.reads[0].reject(new Error('lost'))
+  assert.equal(await answers[0], true, 'another has read meanwhile')
+  source.reads[1].resolve(oneFlag(2, false))
+  assert.equal(await answers[1], false)
+})
+
+test('a stale snapshot is served while one read is in flight', async t => {
+  const clock = fakeClock(t)
+  const source = manualSource()
+  const flags = createFlags({ source, maxAge: 5000 })
+  const first = isOn(flags)
+  source.reads[0].resolve(oneFlag(1, false))
+  assert.equal(await first, false)
+
+  clock.tick(5000)
+  const platform = new Platform()
+  assert.equal(await isOn(flags, platform), false)
+  assert.equal(platform.count, 1, 'the platform waits for the read')
+  clock.tick(9999)
+  for (const request of [platform, new Platform(), undefined]) {
+    assert.equal(await isOn(flags, request), false)
+  }
+  assert.equal(source.reads.length, 2, 'there is no second read')
+  assert.equal(platform.count, 1)
+
+  source.reads[1].resolve(oneFlag(2, true))
+  await platform.settled()
+  assert.equal(await isOn(flags, platform), true)
+  assert.equal(source.reads.length, 2)
+})
+
+test('a read that the platform waits for may fail', async t => {
+  const clock = fakeClock(t)
+  const source = fixedSource(snapshotText())
+  const flags = createFlags({ source })
+  await isOn(flags)
+  clock.tick(30000)
+  source.answer = new Error('kv is away')
+  const platform = new Platform()
+  assert.equal(await isOn(flags, platform), true)
+  await platform.settled()
+  assert.equal(flags.status().lastError, 'kv is away')
+})
+
+test('without waitUntil a request reads for itself', async t => {
+  const clock = fakeClock(t)
+  const source = fixedSource(oneFlag(1, false))
+  const flags = createFlags({ source })
+  await isOn(flags)
+  source.answer = oneFlag(2, true)
+  clock.tick(30000)
+  assert.equal(await isOn(flags, {}), true)
+})
+
+test('waitUntil may come alone, as a function', async t => {
+  const clock = fakeClock(t)
+  const flags = createFlags({ source: fixedSource(snapshotText()) })
+  await isOn(flags)
+  clock.tick(30000)
+  const platform = new Platform()
+  assert.equal(await isOn(flags, { waitUntil: promise => platform.waitUntil(promise) }), true)
+  assert.equal(platform.count, 1)
+})
+
+test('after a failure the source is left alone for a second', async t => {
+  const clock = fakeClock(t)
+  const source = fixedSource(new Error('kv is away'))
+  const flags = createFlags({ source })
+  await assert.rejects(isOn(flags))
+  clock.tick(999)
+  await assert.rejects(isOn(flags), /kv is away/)
+  assert.equal(source.count, 1)
+  clock.tick(1)
+  source.answer = snapshotText()
+  assert.equal(await isOn(flags), true)
+  assert.equal(source.count, 2)
+
+  // The same with a snapshot to serve.
+  source.answer = null
+  clock.tick(30000)
+  await isOn(flags)
+  clock.tick(999)
+  await isOn(flags)
+  assert.equal(source.count, 3)
+  clock.tick(1)
+  await isOn(flags)
+  assert.equal(source.count, 4)
+})
+
+test('the pause after a failure is not longer than maxAge', async t => {
+  const clock = fakeClock(t)
+  const source = fixedSource(new Error('kv is away'))
+  const flags = createFlags({ source, maxAge: 100 })
+  await assert.rejects(isOn(flags))
+  clock.tick(100)
+  await assert.rejects(isOn(flags))
+  assert.equal(source.count, 2)
+})
+
+test('a read that never ends counts as lost', async t => {
+  const clock = fakeClock(t)
+  const source = manualSource()
+  const flags = createFlags({ source })
+  const first = isOn(flags)
+  source.reads[0].resolve(oneFlag(1, false))
+  await first
+  clock.tick(30000)
+  await isOn(flags, new Platform()) // its read is lost
+  clock.tick(9999)
+  await isOn(flags, new Platform())
+  assert.equal(source.reads.length, 2)
+  clock.tick(1)
+  const platform = new Platform()
+  await isOn(flags, platform)
+  assert.equal(source.reads.length, 3)
+  source.reads[2].resolve(oneFlag(3, true))
+  await platform.settled()
+
+  // Should it end after all, what it has read is old.
+  source.reads[1].resolve(oneFlag(2, false))
+  assert.equal(await isOn(flags), true)
+  assert.equal(flags.status().seq, 3)
+})
+
+test('status tells how the isolate is doing', async t => {
+  const clock = fakeClock(t)
+  const source = fixedSource(null)
+  const flags = createFlags({ source })
+  const nothing = {
+    source: 'fixed', ready: false, format: null, environment: null, target: null,
+    seq: null, digest: null, publishedAt: null, ageMs: null, lastError: null
+  }
+  assert.deepEqual(flags.status(), nothing)
+  await assert.rejects(flags.view())
+  assert.match(flags.status().lastError, /^nothing is stored/)
+  clock.tick(1000)
+  source.answer = snapshotText()
+  await flags.view()
+  clock.tick(123)
+  assert.deepEqual(flags.status(), {
+    source: 'fixed', ready: true, format: 'evaluated/1', environment: 'production', target: 'cn-simple',
+    seq: 1, digest: 'digest-1', publishedAt: '2026-01-02T03:04:05.678Z', ageMs: 123, lastError: null
+  })
+})
