@@ -3,6 +3,7 @@ package edgecore
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 )
 
 // Environment names an Unleash environment, such as "production".
@@ -110,4 +111,12 @@ type Dependency struct {
 	Feature  string
 	Enabled  bool     // what the parent has to be
 	Variants []string // names of parent variants that satisfy it; empty: any
+}
+
+// Shorten writes a list of names, of which it gives the first few.
+func Shorten(names []string, most int) string {
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return strings.Join(names[:most], ", ") + " and " + strconv.Itoa(len(names)-most) + " more"
 }

@@ -1,10 +1,13 @@
 package edgecore
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/tidwall/gjson"
 )
@@ -20,6 +23,9 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Msg)
 }
 
+// maxDepth bounds the nesting of a document, as encoding/json does.
+const maxDepth = 10_000
+
 // Parse reads the body of GET /api/client/features. An error is a
 // *SyntaxError and means that the document is no such body; a fault inside one
 // flag is a Problem of that flag.
@@ -28,114 +34,252 @@ func (e *SyntaxError) Error() string {
 // sense becomes one that nobody passes, and a flag that makes no sense is left
 // out, which SDKs answer as off. Numbers and booleans where the protocol has
 // text are taken as they are written.
+//
+// The definitions refer to doc, which must not be changed any more.
 func Parse(doc []byte, env Environment) (*Definitions, error) {
+	if at := tooDeep(doc); at >= 0 {
+		return nil, syntaxError(doc, at, fmt.Sprintf("lists and objects are nested more than %d times", maxDepth))
+	}
 	if !gjson.ValidBytes(doc) {
 		return nil, invalidJSON(doc)
 	}
-	root := gjson.ParseBytes(doc)
-	if !root.IsObject() {
-		return nil, syntaxError(doc, 0, "definitions are a JSON object with a list of \"features\", this is "+kindOf(root))
+	p := parser{cursor: cursor{s: string(doc)}, doc: doc, defs: &Definitions{Environment: env}}
+	if p.kind() != 'o' {
+		return nil, syntaxError(doc, 0, "definitions are a JSON object with a list of \"features\", this is "+p.what())
 	}
-	p := parser{defs: &Definitions{Environment: env}}
-	var features, segments gjson.Result
-	p.members(root, "", func(key string, v gjson.Result) {
+	// Of several members with one name the last one counts: they are found
+	// first and read then.
+	features, segments := -1, -1
+	p.members(func(key string) {
+		p.blanks()
 		switch key {
 		case "features":
-			features = v
+			features = p.i
 		case "segments":
-			segments = v
+			segments = p.i
 		case "meta":
-			p.defs.Revision = v.Get("revisionId").Uint()
+			if p.kind() == 'o' {
+				p.object(func(key string) {
+					if text := p.scalar(); key == "revisionId" {
+						p.defs.Revision = revision(text)
+					}
+				})
+				return
+			}
 		}
+		p.skip()
 	})
-	if !features.IsArray() {
-		return nil, syntaxError(doc, features.Index, "\"features\" has to be a list of flags, it is "+kindOf(features))
+	if features < 0 {
+		return nil, syntaxError(doc, 0, "\"features\" has to be a list of flags, it is missing")
 	}
-	if segments.Exists() && !segments.IsArray() && segments.Type != gjson.Null {
-		return nil, syntaxError(doc, segments.Index, "\"segments\" has to be a list, it is "+kindOf(segments))
+	if p.i = features; p.kind() != 'l' {
+		return nil, syntaxError(doc, features, "\"features\" has to be a list of flags, it is "+p.what())
 	}
-	p.features(features)
-	p.segments(segments)
+	p.features()
+	if segments >= 0 {
+		p.i = segments
+		if kind := p.kind(); kind != 'l' && kind != '0' {
+			return nil, syntaxError(doc, segments, "\"segments\" has to be a list, it is "+p.what())
+		} else if kind == 'l' {
+			p.segments()
+		}
+	}
 	return p.defs, nil
 }
 
-// parser collects problems while it walks one document. feature names the flag
-// that it is in.
+// revision reads a whole number; anything else is 0.
+func revision(text string) uint64 {
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil || n < 0 || n > 1<<63 {
+		return 0
+	}
+	return uint64(n)
+}
+
+// tooDeep returns the place of the bracket that nests too deeply, or -1.
+func tooDeep(doc []byte) int {
+	// Few documents have so many brackets at all that gjson, which recurses,
+	// would need a stack to speak of.
+	if bytes.Count(doc, []byte("["))+bytes.Count(doc, []byte("{")) <= 10*maxDepth {
+		return -1
+	}
+	depth, inText := 0, false
+	for i := 0; i < len(doc); i++ {
+		switch b := doc[i]; {
+		case inText && b == '\\':
+			i++
+		case b == '"':
+			inText = !inText
+		case inText:
+		case b == '[' || b == '{':
+			if depth++; depth > maxDepth {
+				return i
+			}
+		case b == ']' || b == '}':
+			depth--
+		}
+	}
+	return -1
+}
+
+// parser collects problems while it walks one document.
 type parser struct {
-	defs    *Definitions
-	feature string
+	cursor
+	doc  []byte
+	defs *Definitions
+	path []step // to what is being read
 }
 
-func (p *parser) problem(where, what string) {
-	p.defs.Problems = append(p.defs.Problems, Problem{Feature: p.feature, Where: where, What: what})
+// step is a member of an object, or an element of a list where name is "".
+type step struct {
+	name  string
+	index int
 }
 
-// members calls f for every member of an object in order, so that the last of
-// several members with one name stands, as in JavaScript's JSON.parse.
-func (p *parser) members(object gjson.Result, where string, f func(key string, v gjson.Result)) {
-	if !object.IsObject() {
+func (p *parser) enter(name string, index int) { p.path = append(p.path, step{name, index}) }
+
+func (p *parser) leave() { p.path = p.path[:len(p.path)-1] }
+
+// problem notes what is wrong with what is being read.
+func (p *parser) problem(what string) {
+	var where strings.Builder
+	for _, s := range p.path {
+		switch {
+		case s.name == "":
+			fmt.Fprintf(&where, "[%d]", s.index)
+		case where.Len() > 0:
+			where.WriteString("." + s.name)
+		default:
+			where.WriteString(s.name)
+		}
+	}
+	p.defs.Problems = append(p.defs.Problems, Problem{Where: where.String(), What: what})
+}
+
+// members reads an object: f reads the value of each member. Anything else is
+// passed over.
+func (p *parser) members(f func(key string)) {
+	if p.kind() != 'o' {
+		p.skip()
 		return
 	}
 	var room [16]string
 	seen := room[:0]
-	object.ForEach(func(k, v gjson.Result) bool {
-		for _, s := range seen {
-			if s == k.Str {
-				p.problem(join(where, k.Str), "stands twice; the last one counts")
-			}
+	p.object(func(key string) {
+		p.enter(key, 0)
+		if slices.Contains(seen, key) {
+			p.problem("stands twice; the last one counts")
 		}
-		seen = append(seen, k.Str)
-		f(k.Str, v)
-		return true
+		seen = append(seen, key)
+		f(key)
+		p.leave()
 	})
 }
 
-func (p *parser) features(list gjson.Result) {
+// elements reads a list: f reads each element. null is an empty list, and so
+// is anything else, which is a Problem.
+func (p *parser) elements(f func()) {
+	switch p.kind() {
+	case 'l':
+		p.list(func(i int) {
+			p.enter("", i)
+			f()
+			p.leave()
+		})
+	case '0':
+		p.skip()
+	default:
+		p.problem("has to be a list, it is " + p.what())
+		p.skip()
+	}
+}
+
+func (p *parser) features() {
+	p.enter("features", 0)
 	index := map[string]int{}
-	i := 0
-	list.ForEach(func(_, v gjson.Result) bool {
-		where := element("features", i)
-		i++
-		f, ok := p.readFeature(v, where)
-		if !ok {
-			return true
-		}
-		if at, dup := index[f.Name]; dup {
-			p.problem(where, "the name stands twice; the last flag counts")
+	p.elements(func() {
+		first := len(p.defs.Problems)
+		f, ok := p.readFeature()
+		if at, dup := index[f.Name]; ok && dup {
+			p.problem("the name stands twice; the last flag counts")
 			p.defs.Features[at] = f
-			return true
+		} else if ok {
+			index[f.Name] = len(p.defs.Features)
+			p.defs.Features = append(p.defs.Features, f)
 		}
-		index[f.Name] = len(p.defs.Features)
-		p.defs.Features = append(p.defs.Features, f)
-		return true
+		for i := range p.defs.Problems[first:] {
+			p.defs.Problems[first+i].Feature = f.Name
+		}
 	})
-	p.feature = ""
+	p.leave()
 }
 
-func (p *parser) segments(list gjson.Result) {
+func (p *parser) segments() {
+	p.enter("segments", 0)
 	index := map[int]int{}
-	i := 0
-	list.ForEach(func(_, v gjson.Result) bool {
-		where := element("segments", i)
-		i++
-		id := v.Get("id")
-		if id.Type != gjson.Number {
-			p.problem(where, "has no number \"id\"; it is left out, and strategies that name it pass for nobody")
-			return true
-		}
-		s := Segment{ID: int(id.Int()), Raw: json.RawMessage(v.Raw)}
-		if list := v.Get("constraints"); list.Exists() {
-			s.Constraints = p.constraints(list, join(where, "constraints"))
+	p.elements(func() {
+		s, ok := p.readSegment()
+		if !ok {
+			p.problem("has no number \"id\"; it is left out, and strategies that name it pass for nobody")
+			return
 		}
 		if at, dup := index[s.ID]; dup {
-			p.problem(where, "the id stands twice; the last segment counts")
+			p.problem("the id stands twice; the last segment counts")
 			p.defs.Segments[at] = s
-			return true
+			return
 		}
 		index[s.ID] = len(p.defs.Segments)
 		p.defs.Segments = append(p.defs.Segments, s)
-		return true
 	})
+	p.leave()
+}
+
+func (p *parser) readSegment() (s Segment, ok bool) {
+	p.blanks()
+	start := p.i
+	p.members(func(key string) {
+		switch key {
+		case "id":
+			s.ID, ok = p.whole()
+		case "constraints":
+			s.Constraints = p.constraints()
+		default:
+			p.skip()
+		}
+	})
+	s.Raw = json.RawMessage(p.doc[start:p.i:p.i])
+	return s, ok
+}
+
+// whole reads a number as a whole one; ok is false for anything else.
+func (p *parser) whole() (n int, ok bool) {
+	if p.kind() != 'n' {
+		p.skip()
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(p.skip(), 64)
+	if err != nil || f != float64(int(f)) || f > 1<<53 || f < -1<<53 {
+		return 0, false
+	}
+	return int(f), true
+}
+
+// what names the kind of what comes next.
+func (p *parser) what() string {
+	switch p.kind() {
+	case 'o':
+		return "an object"
+	case 'l':
+		return "a list"
+	case 't':
+		return "text"
+	case 'n':
+		return "a number"
+	case 'b':
+		return "a boolean"
+	default:
+		return "null"
+	}
 }
 
 func invalidJSON(doc []byte) error {
@@ -162,32 +306,4 @@ func syntaxError(doc []byte, offset int, msg string) error {
 		}
 	}
 	return e
-}
-
-func kindOf(v gjson.Result) string {
-	switch {
-	case !v.Exists():
-		return "missing"
-	case v.IsArray():
-		return "a list"
-	case v.IsObject():
-		return "an object"
-	case v.Type == gjson.Null:
-		return "null"
-	case v.Type == gjson.Number:
-		return "a number"
-	case v.Type == gjson.String:
-		return "text"
-	default:
-		return "a boolean"
-	}
-}
-
-func element(list string, i int) string { return list + "[" + strconv.Itoa(i) + "]" }
-
-func join(where, member string) string {
-	if where == "" {
-		return member
-	}
-	return where + "." + member
 }

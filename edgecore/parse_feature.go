@@ -1,117 +1,128 @@
 package edgecore
 
-import (
-	"encoding/json"
-
-	"github.com/tidwall/gjson"
-)
+import "encoding/json"
 
 // readFeature returns false, with a Problem, for what cannot be a flag.
-func (p *parser) readFeature(v gjson.Result, where string) (Feature, bool) {
-	p.feature = ""
-	if !v.IsObject() {
-		p.problem(where, "is "+kindOf(v)+", not a flag; it is left out")
-		return Feature{}, false
+func (p *parser) readFeature() (f Feature, ok bool) {
+	p.blanks()
+	if p.kind() != 'o' {
+		p.problem("is " + p.what() + ", not a flag; it is left out")
+		p.skip()
+		return f, false
 	}
-	name := v.Get("name")
-	if name.Type != gjson.String || name.Str == "" {
-		p.problem(where, "has no \"name\"; it is left out")
-		return Feature{}, false
-	}
-	p.feature = name.Str
-	f := Feature{Raw: json.RawMessage(v.Raw)}
-	ok, strategies := true, false
-	p.members(v, where, func(key string, v gjson.Result) {
+	start := p.i
+	sound, strategies := true, false
+	p.members(func(key string) {
 		switch key {
 		case "name":
-			f.Name = v.Str
+			f.Name = p.only('t')
 		case "type":
-			f.Type = v.Str
+			f.Type = p.only('t')
 		case "project":
-			f.Project = v.Str
+			f.Project = p.only('t')
 		case "enabled":
-			if !v.IsBool() {
-				p.problem(join(where, key), "has to be true or false, it is "+kindOf(v)+"; the flag is left out")
-				ok = false
+			if p.kind() != 'b' {
+				p.problem("has to be true or false, it is " + p.what() + "; the flag is left out")
+				sound = false
 			}
-			f.Enabled = v.Bool()
+			f.Enabled = p.bool()
 		case "stale":
-			f.Stale = v.Bool()
+			f.Stale = p.bool()
 		case "impressionData":
-			f.ImpressionData = v.Bool()
+			f.ImpressionData = p.bool()
 		case "strategies":
-			strategies = v.IsArray()
-			f.Strategies = readList(p, v, join(where, key), p.readStrategy)
+			strategies = p.kind() == 'l'
+			f.Strategies = readList(p, p.readStrategy)
 		case "variants":
-			f.Variants = readList(p, v, join(where, key), p.readVariant)
+			f.Variants = readList(p, p.readVariant)
 		case "dependencies":
-			f.Dependencies = readList(p, v, join(where, key), p.readDependency)
+			f.Dependencies = readList(p, p.readDependency)
+		default:
+			p.skip()
 		}
 	})
-	if !strategies {
-		p.problem(join(where, "strategies"), "has to be a list (an empty one means on for everybody); the flag is left out")
+	f.Raw = json.RawMessage(p.doc[start:p.i:p.i])
+	if f.Name == "" {
+		p.problem("has no \"name\"; it is left out")
+		return f, false
 	}
-	return f, ok && strategies
+	if !strategies {
+		p.enter("strategies", 0)
+		p.problem("has to be a list (an empty one means on for everybody); the flag is left out")
+		p.leave()
+	}
+	return f, sound && strategies
 }
 
-// readList reads every element of a list. null and absent are an empty list;
-// anything else is a Problem.
-func readList[T any](p *parser, list gjson.Result, where string, read func(gjson.Result, string) T) []T {
-	if !list.IsArray() {
-		if list.Type != gjson.Null {
-			p.problem(where, "has to be a list, it is "+kindOf(list))
-		}
+// only reads a text, and "" for anything else.
+func (p *parser) only(kind byte) string {
+	if p.kind() != kind {
+		p.skip()
+		return ""
+	}
+	return p.text()
+}
+
+// bool reads true, and false for anything else.
+func (p *parser) bool() bool { return p.skip() == "true" }
+
+// readList reads every element of a list. Anything else is an empty list, and
+// but for null a Problem.
+func readList[T any](p *parser, read func() T) []T {
+	if p.kind() != 'l' {
+		p.elements(nil)
 		return nil
 	}
 	out := []T{}
-	list.ForEach(func(_, v gjson.Result) bool {
-		out = append(out, read(v, element(where, len(out))))
-		return true
-	})
+	p.elements(func() { out = append(out, read()) })
 	return out
 }
 
 // readStrategy returns a strategy without a name, which passes for nobody, for
 // what cannot be one.
-func (p *parser) readStrategy(v gjson.Result, where string) Strategy {
-	var s Strategy
-	if !v.IsObject() || v.Get("name").Type != gjson.String {
-		p.problem(where, "is no strategy with a \"name\"; it passes for nobody")
-		return s
-	}
-	p.members(v, where, func(key string, v gjson.Result) {
-		at := join(where, key)
+func (p *parser) readStrategy() (s Strategy) {
+	sound := p.kind() == 'o'
+	p.members(func(key string) {
 		switch key {
 		case "name":
-			s.Name = v.Str
+			s.Name = p.only('t')
 		case "parameters":
-			s.Parameters = p.readParameters(v, at)
+			s.Parameters = p.readParameters()
 		case "constraints":
-			s.Constraints = p.constraints(v, at)
+			s.Constraints = p.constraints()
 		case "segments":
-			s.Segments = readList(p, v, at, func(v gjson.Result, where string) int {
-				if v.Type != gjson.Number {
-					p.problem(where, "has to be the number of a segment; the strategy passes for nobody")
+			s.Segments = readList(p, func() int {
+				id, ok := p.whole()
+				if !ok {
+					p.problem("has to be the number of a segment; the strategy passes for nobody")
 					return -1
 				}
-				return int(v.Int())
+				return id
 			})
 		case "variants":
-			s.Variants = readList(p, v, at, p.readVariant)
+			s.Variants = readList(p, p.readVariant)
+		default:
+			p.skip()
 		}
 	})
+	if !sound || s.Name == "" {
+		p.problem("is no strategy with a \"name\"; it passes for nobody")
+		return Strategy{}
+	}
 	return s
 }
 
-func (p *parser) readParameters(v gjson.Result, where string) map[string]string {
+func (p *parser) readParameters() map[string]string {
 	parameters := map[string]string{}
-	p.members(v, where, func(key string, v gjson.Result) {
-		switch {
-		case v.Type == gjson.Null:
-		case v.IsObject() || v.IsArray():
-			p.problem(join(where, key), "has to be text, it is "+kindOf(v)+"; it is ignored")
+	p.members(func(key string) {
+		switch p.kind() {
+		case '0':
+			p.skip()
+		case 'o', 'l':
+			p.problem("has to be text, it is " + p.what() + "; it is ignored")
+			p.skip()
 		default:
-			parameters[key] = text(v)
+			parameters[key] = p.scalar()
 		}
 	})
 	return parameters
@@ -119,89 +130,120 @@ func (p *parser) readParameters(v gjson.Result, where string) map[string]string 
 
 // constraints reads a list of constraints. What cannot be read becomes a
 // constraint without an operator, which nobody passes.
-func (p *parser) constraints(list gjson.Result, where string) []Constraint {
-	if !list.IsArray() && list.Type != gjson.Null {
-		p.problem(where, "has to be a list, it is "+kindOf(list)+"; the strategy passes for nobody")
+func (p *parser) constraints() []Constraint {
+	if kind := p.kind(); kind != 'l' && kind != '0' {
+		p.problem("has to be a list, it is " + p.what() + "; the strategy passes for nobody")
+		p.skip()
 		return []Constraint{{}}
 	}
-	return readList(p, list, where, p.readConstraint)
+	return readList(p, p.readConstraint)
 }
 
-func (p *parser) readConstraint(v gjson.Result, where string) Constraint {
-	var c Constraint
-	if !v.IsObject() {
-		p.problem(where, "is no constraint; nobody passes it")
+func (p *parser) readConstraint() (c Constraint) {
+	if p.kind() != 'o' {
+		p.problem("is no constraint; nobody passes it")
+		p.skip()
 		return c
 	}
-	p.members(v, where, func(key string, v gjson.Result) {
+	p.members(func(key string) {
 		switch key {
 		case "contextName":
-			c.ContextName = v.Str
+			c.ContextName = p.only('t')
 		case "operator":
-			c.Operator = v.Str
+			c.Operator = p.only('t')
 		case "value":
-			if v.Type != gjson.Null {
-				c.Value = text(v)
+			if null := p.kind() == '0'; null {
+				p.skip()
+			} else {
+				c.Value = p.scalar()
 			}
 		case "values":
-			c.Values = readList(p, v, join(where, key), func(v gjson.Result, _ string) string { return text(v) })
+			c.Values = p.texts()
 		case "inverted":
-			c.Inverted = v.Bool()
+			c.Inverted = p.bool()
 		case "caseInsensitive":
-			c.CaseInsensitive = v.Bool()
+			c.CaseInsensitive = p.bool()
+		default:
+			p.skip()
 		}
 	})
 	return c
 }
 
-func (p *parser) readVariant(v gjson.Result, where string) Variant {
-	var variant Variant
-	p.members(v, where, func(key string, v gjson.Result) {
+// texts reads a list of texts; other scalars are taken as they are written.
+func (p *parser) texts() []string { return readList(p, p.scalar) }
+
+func (p *parser) readVariant() (v Variant) {
+	p.members(func(key string) {
 		switch key {
 		case "name":
-			variant.Name = v.Str
+			v.Name = p.only('t')
 		case "weight":
-			if v.Type != gjson.Number || v.Num < 0 || v.Num != float64(int(v.Num)) {
-				p.problem(join(where, key), "has to be a whole number from 0 on; it counts as 0")
-				return
+			n, ok := p.whole()
+			if !ok || n < 0 {
+				p.problem("has to be a whole number from 0 on; it counts as 0")
+				n = 0
 			}
-			variant.Weight = int(v.Num)
+			v.Weight = n
 		case "stickiness":
-			variant.Stickiness = v.Str
+			v.Stickiness = p.only('t')
 		case "payload":
-			if v.IsObject() {
-				variant.Payload = &Payload{Type: v.Get("type").Str, Value: text(v.Get("value"))}
-			}
+			v.Payload = p.readPayload()
 		case "overrides":
-			variant.Overrides = readList(p, v, join(where, key), func(v gjson.Result, where string) Override {
-				o := Override{ContextName: v.Get("contextName").Str}
-				o.Values = readList(p, v.Get("values"), join(where, "values"), func(v gjson.Result, _ string) string { return text(v) })
-				return o
-			})
+			v.Overrides = readList(p, p.readOverride)
+		default:
+			p.skip()
 		}
 	})
-	return variant
+	return v
 }
 
-func (p *parser) readDependency(v gjson.Result, where string) Dependency {
+func (p *parser) readPayload() *Payload {
+	if p.kind() != 'o' {
+		p.skip()
+		return nil
+	}
+	payload := &Payload{}
+	p.members(func(key string) {
+		switch key {
+		case "type":
+			payload.Type = p.only('t')
+		case "value":
+			payload.Value = p.scalar()
+		default:
+			p.skip()
+		}
+	})
+	return payload
+}
+
+func (p *parser) readOverride() (o Override) {
+	p.members(func(key string) {
+		switch key {
+		case "contextName":
+			o.ContextName = p.only('t')
+		case "values":
+			o.Values = p.texts()
+		default:
+			p.skip()
+		}
+	})
+	return o
+}
+
+func (p *parser) readDependency() Dependency {
 	d := Dependency{Enabled: true}
-	p.members(v, where, func(key string, v gjson.Result) {
+	p.members(func(key string) {
 		switch key {
 		case "feature":
-			d.Feature = v.Str
+			d.Feature = p.only('t')
 		case "enabled":
-			d.Enabled = v.Type != gjson.False
+			d.Enabled = p.skip() != "false"
 		case "variants":
-			d.Variants = readList(p, v, join(where, key), func(v gjson.Result, _ string) string { return text(v) })
+			d.Variants = p.texts()
+		default:
+			p.skip()
 		}
 	})
 	return d
-}
-
-// text is a scalar as it is written, without quotes and escapes.
-func text(v gjson.Result) string {
-	if v.Type == gjson.String {
-		return v.Str
-	}
-	return v.Raw
 }

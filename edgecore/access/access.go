@@ -57,8 +57,8 @@ type Validator interface {
 // Options say which tokens are good without asking anybody.
 type Options struct {
 	Backend, Frontend []edgecore.Token
-	// Anonymous is the environment of requests without a token. "": refuse
-	// them.
+	// Anonymous is the environment of frontend requests without a token. "":
+	// refuse them. Definitions always need a token.
 	Anonymous edgecore.Environment
 	// Validator knows the other tokens. nil: there are none.
 	Validator Validator
@@ -108,7 +108,7 @@ func (a *Access) Check(ctx context.Context, authorization string, kind Kind) (Sc
 		text = strings.TrimSpace(text[7:])
 	}
 	if text == "" {
-		if a.anonymous == "" {
+		if a.anonymous == "" || kind != Frontend {
 			return Scope{}, ErrUnauthorized
 		}
 		return Scope{Environment: a.anonymous}, nil

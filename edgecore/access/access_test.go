@@ -94,7 +94,7 @@ func TestUpstreamSpeaksUnleash(t *testing.T) {
 		_, _ = w.Write([]byte(answer))
 	}))
 	defer server.Close()
-	u := access.NewUpstream(server.URL+"/api/", nil)
+	u := access.NewUpstream(server.URL+"/api/", nil, nil)
 	for token, want := range map[string]access.Known{
 		"*:e.backend": {Kind: access.Client, Scope: access.Scope{Environment: "e"}},
 		"[]:e.some":   {Kind: access.Client, Scope: access.Scope{Environment: "e", Projects: []string{"a", "b"}}},

@@ -19,16 +19,18 @@ import (
 // Upstream validates tokens at POST /edge/validate, which Unleash serves for
 // Unleash Edge.
 type Upstream struct {
-	url    string
-	client *http.Client
+	url     string
+	headers map[string]secret.Secret
+	client  *http.Client
 }
 
 // NewUpstream takes the address of the server, with or without /api at the
-// end. base nil means the default transport.
-func NewUpstream(address string, base http.RoundTripper) *Upstream {
+// end, and headers to send with every request. base nil means the default
+// transport.
+func NewUpstream(address string, headers map[string]secret.Secret, base http.RoundTripper) *Upstream {
 	address = strings.TrimSuffix(strings.TrimRight(address, "/"), "/api")
 	return &Upstream{
-		url:    address + "/edge/validate",
+		url: address + "/edge/validate", headers: headers,
 		client: transport.NewClient(transport.Options{Base: base, Attempts: 2, Timeout: 3 * time.Second, MaxWait: 500 * time.Millisecond}),
 	}
 }
@@ -42,6 +44,9 @@ func (u *Upstream) Validate(ctx context.Context, token secret.Secret) (Known, bo
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, u.url, bytes.NewReader(question))
 	if err != nil {
 		return Known{}, false, err
+	}
+	for name, value := range u.headers {
+		request.Header.Set(name, value.Reveal())
 	}
 	request.Header.Set("Content-Type", "application/json")
 	response, err := u.client.Do(request)

@@ -27,14 +27,17 @@ type States interface {
 	Load(env edgecore.Environment) (*state.State, error)
 }
 
-// Options of the API. All but BasePath are required.
+// Options of the API. All but Heard and BasePath are required.
 type Options struct {
 	States       States
 	Access       *access.Access
 	Environments []edgecore.Environment // what has to be there to be ready
 	Log          *slog.Logger
 	Registry     *prometheus.Registry
-	BasePath     string // "" or "/path"
+	// Heard tells when upstream was last heard of an environment, and how often
+	// it has failed since, for metrics. nil: nobody knows.
+	Heard    func(env edgecore.Environment) (at time.Time, failures int)
+	BasePath string // "" or "/path"
 }
 
 type api struct {
@@ -58,7 +61,7 @@ func New(o Options) http.Handler {
 			Name: "flagcast_usage_dropped_total", Help: "Usage metrics and registrations of SDKs that were accepted and dropped.",
 		}, []string{"kind"}),
 	}
-	o.Registry.MustRegister(a.requests, a.usage, newStateCollector(o.States, o.Environments))
+	o.Registry.MustRegister(a.requests, a.usage, newStateCollector(&o))
 	mux := http.NewServeMux()
 	a.client(mux)
 	a.frontend(mux)
@@ -72,7 +75,7 @@ func (a *api) guard(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		r.Body = http.MaxBytesReader(w, r.Body, maxRequestBody)
-		path := tidy(strings.TrimPrefix(r.URL.Path, a.BasePath))
+		path := tidy(a.local(r.URL.Path))
 		if path != r.URL.Path {
 			u := *r.URL
 			u.Path, u.RawPath = path, ""
@@ -102,6 +105,15 @@ func (a *api) guard(mux *http.ServeMux) http.Handler {
 		}
 		mux.ServeHTTP(seen, r)
 	})
+}
+
+// local is a path without the base path. What comes without it is served, too:
+// a proxy may have taken it off, and probes come straight.
+func (a *api) local(path string) string {
+	if rest, below := strings.CutPrefix(path, a.BasePath); below && (rest == "" || rest[0] == '/') {
+		return rest
+	}
+	return path
 }
 
 // unrouted answers in JSON what the mux would answer in text: 404, or 405 with

@@ -300,6 +300,18 @@ func TestAnonymous(t *testing.T) {
 	if r := f.ask("GET", "/api/frontend", "*:production.unknown", ""); r.StatusCode != 401 {
 		t.Errorf("with a wrong token: %d", r.StatusCode)
 	}
+	if r := f.ask("GET", "/api/client/features", "", ""); r.StatusCode != 401 {
+		t.Errorf("definitions without a token: %d", r.StatusCode)
+	}
+}
+
+func TestBasePathEndsAtASlash(t *testing.T) {
+	f := newFixture(t, "")
+	for path, want := range map[string]int{"/base/health": 200, "/health": 200, "/basehealth": 404, "/base/base/health": 404} {
+		if r := f.ask("GET", path, "", ""); r.StatusCode != want {
+			t.Errorf("%s: %d, want %d", path, r.StatusCode, want)
+		}
+	}
 }
 
 func TestReadyWaitsForEveryEnvironment(t *testing.T) {

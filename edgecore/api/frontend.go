@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/access"
@@ -87,11 +88,12 @@ func (a *api) toggles(all bool) http.HandlerFunc {
 			return
 		}
 		list := []toggle{}
-		for _, f := range st.Program.Flags() {
+		view := st.Program.NewView(c)
+		for i, f := range st.Program.Flags() {
 			if !scope.Sees(f.Project) {
 				continue
 			}
-			if result := st.Program.Evaluate(f.Name, c); result.Enabled || all {
+			if result := view.Flag(i); result.Enabled || all {
 				list = append(list, newToggle(f, result))
 			}
 		}
@@ -140,4 +142,4 @@ func answer(w http.ResponseWriter, r *http.Request, v any) {
 }
 
 // newSeed draws the seed of one request.
-func newSeed() uint64 { return rand.Uint64() }
+func newSeed() string { return strconv.FormatUint(rand.Uint64(), 36) }

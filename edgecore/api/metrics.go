@@ -12,16 +12,22 @@ import (
 type stateCollector struct {
 	states       States
 	environments []edgecore.Environment
+	heard        func(edgecore.Environment) (time.Time, int)
 
-	flags, problems, revision, age, restored *prometheus.Desc
+	flags, problems, revision, age, restored, heardAt, failures *prometheus.Desc
 }
 
-func newStateCollector(s States, environments []edgecore.Environment) *stateCollector {
+func newStateCollector(o *Options) *stateCollector {
+	upstream := func(name, help string) *prometheus.Desc {
+		return prometheus.NewDesc("flagcast_upstream_"+name, help, []string{"env"}, nil)
+	}
 	desc := func(name, help string) *prometheus.Desc {
 		return prometheus.NewDesc("flagcast_definitions_"+name, help, []string{"env"}, nil)
 	}
 	return &stateCollector{
-		states: s, environments: environments,
+		states: o.States, environments: o.Environments, heard: o.Heard,
+		heardAt:  upstream("last_success_timestamp_seconds", "When upstream last confirmed or changed the definitions, in unix time; 0 for never."),
+		failures: upstream("consecutive_failures", "Tries to reach upstream that have failed since the last that did not; alert on it."),
 		flags:    desc("flags", "Flags of the environment."),
 		problems: desc("problems", "Faults of single flags, strategies and segments."),
 		revision: desc("revision", "Upstream's number of the newest definitions."),
@@ -31,19 +37,24 @@ func newStateCollector(s States, environments []edgecore.Environment) *stateColl
 }
 
 func (c *stateCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.flags, c.problems, c.revision, c.age, c.restored} {
+	for _, d := range []*prometheus.Desc{c.flags, c.problems, c.revision, c.age, c.restored, c.heardAt, c.failures} {
 		ch <- d
 	}
 }
 
 func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 	for _, env := range c.environments {
+		gauge := func(d *prometheus.Desc, v float64) {
+			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, string(env))
+		}
+		if c.heard != nil {
+			at, failures := c.heard(env)
+			gauge(c.heardAt, float64(max(at.UnixMilli(), 0))/1000)
+			gauge(c.failures, float64(failures))
+		}
 		st, err := c.states.Load(env)
 		if err != nil {
 			continue
-		}
-		gauge := func(d *prometheus.Desc, v float64) {
-			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, string(env))
 		}
 		restored := 0.0
 		if st.Restored {

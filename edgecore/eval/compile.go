@@ -3,7 +3,6 @@ package eval
 import (
 	"fmt"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -15,21 +14,26 @@ import (
 // it affects neither its siblings nor other flags. The problems of reading
 // (Definitions.Problems) are not repeated.
 func Compile(d *edgecore.Definitions) (*Program, []edgecore.Problem) {
-	c := &compiler{program: &Program{index: make(map[string]int, len(d.Features))}, segments: map[int][]constraint{}}
+	c := newCompiler(len(d.Features))
 	for i := range d.Segments {
-		s := &d.Segments[i]
-		c.segments[s.ID] = c.constraints(s.Constraints, fmt.Sprintf("segment %d", s.ID))
+		c.segment(&d.Segments[i])
 	}
-	features := slices.Clone(d.Features)
-	sort.SliceStable(features, func(i, j int) bool { return features[i].Name < features[j].Name })
-	for i := range features {
-		f := &features[i]
-		c.program.index[f.Name] = i
-		c.program.list = append(c.program.list, Flag{Name: f.Name, Type: f.Type, Project: f.Project, ImpressionData: f.ImpressionData})
+	order := make([]*edgecore.Feature, 0, len(d.Features))
+	for i := range d.Features {
+		if c.representable(&d.Features[i]) {
+			order = append(order, &d.Features[i])
+		}
 	}
-	for i := range features {
-		c.feature = features[i].Name
-		c.program.flags = append(c.program.flags, c.flag(&features[i], features))
+	slices.SortStableFunc(order, func(a, b *edgecore.Feature) int { return compareNames(a.Name, b.Name) })
+	for i, f := range order {
+		c.program.index[f.Name] = int32(i)
+		c.program.list[i] = Flag{Name: f.Name, Type: f.Type, Project: f.Project, ImpressionData: f.ImpressionData}
+	}
+	c.program.list = c.program.list[:len(order)]
+	c.program.flags = make([]flag, len(order))
+	for i, f := range order {
+		c.feature = f.Name
+		c.program.flags[i] = c.flag(f, order).settle()
 	}
 	slices.SortFunc(c.program.flips, time.Time.Compare)
 	c.program.flips = slices.CompactFunc(c.program.flips, time.Time.Equal)
@@ -38,100 +42,188 @@ func Compile(d *edgecore.Definitions) (*Program, []edgecore.Problem) {
 
 type compiler struct {
 	program  *Program
-	segments map[int][]constraint
+	segments map[int]*condition // nil for one that nobody passes
+	fields   map[string]int32
+	stickies map[string]*sticky
 	feature  string // the flag that is being compiled, "" for segments
 	problems []edgecore.Problem
+
+	strategies arena[strategy]
+	shares     arena[share]
+	variantsOf arena[variants]
+	values     arena[Variant]
+	weights    arena[int]
+	conditions arena[condition]
+	references arena[*condition]
+	items32    arena[int32]
+}
+
+func newCompiler(flags int) *compiler {
+	return &compiler{
+		program:  &Program{index: make(map[string]int32, flags), list: make([]Flag, flags)},
+		segments: map[int]*condition{}, fields: map[string]int32{}, stickies: map[string]*sticky{},
+	}
 }
 
 func (c *compiler) problem(where, format string, args ...any) {
 	c.problems = append(c.problems, edgecore.Problem{Feature: c.feature, Where: where, What: fmt.Sprintf(format, args...)})
 }
 
-func (c *compiler) flag(f *edgecore.Feature, all []edgecore.Feature) flag {
-	out := flag{enabled: f.Enabled}
-	for _, d := range f.Dependencies {
-		out.parents = append(out.parents, c.parent(d, all))
+// representable tells whether a snapshot can hold the name of a flag: names
+// and values are separated there by two control characters that JSON does not
+// escape.
+func (c *compiler) representable(f *edgecore.Feature) bool {
+	if !separable(f.Name) {
+		c.feature = f.Name
+		c.problem("name", "holds the control character U+007F or U+0080; the flag is left out")
+		return false
 	}
+	return true
+}
+
+// field returns the number of a context field.
+func (c *compiler) field(name string) int32 {
+	i, ok := c.fields[name]
+	if !ok {
+		i = int32(len(c.program.fields))
+		c.fields[name] = i
+		c.program.fields = append(c.program.fields, field{name: name})
+	}
+	return i
+}
+
+func (c *compiler) condition(k condition) *condition {
+	out := c.conditions.one()
+	*out = k
+	return out
+}
+
+func (c *compiler) segment(s *edgecore.Segment) {
+	where := fmt.Sprintf("segment %d", s.ID)
+	constraints, ok := c.constraints(s.Constraints, where)
+	if !ok {
+		c.segments[s.ID] = nil
+		return
+	}
+	c.segments[s.ID] = &condition{op: opAll, all: constraints}
+}
+
+func (c *compiler) flag(f *edgecore.Feature, all []*edgecore.Feature) flag {
+	var out flag
+	if !f.Enabled {
+		return out
+	}
+	for _, d := range f.Dependencies {
+		p, ok := c.parent(d, all)
+		if !ok {
+			return flag{}
+		}
+		out.parents = append(out.parents, p)
+	}
+	out.strategies = c.strategies.take(max(len(f.Strategies), 1))[:0]
 	for i := range f.Strategies {
-		out.strategies = append(out.strategies, c.strategy(f, &f.Strategies[i], fmt.Sprintf("strategies[%d]", i)))
+		if s, ok := c.strategy(f, &f.Strategies[i], i); ok {
+			out.strategies = append(out.strategies, s)
+		}
+	}
+	if len(f.Strategies) == 0 {
+		out.strategies = append(out.strategies, strategy{})
 	}
 	if len(f.Variants) > 0 {
-		out.variants = newVariants(f.Variants, f.Name, f.Variants[0].Stickiness)
+		out.variants = c.variants(f.Variants, f.Name, f.Variants[0].Stickiness)
 	}
 	return out
 }
 
 // parent: dependencies have one level. A parent with parents of its own is
-// never satisfied, which ends cycles as well.
-func (c *compiler) parent(d edgecore.Dependency, all []edgecore.Feature) parent {
+// never satisfied, which ends cycles as well. ok is false for one that nothing
+// satisfies.
+func (c *compiler) parent(d edgecore.Dependency, all []*edgecore.Feature) (p parent, ok bool) {
 	i, ok := c.program.index[d.Feature]
 	if !ok {
 		c.problem("dependencies", "the parent flag %q does not exist in this environment or project; the flag is off", d.Feature)
-		return parent{unmet: true}
+		return p, false
 	}
 	if len(all[i].Dependencies) > 0 {
 		c.problem("dependencies", "the parent flag %q has a parent of its own, which Unleash does not follow; the flag is off", d.Feature)
-		return parent{unmet: true}
+		return p, false
 	}
-	return parent{flag: i, enabled: d.Enabled, variants: d.Variants}
+	return parent{flag: i, enabled: d.Enabled, variants: d.Variants}, true
 }
 
-func (c *compiler) strategy(f *edgecore.Feature, s *edgecore.Strategy, where string) strategy {
-	out := strategy{
-		constraints: c.constraints(s.Constraints, where),
-		rule:        c.rule(f.Name, s, where),
+// strategy returns false for one that nobody passes.
+func (c *compiler) strategy(f *edgecore.Feature, s *edgecore.Strategy, number int) (out strategy, ok bool) {
+	where := "strategies[" + itoa(number) + "]"
+	out, ok = c.rule(f.Name, s, where)
+	constraints, sound := c.constraints(s.Constraints, where)
+	if len(out.conditions) == 0 {
+		out.conditions = constraints
+	} else {
+		out.conditions = append(out.conditions, constraints...)
 	}
+	ok = ok && sound
 	for _, id := range s.Segments {
-		constraints, ok := c.segments[id]
-		if !ok {
+		segment, known := c.segments[id]
+		if !known {
 			c.problem(where, "segment %d is missing; the strategy passes for nobody", id)
-			out.rule = rule{kind: ruleNobody}
 		}
-		out.segments = append(out.segments, constraints)
+		if segment == nil {
+			ok = false
+			continue
+		}
+		out.conditions = append(out.conditions, segment)
+	}
+	if !ok {
+		return strategy{}, false
 	}
 	if len(s.Variants) > 0 {
-		group, ok := s.Parameters["groupId"]
-		if !ok {
+		group, given := s.Parameters["groupId"]
+		if !given {
 			group = f.Name
 		}
 		stickiness := s.Variants[0].Stickiness
 		if stickiness == "" {
 			stickiness = s.Parameters["stickiness"]
 		}
-		out.variants = newVariants(s.Variants, group, stickiness)
+		out.variants = c.variants(s.Variants, group, stickiness)
 	}
-	return out
+	return out, true
 }
 
-func (c *compiler) rule(name string, s *edgecore.Strategy, where string) rule {
+// rule compiles what a strategy's name and parameters say.
+func (c *compiler) rule(name string, s *edgecore.Strategy, where string) (out strategy, ok bool) {
+	group, grouped := s.Parameters["groupId"]
 	switch s.Name {
 	case "default":
-		return rule{kind: ruleEverybody}
+		return out, true
 	case "userWithId":
-		return rule{kind: ruleUsers, users: splitList(s.Parameters["userIds"])}
+		k := c.condition(condition{op: opIn, field: c.field("userId")})
+		k.items = c.items(k.field, splitList(s.Parameters["userIds"]), where)
+		out.conditions = append(out.conditions, k)
+		return out, true
 	case "remoteAddress":
-		r := rule{kind: ruleAddresses}
+		k := c.condition(condition{op: opCIDR, field: c.field("remoteAddress")})
 		for _, text := range splitList(s.Parameters["IPs"]) {
-			prefix, ok := parsePrefix(strings.TrimSpace(text))
+			prefix, ok := parsePrefix(trim(text))
 			if !ok {
 				c.problem(where, "%q is neither an address nor a CIDR range; it matches nobody", text)
 				continue
 			}
-			r.addresses = append(r.addresses, prefix)
+			k.prefixes = append(k.prefixes, prefix)
 		}
-		return r
+		out.conditions = append(out.conditions, k)
+		return out, true
 	case "flexibleRollout":
-		return c.share(s, where, "rollout", rolloutStickiness(s.Parameters["stickiness"]), s.Parameters["groupId"])
+		out.share, ok = c.share(s, where, "rollout", s.Parameters["stickiness"], group)
 	case "gradualRolloutUserId":
-		return c.share(s, where, "percentage", sticky{fields: []string{"userId"}}, s.Parameters["groupId"])
+		out.share, ok = c.share(s, where, "percentage", "userId", group)
 	case "gradualRolloutSessionId":
-		return c.share(s, where, "percentage", sticky{fields: []string{"sessionId"}}, s.Parameters["groupId"])
+		out.share, ok = c.share(s, where, "percentage", "sessionId", group)
 	case "gradualRolloutRandom":
-		group, ok := s.Parameters["groupId"]
-		if !ok {
+		if !grouped {
 			group = name
 		}
-		return c.share(s, where, "percentage", sticky{random: true}, group)
+		out.share, ok = c.share(s, where, "percentage", "random", group)
 	case "applicationHostname":
 		c.problem(where, "the strategy \"applicationHostname\" asks for the name of the host, which means nothing at a CDN; it passes for nobody")
 	case "":
@@ -139,66 +231,94 @@ func (c *compiler) rule(name string, s *edgecore.Strategy, where string) rule {
 	default:
 		c.problem(where, "the strategy %q is not one of Unleash's own; it passes for nobody", s.Name)
 	}
-	return rule{kind: ruleNobody}
+	return out, ok
 }
 
-func (c *compiler) share(s *edgecore.Strategy, where, parameter string, by sticky, group string) rule {
-	percent, ok := parseNumber(s.Parameters[parameter])
+func (c *compiler) share(s *edgecore.Strategy, where, parameter, stickiness, group string) (*share, bool) {
+	text := s.Parameters[parameter]
+	percent, ok := parseNumber(text)
 	if !ok || percent < 0 || percent > 100 {
-		c.problem(where, "%q has to be a number from 0 to 100, it is %q", parameter, s.Parameters[parameter])
+		c.problem(where, "%q has to be a number from 0 to 100, it is %q", parameter, text)
 		if !ok {
-			return rule{kind: ruleNobody}
+			return nil, false
 		}
 	}
 	// A bucket is a whole number, so a fraction of a percent changes nothing.
-	return rule{kind: ruleShare, sticky: by, group: group, percent: int(max(0, min(percent, 100)))}
+	whole := int(max(0, min(percent, 100)))
+	out := c.shares.one()
+	*out = share{sticky: c.sticky(stickiness), group: group, prefix: newPrefix(rolloutSeed, group), percent: whole}
+	return out, whole > 0
 }
 
-func rolloutStickiness(stickiness string) sticky {
+// sticky of a rollout: "default" is the user, else the session, else chance;
+// "random" is chance; any other name is that field, and nobody without it.
+func (c *compiler) sticky(stickiness string) *sticky {
 	switch stickiness {
 	case "", "default":
-		return sticky{fields: []string{"userId", "sessionId"}, random: true}
+		return c.newSticky(true, "userId", "sessionId")
 	case "random":
-		return sticky{random: true}
+		return c.newSticky(true)
 	default:
-		return sticky{fields: []string{stickiness}}
+		return c.newSticky(false, stickiness)
 	}
 }
 
-// newVariants: stickiness is that of the first variant. Unlike a rollout, a
-// variant without the deciding field is drawn (unleash-client, Node).
-func newVariants(list []edgecore.Variant, group, stickiness string) variants {
-	v := variants{group: group, sticky: sticky{fields: []string{stickiness}, random: true}}
+// newSticky returns the same pointer for the same rule.
+func (c *compiler) newSticky(random bool, names ...string) *sticky {
+	key := strings.Join(names, "\x00")
+	if random {
+		key += "\x00"
+	}
+	s := c.stickies[key]
+	if s == nil {
+		s = &sticky{random: random}
+		for _, name := range names {
+			s.fields = append(s.fields, c.field(name))
+		}
+		c.stickies[key] = s
+	}
+	return s
+}
+
+// variants: stickiness is that of the first variant. Unlike a rollout, a
+// variant without the deciding field is drawn (unleash-client, Node), and
+// "random" is looked up as a field first.
+func (c *compiler) variants(list []edgecore.Variant, group, stickiness string) *variants {
+	v := c.variantsOf.one()
+	*v = variants{
+		group: group, prefix: newPrefix(variantSeed, group),
+		list: c.values.take(len(list)), weights: c.weights.take(len(list)),
+	}
 	if stickiness == "" || stickiness == "default" {
-		v.sticky.fields = []string{"userId", "sessionId", "remoteAddress"}
+		v.sticky = c.newSticky(true, "userId", "sessionId", "remoteAddress")
+	} else {
+		v.sticky = c.newSticky(true, stickiness)
 	}
 	for i := range list {
 		v.total += list[i].Weight
-		v.list = append(v.list, variant{
-			Variant:   Variant{Name: list[i].Name, Enabled: true, Payload: list[i].Payload},
-			weight:    list[i].Weight,
-			overrides: list[i].Overrides,
-		})
+		v.list[i] = Variant{Name: list[i].Name, Enabled: true, Payload: list[i].Payload}
+		v.weights[i] = list[i].Weight
+		for _, o := range list[i].Overrides {
+			k := c.condition(condition{op: opIn, field: c.field(o.ContextName)})
+			k.items = c.items(k.field, o.Values, "variants["+itoa(i)+"].overrides")
+			v.overrides = append(v.overrides, override{condition: k, variant: i})
+		}
 	}
+	v.settle()
 	return v
 }
 
-// splitList splits a parameter at its commas, blanks around them included; the
-// ends are not trimmed (unleash-client, Node). An empty text is an empty list.
-func splitList(text string) []string {
-	if text == "" {
-		return nil
-	}
-	items := strings.Split(text, ",")
-	for i := range items {
-		if i > 0 {
-			items[i] = strings.TrimLeft(items[i], blanks)
-		}
-		if i < len(items)-1 {
-			items[i] = strings.TrimRight(items[i], blanks)
+// settle computes what follows from the weights. Without any weight there is
+// only the disabled variant, overrides or not.
+func (v *variants) settle() {
+	v.only = -1
+	for i, weight := range v.weights {
+		if weight == v.total {
+			v.only = i
+			break
 		}
 	}
-	return items
+	if v.total == 0 {
+		v.list, v.weights, v.overrides = nil, nil, nil
+	}
 }
-
-const blanks = " \t\r\n\v\f\u00a0\ufeff"

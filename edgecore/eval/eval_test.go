@@ -132,7 +132,7 @@ func TestDrawsAreIndependentAndFair(t *testing.T) {
 	const n = 20000
 	var a, b, both int
 	for seed := range uint64(n) {
-		c := &eval.Context{Seed: seed}
+		c := &eval.Context{Seed: fmt.Sprint(seed)}
 		inA, inB := p.Evaluate("a", c).Enabled, p.Evaluate("b", c).Enabled
 		if inA {
 			a++
@@ -152,7 +152,7 @@ func TestDrawsAreIndependentAndFair(t *testing.T) {
 	if both < n/200 || both > n*3/200 {
 		t.Errorf("both are on for %d of %d, want about 1 %%", both, n)
 	}
-	if p.Evaluate("a", &eval.Context{NoDraws: true}).Enabled || p.Evaluate("b", &eval.Context{NoDraws: true}).Enabled {
+	if p.Evaluate("a", &eval.Context{}).Enabled || p.Evaluate("b", &eval.Context{}).Enabled {
 		t.Error("a draw selects somebody although draws are off")
 	}
 }

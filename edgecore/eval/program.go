@@ -1,40 +1,80 @@
 package eval
 
 import (
+	"slices"
+	"sync"
 	"time"
 )
 
 // Program is definitions compiled for evaluation: an immutable tree of plain
 // data. It is safe for concurrent use.
+//
+// Every way of making one gives the same form: Compile from definitions,
+// Specialize from another program and a static context, DecodeRules from a
+// snapshot.
 type Program struct {
-	flags []flag // sorted by name
-	list  []Flag // what is known about each of them
-	index map[string]int
-	flips []time.Time // sorted: when a DATE constraint changes its answer
+	fields []field // the context fields that any flag looks at
+	flags  []flag  // sorted by name (compareNames)
+	list   []Flag  // what is known about each of them
+	index  map[string]int32
+	flips  []time.Time // sorted: when a DATE constraint changes its answer
+	salt   string      // of hashed fields
+	views  sync.Pool   // for Evaluate
+}
+
+// field is a context field that conditions refer to by its number.
+type field struct {
+	name string
+	// values numbers the texts that lists of this field hold, so that a list
+	// is numbers and a request looks its value up once.
+	values map[string]int32
+	// hashed says that values are digests of values (Program.digest).
+	hashed bool
 }
 
 type flag struct {
-	enabled    bool
+	kind flagKind
+	// strategies are tried in order. There is none for a flag that is off; a
+	// flag that is on for everybody has one without conditions.
+	strategies []strategy
 	parents    []parent
-	strategies []strategy // empty: on for everybody
-	variants   variants
+	variants   *variants // of the flag itself; nil: none
 }
 
-// parent is one dependency of a flag. unmet is one that nothing satisfies: the
-// parent is missing or has dependencies of its own.
+// flagKind tells flags whose answer is the same for everybody.
+type flagKind uint8
+
+const (
+	flagOpen flagKind = iota
+	flagOff
+	flagOn // and without variants
+)
+
+// settle sets the kind of a flag whose other members are done.
+func (f flag) settle() flag {
+	switch {
+	case len(f.strategies) == 0:
+		f.kind = flagOff
+	case len(f.parents) == 0 && f.variants == nil && f.strategies[0].everybody() && f.strategies[0].variants == nil:
+		f.kind = flagOn
+	default:
+		f.kind = flagOpen
+	}
+	return f
+}
+
+// parent is one dependency of a flag.
 type parent struct {
-	flag     int // index in Program.flags
-	unmet    bool
-	enabled  bool
+	flag     int32 // number of the flag
+	enabled  bool  // what it has to be
 	variants []string
 }
 
-// strategy passes when all its constraints and its rule do.
+// strategy passes when all its conditions and its share do.
 type strategy struct {
-	constraints []constraint
-	segments    [][]constraint // shared with other strategies
-	rule        rule
-	variants    variants
+	conditions []*condition
+	share      *share    // nil: everybody
+	variants   *variants // nil: those of the flag
 }
 
 // Flags lists the flags of the program, sorted by name. The list is shared: do
@@ -54,89 +94,49 @@ func (p *Program) Lookup(name string) (Flag, bool) {
 // changes its answer, so that the same context may get another result. ok is
 // false when there is none.
 func (p *Program) NextFlip(t time.Time) (flip time.Time, ok bool) {
-	for _, flip := range p.flips {
-		if flip.After(t) {
-			return flip, true
-		}
+	i, found := slices.BinarySearchFunc(p.flips, t, time.Time.Compare)
+	if found {
+		i++
 	}
-	return time.Time{}, false
+	if i == len(p.flips) {
+		return time.Time{}, false
+	}
+	return p.flips[i], true
 }
 
 // Evaluate decides one flag. A flag that the program does not know is off.
-// The variant of a flag that is off, or has no variants, is "disabled".
+// The variant of a flag that is off, or has no variants, is "disabled". To
+// decide several flags for one context take a View.
 func (p *Program) Evaluate(name string, c *Context) Result {
 	i, ok := p.index[name]
 	if !ok {
 		return off
 	}
-	return p.evaluate(&p.flags[i], c)
+	v, _ := p.views.Get().(*View)
+	if v == nil {
+		v = &View{}
+	}
+	v.Reset(p, c)
+	r := v.Flag(int(i))
+	v.c = nil
+	p.views.Put(v)
+	return r
 }
 
-var (
-	disabled = Variant{Name: "disabled"}
-	off      = Result{Variant: disabled}
-)
-
-func (p *Program) evaluate(f *flag, c *Context) Result {
-	if !f.enabled || !p.parentsMet(f, c) {
-		return off
-	}
-	if len(f.strategies) == 0 {
-		return Result{Enabled: true, Variant: f.variants.choose(c)}
-	}
-	for i := range f.strategies {
-		s := &f.strategies[i]
-		if !s.passes(c) {
-			continue
-		}
-		chosen := &f.variants
-		if len(s.variants.list) > 0 {
-			chosen = &s.variants
-		}
-		return Result{Enabled: true, Variant: chosen.choose(c)}
-	}
-	return off
-}
-
-func (p *Program) parentsMet(f *flag, c *Context) bool {
-	for i := range f.parents {
-		d := &f.parents[i]
-		if d.unmet {
-			return false
-		}
-		r := p.evaluate(&p.flags[d.flag], c)
-		if r.Enabled != d.enabled || d.enabled && !d.takes(r.Variant.Name) {
-			return false
-		}
-	}
-	return true
-}
-
-// takes tells whether a variant of the enabled parent satisfies the dependency.
-func (d *parent) takes(variant string) bool {
-	if len(d.variants) == 0 {
-		return true
-	}
-	for _, v := range d.variants {
-		if v == variant {
-			return true
-		}
-	}
-	return false
-}
-
-func (s *strategy) passes(c *Context) bool {
-	for i := range s.constraints {
-		if !s.constraints[i].holds(c) {
-			return false
-		}
-	}
-	for _, segment := range s.segments {
-		for i := range segment {
-			if !segment[i].holds(c) {
-				return false
+// compareNames orders names by their UTF-16 units, as JavaScript does: readers
+// of a snapshot search by it. It differs from the order of bytes only between
+// the characters beyond U+FFFF and those from U+E000 on.
+func compareNames(a, b string) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		if x, y := a[i], b[i]; x != y {
+			// UTF-8 of U+E000 to U+FFFF begins with 0xEE or 0xEF, that of
+			// larger ones, surrogates in UTF-16, with 0xF0 and more.
+			if x >= 0xEE && y >= 0xEE && (x >= 0xF0) != (y >= 0xF0) {
+				x, y = y, x
 			}
+			return int(x) - int(y)
 		}
 	}
-	return s.rule.passes(c)
+	return len(a) - len(b)
 }

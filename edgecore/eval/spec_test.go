@@ -93,7 +93,7 @@ func readJSON(t *testing.T, path string, into any) {
 // specContext flattens a context as an SDK does: null is missing, a property
 // does not hide a standard field.
 func specContext(in map[string]any) *eval.Context {
-	c := &eval.Context{Fields: map[string]string{}, Time: time.Now(), Seed: 1}
+	c := &eval.Context{Fields: map[string]string{}, Time: time.Now(), Seed: "1"}
 	properties, _ := in["properties"].(map[string]any)
 	for _, fields := range []map[string]any{properties, in} {
 		for name, value := range fields {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/robfig/cron/v3"
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
@@ -38,7 +39,9 @@ type store struct {
 	after      func() error  // applies it and fails
 }
 
-func (s *store) Limits() sinks.Limits { return sinks.Limits{WritePace: time.Second} }
+func (s *store) Limits() sinks.Limits {
+	return sinks.Limits{WritePace: time.Second, Propagation: time.Minute}
+}
 
 func (s *store) Put(_ context.Context, o sinks.Object) error {
 	s.mu.Lock()
@@ -129,7 +132,7 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	w := &world{store: state.New(state.Options{Log: quiet()}), sink: &store{t: t}, log: &bytes.Buffer{}}
-	every, err := publish.ParseSchedule("@every 1m")
+	every, err := cron.ParseStandard("@every 1m")
 	if err != nil {
 		t.Fatal(err)
 	}

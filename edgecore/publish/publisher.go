@@ -22,11 +22,12 @@ type Publisher struct {
 	log     *slog.Logger
 	metrics *Metrics
 
-	seen     seen
-	written  written
-	verified bool                  // a read has shown what was written
-	last     *edgecore.Definitions // what the last pass was about
-	failures int                   // consecutive
+	seen      seen
+	written   written
+	verified  bool                  // a read has shown what was written
+	last      *edgecore.Definitions // what the last pass was about
+	failures  int                   // consecutive
+	permanent bool                  // the last of them
 }
 
 // New makes a publisher. It starts nothing.
@@ -70,14 +71,14 @@ func (p *Publisher) Once(ctx context.Context, reconcile bool) (Outcome, error) {
 	if reconcile {
 		p.seen.known = false
 	}
-	next := plan(snap.Digest, p.seen, p.written, time.Now())
+	next := plan(snap.Digest, p.seen, p.written, p.target.stale(), time.Now())
 	if next == read {
 		stored, err := p.look(ctx)
 		if err != nil {
 			return out, fmt.Errorf("read %q in %s: %w", p.target.Key, p.target.SinkName, err)
 		}
 		out.Changes = snap.DiffStored(stored)
-		next = plan(snap.Digest, p.seen, p.written, time.Now())
+		next = plan(snap.Digest, p.seen, p.written, p.target.stale(), time.Now())
 	}
 	if p.last != nil {
 		out.Changes = p.wanted(snapshot.Diff(p.last, st.Definitions))
@@ -87,6 +88,8 @@ func (p *Publisher) Once(ctx context.Context, reconcile bool) (Outcome, error) {
 		return p.put(ctx, out, st, &snap, next)
 	case await:
 		out.Action = "waiting"
+		p.failures = 0
+		p.metrics.failing(&p.target, 0)
 	default:
 		out.Action = "unchanged"
 		p.verified = true

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore/state"
+	"github.com/flagcast/flagcast/sinks"
 )
 
 // agenda is what the loop has to do, and when. The zero time is never.
@@ -63,8 +64,8 @@ func (p *Publisher) Run(ctx context.Context) error {
 		case <-changes:
 			// While a target fails, its backoff decides; a fault that only a
 			// person can mend may have been mended by this very change.
-			if soon := time.Now().Add(p.target.Debounce); a.pass.IsZero() || p.failures == 0 || a.pass.Sub(soon) > longBackoff/4 {
-				a.pass = earlier(a.pass, soon)
+			if a.pass.IsZero() || p.failures == 0 || p.permanent {
+				a.pass = earlier(a.pass, time.Now().Add(p.target.Debounce))
 			}
 		case <-wake:
 			p.turn(ctx, &a, time.Now())
@@ -134,6 +135,7 @@ func (p *Publisher) pass(ctx context.Context, a *agenda) {
 		return
 	case err != nil:
 		p.failures++
+		p.permanent = errors.Is(err, sinks.ErrPermanent)
 		p.metrics.failing(&p.target, p.failures)
 		wait := backoff(p.failures, err)
 		a.pass, a.reconcile = now.Add(wait), true
@@ -155,7 +157,7 @@ func (p *Publisher) pass(ctx context.Context, a *agenda) {
 }
 
 // verify reads a put back. Reads may be stale: it looks again with growing
-// pauses for verifyFor, and then has the key written again if need be.
+// pauses while reads may be stale, and then has the key written again if need be.
 func (p *Publisher) verify(ctx context.Context, a *agenda) {
 	a.verify = time.Time{}
 	if p.verified {
@@ -173,7 +175,7 @@ func (p *Publisher) verify(ctx context.Context, a *agenda) {
 			p.log.Warn("another publisher writes this key; the next reconcile will put this one's content back", "key", p.target.Key, "sink", p.target.SinkName)
 		}
 		return
-	case lag >= verifyFor:
+	case lag >= p.target.stale():
 		p.metrics.unverified(&p.target)
 		p.log.Warn("the put was accepted but no read has shown it: reconciling",
 			"key", p.target.Key, "sink", p.target.SinkName, "after", lag.Round(time.Second).String(), "err", err)

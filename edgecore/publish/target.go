@@ -35,14 +35,16 @@ func (t *Target) Name() string { return t.Spec.Target }
 
 func (t *Target) pace() time.Duration { return max(t.MinInterval, t.Sink.Limits().WritePace) }
 
+// stale is how long a read may show what was there before a put.
+func (t *Target) stale() time.Duration {
+	if t.Sink.Limits().Propagation == 0 {
+		return 0
+	}
+	return verifyFor
+}
+
 // States gives the newest definitions (state.Store).
 type States interface {
 	Load(env edgecore.Environment) (*state.State, error)
 	Wait(ctx context.Context, env edgecore.Environment, after uint64) (*state.State, error)
-}
-
-// ParseSchedule reads a cron expression of five or six fields (with seconds),
-// or a descriptor such as "@hourly" and "@every 1m" (robfig/cron/v3).
-func ParseSchedule(text string) (cron.Schedule, error) {
-	return cron.NewParser(cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor).Parse(text)
 }

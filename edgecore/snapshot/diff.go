@@ -11,6 +11,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/eval"
 )
 
 // Change is what happened to one flag, in words.
@@ -146,9 +147,12 @@ func shares(list []edgecore.Variant) string {
 }
 
 // DiffStored tells what a snapshot would change over what is stored: for
-// evaluated snapshots each flag's answer, for others the size. stored may be
-// nil.
+// evaluated snapshots each flag's answer, for rules for whom it is on. stored
+// may be nil.
 func (s *Snapshot) DiffStored(stored []byte) []Change {
+	if s.spec.Format == Rules1 {
+		return s.diffRules(stored)
+	}
 	if s.spec.Format != Evaluated1 {
 		old := gjson.GetBytes(stored, "features")
 		return diffRaw(old, gjson.GetBytes(s.content, "features"), func(gjson.Result) string { return "" })
@@ -163,6 +167,40 @@ func (s *Snapshot) DiffStored(stored []byte) []Change {
 			return "on"
 		}
 	})
+}
+
+// diffRules compares what is decoded. What cannot be decoded counts as
+// nothing.
+func (s *Snapshot) diffRules(stored []byte) []Change {
+	before, _, err := Decode(stored)
+	if err != nil {
+		before = &eval.Program{}
+	}
+	after, err := eval.DecodeRules([]byte(gjson.GetBytes(s.content, "rules").Raw))
+	if err != nil {
+		return nil // not reached: it has just been encoded
+	}
+	changes := []Change{}
+	for _, f := range after.Flags() {
+		is, details := after.Describe(f.Name)
+		was, had := before.Describe(f.Name)
+		_, stood := before.Lookup(f.Name)
+		switch {
+		case f.Hidden:
+		case !stood:
+			changes = append(changes, Change{"+", f.Name, "", is})
+		case was != is:
+			changes = append(changes, Change{"~", f.Name, "", was + " -> " + is})
+		case had != details:
+			changes = append(changes, Change{"~", f.Name, "", "conditions or variants changed"})
+		}
+	}
+	for _, f := range before.Flags() {
+		if _, stays := after.Lookup(f.Name); !stays && !f.Hidden {
+			changes = append(changes, Change{"-", f.Name, "", ""})
+		}
+	}
+	return sorted(changes)
 }
 
 func diffRaw(old, new gjson.Result, words func(gjson.Result) string) []Change {

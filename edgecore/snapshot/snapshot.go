@@ -28,13 +28,16 @@ const (
 	// Evaluated1 holds answers for one fixed context, in the shape of
 	// Unleash's GET /api/frontend.
 	Evaluated1 Format = "evaluated/1"
+	// Rules1 holds what the static context leaves open of each flag, for the
+	// worker to decide for each request.
+	Rules1 Format = "rules/1"
 	// Definitions1 is a GET /api/client/features body, from which Unleash's
 	// own SDKs bootstrap.
 	Definitions1 Format = "definitions/1"
 )
 
 // Formats lists what this version writes.
-func Formats() []Format { return []Format{Evaluated1, Definitions1} }
+func Formats() []Format { return []Format{Evaluated1, Rules1, Definitions1} }
 
 // Contextual says what an evaluated snapshot does with a flag whose answer
 // needs more than the static context.
@@ -62,6 +65,8 @@ type Spec struct {
 	IncludeDisabled bool       // evaluated: list flags that are off, too
 	Projects        []string   // only flags of these projects; empty: all
 	Flags           []string   // only flags whose name matches one of these globs (path.Match); empty: all
+	// Rules says what becomes of ids in a rules snapshot.
+	Rules eval.RulesOptions
 }
 
 // Snapshot is one encoded snapshot, before it has a place in an order.
@@ -93,6 +98,10 @@ func Encode(d *edgecore.Definitions, p *eval.Program, spec Spec, now time.Time) 
 	switch spec.Format {
 	case Evaluated1:
 		s.evaluate(p, now)
+	case Rules1:
+		if err := s.specialize(p); err != nil {
+			return Snapshot{}, fmt.Errorf("encode snapshot: %w", err)
+		}
 	case Definitions1:
 		s.copy(d)
 	default:
@@ -129,23 +138,29 @@ func NewToggle(f eval.Flag, r eval.Result) Toggle {
 	}}
 }
 
+// fixedSeed decides the draws of ContextualEvaluate.
+const fixedSeed = "0"
+
 func (s *Snapshot) evaluate(p *eval.Program, now time.Time) {
 	static := s.spec.Static
 	static.Time = now
-	static.NoDraws = s.spec.Contextual != ContextualEvaluate
+	static.Seed = ""
+	if s.spec.Contextual == ContextualEvaluate {
+		static.Seed = fixedSeed
+	}
 	toggles := []Toggle{}
-	for _, f := range p.Flags() {
+	view, contextual := p.NewView(&static), p.Contextual(&static)
+	for i, f := range p.Flags() {
 		if !s.spec.Takes(f.Name, f.Project) {
 			continue
 		}
-		contextual := p.Contextual(f.Name, &static)
-		if contextual {
+		if contextual[i] {
 			s.Contextual = append(s.Contextual, f.Name)
 		}
-		if contextual && s.spec.Contextual == ContextualOmit {
+		if contextual[i] && s.spec.Contextual == ContextualOmit {
 			continue
 		}
-		r := p.Evaluate(f.Name, &static)
+		r := view.Flag(i)
 		if r.Enabled || s.spec.IncludeDisabled {
 			toggles = append(toggles, NewToggle(f, r))
 		}
@@ -154,6 +169,22 @@ func (s *Snapshot) evaluate(p *eval.Program, now time.Time) {
 	s.content = encode(struct {
 		Toggles []Toggle `json:"toggles"`
 	}{toggles})
+}
+
+// specialize writes the program that the static context leaves.
+func (s *Snapshot) specialize(p *eval.Program) error {
+	rest := p.Specialize(&s.spec.Static).Select(func(f eval.Flag) bool { return s.spec.Takes(f.Name, f.Project) })
+	rules, err := rest.EncodeRules(s.spec.Rules)
+	if err != nil {
+		return err
+	}
+	for _, f := range rest.Flags() {
+		if !f.Hidden {
+			s.Count++
+		}
+	}
+	s.content = slices.Concat([]byte(`{"rules":`), rules, []byte("}"))
+	return nil
 }
 
 // copy keeps the text of each flag as upstream sent it. Parents that the

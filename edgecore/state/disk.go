@@ -8,7 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
+	"time"
 
 	"github.com/google/renameio/v2"
 
@@ -17,33 +17,27 @@ import (
 
 const suffix = ".definitions.json"
 
-// Restore loads the last good definitions of all environments from disk. What
-// cannot be read is reported and left alone: it never prevents a start.
-func (s *Store) Restore() {
+// Restore loads the last good definitions of environments from disk. What
+// cannot be read is reported and left alone: it never prevents a start. Those
+// of other environments, which nobody follows any more, stay where they are.
+func (s *Store) Restore(environments []edgecore.Environment) {
 	if s.dir == "" {
 		return
 	}
-	entries, err := os.ReadDir(s.dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		s.log.Warn("restore: the state folder cannot be read: starting without last good definitions", "dir", s.dir, "err", err)
-	}
-	for _, entry := range entries {
-		name, ok := strings.CutSuffix(entry.Name(), suffix)
-		if !ok {
-			continue
-		}
-		if err := s.restore(entry.Name(), name); err != nil {
-			s.log.Warn("restore: the file is ignored", "file", filepath.Join(s.dir, entry.Name()), "err", err)
+	for _, env := range environments {
+		if err := s.restore(env); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			s.log.Warn("restore: starting without last good definitions", "env", env, "file", s.file(env), "err", err)
 		}
 	}
 }
 
-func (s *Store) restore(file, escaped string) error {
-	name, err := url.PathUnescape(escaped)
-	if err != nil {
-		return err
-	}
-	path := filepath.Join(s.dir, file)
+// file is where the definitions of an environment are kept.
+func (s *Store) file(env edgecore.Environment) string {
+	return filepath.Join(s.dir, url.PathEscape(string(env))+suffix)
+}
+
+func (s *Store) restore(env edgecore.Environment) error {
+	path := s.file(env)
 	document, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -52,33 +46,43 @@ func (s *Store) restore(file, escaped string) error {
 	if err != nil {
 		return err
 	}
-	d, err := edgecore.Parse(document, edgecore.Environment(name))
+	d, err := edgecore.Parse(document, env)
 	if err != nil {
 		return err
 	}
 	s.swap(d, info.ModTime(), true)
 	s.log.Warn("restored the last good definitions: serving and publishing them until upstream answers",
-		"env", name, "flags", len(d.Features), "revision", d.Revision, "from", info.ModTime().UTC().Format("2006-01-02T15:04:05Z"))
+		"env", env, "flags", len(d.Features), "revision", d.Revision, "from", info.ModTime().UTC().Format("2006-01-02T15:04:05Z"))
 	return nil
 }
 
-// Run writes changed definitions to disk until ctx ends, newest first, and
-// then what is left. It is the only writer. A disk that cannot be written is
-// reported once until it can be again; it never fails the store.
+// Run writes changed definitions to disk until ctx ends, and then what is
+// left. It is the only writer. A disk that cannot be written is reported once
+// until it can be again, and tried every now and then; it never fails the
+// store.
 func (s *Store) Run(ctx context.Context) error {
 	failing := false
 	for {
+		var again <-chan time.Time
+		if failing {
+			again = time.After(retryWrite)
+		}
 		select {
 		case <-s.dirty:
-			failing = s.save(failing)
+		case <-again:
 		case <-ctx.Done():
 			s.save(failing)
 			return nil
 		}
+		failing = s.save(failing)
 	}
 }
 
-// save writes everything unsaved, and returns whether that fails.
+// retryWrite is the pause after a disk could not be written.
+const retryWrite = 30 * time.Second
+
+// save writes everything unsaved, and returns whether that fails. What fails
+// stays unsaved, unless something newer has come.
 func (s *Store) save(failing bool) bool {
 	s.mu.Lock()
 	unsaved := s.unsaved
@@ -88,12 +92,17 @@ func (s *Store) save(failing bool) bool {
 	for env, d := range unsaved {
 		if err := s.write(env, d); err != nil {
 			failed = true
+			s.mu.Lock()
+			if s.unsaved[env] == nil {
+				s.unsaved[env] = d
+			}
+			s.mu.Unlock()
 			if !failing {
 				s.log.Warn("the last good definitions cannot be kept on disk: a restart will need upstream", "dir", s.dir, "env", env, "err", err)
 			}
 		}
 	}
-	return failed || failing && len(unsaved) == 0
+	return failed
 }
 
 // write replaces the file whole: a crash leaves the old one or the new one.
@@ -101,8 +110,7 @@ func (s *Store) write(env edgecore.Environment, d *edgecore.Definitions) error {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return err
 	}
-	path := filepath.Join(s.dir, url.PathEscape(string(env))+suffix)
-	if err := renameio.WriteFile(path, d.Encode(), 0o600); err != nil {
+	if err := renameio.WriteFile(s.file(env), d.Encode(), 0o600); err != nil {
 		return err
 	}
 	return syncDir(s.dir)

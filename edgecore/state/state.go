@@ -137,15 +137,3 @@ func (s *Store) Wait(ctx context.Context, env edgecore.Environment, after uint64
 		}
 	}
 }
-
-// Environments lists those that have definitions, sorted.
-func (s *Store) Environments() []edgecore.Environment {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	list := make([]edgecore.Environment, 0, len(s.states))
-	for env := range s.states {
-		list = append(list, env)
-	}
-	slices.Sort(list)
-	return list
-}

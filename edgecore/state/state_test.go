@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
@@ -102,9 +104,9 @@ func TestRestart(t *testing.T) {
 	}
 	var log bytes.Buffer
 	s := state.New(state.Options{Dir: dir, Log: slog.New(slog.NewTextHandler(&log, nil))})
-	s.Restore()
-	if got := fmt.Sprint(s.Environments()); got != "[a/../b e]" {
-		t.Errorf("restored %s", got)
+	s.Restore([]edgecore.Environment{"a/../b", "e", "broken", "new"})
+	if _, err := s.Load("a/../b"); err != nil {
+		t.Errorf("a/../b: %v", err)
 	}
 	restored, err := s.Load("e")
 	if err != nil || !restored.Restored || !restored.Definitions.Equal(definitions(t, "e", 2, false)) {
@@ -135,4 +137,32 @@ func TestDiskThatCannotBeWrittenIsAWarning(t *testing.T) {
 	if strings.Count(log.String(), "level=WARN") == 0 || strings.Contains(log.String(), "level=ERROR") {
 		t.Errorf("log:\n%s", log.String())
 	}
+}
+
+// TestDiskIsTriedAgain: a disk that fails for a while loses nothing.
+func TestDiskIsTriedAgain(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	if err := os.WriteFile(dir, nil, 0o600); err != nil { // a file where the folder should be
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := state.New(state.Options{Dir: dir, Log: slog.New(slog.DiscardHandler)})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- s.Run(ctx) }()
+		s.Put(definitions(t, "e", 1, true))
+		synctest.Wait()
+		if err := os.Remove(dir); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute) // of the bubble's clock
+		synctest.Wait()
+		if _, err := os.Stat(filepath.Join(dir, "e.definitions.json")); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -165,8 +165,10 @@ func (p *Poll) tell(before Status, err error) {
 	case err == nil:
 	case before.Err == nil || before.Err.Error() != err.Error() || before.Failures%60 == 0:
 		p.options.Log.Error("poll upstream: "+err.Error(), "failures", before.Failures+1)
-		if !before.LastOK.IsZero() || before.Failures == 0 {
+		if !before.LastOK.IsZero() {
 			p.options.Log.Warn("the last good flags stay", "heard", age(before.LastOK))
+		} else if before.Failures == 0 {
+			p.options.Log.Warn("upstream has not been heard since the start")
 		}
 	}
 }

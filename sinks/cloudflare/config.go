@@ -27,7 +27,7 @@ type Config struct {
 	// one HTTPS_PROXY and NO_PROXY are followed.
 	Proxy string `yaml:"proxy"`
 	// Timeout bounds one attempt of one request, the transfer included.
-	Timeout time.Duration `yaml:"timeout"`
+	Timeout time.Duration `yaml:"timeout" min:"1s"`
 }
 
 // DefaultConfig names Cloudflare's API and gives a request 30 s, which a value

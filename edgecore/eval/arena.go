@@ -1,0 +1,22 @@
+package eval
+
+// arena hands out parts of large allocations: what is evaluated together lies
+// together, and a program of thousands of flags costs the allocator little.
+type arena[T any] struct{ free []T }
+
+const arenaSize = 128
+
+// take returns n zero elements that nobody else has.
+func (a *arena[T]) take(n int) []T {
+	if n > len(a.free) {
+		if n > arenaSize/4 {
+			return make([]T, n)
+		}
+		a.free = make([]T, arenaSize)
+	}
+	out := a.free[:n:n]
+	a.free = a.free[n:]
+	return out
+}
+
+func (a *arena[T]) one() *T { return &a.take(1)[0] }

@@ -1,0 +1,217 @@
+package eval
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/flagcast/flagcast/edgecore"
+)
+
+func itoa(i int) string { return strconv.Itoa(i) }
+
+// constraints returns false when nobody passes one of them.
+func (c *compiler) constraints(list []edgecore.Constraint, where string) (out []*condition, ok bool) {
+	out, ok = c.references.take(len(list))[:0], true
+	for i := range list {
+		k, fault := c.constraint(&list[i], where)
+		if fault != "" {
+			c.problem(where, "constraint %d on %q: %s; the strategy passes for nobody", i, list[i].ContextName, fault)
+			ok = false
+			continue
+		}
+		if k.op == opDate {
+			c.program.flips = append(c.program.flips, k.flip())
+		}
+		out = append(out, k)
+	}
+	return out, ok
+}
+
+// flip is the instant from which the answer of a DATE constraint is another.
+func (k *condition) flip() time.Time {
+	at := k.instant
+	if k.order == greater {
+		at++
+	}
+	return time.UnixMilli(at).UTC()
+}
+
+var relations = map[string]order{"EQ": equal, "GT": greater, "LT": less, "GTE": greater | equal, "LTE": less | equal}
+
+// operatorOf says what an operator of the protocol compares, and which
+// outcomes of an ordering it accepts.
+func operatorOf(name string) (operator, order, bool) {
+	switch name {
+	case "IN", "NOT_IN":
+		return opIn, 0, true
+	case "STR_STARTS_WITH":
+		return opStartsWith, 0, true
+	case "STR_ENDS_WITH":
+		return opEndsWith, 0, true
+	case "STR_CONTAINS":
+		return opContains, 0, true
+	case "REGEX":
+		return opRegex, 0, true
+	case "IN_CIDR":
+		return opCIDR, 0, true
+	case "DATE_AFTER":
+		return opDate, greater, true
+	case "DATE_BEFORE":
+		return opDate, less, true
+	}
+	kind, relation, _ := strings.Cut(name, "_")
+	accepted, ok := relations[relation]
+	switch {
+	case ok && kind == "NUM":
+		return opNumber, accepted, true
+	case ok && kind == "SEMVER":
+		return opVersion, accepted, true
+	}
+	return 0, 0, false
+}
+
+// constraint returns a fault instead of a condition for what the Unleash
+// server would not have accepted.
+func (c *compiler) constraint(d *edgecore.Constraint, where string) (k *condition, fault string) {
+	op, order, ok := operatorOf(d.Operator)
+	switch {
+	case !ok:
+		return nil, "the operator " + strconv.Quote(d.Operator) + " is unknown"
+	case d.ContextName == "" && op != opDate:
+		return nil, "it names no context field"
+	}
+	k = c.condition(condition{op: op, order: order, inverted: d.Inverted})
+	if op != opDate {
+		k.field = c.field(d.ContextName)
+	}
+	switch op {
+	case opIn, opStartsWith, opEndsWith, opContains, opCIDR:
+		if d.Values == nil {
+			return nil, d.Operator + " has no list of values"
+		}
+		k.inverted = k.inverted != (d.Operator == "NOT_IN")
+		k.fold = d.CaseInsensitive && op != opIn && op != opCIDR // the SDKs ignore it for IN and NOT_IN
+		c.setList(k, d.Values, where)
+	case opNumber:
+		k.number, ok = parseNumber(d.Value)
+		if !ok {
+			return nil, strconv.Quote(d.Value) + " is no number"
+		}
+	case opDate:
+		instant, ok := parseInstant(d.Value)
+		if !ok {
+			return nil, strconv.Quote(d.Value) + " is no date such as 2026-01-31T12:00:00Z"
+		}
+		k.instant = instant.UnixMilli()
+	case opVersion:
+		k.version, ok = parseVersion(strings.TrimPrefix(trim(d.Value), "v"))
+		if !ok {
+			return nil, strconv.Quote(d.Value) + " is no semantic version such as 1.2.3"
+		}
+	case opRegex:
+		return k, k.setPattern(d.Value, d.CaseInsensitive)
+	}
+	return k, ""
+}
+
+// setList trims the values and drops empty ones, as Node's SDK does.
+func (c *compiler) setList(k *condition, values []string, where string) {
+	switch k.op {
+	case opIn:
+		k.items = c.items(k.field, trimmed(values), where)
+	case opCIDR:
+		for _, value := range trimmed(values) {
+			if prefix, ok := parsePrefix(value); ok {
+				k.prefixes = append(k.prefixes, prefix)
+			} else {
+				c.problem(where, "%q is neither an address nor a CIDR range; it matches nobody", value)
+			}
+		}
+	default:
+		k.texts = trimmed(values)
+		if k.fold {
+			for i := range k.texts {
+				k.texts[i] = fold(k.texts[i])
+			}
+		}
+	}
+}
+
+func trim(text string) string {
+	if text == "" || text[0] > ' ' && text[0] < 0x7f && text[len(text)-1] > ' ' && text[len(text)-1] < 0x7f {
+		return text
+	}
+	return strings.Trim(text, blanks)
+}
+
+func trimmed(values []string) []string {
+	out := make([]string, 0, len(values))
+	for _, value := range values {
+		if value = trim(value); value != "" {
+			out = append(out, value)
+		}
+	}
+	return out
+}
+
+// items gives the values of a list the numbers that they have in the lists of
+// a field, sorted and once each.
+func (c *compiler) items(at int32, values []string, where string) []int32 {
+	f := &c.program.fields[at]
+	if f.values == nil {
+		f.values = map[string]int32{}
+	}
+	out := c.items32.take(len(values))[:0]
+	for _, value := range values {
+		item, ok := f.values[value]
+		if !ok {
+			if !separable(value) {
+				c.problem(where, "the value %q holds the control character U+007F or U+0080; it matches nobody", value)
+				continue
+			}
+			item = int32(len(f.values))
+			f.values[value] = item
+		}
+		out = append(out, item)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// setPattern reads a regular expression as RE2, which is what Unleash means.
+func (k *condition) setPattern(pattern string, fold bool) (fault string) {
+	if len(pattern) > maxPatternBytes {
+		return "the regular expression has " + itoa(len(pattern)) + " bytes, the limit is " + itoa(maxPatternBytes)
+	}
+	if fold {
+		pattern = "(?i)" + pattern
+	}
+	compiled, err := regexp.Compile(pattern)
+	if err != nil {
+		return "it is no RE2 regular expression: " + err.Error()
+	}
+	machine, fault := newMachine(pattern)
+	if fault != "" {
+		return fault
+	}
+	k.pattern = &pair{Regexp: compiled, machine: machine}
+	return ""
+}
+
+// splitList splits a parameter at its commas, blanks around them included; the
+// ends are not trimmed (unleash-client, Node). Empty items match nobody.
+func splitList(text string) []string {
+	items := strings.Split(text, ",")
+	for i := range items {
+		if i > 0 {
+			items[i] = strings.TrimLeft(items[i], blanks)
+		}
+		if i < len(items)-1 {
+			items[i] = strings.TrimRight(items[i], blanks)
+		}
+	}
+	return slices.DeleteFunc(items, func(item string) bool { return item == "" })
+}

@@ -1,0 +1,234 @@
+package eval
+
+import (
+	"math"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/Masterminds/semver/v3"
+)
+
+type operator uint8
+
+const (
+	opIn operator = iota
+	opStartsWith
+	opEndsWith
+	opContains
+	opNumber
+	opDate
+	opVersion
+	opRegex
+	opCIDR
+	opAll // a segment: every condition of a list
+)
+
+// order is what an ordering operator accepts, as bits.
+type order uint8
+
+const (
+	less order = 1 << iota
+	equal
+	greater
+)
+
+// condition is one comparison, or a list of them; of the operands only those
+// that its operator needs are set.
+type condition struct {
+	op       operator
+	inverted bool
+	fold     bool  // texts: compare without regard to case
+	order    order // number, instant, version
+	field    int32 // unused by opDate and opAll
+
+	items    []int32  // opIn: sorted numbers of values of the field
+	texts    []string // opStartsWith, opEndsWith, opContains; folded if fold
+	number   float64
+	instant  int64 // Unix milliseconds
+	version  *semver.Version
+	pattern  matcher
+	prefixes []netip.Prefix
+	all      []*condition
+}
+
+// matcher tells whether a regular expression matches somewhere in a text.
+type matcher interface{ MatchString(text string) bool }
+
+// Caps of regular expressions, so that one constraint cannot use up the time
+// of a request in a worker. Beyond them nothing matches.
+const (
+	maxPatternBytes = 4 << 10
+	maxInputRunes   = 2048
+)
+
+// maxInteger is the largest whole number that JavaScript counts exactly:
+// components of versions beyond it are none (node-semver).
+const maxInteger = 1<<53 - 1
+
+// maxVersionBytes is the longest text that is a version (node-semver).
+const maxVersionBytes = 256
+
+func (v *View) holds(k *condition) bool { return v.compare(k) != k.inverted }
+
+// compare applies the operator without inversion. A missing field satisfies
+// no operator.
+func (v *View) compare(k *condition) bool {
+	switch k.op {
+	case opAll:
+		for _, one := range k.all {
+			if !v.holds(one) {
+				return false
+			}
+		}
+		return true
+	case opDate:
+		// Node's SDK compares the current time whatever field is named.
+		return k.order.accepts(compareOrdered(v.c.Time.UnixMilli(), k.instant))
+	}
+	s := v.field(k.field)
+	if s.state == missing {
+		return false
+	}
+	switch k.op {
+	case opIn:
+		return s.item >= 0 && contains(k.items, s.item)
+	case opStartsWith:
+		return k.anyOf(s.value, strings.HasPrefix)
+	case opEndsWith:
+		return k.anyOf(s.value, strings.HasSuffix)
+	case opContains:
+		return k.anyOf(s.value, strings.Contains)
+	case opNumber:
+		number, ok := parseNumber(s.value)
+		return ok && k.order.accepts(compareOrdered(number, k.number))
+	case opVersion:
+		version, ok := parseVersion(strings.Trim(s.value, blanks))
+		return ok && k.order.accepts(version.Compare(k.version))
+	case opRegex:
+		return utf8.RuneCountInString(s.value) <= maxInputRunes && k.pattern.MatchString(s.value)
+	case opCIDR:
+		return containsAddress(k.prefixes, s.value)
+	default:
+		return false
+	}
+}
+
+// contains searches a sorted list.
+func contains(list []int32, item int32) bool {
+	if len(list) < 8 {
+		return slices.Contains(list, item)
+	}
+	_, found := slices.BinarySearch(list, item)
+	return found
+}
+
+func (k *condition) anyOf(value string, match func(value, operand string) bool) bool {
+	if k.fold {
+		value = fold(value)
+	}
+	for _, operand := range k.texts {
+		if match(value, operand) {
+			return true
+		}
+	}
+	return false
+}
+
+func (o order) accepts(comparison int) bool {
+	switch {
+	case comparison < 0:
+		return o&less != 0
+	case comparison > 0:
+		return o&greater != 0
+	default:
+		return o&equal != 0
+	}
+}
+
+// compareOrdered is cmp.Compare for values that are never NaN, inlined.
+func compareOrdered[T int64 | float64](a, b T) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	default:
+		return 0
+	}
+}
+
+// containsAddress reports whether text is an address within one of the
+// prefixes. IPv4 is compared with IPv4 only, IPv6 with IPv6 only; an address
+// with a zone is in none.
+func containsAddress(prefixes []netip.Prefix, text string) bool {
+	address, err := netip.ParseAddr(strings.Trim(text, blanks))
+	if err != nil {
+		return false
+	}
+	for _, prefix := range prefixes {
+		if prefix.Contains(address) {
+			return true
+		}
+	}
+	return false
+}
+
+// parsePrefix reads an address or a CIDR range; bits of the host are ignored.
+func parsePrefix(text string) (netip.Prefix, bool) {
+	if prefix, err := netip.ParsePrefix(text); err == nil {
+		return prefix.Masked(), true
+	}
+	if address, err := netip.ParseAddr(text); err == nil && address.Zone() == "" {
+		return netip.PrefixFrom(address, address.BitLen()), true
+	}
+	return netip.Prefix{}, false
+}
+
+// blanks are what JavaScript's String.prototype.trim drops.
+const blanks = "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+
+// parseNumber reads a decimal number, with a fraction or an exponent if need
+// be, and blanks around it. One rule for all numbers written as text: no
+// hexadecimal, no "Infinity", nothing that is not finite, and nothing is not
+// zero.
+func parseNumber(text string) (float64, bool) {
+	text = strings.Trim(text, blanks)
+	if text == "" || strings.Trim(text, "0123456789.eE+-") != "" || strings.ContainsAny(text, "xXpP_iInN") {
+		return 0, false
+	}
+	number, err := strconv.ParseFloat(text, 64)
+	return number, err == nil && !math.IsInf(number, 0)
+}
+
+// parseVersion reads a semantic version 2.0, without blanks around it.
+func parseVersion(text string) (*semver.Version, bool) {
+	if len(text) > maxVersionBytes {
+		return nil, false
+	}
+	version, err := semver.StrictNewVersion(text)
+	if err != nil || max(version.Major(), version.Minor(), version.Patch()) > maxInteger {
+		return nil, false
+	}
+	for part := range strings.SplitSeq(version.Prerelease(), ".") {
+		if strings.Trim(part, "0123456789") == "" && len(part) > 15 {
+			return nil, false // more digits than maxInteger
+		}
+	}
+	return version, true
+}
+
+// parseInstant reads RFC 3339, with a date alone taken as midnight UTC, and
+// keeps milliseconds, as JavaScript does.
+func parseInstant(text string) (time.Time, bool) {
+	text = strings.TrimSpace(text)
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04Z07:00", time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t.UTC().Truncate(time.Millisecond), true
+		}
+	}
+	return time.Time{}, false
+}

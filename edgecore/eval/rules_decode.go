@@ -1,0 +1,320 @@
+package eval
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/netip"
+	"strings"
+
+	"github.com/Masterminds/semver/v3"
+)
+
+// DecodeRules reads what EncodeRules has written. Types and projects of flags,
+// and what NextFlip tells, are not in it. Anything else than a program is an
+// error that names the place.
+func DecodeRules(document []byte) (*Program, error) {
+	var wire wireRules
+	d := json.NewDecoder(bytes.NewReader(document))
+	d.UseNumber()
+	if err := d.Decode(&wire); err != nil {
+		return nil, fmt.Errorf("decode rules: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("decode rules: there is more behind the object")
+	}
+	r := decoder{wire: &wire, items: map[listOf][]int32{}, p: &Program{index: map[string]int32{}, salt: wire.Salt}}
+	r.fields()
+	r.stickies()
+	r.values()
+	r.conditions()
+	r.flags()
+	if r.err != nil {
+		return nil, fmt.Errorf("decode rules: %w", r.err)
+	}
+	return r.p, nil
+}
+
+// decoder keeps the first error; what it reads behind one does not count.
+type decoder struct {
+	wire   *wireRules
+	p      *Program
+	sticky []*sticky
+	items  map[listOf][]int32
+	all    []*condition // as they are on the wire: none is inverted
+	err    error
+	where  string
+}
+
+func (r *decoder) fail(format string, args ...any) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%s: %s", r.where, fmt.Sprintf(format, args...))
+	}
+}
+
+// at names the place of what follows.
+func (r *decoder) at(table string, i int) { r.where = fmt.Sprintf("%s[%d]", table, i) }
+
+func (r *decoder) list(v any, least int) []any {
+	list, ok := v.([]any)
+	if !ok || len(list) < least {
+		r.fail("should be a list of at least %d", least)
+		return make([]any, least)
+	}
+	return list
+}
+
+func (r *decoder) text(v any) string {
+	text, ok := v.(string)
+	if !ok {
+		r.fail("%v should be a text", v)
+	}
+	return text
+}
+
+// whole reads a whole number between two others.
+func (r *decoder) whole(v any, least, most int64) int64 {
+	number, ok := v.(json.Number)
+	n, err := number.Int64()
+	if !ok || err != nil || n < least || n > most {
+		r.fail("%v should be a whole number from %d to %d", v, least, most)
+		return max(least, 0)
+	}
+	return n
+}
+
+// place reads the number of an element of a table.
+func (r *decoder) place(v any, length int) int {
+	n := int(r.whole(v, 0, int64(length)-1))
+	if n >= length {
+		r.fail("refers to an empty table")
+		return -1
+	}
+	return n
+}
+
+func (r *decoder) fields() {
+	for i, v := range r.wire.Fields {
+		r.at("fields", i)
+		r.p.fields = append(r.p.fields, field{name: r.text(v)})
+	}
+	for _, i := range r.wire.Hashed {
+		r.where = "hashed"
+		if int(i) >= len(r.p.fields) || i < 0 {
+			r.fail("there is no field %d", i)
+			return
+		}
+		r.p.fields[i].hashed = true
+	}
+}
+
+func (r *decoder) field(v any) int32 { return int32(max(r.place(v, len(r.p.fields)), 0)) }
+
+func (r *decoder) stickies() {
+	for i, v := range r.wire.Stickies {
+		r.at("stickies", i)
+		s := &sticky{}
+		for j, one := range r.list(v, 0) {
+			fixed, isText := one.(string)
+			last := j == len(r.list(v, 0))-1
+			switch {
+			case last && isText && fixed != "":
+				s.fixed = fixed
+			case last && one == json.Number("-1"):
+				s.random = true
+			default:
+				s.fields = append(s.fields, r.field(one))
+			}
+		}
+		r.sticky = append(r.sticky, s)
+	}
+}
+
+func (r *decoder) conditions() {
+	for i, v := range r.wire.Conditions {
+		r.at("conditions", i)
+		list := r.list(v, 1)
+		r.all = append(r.all, r.condition(r.whole(list[0], wireIn, wireAll), list[1:]))
+	}
+	for l := range r.items {
+		r.at("values", int(l.field))
+		r.fail("a value is listed by condition %d, which is no list of this field", l.condition)
+	}
+}
+
+func (r *decoder) condition(number int64, rest []any) *condition {
+	k := &condition{}
+	switch number {
+	case wireAll:
+		k.op = opAll
+		for _, one := range rest {
+			k.all = append(k.all, r.reference(one))
+		}
+		return k
+	case wireDate:
+		rest = r.list(rest, 2)
+		k.op, k.order, k.instant = opDate, r.order(rest[0]), r.whole(rest[1], -1<<53, 1<<53)
+		return k
+	}
+	rest = r.list(rest, 1)
+	k.field, rest = r.field(rest[0]), rest[1:]
+	switch number {
+	case wireIn:
+		k.op, k.items = opIn, r.items[listOf{len(r.all), k.field}]
+		delete(r.items, listOf{len(r.all), k.field})
+	case wireStartsWith, wireEndsWith, wireContains, wireStartsWithFolded, wireEndsWithFolded, wireContainsFolded:
+		k.fold = number >= wireStartsWithFolded
+		k.op = []operator{opStartsWith, opEndsWith, opContains}[(number-wireStartsWith)%3]
+		for _, text := range rest {
+			k.texts = append(k.texts, r.text(text))
+		}
+	case wireNumber:
+		rest = r.list(rest, 2)
+		k.op, k.order = opNumber, r.order(rest[0])
+		number, _ := rest[1].(json.Number)
+		n, err := number.Float64()
+		if err != nil || math.IsInf(n, 0) {
+			r.fail("%v should be a number", rest[1])
+		}
+		k.number = n
+	case wireVersion:
+		rest = r.list(rest, 4)
+		k.op, k.order, k.version = opVersion, r.order(rest[0]), r.version(rest[1:])
+	case wireRegex:
+		k.op, k.pattern = opRegex, r.machine(rest)
+	default:
+		k.op = opCIDR
+		for _, one := range rest {
+			k.prefixes = append(k.prefixes, r.prefix(r.list(one, 2)))
+		}
+	}
+	return k
+}
+
+func (r *decoder) order(v any) order { return order(r.whole(v, 1, 7)) }
+
+// reference reads a condition that stands before this one, or its opposite.
+func (r *decoder) reference(v any) *condition {
+	n := int(r.whole(v, -int64(len(r.all)), int64(len(r.all))-1))
+	if n >= len(r.all) || n < -len(r.all) {
+		r.fail("refers to no condition")
+		return &condition{op: opAll}
+	}
+	if n >= 0 {
+		return r.all[n]
+	}
+	opposite := *r.all[^n]
+	opposite.inverted = !opposite.inverted
+	return &opposite
+}
+
+func (r *decoder) version(parts []any) *semver.Version {
+	numbers, pre := [3]uint64{}, []string{}
+	for i := range numbers {
+		numbers[i] = uint64(r.whole(parts[i], 0, maxInteger))
+	}
+	for _, part := range parts[3:] {
+		if text, ok := part.(string); ok {
+			pre = append(pre, text)
+			continue
+		}
+		pre = append(pre, fmt.Sprint(r.whole(part, 0, maxInteger)))
+	}
+	v := semver.New(numbers[0], numbers[1], numbers[2], strings.Join(pre, "."), "")
+	if again, ok := parseVersion(v.String()); !ok || !again.Equal(v) {
+		r.fail("%q is no version", v)
+	}
+	return v
+}
+
+func (r *decoder) prefix(parts []any) netip.Prefix {
+	var b []byte
+	for _, word := range parts[1:] {
+		w := uint32(r.whole(word, 0, math.MaxUint32))
+		b = append(b, byte(w>>24), byte(w>>16), byte(w>>8), byte(w))
+	}
+	address, ok := netip.AddrFromSlice(b)
+	if !ok {
+		r.fail("an address has one word or four")
+		return netip.Prefix{}
+	}
+	return netip.PrefixFrom(address, int(r.whole(parts[0], 0, int64(address.BitLen())))).Masked()
+}
+
+func (r *decoder) machine(list []any) *machine {
+	m := &machine{code: make([]instruction, len(list))}
+	if len(list) == 0 || len(list) > maxInstructions {
+		r.fail("a pattern has 1 to %d instructions", maxInstructions)
+		return m
+	}
+	for i, v := range list {
+		one := r.list(v, 1)
+		to := &m.code[i]
+		to.op = code(r.whole(one[0], int64(codeMatch), int64(codeRune)))
+		if to.op == codeMatch {
+			continue
+		}
+		one = r.list(one, 2)
+		to.out = int32(max(r.place(one[1], len(list)), 0))
+		switch to.op {
+		case codeSplit:
+			to.alt = int32(max(r.place(r.list(one, 3)[2], len(list)), 0))
+		case codeAssert:
+			to.need = int32(r.whole(r.list(one, 3)[2], 0, 63))
+		case codeRune:
+			for _, c := range one[2:] {
+				to.runs = append(to.runs, int32(r.whole(c, 0, math.MaxInt32)))
+			}
+			if len(to.runs)%2 != 0 {
+				r.fail("ranges of characters come in pairs")
+				to.runs = nil
+			}
+		}
+	}
+	return m
+}
+
+// values numbers the texts of each field, and collects which lists hold them.
+func (r *decoder) values() {
+	r.where = "values"
+	if len(r.wire.Values) != len(r.p.fields) {
+		r.fail("there are %d for %d fields", len(r.wire.Values), len(r.p.fields))
+		return
+	}
+	for i, v := range r.wire.Values {
+		r.at("values", i)
+		joined := r.text(v)
+		f := &r.p.fields[i]
+		f.values = map[string]int32{}
+		if joined == "" {
+			continue
+		}
+		entries := strings.Split(joined, endOfText)
+		if len(entries) < 3 || entries[0] != "" || entries[len(entries)-1] != "" {
+			r.fail("does not begin and end with U+007F")
+			continue
+		}
+		for _, entry := range entries[1 : len(entries)-1] {
+			value, postings, ok := strings.Cut(entry, endOfValue)
+			numbers, readable := readPostings(postings)
+			if _, twice := f.values[value]; !ok || !readable || twice {
+				r.fail("the entry of %q cannot be read, or stands twice", value)
+				continue
+			}
+			item := int32(len(f.values))
+			f.values[value] = item
+			for _, n := range numbers {
+				r.items[listOf{n, int32(i)}] = append(r.items[listOf{n, int32(i)}], item)
+			}
+		}
+	}
+}
+
+// listOf names a list by the number of its condition, and its field.
+type listOf struct {
+	condition int
+	field     int32
+}

@@ -1,0 +1,417 @@
+package eval
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/flagcast/flagcast/edgecore"
+)
+
+// EncodeRules writes a program as the member "rules" of a snapshot: a JSON
+// object. The same program gives the same bytes.
+func (p *Program) EncodeRules(o RulesOptions) ([]byte, error) {
+	e := encoder{
+		p: p, salt: o.Salt, fields: map[int32]int{}, numbers: map[string]int{}, conditions: map[*condition]int{},
+		stickies: map[string]int{}, shapes: map[string]int{}, postings: map[int32]map[int32][]int{},
+		hashed: map[int32]bool{}, refused: map[string]bool{},
+	}
+	for i, f := range p.fields {
+		if slices.Contains(o.Fields, f.name) {
+			switch o.Identifiers {
+			case IdentifiersHash:
+				e.hashed[int32(i)] = true
+			case IdentifiersRefuse:
+				e.forbidden = append(e.forbidden, int32(i))
+			}
+		}
+	}
+	e.out = wireRules{
+		Flags: []any{}, Fields: []any{}, Values: []any{}, Stickies: []any{}, Shares: []any{}, Conditions: []any{}, Shapes: []any{},
+		Impressions: []int32{}, Hidden: []int32{},
+	}
+	names := make([]string, len(p.list))
+	for i, f := range p.list {
+		names[i] = f.Name
+		if f.ImpressionData {
+			e.out.Impressions = append(e.out.Impressions, int32(i))
+		}
+		if f.Hidden {
+			e.out.Hidden = append(e.out.Hidden, int32(i))
+		}
+		e.name = f.Name
+		e.out.Flags = append(e.out.Flags, e.flag(&p.flags[i]))
+	}
+	if len(e.refused) > 0 {
+		return nil, &RulesError{Flags: slices.Sorted(maps.Keys(e.refused)), Why: "flags hold ids that may not leave as they are"}
+	}
+	e.out.Names = strings.Join(names, endOfText)
+	e.values()
+	return marshal(e.out), nil
+}
+
+// marshal writes JSON without escapes for HTML.
+func marshal(v any) []byte {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		panic("eval: encode rules: " + err.Error()) // numbers are finite, and texts always encode
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+// encoder numbers what it meets, in the order in which it meets it, and writes
+// what is equal once.
+type encoder struct {
+	p    *Program
+	out  wireRules
+	name string // of the flag that is being written
+	salt string
+
+	fields     map[int32]int             // number of a field on the wire
+	conditions map[*condition]int        // reference of a condition
+	numbers    map[string]int            // conditions, by what they say
+	stickies   map[string]int            // by what they say
+	shapes     map[string]int            // by what they say
+	postings   map[int32]map[int32][]int // by field and item: the conditions that list it
+
+	hashed    map[int32]bool
+	forbidden []int32
+	refused   map[string]bool
+}
+
+func (e *encoder) field(i int32) int {
+	n, ok := e.fields[i]
+	if !ok {
+		n = len(e.out.Fields)
+		e.fields[i] = n
+		e.out.Fields = append(e.out.Fields, e.p.fields[i].name)
+		e.out.Values = append(e.out.Values, "")
+		if e.hashed[i] || e.p.fields[i].hashed {
+			e.out.Hashed = append(e.out.Hashed, int32(n))
+		}
+	}
+	return n
+}
+
+// flag: 0 is off; a share alone is a number; one strategy is a list of numbers;
+// anything else is [strategies, variants, variants of strategies, parents],
+// where 0 is none and nothing at the end is left out.
+func (e *encoder) flag(f *flag) any {
+	if len(f.strategies) == 0 {
+		return 0
+	}
+	strategies, own := make([]any, len(f.strategies)), make([]any, len(f.strategies))
+	hasOwn := false
+	for i := range f.strategies {
+		s := &f.strategies[i]
+		strategies[i] = e.strategy(s)
+		own[i] = 0
+		if s.variants != nil {
+			own[i], hasOwn = e.variants(s.variants), true
+		}
+	}
+	if f.variants == nil && !hasOwn && len(f.parents) == 0 && len(strategies) == 1 {
+		return strategies[0]
+	}
+	full := []any{strategies, 0, 0, 0}
+	if f.variants != nil {
+		full[1] = e.variants(f.variants)
+	}
+	if hasOwn {
+		full[2] = own
+	}
+	if len(f.parents) > 0 {
+		full[3] = e.parents(f.parents)
+	}
+	for full[len(full)-1] == 0 && len(full) > 1 {
+		full = full[:len(full)-1]
+	}
+	return full
+}
+
+func (e *encoder) parents(list []parent) []any {
+	out := []any{}
+	for _, d := range list {
+		one := []any{d.flag, 0}
+		if d.enabled {
+			one[1] = 1
+		}
+		for _, v := range d.variants {
+			one = append(one, v)
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+// strategy is a share, or a list of a share and references to conditions.
+func (e *encoder) strategy(s *strategy) any {
+	head := everybodyShare
+	if s.share != nil {
+		head = firstShare + perSticky*e.sticky(s.share.sticky) + s.share.percent
+		if s.share.group != e.name {
+			head = ^len(e.out.Shares)
+			e.out.Shares = append(e.out.Shares, []any{firstShare + perSticky*e.sticky(s.share.sticky) + s.share.percent, s.share.group})
+		}
+	}
+	if len(s.conditions) == 0 {
+		return head
+	}
+	out := []any{head}
+	for _, k := range s.conditions {
+		out = append(out, e.condition(k))
+	}
+	return out
+}
+
+// sticky is a list of fields, then -1 for a draw or the text that counts
+// without any of them.
+func (e *encoder) sticky(s *sticky) int {
+	list := []any{}
+	for _, i := range s.fields {
+		list = append(list, e.field(i))
+	}
+	switch {
+	case s.fixed != "":
+		list = append(list, s.fixed)
+	case s.random:
+		list = append(list, -1)
+	}
+	return intern(e.stickies, &e.out.Stickies, list)
+}
+
+// intern returns the place of a value in a table, which it extends by what it
+// does not hold.
+func intern(known map[string]int, table *[]any, value any) int {
+	key := string(marshal(value))
+	n, ok := known[key]
+	if !ok {
+		n = len(*table)
+		known[key] = n
+		*table = append(*table, json.RawMessage(key))
+	}
+	return n
+}
+
+// variants is a list of a shape and payloads: 0 for none, a text for one of
+// type "string", else its type and value. Payloads of none at the end are left
+// out.
+func (e *encoder) variants(v *variants) []any {
+	names, weights, overrides := []any{}, []any{}, []any{}
+	payloads := []any{}
+	for i := range v.list {
+		names, weights = append(names, v.list[i].Name), append(weights, v.weights[i])
+		payloads = append(payloads, payloadOf(v.list[i].Payload))
+	}
+	for len(payloads) > 0 && payloads[len(payloads)-1] == 0 {
+		payloads = payloads[:len(payloads)-1]
+	}
+	var group any = 0
+	by := &sticky{}
+	if v.total > 0 && v.only < 0 {
+		by = v.sticky
+		if v.group != e.name {
+			group = v.group
+		}
+	}
+	shape := []any{e.sticky(by), group, names, weights}
+	for _, o := range v.overrides {
+		overrides = append(overrides, e.condition(o.condition), o.variant)
+	}
+	if len(overrides) > 0 {
+		shape = append(shape, overrides)
+	}
+	return append([]any{intern(e.shapes, &e.out.Shapes, shape)}, payloads...)
+}
+
+func payloadOf(p *edgecore.Payload) any {
+	switch {
+	case p == nil:
+		return 0
+	case p.Type == "string":
+		return p.Value
+	default:
+		return []any{p.Type, p.Value}
+	}
+}
+
+// condition returns the reference of a condition: its number, or ^number for
+// the opposite.
+func (e *encoder) condition(k *condition) int {
+	if n, ok := e.conditions[k]; ok {
+		e.check(k)
+		return n
+	}
+	e.check(k)
+	var n int
+	if k.op == opIn {
+		n = e.list(k)
+	} else {
+		n = intern(e.numbers, &e.out.Conditions, e.plain(k))
+	}
+	if k.inverted {
+		n = ^n
+	}
+	e.conditions[k] = n
+	return n
+}
+
+// check notes the flag if a condition holds ids that may not be written.
+func (e *encoder) check(k *condition) {
+	switch {
+	case k.op == opAll:
+		for _, one := range k.all {
+			e.check(one)
+		}
+	case k.op == opDate, k.op == opNumber:
+	case slices.Contains(e.forbidden, k.field), k.op != opIn && e.hashed[k.field]:
+		e.refused[e.name] = true
+	}
+}
+
+// list numbers a list. Its values are written with those of its field.
+func (e *encoder) list(k *condition) int {
+	key := fmt.Sprint("list ", k.field, k.items)
+	n, ok := e.numbers[key]
+	if ok {
+		return n
+	}
+	n = len(e.out.Conditions)
+	e.numbers[key] = n
+	e.out.Conditions = append(e.out.Conditions, []any{wireIn, e.field(k.field)})
+	byItem := e.postings[k.field]
+	if byItem == nil {
+		byItem = map[int32][]int{}
+		e.postings[k.field] = byItem
+	}
+	for _, item := range k.items {
+		byItem[item] = append(byItem[item], n)
+	}
+	return n
+}
+
+func (e *encoder) plain(k *condition) []any {
+	switch k.op {
+	case opAll:
+		out := []any{wireAll}
+		for _, one := range k.all {
+			out = append(out, e.condition(one))
+		}
+		return out
+	case opDate:
+		return []any{wireDate, k.order, k.instant}
+	}
+	at := e.field(k.field)
+	switch k.op {
+	case opStartsWith, opEndsWith, opContains:
+		number := map[operator]int{opStartsWith: wireStartsWith, opEndsWith: wireEndsWith, opContains: wireContains}[k.op]
+		if k.fold {
+			number += wireStartsWithFolded - wireStartsWith
+		}
+		out := []any{number, at}
+		for _, text := range k.texts {
+			out = append(out, text)
+		}
+		return out
+	case opNumber:
+		return []any{wireNumber, at, k.order, json.RawMessage(strconv.FormatFloat(k.number, 'g', -1, 64))}
+	case opVersion:
+		out := []any{wireVersion, at, k.order, k.version.Major(), k.version.Minor(), k.version.Patch()}
+		if k.version.Prerelease() != "" {
+			for part := range strings.SplitSeq(k.version.Prerelease(), ".") {
+				if n, err := strconv.ParseUint(part, 10, 64); err == nil {
+					out = append(out, n)
+					continue
+				}
+				out = append(out, part)
+			}
+		}
+		return out
+	case opRegex:
+		return append([]any{wireRegex, at}, wireMachine(k.machineOf())...)
+	default: // opCIDR
+		out := []any{wireCIDR, at}
+		for _, prefix := range k.prefixes {
+			out = append(out, wirePrefix(prefix))
+		}
+		return out
+	}
+}
+
+// wireMachine writes instructions: [0] match, [1, out, alt], [2, out, need],
+// [3, out, first, last, …].
+func wireMachine(m *machine) []any {
+	out := make([]any, len(m.code))
+	for i := range m.code {
+		from := &m.code[i]
+		one := []any{from.op}
+		switch from.op {
+		case codeSplit:
+			one = append(one, from.out, from.alt)
+		case codeAssert:
+			one = append(one, from.out, from.need)
+		case codeRune:
+			one = append(one, from.out)
+			for _, r := range from.runs {
+				one = append(one, r)
+			}
+		}
+		out[i] = one
+	}
+	return out
+}
+
+// wirePrefix is the number of bits and the address in words of 32 bits: one
+// for IPv4, four for IPv6.
+func wirePrefix(p netip.Prefix) []any {
+	out := []any{p.Bits()}
+	b := p.Addr().AsSlice()
+	for i := 0; i < len(b); i += 4 {
+		out = append(out, uint32(b[i])<<24|uint32(b[i+1])<<16|uint32(b[i+2])<<8|uint32(b[i+3]))
+	}
+	return out
+}
+
+// values writes the texts of each field with their postings.
+func (e *encoder) values() {
+	for i, byItem := range e.postings {
+		texts := make([]string, 0, len(byItem))
+		postings := map[string][]int{}
+		for text, item := range e.p.fields[i].values {
+			numbers, used := byItem[item]
+			if !used {
+				continue
+			}
+			if e.hashed[i] && !e.p.fields[i].hashed {
+				text = digest(e.salt, text)
+				e.out.Salt = e.salt
+			}
+			texts = append(texts, text)
+			postings[text] = numbers
+		}
+		if e.p.fields[i].hashed {
+			e.out.Salt = e.p.salt
+		}
+		slices.Sort(texts)
+		var b []byte
+		for _, text := range texts {
+			b = append(b, endOfText+text+endOfValue...)
+			last := -1
+			for _, n := range postings[text] {
+				b = appendPosting(b, n-last)
+				last = n
+			}
+		}
+		if len(b) > 0 {
+			b = append(b, endOfText...)
+		}
+		e.out.Values[e.fields[i]] = string(b)
+	}
+}

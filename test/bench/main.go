@@ -1,0 +1,76 @@
+// Command bench compares flagcast with named peers on the same data, in the
+// same run, and prints the figures as a table, or as JSON with -json. Every
+// figure is the minimum and the median of many rounds; peers take turns, so
+// that a busy machine slows all of them.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+)
+
+// figure is one comparison.
+type figure struct {
+	What  string  `json:"what"`
+	Unit  string  `json:"unit"` // of Ours and Peer
+	Ours  stat    `json:"ours"`
+	Peer  stat    `json:"peer"`
+	Named string  `json:"named"` // the peer
+	Ratio float64 `json:"ratio"` // Peer.Min / Ours.Min, or the other way round where the bar is a share
+	Bar   string  `json:"bar"`
+	Met   bool    `json:"met"`
+}
+
+type stat struct {
+	Min    float64 `json:"min"`
+	Median float64 `json:"median"`
+}
+
+func main() {
+	asJSON := flag.Bool("json", false, "print JSON")
+	rounds := flag.Int("rounds", 300, "rounds of each measurement")
+	flag.Parse()
+	figures := slices.Concat(evaluation(*rounds), reading(*rounds), sizes())
+	if *asJSON {
+		e := json.NewEncoder(os.Stdout)
+		e.SetIndent("", "  ")
+		if err := e.Encode(figures); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	for _, f := range figures {
+		met := "met"
+		if !f.Met {
+			met = "MISSED"
+		}
+		fmt.Printf("%-48s %10.1f %s (median %.1f)", f.What, f.Ours.Min, f.Unit, f.Ours.Median)
+		if f.Named != "" {
+			fmt.Printf("  %s %.1f (median %.1f)  ratio %.2f", f.Named, f.Peer.Min, f.Peer.Median, f.Ratio)
+		}
+		fmt.Printf("  bar: %s, %s\n", f.Bar, met)
+	}
+}
+
+// race times several functions in turn, in microseconds.
+func race(rounds int, functions ...func(round int)) []stat {
+	times := make([][]float64, len(functions))
+	for round := range rounds {
+		for i, f := range functions {
+			start := time.Now()
+			f(round)
+			times[i] = append(times[i], float64(time.Since(start).Nanoseconds())/1000)
+		}
+	}
+	stats := make([]stat, len(functions))
+	for i := range times {
+		slices.Sort(times[i])
+		stats[i] = stat{times[i][0], times[i][len(times[i])/2]}
+	}
+	return stats
+}

@@ -1,0 +1,83 @@
+package docs_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/access"
+	"github.com/flagcast/flagcast/edgecore/api"
+	"github.com/flagcast/flagcast/edgecore/publish"
+	"github.com/flagcast/flagcast/edgecore/snapshot"
+	"github.com/flagcast/flagcast/edgecore/state"
+	"github.com/flagcast/flagcast/sinks/memory"
+)
+
+// TestMetrics: the table in docs/operations.md has what a process shows that
+// has published once and answered one request.
+func TestMetrics(t *testing.T) {
+	got := map[string]string{}
+	for name, cells := range rows(section(t, read(t, "docs/operations.md"), "## Metrics")) {
+		labels := strings.Split(strings.ReplaceAll(cells[2], "`", ""), ", ")
+		slices.Sort(labels)
+		got[name] = cells[1] + " by " + strings.Join(labels, " ")
+	}
+	if diff := cmp.Diff(exposed(t), got); diff != "" {
+		t.Errorf("(-code +document):\n%s", diff)
+	}
+}
+
+func exposed(t *testing.T) map[string]string {
+	found := map[string]string{}
+	synctest.Test(t, func(t *testing.T) {
+		const env edgecore.Environment = "e"
+		log := slog.New(slog.NewTextHandler(io.Discard, nil))
+		registry := prometheus.NewRegistry()
+		store := state.New(state.Options{Log: log})
+		definitions, err := edgecore.Parse([]byte(`{"features":[]}`), env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		store.Put(definitions)
+		handler := api.New(api.Options{
+			States: store, Access: access.New(access.Options{}), Environments: []edgecore.Environment{env}, Log: log, Registry: registry,
+			Heard: func(edgecore.Environment) (time.Time, int) { return time.Time{}, 1 },
+		})
+		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/health", nil))
+
+		target := publish.Target{Spec: snapshot.Spec{Format: snapshot.Evaluated1, Environment: env, Target: "t"}, Sink: memory.New(), Key: "k"}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		publisher := publish.New(target, store, log, publish.NewMetrics(registry))
+		go func() { done <- publisher.Run(ctx) }()
+		time.Sleep(time.Minute)
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			var labels []string
+			for _, l := range f.GetMetric()[0].GetLabel() {
+				labels = append(labels, l.GetName())
+			}
+			slices.Sort(labels)
+			found[f.GetName()] = strings.ToLower(f.GetType().String()) + " by " + strings.Join(labels, " ")
+		}
+	})
+	return found
+}

@@ -1,0 +1,106 @@
+package docs_test
+
+import (
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/flagcast/flagcast/test/need"
+)
+
+const workersDocument = "docs/workers.md"
+
+// words returns what a pattern finds in a text, each once, sorted.
+func words(pattern, text string) []string {
+	var found []string
+	for _, match := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+		found = append(found, match[1])
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// firstCells returns the names in code in the first cells of all tables.
+func firstCells(text string) string {
+	return strings.Join(words("(?m)^\\| (`[^|]*) \\|", text), " ")
+}
+
+// members lists what an interface of index.d.ts has.
+func members(t *testing.T, name string) []string {
+	t.Helper()
+	_, body, found := strings.Cut(read(t, "workers/src/index.d.ts"), "export interface "+name+" {\n")
+	if !found {
+		t.Fatalf("index.d.ts has no interface %s", name)
+	}
+	body, _, _ = strings.Cut(body, "\n}")
+	return words(`(?m)^  (?:readonly )?(\w+)\??[:(]`, body)
+}
+
+func TestWorkersDocument(t *testing.T) {
+	document := read(t, workersDocument)
+	own := section(t, document, "## Your own worker")
+	tables := strings.Split(own, "\n\n| ")
+	if len(tables) != 4 {
+		t.Fatalf("%d tables in \"Your own worker\", want exports, options and members", len(tables)-1)
+	}
+	table := func(i int) string { return firstCells("\n| " + tables[i]) }
+	for _, tc := range []struct {
+		what      string
+		want, got []string
+	}{
+		{"exports", words(`\b(\w+)\b`, strings.Join(words(`export \{([^}]*)\}`, read(t, "workers/src/index.js")), " ")), words("`(\\w+)", table(1))},
+		{"options", members(t, "Options"), words("`(\\w+)`", table(2))},
+		{"members", members(t, "Flags"), words("`(\\w+)\\(", table(3))},
+		{"members of a view", members(t, "View"), words("`view\\.(\\w+)\\(", table(3))},
+		{"status", members(t, "Status"), words("`(\\w+)`", firstCells(section(t, document, "## Status")))},
+		{"variables", words(`env\.(FLAGCAST_\w+)`, read(t, "workers/src/entries/cloudflare.js")), words(`(FLAGCAST_\w+)`, document)},
+		{"bindings", []string{"FLAGS"}, words(`binding = "(\w+)"`, document)},
+	} {
+		if diff := cmp.Diff(tc.want, tc.got); diff != "" {
+			t.Errorf("%s (-code +document):\n%s", tc.what, diff)
+		}
+	}
+	if !strings.Contains(read(t, "workers/src/entries/cloudflare.js"), "env.FLAGS") {
+		t.Error("the entry for Cloudflare reads another binding than FLAGS")
+	}
+}
+
+// TestSizes: the stock entries are as small as the document says.
+func TestSizes(t *testing.T) {
+	document := read(t, workersDocument)
+	stated := regexp.MustCompile(`under (\d+) kB, ([\d.]+) kB after gzip`).FindStringSubmatch(strings.Join(strings.Fields(document), " "))
+	if stated == nil {
+		t.Fatal("the document states no sizes")
+	}
+	limit, err := strconv.Atoi(stated[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	esbuild := filepath.Join(need.Module(t, "esbuild"), "bin", "esbuild")
+	entries, err := filepath.Glob(filepath.Join(need.Root(), "workers", "src", "entries", "*.js"))
+	if err != nil || len(entries) == 0 {
+		t.Fatal("no entries", err)
+	}
+	for _, entry := range entries {
+		if name := "workers/src/entries/" + filepath.Base(entry); !strings.Contains(document, "`"+name+"`") {
+			t.Errorf("the document does not name %s", name)
+		}
+		format := "esm"
+		if filepath.Base(entry) == "edgeroutine.js" {
+			format = "iife"
+		}
+		script, err := exec.CommandContext(t.Context(), esbuild, entry, "--bundle", "--minify", "--target=es2020", "--format="+format).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(script) >= limit*1000 {
+			t.Errorf("%s has %d bytes, the document says under %d kB", entry, len(script), limit)
+		}
+	}
+}
