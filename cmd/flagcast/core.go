@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
@@ -128,6 +129,7 @@ func newTargets(c *config.Config) ([]publish.Target, error) {
 				Static:     eval.Context{Fields: t.Static, Absent: t.Absent},
 				Contextual: snapshot.Contextual(t.Contextual), IncludeDisabled: t.IncludeDisabled,
 				Projects: t.Projects, Flags: t.Flags,
+				Rules: eval.RulesOptions{Identifiers: t.Identifiers, Fields: t.IdentifierFields, Salt: t.IdentifierSalt},
 			},
 			Sink: opened[t.Sink], SinkName: t.Sink, Key: t.Key,
 			Schedule: t.Schedule, Debounce: t.Debounce, MinInterval: t.MinInterval,
@@ -136,11 +138,20 @@ func newTargets(c *config.Config) ([]publish.Target, error) {
 	return targets, nil
 }
 
-// publishers runs a loop for every target until ctx ends.
+// publish runs a loop for every target until ctx ends.
 func (c *core) publish(ctx context.Context, group *errgroup.Group, r prometheus.Registerer) {
 	metrics := publish.NewMetrics(r)
 	for _, t := range c.targets {
 		p := publish.New(t, c.store, c.log, metrics)
 		group.Go(func() error { return p.Run(ctx) })
 	}
+}
+
+// names lists environments for people.
+func names(environments []edgecore.Environment) string {
+	list := make([]string, len(environments))
+	for i, env := range environments {
+		list[i] = string(env)
+	}
+	return strings.Join(list, ", ")
 }

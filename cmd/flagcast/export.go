@@ -1,11 +1,12 @@
 package main
 
 import (
-	"bytes"
-	"context"
+	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
+	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,17 +14,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/bundles"
-	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
 
 type exportFlags struct {
-	as, snapshot, from, output, environment, contextual string
-	context, projects, flags                            []string
-	includeDisabled                                     bool
-	timeout                                             time.Duration
+	source                           sourceFlags
+	as, snapshot, output, contextual string
+	context, projects, flags         []string
+	includeDisabled                  bool
 }
 
 func newExport() *cobra.Command {
@@ -32,25 +32,28 @@ func newExport() *cobra.Command {
 		Use:   "export",
 		Short: "Emit the flags as a constant for a build",
 		Long: `Export writes a snapshot for bundling into a worker: a JSON document or an ES
-module. The same flags give the same bytes.`,
-		Example: `  flagcast export --from flags.json --as esm --snapshot evaluated --context country=cn -o flags.js`,
-		Args:    cobra.NoArgs,
+module. The same flags give the same bytes.
+
+Rules leave open what depends on the request, and the worker decides it.
+Evaluated answers are the same for every request. Definitions are for Unleash's
+own SDKs.`,
+		Example: `  flagcast export --from flags.json --as esm -o flags.js
+  flagcast export --from flags.json --snapshot evaluated --context country=cn`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return runExport(c, flags)
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&flags.as, "as", "json", "`form`: json or esm")
-	f.StringVar(&flags.snapshot, "snapshot", "", "`format`: evaluated or definitions")
-	f.StringVar(&flags.from, "from", "", "definitions from a `file`, or - for standard input, instead of upstream")
+	f.StringVar(&flags.snapshot, "snapshot", "rules", "`format`: rules, evaluated or definitions")
 	f.StringVarP(&flags.output, "output", "o", "", "write to this `file` instead of standard output")
-	f.StringVar(&flags.environment, "environment", "", "`environment` to export; needed where upstream has several")
 	f.StringArrayVar(&flags.context, "context", nil, "`name=value` of the static context; may be repeated; name alone says that it is absent in every request")
-	f.StringVar(&flags.contextual, "contextual", "off", "flags that depend on more than the static context: off, omit or evaluate")
+	f.StringVar(&flags.contextual, "contextual", "off", "evaluated: flags that depend on more than the static context: off, omit or evaluate")
 	f.StringSliceVar(&flags.projects, "project", nil, "only flags of these `projects`")
 	f.StringSliceVar(&flags.flags, "flag", nil, "only flags whose name matches one of these `globs`")
-	f.BoolVar(&flags.includeDisabled, "include-disabled", false, "list flags that are off, too")
-	f.DurationVar(&flags.timeout, "timeout", time.Minute, "give up on upstream after this time")
+	f.BoolVar(&flags.includeDisabled, "include-disabled", false, "evaluated: list flags that are off, too")
+	flags.source.add(c, false)
 	return c
 }
 
@@ -59,22 +62,27 @@ func runExport(c *cobra.Command, flags exportFlags) error {
 	if err != nil {
 		return err
 	}
-	d, err := flags.definitions(c)
+	d, err := flags.source.definitions(c)
 	if err != nil {
 		return err
 	}
-	program, problems := eval.Compile(d)
-	for _, p := range append(d.Problems, problems...) {
-		fmt.Fprintf(c.ErrOrStderr(), "flagcast: warning: %s\n", p)
-	}
 	spec.Environment = d.Environment
+	program, problems := eval.Compile(d)
+	if flags.source.from != "" { // definitions from upstream have told theirs in the log
+		for _, p := range slices.Concat(d.Problems, problems) {
+			warn(c, p.String())
+		}
+	}
+	if taken := func(f edgecore.Feature) bool { return spec.Takes(f.Name, f.Project) }; len(d.Features) > 0 && !slices.ContainsFunc(d.Features, taken) {
+		warn(c, fmt.Sprintf("--project and --flag leave none of %s: the export is empty", count(len(d.Features), "flag")))
+	}
 	snap, err := snapshot.Encode(d, program, spec, time.Now())
 	if err != nil {
 		return failed(exitUsage, err, "")
 	}
 	if len(snap.Contextual) > 0 && spec.Format == snapshot.Evaluated1 {
-		fmt.Fprintf(c.ErrOrStderr(), "flagcast: warning: %s depend on more than the static context and are frozen (--contextual %s): %s\n",
-			count(len(snap.Contextual), "flag"), spec.Contextual, strings.Join(snap.Contextual, ", "))
+		warn(c, fmt.Sprintf("the static context does not decide %s, which the export %s (--contextual %s): %s",
+			count(len(snap.Contextual), "flag"), outcomes[spec.Contextual], spec.Contextual, strings.Join(snap.Contextual, ", ")))
 	}
 	out, err := bundles.Emit(&snap, bundles.Form(flags.as))
 	if err != nil {
@@ -84,7 +92,34 @@ func runExport(c *cobra.Command, flags exportFlags) error {
 		_, err = c.OutOrStdout().Write(out)
 		return err
 	}
-	return renameio.WriteFile(flags.output, out, 0o644)
+	return writeOutput(flags.output, out)
+}
+
+// outcomes says what becomes of flags that the static context does not decide.
+var outcomes = map[snapshot.Contextual]string{
+	snapshot.ContextualOff:      "answers as if no request had more context",
+	snapshot.ContextualOmit:     "leaves out",
+	snapshot.ContextualEvaluate: "fixes by one random draw for everybody",
+}
+
+func warn(c *cobra.Command, text string) {
+	fmt.Fprintln(c.ErrOrStderr(), "flagcast: warning: "+text)
+}
+
+// writeOutput replaces a file whole: whoever bundles it meanwhile gets the old
+// one or the new one.
+func writeOutput(path string, body []byte) error {
+	err := renameio.WriteFile(path, body, 0o644)
+	if err == nil {
+		return nil
+	}
+	// The path in the error is that of a hidden file beside the output.
+	if cause := (*fs.PathError)(nil); errors.As(err, &cause) {
+		err = cause.Err
+	} else if cause := (*os.LinkError)(nil); errors.As(err, &cause) {
+		err = cause.Err
+	}
+	return failed(exitFailed, fmt.Errorf("write %q: %w", path, err), "--output names a file in a folder that exists and can be written")
 }
 
 func (f *exportFlags) spec() (snapshot.Spec, error) {
@@ -93,16 +128,17 @@ func (f *exportFlags) spec() (snapshot.Spec, error) {
 		Contextual: snapshot.Contextual(f.contextual), IncludeDisabled: f.includeDisabled,
 		Projects: f.projects, Flags: f.flags,
 	}
-	switch f.snapshot {
-	case "evaluated", "evaluated/1":
-		spec.Format = snapshot.Evaluated1
-	case "definitions", "definitions/1":
-		spec.Format = snapshot.Definitions1
-	case "":
-		return spec, failed(exitUsage, fmt.Errorf("--snapshot is missing"), "use --snapshot evaluated or --snapshot definitions; rules are not in this version")
-	default:
-		return spec, failed(exitUsage, fmt.Errorf("--snapshot %q is not one of evaluated, definitions", f.snapshot), "")
+	if !slices.Contains(bundles.Forms(), bundles.Form(f.as)) {
+		return spec, failed(exitUsage, fmt.Errorf("--as %q is not one of json, esm", f.as), "")
 	}
+	i := slices.IndexFunc(snapshot.Formats(), func(known snapshot.Format) bool {
+		name, _, _ := strings.Cut(string(known), "/")
+		return f.snapshot == name || f.snapshot == string(known)
+	})
+	if i < 0 {
+		return spec, failed(exitUsage, fmt.Errorf("--snapshot %q is not one of rules, evaluated, definitions", f.snapshot), "")
+	}
+	spec.Format = snapshot.Formats()[i]
 	switch spec.Contextual {
 	case snapshot.ContextualOff, snapshot.ContextualOmit, snapshot.ContextualEvaluate:
 	default:
@@ -111,7 +147,7 @@ func (f *exportFlags) spec() (snapshot.Spec, error) {
 	for _, pair := range f.context {
 		name, value, ok := strings.Cut(pair, "=")
 		if name == "" {
-			return spec, failed(exitUsage, fmt.Errorf("--context %q is no name=value", pair), "")
+			return spec, failed(exitUsage, fmt.Errorf("--context %q has no name", pair), "write --context country=cn, or --context userId for a field that no request has")
 		}
 		if !ok {
 			spec.Static.Absent = append(spec.Static.Absent, name)
@@ -119,80 +155,10 @@ func (f *exportFlags) spec() (snapshot.Spec, error) {
 		}
 		spec.Static.Fields[name] = value
 	}
-	return spec, nil
-}
-
-// definitions come from --from, or once from the configured upstream.
-func (f *exportFlags) definitions(c *cobra.Command) (*edgecore.Definitions, error) {
-	if f.from != "" {
-		return readDefinitions(f.from, edgecore.Environment(f.environment), c.InOrStdin())
-	}
-	cfg, err := load(c, config.Overrides{})
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
-	defer cancel()
-	cfg.Targets = nil // an export opens no sinks and keeps no state
-	cfg.Sinks = nil
-	cfg.State.Dir = ""
-	core, err := newCore(cfg, newLogger(c.ErrOrStderr(), cfg.Log))
-	if err != nil {
-		return nil, err
-	}
-	env := edgecore.Environment(f.environment)
-	if environments := core.environments(); env == "" && len(environments) == 1 {
-		env = environments[0]
-	} else if env == "" {
-		return nil, failed(exitUsage, fmt.Errorf("upstream has several environments: %v", environments), "choose one by --environment")
-	}
-	if core.feeds[env] == nil {
-		return nil, failed(exitUsage, fmt.Errorf("upstream has no environment %q", env), "")
-	}
-	if err := core.fetch(ctx); err != nil {
-		return nil, err
-	}
-	st, err := core.store.Load(env)
-	if err != nil {
-		return nil, err
-	}
-	return st.Definitions, nil
-}
-
-// readDefinitions reads a GET /api/client/features body from a file, or from
-// standard input for "-".
-func readDefinitions(path string, env edgecore.Environment, stdin io.Reader) (*edgecore.Definitions, error) {
-	var document []byte
-	var err error
-	if path == "-" {
-		document, err = io.ReadAll(stdin)
-	} else {
-		document, err = os.ReadFile(path)
-	}
-	if err != nil {
-		return nil, failed(exitFailed, fmt.Errorf("read definitions: %w", err), "")
-	}
-	d, err := edgecore.Parse(bytes.TrimPrefix(document, []byte("\xef\xbb\xbf")), env)
-	if err != nil {
-		return nil, failed(exitFailed, fmt.Errorf("read definitions from %q: %w", path, err), "")
-	}
-	return d, nil
-}
-
-// loadFrom puts the definitions of one file into the store, for the only
-// environment that the targets publish.
-func (c *core) loadFrom(path string) error {
-	var env edgecore.Environment
-	for _, t := range c.targets {
-		if env != "" && t.Spec.Environment != env {
-			return failed(exitUsage, fmt.Errorf("--from has one environment, the targets publish %q and %q", env, t.Spec.Environment), "choose by --target")
+	for _, glob := range f.flags {
+		if _, err := path.Match(glob, ""); err != nil {
+			return spec, failed(exitUsage, fmt.Errorf("--flag %q is no pattern", glob), `patterns have *, ? and [a-z]; "\" before one of these means the character`)
 		}
-		env = t.Spec.Environment
 	}
-	d, err := readDefinitions(path, env, os.Stdin)
-	if err != nil {
-		return err
-	}
-	c.deliver(d)
-	return nil
+	return spec, nil
 }

@@ -16,14 +16,18 @@ import (
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 )
 
-func main() {
+func main() { os.Exit(process(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// process is run with the signals of a process. The first one ends the work in
+// hand in order; a second one finds nobody who handles it, and kills.
+func process(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	return run(ctx, args, stdout, stderr)
 }
 
-// Exit codes; docs/commands.md lists them.
+// Exit codes. The help text of sync lists them, and a test compares the two.
 const (
 	exitDone    = 0
 	exitFailed  = 1
@@ -38,9 +42,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
-	if err == nil {
+	// What fails before a command has begun is how it was called.
+	begun := false
+	root.PersistentPreRun = func(*cobra.Command, []string) { begun = true }
+	c, err := root.ExecuteContextC(ctx)
+	var f *failure
+	switch {
+	case err == nil:
 		return exitDone
+	case !begun && !errors.As(err, &f):
+		err = failed(exitUsage, err, c.CommandPath()+" --help tells what it takes")
 	}
 	return report(stderr, err)
 }
@@ -97,12 +108,13 @@ snapshots of them to where CDN workers read: Alibaba EdgeKV (DCDN and ESA),
 Cloudflare KV, a folder. It serves the APIs of Unleash Edge meanwhile.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
+		// The error is one line; --help lists the commands.
+		DisableSuggestions: true,
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return failed(exitUsage, err, "flagcast "+c.Name()+" --help lists the flags")
+		return failed(exitUsage, err, c.CommandPath()+" --help lists the flags")
 	})
 	root.PersistentFlags().String("config", "flagcast.yaml", "configuration `file`")
-	root.AddCommand(newServe(), newSync(), newExport(), newVersion())
+	root.AddCommand(newServe(), newSync(), newExport(), newEval(), newVersion())
 	return root
 }

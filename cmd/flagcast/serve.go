@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/access"
 	"github.com/flagcast/flagcast/edgecore/api"
 	"github.com/flagcast/flagcast/edgecore/transport"
@@ -26,7 +27,7 @@ import (
 
 func newServe() *cobra.Command {
 	var flags config.Overrides
-	publishing := true
+	var apiOnly bool
 	c := &cobra.Command{
 		Use:     "serve",
 		Aliases: []string{"edge"},
@@ -46,14 +47,14 @@ state folder, starts with them.`,
 				return err
 			}
 			log := newLogger(c.ErrOrStderr(), cfg.Log)
-			return serve(c.Context(), cfg, log, publishing)
+			return serve(c.Context(), cfg, log, !apiOnly)
 		},
 	}
 	c.Flags().StringVarP(&flags.UpstreamURL, "upstream-url", "u", "", "`URL` of the Unleash server, without /api (UPSTREAM_URL)")
 	c.Flags().StringSliceVarP(&flags.Tokens, "tokens", "t", nil, "backend `tokens`, separated by commas (TOKENS)")
 	c.Flags().StringVarP(&flags.Port, "port", "p", "", "`port` of the API (PORT)")
 	c.Flags().StringVarP(&flags.Interface, "interface", "i", "", "`address` of the API (INTERFACE)")
-	c.Flags().BoolVar(&publishing, "publish", true, "publish the targets; --publish=false for further replicas of the API")
+	c.Flags().BoolVar(&apiOnly, "no-publish", false, "serve the APIs alone: one replica publishes, the others do not")
 	return c
 }
 
@@ -87,7 +88,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, publishing
 		return failed(exitFailed, fmt.Errorf("listen on %q: %w", cfg.API.Listen, err), "another process may have the port; set api.listen or PORT")
 	}
 	defer listener.Close()
-	core.store.Restore()
+	core.store.Restore(core.environments())
 
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -139,18 +140,27 @@ func (c *core) handler(r *prometheus.Registry) (http.Handler, error) {
 		if err != nil {
 			return nil, failed(exitUsage, err, "")
 		}
-		options.Validator = access.NewUpstream(c.config.Upstream.URL, base)
+		options.Validator = access.NewUpstream(c.config.Upstream.URL, c.config.Upstream.Headers, base)
 	}
 	return api.New(api.Options{
-		States: c.store, Access: access.New(options), Environments: c.environments(), Log: c.log, Registry: r, BasePath: c.config.API.BasePath,
+		States: c.store, Access: access.New(options), Environments: c.environments(), Log: c.log, Registry: r, BasePath: c.config.API.BasePath, Heard: c.heard,
 	}), nil
+}
+
+func (c *core) heard(env edgecore.Environment) (at time.Time, failures int) {
+	s := c.feeds[env].Status()
+	return s.LastOK, s.Failures
 }
 
 // greet says where everything is, and how to try it.
 func (c *core) greet(addr net.Addr) {
 	base := "http://" + reachable(addr) + c.config.API.BasePath
 	c.log.Info("flagcast " + buildVersion())
-	c.log.Info("API        " + base + "/api/frontend and /api/client/features")
+	client := ""
+	if len(c.config.Upstream.Tokens)+len(c.config.API.BackendTokens) > 0 {
+		client = " and /api/client/features"
+	}
+	c.log.Info("API        " + base + "/api/frontend" + client)
 	c.log.Info("metrics    " + base + "/internal-backstage/prometheus")
 	for _, t := range c.targets {
 		where := fmt.Sprintf("key %s in sink %s", t.Key, t.SinkName)

@@ -6,15 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/sinks"
 )
@@ -45,7 +47,7 @@ Exit codes: 0 all targets are up to date, 1 failed, 2 usage or configuration,
 			if err != nil {
 				return err
 			}
-			return runSync(c.Context(), c.OutOrStdout(), c.ErrOrStderr(), cfg, flags)
+			return runSync(c, cfg, flags)
 		},
 	}
 	c.Flags().StringSliceVar(&flags.targets, "target", nil, "only these `targets`")
@@ -59,16 +61,50 @@ Exit codes: 0 all targets are up to date, 1 failed, 2 usage or configuration,
 
 // result is the outcome of one target, as --json prints it.
 type result struct {
-	publish.Outcome
-	Error string `json:",omitempty"`
-	err   error
+	Target  string    `json:"target"`
+	Sink    string    `json:"sink"`
+	Key     sinks.Key `json:"key"`
+	Action  string    `json:"action"` // of publish.Outcome, or "failed"
+	DryRun  bool      `json:"dryRun"` // then Action, Seq and Bytes are what a write would be
+	Digest  string    `json:"digest,omitempty"`
+	Seq     uint64    `json:"seq,omitempty"`   // of the write, 0 for none
+	Bytes   int       `json:"bytes,omitempty"` // written
+	Changes []change  `json:"changes"`
+	Error   string    `json:"error,omitempty"`
 }
 
-func runSync(ctx context.Context, stdout, stderr io.Writer, cfg *config.Config, flags syncFlags) error {
-	ctx, cancel := context.WithTimeout(ctx, flags.timeout)
+// change is what a sync means for one flag.
+type change struct {
+	Sign string `json:"sign"` // "+", "-" or "~"
+	Flag string `json:"flag"`
+	Text string `json:"text,omitempty"` // such as "off -> on"
+}
+
+func newResult(out publish.Outcome, err error, dryRun bool) result {
+	r := result{
+		Target: out.Target, Sink: out.Sink, Key: out.Key, Action: out.Action, DryRun: dryRun,
+		Digest: out.Digest, Seq: out.Seq, Bytes: out.Bytes, Changes: []change{},
+	}
+	for _, c := range out.Changes {
+		r.Changes = append(r.Changes, change{Sign: c.Sign, Flag: c.Flag, Text: c.Text})
+	}
+	if err != nil {
+		r.Action, r.Error = "failed", err.Error()
+	}
+	return r
+}
+
+func runSync(c *cobra.Command, cfg *config.Config, flags syncFlags) error {
+	if flags.exitCode && !flags.dryRun {
+		return failed(exitUsage, errors.New("--exit-code tells of changes that are pending, and without --dry-run none are"), "add --dry-run")
+	}
+	ctx, cancel := context.WithTimeout(c.Context(), flags.timeout)
 	defer cancel()
-	log := newLogger(stderr, cfg.Log)
-	core, err := newCore(cfg, log)
+	if cfg.Log.Level == slog.LevelInfo {
+		// The report says it, and knows of a dry run.
+		cfg.Log.Level = slog.LevelWarn
+	}
+	core, err := newCore(cfg, newLogger(c.ErrOrStderr(), cfg.Log))
 	if err != nil {
 		return err
 	}
@@ -76,57 +112,48 @@ func runSync(ctx context.Context, stdout, stderr io.Writer, cfg *config.Config, 
 		return err
 	}
 	if flags.from != "" {
-		err = core.loadFrom(flags.from)
+		err = core.loadFrom(flags.from, c.InOrStdin())
 	} else {
+		core.only(core.published()...)
 		err = core.fetch(ctx)
 	}
 	if err != nil {
 		return err
 	}
 	results := core.syncAll(ctx, flags.dryRun)
-	if err := printResults(stdout, results, flags); err != nil {
+	if err := printResults(c.OutOrStdout(), results, flags); err != nil {
 		return err
 	}
 	return verdict(results, flags)
 }
 
+// selectTargets leaves those that are named; no names mean all.
 func (c *core) selectTargets(names []string) error {
-	if len(names) == 0 {
-		return nil
+	if len(c.targets) == 0 {
+		return failed(exitUsage, errors.New("the configuration has no targets: there is nothing to publish"), `add them under "targets:"`)
 	}
-	var chosen []publish.Target
+	known := make([]string, len(c.targets))
+	for i := range c.targets {
+		known[i] = c.targets[i].Name()
+	}
 	for _, name := range names {
-		i := slices.IndexFunc(c.targets, func(t publish.Target) bool { return t.Name() == name })
-		if i < 0 {
-			return failed(exitUsage, fmt.Errorf("target %q is not in the configuration", name), "")
+		if !slices.Contains(known, name) {
+			return failed(exitUsage, fmt.Errorf("target %q is not in the configuration", name), "targets: "+strings.Join(known, ", "))
 		}
-		chosen = append(chosen, c.targets[i])
 	}
-	c.targets = chosen
+	if len(names) > 0 {
+		c.targets = slices.DeleteFunc(c.targets, func(t publish.Target) bool { return !slices.Contains(names, t.Name()) })
+	}
 	return nil
 }
 
-// fetch waits until upstream has delivered every environment once.
-func (c *core) fetch(ctx context.Context) error {
-	following, stop := context.WithCancel(ctx)
-	defer stop()
-	group, following := errgroup.WithContext(following)
-	c.follow(following, group)
-	for _, env := range c.environments() {
-		if _, err := c.store.Wait(following, env, 0); err != nil {
-			stop()
-			if failure := group.Wait(); failure != nil {
-				return failed(exitFailed, failure, "")
-			}
-			err = fmt.Errorf("no definitions of environment %q: %w", env, ctx.Err())
-			if last := c.feeds[env].Status().Err; last != nil {
-				err = fmt.Errorf("no definitions of environment %q: %w", env, last)
-			}
-			return failed(exitFailed, err, "--timeout gives upstream more time; --from FILE takes definitions from a file")
-		}
+// published lists the environments of the targets.
+func (c *core) published() []edgecore.Environment {
+	var list []edgecore.Environment
+	for _, t := range c.targets {
+		list = append(list, t.Spec.Environment)
 	}
-	stop()
-	return group.Wait()
+	return list
 }
 
 func (c *core) syncAll(ctx context.Context, dryRun bool) []result {
@@ -139,10 +166,7 @@ func (c *core) syncAll(ctx context.Context, dryRun bool) []result {
 		}
 		running.Go(func() {
 			out, err := publish.New(t, c.store, c.log, metrics).Once(ctx, true)
-			results[i] = result{Outcome: out, err: err}
-			if err != nil {
-				results[i].Error = err.Error()
-			}
+			results[i] = newResult(out, err, dryRun)
 		})
 	}
 	running.Wait()
@@ -156,41 +180,44 @@ func printResults(w io.Writer, results []result, flags syncFlags) error {
 		return e.Encode(results)
 	}
 	for _, r := range results {
-		word := r.Action
+		word, size := r.Action, ""
 		switch {
-		case r.err != nil:
+		case r.Error != "":
 			word = "FAILED"
-		case flags.dryRun && word != "unchanged":
+		case r.DryRun && word != "unchanged":
 			word = "would be " + word
 		}
-		fmt.Fprintf(w, "%s: %s (%s in %s, %d bytes)\n", r.Target, word, r.Key, r.Sink, r.Bytes)
-		if r.err != nil {
-			fmt.Fprintf(w, "  %v\n", r.err)
+		if r.Bytes > 0 {
+			size = fmt.Sprintf(", %d bytes", r.Bytes)
 		}
-		for _, change := range r.Changes {
-			fmt.Fprintf(w, "  %s\n", change)
+		fmt.Fprintf(w, "%s: %s (%s in %s%s)\n", r.Target, word, r.Key, r.Sink, size)
+		if r.Error != "" {
+			fmt.Fprintf(w, "  %s\n", r.Error)
+		}
+		for _, c := range r.Changes {
+			fmt.Fprintf(w, "  %s\n", strings.TrimRight(c.Sign+" "+c.Flag+" "+c.Text, " "))
 		}
 	}
 	return nil
 }
 
+// verdict is the exit code of all results.
 func verdict(results []result, flags syncFlags) error {
-	var errs []error
-	pending := false
+	failures, pending := 0, false
 	for _, r := range results {
 		pending = pending || r.Action != "unchanged"
-		if r.err != nil {
-			errs = append(errs, r.err)
+		if r.Error != "" {
+			failures++
 		}
 	}
 	switch {
-	case len(errs) == 0 && flags.dryRun && flags.exitCode && pending:
+	case failures == 0 && flags.exitCode && pending:
 		return failed(exitPending, errors.New("changes are pending"), "")
-	case len(errs) == 0:
+	case failures == 0:
 		return nil
-	case len(errs) < len(results):
-		return failed(exitSome, fmt.Errorf("%d of %s failed", len(errs), count(len(results), "target")), "")
+	case failures < len(results):
+		return failed(exitSome, fmt.Errorf("%d of %s failed", failures, count(len(results), "target")), "")
 	default:
-		return failed(exitFailed, fmt.Errorf("%s failed", count(len(errs), "target")), "")
+		return failed(exitFailed, fmt.Errorf("%s failed", count(failures, "target")), "")
 	}
 }

@@ -21,10 +21,10 @@ type Explanation struct {
 
 // Step is one thing that was looked at.
 type Step struct {
-	What  string // such as `country IN ["no"]`
-	Holds bool
-	Why   string `json:",omitempty"` // such as `country is "cn"`
-	Steps []Step `json:",omitempty"` // what it consists of
+	What  string `json:"what"` // such as `country IN ["no"]`
+	Holds bool   `json:"holds"`
+	Why   string `json:"why,omitempty"`   // such as `country is "cn"`
+	Steps []Step `json:"steps,omitempty"` // what it consists of
 }
 
 // shownValues is how many values of a list an explanation shows.

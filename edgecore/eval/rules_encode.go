@@ -48,7 +48,7 @@ func (p *Program) EncodeRules(o RulesOptions) ([]byte, error) {
 		e.out.Flags = append(e.out.Flags, e.flag(&p.flags[i]))
 	}
 	if len(e.refused) > 0 {
-		return nil, &RulesError{Flags: slices.Sorted(maps.Keys(e.refused)), Why: "flags hold ids that may not leave as they are"}
+		return nil, &RulesError{Flags: slices.Sorted(maps.Keys(e.refused)), Why: "flags hold ids that may not leave as they are; leave such flags out, or name fewer fields that hold ids"}
 	}
 	e.out.Names = strings.Join(names, endOfText)
 	e.values()

@@ -91,6 +91,9 @@ func TestReconcileRepairs(t *testing.T) {
 				w.sink.set(damage)
 				after(time.Minute)
 				expect(t, w, "f=on", 2)
+				if !strings.Contains(w.log.String(), "repaired to s in 0 ms") {
+					t.Errorf("the log does not tell of the repair, or counts from an old change:\n%s", w.log)
+				}
 			})
 		})
 	}
@@ -163,6 +166,9 @@ func TestDateConstraintFlipsWithoutUpstream(t *testing.T) {
 		expect(t, w, "f=off", 1)
 		after(time.Minute + time.Second)
 		expect(t, w, "f=on", 2)
+		if !strings.Contains(w.log.String(), "+ f on  published to s in 0 ms") {
+			t.Errorf("the log does not say what the flip changed:\n%s", w.log)
+		}
 	})
 }
 

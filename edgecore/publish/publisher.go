@@ -26,6 +26,7 @@ type Publisher struct {
 	written   written
 	verified  bool                  // a read has shown what was written
 	last      *edgecore.Definitions // what the last pass was about
+	body      []byte                // of the last put
 	failures  int                   // consecutive
 	permanent bool                  // the last of them
 }
@@ -46,6 +47,8 @@ type Outcome struct {
 	Seq     uint64 // of the last write of this process, 0 for none
 	Bytes   int    // of what was written
 	Changes []snapshot.Change
+
+	since time.Time // when upstream's change was received; for a pass without one, when it began
 }
 
 const (
@@ -62,6 +65,10 @@ func (p *Publisher) Once(ctx context.Context, reconcile bool) (Outcome, error) {
 	st, err := p.states.Load(p.target.Spec.Environment)
 	if err != nil {
 		return out, err
+	}
+	out.since = time.Now()
+	if p.last != st.Definitions && !st.Restored {
+		out.since = st.Since
 	}
 	snap, err := snapshot.Encode(st.Definitions, st.Program, p.target.Spec, time.Now())
 	if err != nil {
@@ -80,8 +87,12 @@ func (p *Publisher) Once(ctx context.Context, reconcile bool) (Outcome, error) {
 		out.Changes = snap.DiffStored(stored)
 		next = plan(snap.Digest, p.seen, p.written, p.target.stale(), time.Now())
 	}
-	if p.last != nil {
+	switch {
+	case p.last == nil:
+	case p.last != st.Definitions:
 		out.Changes = p.wanted(snapshot.Diff(p.last, st.Definitions))
+	case next == put && p.body != nil: // time has changed the answers
+		out.Changes = snap.DiffStored(p.body)
 	}
 	switch next {
 	case put, mend:
@@ -95,7 +106,7 @@ func (p *Publisher) Once(ctx context.Context, reconcile bool) (Outcome, error) {
 		p.verified = true
 		p.settle(st)
 		p.metrics.unchanged(&p.target)
-		p.report(out, st)
+		p.report(out, st.Definitions.Revision)
 	}
 	return out, nil
 }
@@ -158,14 +169,14 @@ func (p *Publisher) put(ctx context.Context, out Outcome, st *state.State, snap 
 		return out, fmt.Errorf("put %q to %s (%d bytes): %w", p.target.Key, p.target.SinkName, len(body), err)
 	}
 	p.seen = seen{known: true, digest: snap.Digest, seq: seq}
-	p.verified = false
+	p.verified, p.body = false, body
 	out.Action, out.Seq, out.Bytes = "published", seq, len(body)
 	if why == mend {
 		out.Action = "repaired"
 	}
 	p.settle(st)
 	p.metrics.published(&p.target, out, now)
-	p.report(out, st)
+	p.report(out, st.Definitions.Revision)
 	return out, nil
 }
 
@@ -177,10 +188,10 @@ func (p *Publisher) settle(st *state.State) {
 }
 
 // report tells what a pass means, in the language of flags.
-func (p *Publisher) report(out Outcome, st *state.State) {
+func (p *Publisher) report(out Outcome, revision uint64) {
 	end := "no change for " + out.Target
 	if out.Action != "unchanged" {
-		end = fmt.Sprintf("%s to %s in %d ms", out.Action, out.Sink, time.Since(st.Since).Milliseconds())
+		end = fmt.Sprintf("%s to %s in %d ms", out.Action, out.Sink, time.Since(out.since).Milliseconds())
 	}
 	for i, c := range out.Changes {
 		if i == changesLogged {
@@ -194,7 +205,7 @@ func (p *Publisher) report(out Outcome, st *state.State) {
 		level = slog.LevelDebug
 	}
 	p.log.Log(context.Background(), level, out.Action, "key", out.Key, "sink", out.Sink, "seq", out.Seq,
-		"bytes", out.Bytes, "digest", out.Digest[:12], "revision", st.Definitions.Revision)
+		"bytes", out.Bytes, "digest", out.Digest[:12], "revision", revision)
 }
 
 // backoff is the pause after a number of consecutive failures, with jitter.

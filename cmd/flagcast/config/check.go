@@ -19,7 +19,7 @@ import (
 // from a fault that is known already.
 func (d *decoder) check(c *Config) {
 	served := d.checkUpstream(&c.Upstream)
-	d.checkAPI(&c.API, served)
+	d.checkAPI(&c.API, served, c.Upstream.File != "")
 	d.checkTargets(c, served)
 }
 
@@ -44,6 +44,11 @@ func (d *decoder) checkUpstream(u *Upstream) environments {
 	}
 	if d.given(u, "environment") && d.origins[setting{u, "url"}] == "" && !file {
 		d.wrong(u, "environment", `"environment" in upstream is only for "file"`, "the tokens say which environments there are")
+	}
+	for _, name := range slices.Sorted(maps.Keys(u.Headers)) {
+		if strings.EqualFold(strings.TrimSpace(name), "authorization") {
+			d.wrong(u, "headers", fmt.Sprintf("%s in headers of upstream is the token, which flagcast sets", quoted(name)), "remove it; tokens are in \"tokens\"")
+		}
 	}
 	if u.CAFile != "" && d.sound(u, "ca_file") {
 		d.checkCertificates(u)
@@ -92,7 +97,7 @@ func (d *decoder) checkURL(u *Upstream) {
 	case err != nil || address.Scheme != "http" && address.Scheme != "https" || address.Hostname() == "":
 		d.wrong(u, "url", `"url" in upstream is no address`, `an address looks like "https://unleash.example"`)
 	case address.User != nil:
-		d.wrong(u, "url", `"url" in upstream holds a user name`, `send it as a header: headers: { Authorization: "${…}" }`)
+		d.wrong(u, "url", `"url" in upstream holds a user name`, "flagcast sends its token as Authorization: let a proxy before Unleash ask for another header, and set that in headers")
 	case address.RawQuery != "" || address.Fragment != "":
 		d.wrong(u, "url", `"url" in upstream has a "?" or a "#"`, "leave off what follows the path")
 	}
@@ -108,7 +113,7 @@ func (d *decoder) checkCertificates(u *Upstream) {
 	}
 }
 
-func (d *decoder) checkAPI(a *API, served environments) {
+func (d *decoder) checkAPI(a *API, served environments, file bool) {
 	if d.sound(a, "listen") {
 		if _, port, err := net.SplitHostPort(a.Listen); err != nil || !validPort(port) {
 			d.wrong(a, "listen", `"listen" in api is no address to listen on`, `write ":3063", "127.0.0.1:3063" or "[::1]:3063"`)
@@ -127,8 +132,12 @@ func (d *decoder) checkAPI(a *API, served environments) {
 	}
 	for key, tokens := range map[string][]edgecore.Token{"frontend_tokens": a.FrontendTokens, "backend_tokens": a.BackendTokens} {
 		for i, token := range tokens {
-			if d.sound(a, key) && !slices.Contains(served, token.Environment) {
+			switch {
+			case !d.sound(a, key):
+			case !slices.Contains(served, token.Environment):
 				d.wrong(a, key, fmt.Sprintf(`item %d of %q in api is for an environment that upstream does not serve`, i+1, key), served.hint())
+			case token.Project == "[]" && file:
+				d.wrong(a, key, fmt.Sprintf(`item %d of %q in api is for several projects, whose names only an Unleash server knows`, i+1, key), `with "file" in upstream use tokens of one project, or of all ("*")`)
 			}
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/secret"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/sinks"
@@ -90,10 +91,15 @@ type Target struct {
 	IncludeDisabled bool                `yaml:"include_disabled"`
 	Projects        []string            `yaml:"projects"`
 	Flags           []string            `yaml:"flags"` // globs of path.Match
-	Key             sinks.Key           `yaml:"key" required:"true"`
-	Schedule        cron.Schedule       `yaml:"schedule"` // nil: none
-	Debounce        time.Duration       `yaml:"debounce"`
-	MinInterval     time.Duration       `yaml:"min_interval"`
+	// Identifiers says what becomes of values of IdentifierFields that lists
+	// of flags hold, in rules.
+	Identifiers      eval.Identifiers `yaml:"identifiers" oneof:"allow hash refuse"`
+	IdentifierFields []string         `yaml:"identifier_fields"`
+	IdentifierSalt   string           `yaml:"identifier_salt"`
+	Key              sinks.Key        `yaml:"key" required:"true"`
+	Schedule         cron.Schedule    `yaml:"schedule"` // nil: none
+	Debounce         time.Duration    `yaml:"debounce"`
+	MinInterval      time.Duration    `yaml:"min_interval"`
 }
 
 // StaticContext is the part of the context that a target fixes.
@@ -115,6 +121,8 @@ func (c *Config) setDefaults() {
 func (t *Target) setDefaults() {
 	t.Static = map[string]string{}
 	t.Contextual = snapshot.ContextualOff
+	t.Identifiers = eval.IdentifiersAllow
+	t.IdentifierFields = []string{"userId", "sessionId", "remoteAddress"}
 	t.Debounce = 100 * time.Millisecond
 	t.MinInterval = time.Second
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
 
@@ -62,10 +63,37 @@ func (d *decoder) checkTarget(c *Config, t *Target, where string, served environ
 		message, hint := formatProblem(string(t.Snapshot))
 		d.wrong(t, "snapshot", fmt.Sprintf("snapshot format %s%s %s", d.asWritten(t, "snapshot", string(t.Snapshot)), in(where), message), hint)
 	}
+	d.checkIdentifiers(t, where)
 	for i, glob := range t.Flags {
 		if _, err := path.Match(glob, ""); err != nil && d.sound(t, "flags") {
 			d.wrong(t, "flags", fmt.Sprintf("item %d of %q%s is no pattern", i+1, "flags", in(where)), `patterns have *, ? and [a-z]; "\" before one of these means the character`)
 		}
+	}
+}
+
+// checkIdentifiers refuses settings that would do nothing: who gives them
+// relies on them.
+func (d *decoder) checkIdentifiers(t *Target, where string) {
+	if t.Snapshot != snapshot.Rules1 {
+		hint := "evaluated/1 holds no ids"
+		if t.Snapshot == snapshot.Definitions1 {
+			hint = "definitions/1 holds all rules as Unleash has them, with the ids in them; publish rules/1 to keep them back"
+		}
+		for _, key := range []string{"identifiers", "identifier_fields", "identifier_salt"} {
+			if d.given(t, key) && slices.Contains(snapshot.Formats(), t.Snapshot) {
+				d.wrong(t, key, fmt.Sprintf("%q%s is only for rules/1", key, in(where)), hint)
+			}
+		}
+		return
+	}
+	switch hash := t.Identifiers == eval.IdentifiersHash; {
+	case hash && t.IdentifierSalt == "" && d.sound(t, "identifier_salt"):
+		d.wrong(t, "identifiers", fmt.Sprintf(`"identifiers: hash"%s needs "identifier_salt"`, in(where)), "any text of your own; it makes digests of yours differ from those of others")
+	case !hash && d.given(t, "identifier_salt") && d.sound(t, "identifiers"):
+		d.wrong(t, "identifier_salt", fmt.Sprintf(`"identifier_salt"%s is only for "identifiers: hash"`, in(where)), "")
+	}
+	if t.Identifiers != eval.IdentifiersAllow && len(t.IdentifierFields) == 0 && d.sound(t, "identifier_fields") {
+		d.wrong(t, "identifier_fields", fmt.Sprintf(`"identifier_fields"%s is empty: there is nothing to %s`, in(where), t.Identifiers), "leave it out for userId, sessionId and remoteAddress")
 	}
 }
 
@@ -79,7 +107,7 @@ func (d *decoder) asWritten(owner any, key, value string) string {
 
 func formatProblem(format string) (message, hint string) {
 	known := formatNames()
-	name, version, versioned := strings.Cut(format, "/")
+	name, _, versioned := strings.Cut(format, "/")
 	for _, f := range known {
 		if n, _, _ := strings.Cut(f, "/"); n == name {
 			if !versioned {
@@ -87,9 +115,6 @@ func formatProblem(format string) (message, hint string) {
 			}
 			return "is of a version that this flagcast does not write", "it writes " + strings.Join(known, ", ")
 		}
-	}
-	if name == "rules" && (version == "1" || !versioned) {
-		return "is not in this version of flagcast", "it writes " + strings.Join(known, ", ")
 	}
 	if word := closest(format, known); word != "" {
 		return "is not known", hintFor(format, known)

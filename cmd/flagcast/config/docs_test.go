@@ -1,0 +1,297 @@
+package config_test
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/robfig/cron/v3"
+
+	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/sinks"
+	"github.com/flagcast/flagcast/sinks/all"
+)
+
+// documented is one row of a table in docs/configuration.md, without its
+// meaning.
+type documented struct{ typ, value string }
+
+var code = regexp.MustCompile("`([^`]+)`")
+
+const document = "../../../docs/configuration.md"
+
+func readDocument(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.FromSlash(document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// tables reads the rows of four columns by the heading that they stand under,
+// and within it by their keys.
+func tables(t *testing.T) (rows map[string]map[string]documented, meanings map[string]string) {
+	t.Helper()
+	rows, meanings = map[string]map[string]documented{}, map[string]string{}
+	section := ""
+	for line := range strings.Lines(readDocument(t)) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "#") {
+			section = strings.Trim(line, "# `")
+		}
+		cells := strings.Split(strings.Trim(line, "|"), "|")
+		if len(cells) != 4 || !strings.HasPrefix(line, "| `") {
+			continue
+		}
+		if rows[section] == nil {
+			rows[section] = map[string]documented{}
+		}
+		value := strings.TrimSpace(cells[2])
+		if in := code.FindStringSubmatch(value); in != nil {
+			value = in[1]
+		}
+		for _, key := range code.FindAllStringSubmatch(cells[0], -1) {
+			if _, twice := rows[section][key[1]]; twice {
+				t.Errorf("%s: %q is in the table twice", section, key[1])
+			}
+			rows[section][key[1]] = documented{strings.TrimSpace(cells[1]), value}
+			meanings[section+" "+key[1]] = cells[3]
+		}
+	}
+	return rows, meanings
+}
+
+func TestEveryKeyIsDocumented(t *testing.T) {
+	got, meanings := tables(t)
+	want := map[string]map[string]documented{"sinks": {"type": {"text", "required"}}}
+	defaults := loadDefaults(t)
+	top := reflect.ValueOf(*defaults)
+	for i := range top.NumField() {
+		switch name, v := top.Type().Field(i).Tag.Get("yaml"), top.Field(i); v.Kind() {
+		case reflect.Struct:
+			want[name] = keys(t, v, "", name, meanings)
+		case reflect.Slice:
+			want[name] = keys(t, v.Index(0), "", name, meanings)
+		case reflect.Map: // the sinks, by type
+		default:
+			t.Fatalf("the key %q has a kind that this test does not know", name)
+		}
+	}
+	// The configuration that gives the defaults says where the flags come from.
+	want["upstream"]["file"] = documented{"path", "—"}
+	for _, kind := range all.Types() {
+		settings, _ := all.Settings(kind)
+		want[kind] = keys(t, reflect.ValueOf(settings).Elem(), "", kind, meanings)
+		for _, key := range missing(t, settings) {
+			for _, name := range []string{key, key + "_file"} {
+				if row, ok := want[kind][name]; ok {
+					row.value = "required"
+					want[kind][name] = row
+				}
+			}
+		}
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(documented{})); diff != "" {
+		t.Errorf("%s (-code +document):\n%s", document, diff)
+	}
+	for _, kind := range all.Types() {
+		if !strings.Contains(meanings["sinks type"], "`"+kind+"`") {
+			t.Errorf("the sink type %q is not listed", kind)
+		}
+	}
+}
+
+// loadDefaults loads a configuration that says no more than it has to.
+func loadDefaults(t *testing.T) *config.Config {
+	t.Helper()
+	c, err := load(t, `
+upstream: { file: flags.json }
+sinks: { s: { type: memory } }
+targets: [{ name: t, sink: s, environment: default, snapshot: evaluated/1, key: k }]
+`, config.Overrides{SinkConfig: all.Settings, SinkTypes: all.Types()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// missing are the settings of a sink that have no default and have to be set.
+func missing(t *testing.T, settings any) []string {
+	t.Helper()
+	checked, ok := settings.(interface{ Check() []error })
+	if !ok {
+		return nil
+	}
+	var keys []string
+	for _, err := range checked.Check() {
+		fault, ok := errors.AsType[*sinks.ConfigError](err)
+		if !ok {
+			t.Fatalf("%T: %v", settings, err)
+		}
+		keys = append(keys, fault.Key)
+	}
+	return keys
+}
+
+// keys lists the keys of a struct as the document has them. Words that a text
+// may be, and the least value, have to stand in the meaning.
+func keys(t *testing.T, v reflect.Value, prefix, section string, meanings map[string]string) map[string]documented {
+	t.Helper()
+	list := map[string]documented{}
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if name == "" || name == "-" {
+			t.Fatalf("%s: the field %s has no key", section, f.Name)
+		}
+		name = prefix + name
+		typ := typeName(f.Type, name)
+		if typ == "" && f.Type.Kind() == reflect.Struct {
+			maps.Copy(list, keys(t, v.Field(i), name+".", section, meanings))
+			continue
+		}
+		if typ == "" {
+			t.Fatalf("%s: the key %q has the type %s, which this test does not know", section, name, f.Type)
+		}
+		row := documented{typ, defaultOf(v.Field(i))}
+		if f.Tag.Get("required") != "" {
+			row.value = "required"
+		}
+		list[name] = row
+		if typ == "secret" || typ == "list of tokens" {
+			list[name+"_file"] = row
+		}
+		for _, word := range strings.Fields(f.Tag.Get("oneof")) {
+			if !strings.Contains(meanings[section+" "+name], "`"+word+"`") {
+				t.Errorf("%s: the meaning of %q does not list %q", section, name, word)
+			}
+		}
+		if least := f.Tag.Get("min"); least != "" && !strings.Contains(meanings[section+" "+name], "at least "+least) {
+			t.Errorf("%s: the meaning of %q does not say \"at least %s\"", section, name, least)
+		}
+	}
+	return list
+}
+
+func typeName(typ reflect.Type, name string) string {
+	switch typ {
+	case reflect.TypeFor[secret.Secret]():
+		return "secret"
+	case reflect.TypeFor[map[string]secret.Secret]():
+		return "map of secrets"
+	case reflect.TypeFor[[]edgecore.Token]():
+		return "list of tokens"
+	case reflect.TypeFor[[]string]():
+		return "list of texts"
+	case reflect.TypeFor[config.StaticContext]():
+		return "map"
+	case reflect.TypeFor[cron.Schedule]():
+		return "schedule"
+	case reflect.TypeFor[time.Duration]():
+		return "duration"
+	case reflect.TypeFor[slog.Level]():
+		return "text"
+	}
+	switch typ.Kind() {
+	case reflect.String:
+		if name == "file" || name == "dir" || strings.HasSuffix(name, "_file") || strings.HasSuffix(name, "_dir") {
+			return "path"
+		}
+		return "text"
+	case reflect.Bool:
+		return "true/false"
+	case reflect.Int:
+		return "number"
+	default:
+		return ""
+	}
+}
+
+func defaultOf(v reflect.Value) string {
+	switch value := v.Interface().(type) {
+	case slog.Level:
+		return strings.ToLower(value.String())
+	case bool, int:
+		return fmt.Sprint(value)
+	case []string:
+		if len(value) > 0 {
+			return "[" + strings.Join(value, ", ") + "]"
+		}
+	case config.StaticContext:
+		if len(value.Static)+len(value.Absent) == 0 {
+			return "—"
+		}
+	}
+	if v.IsZero() {
+		return "—"
+	}
+	return fmt.Sprint(v.Interface())
+}
+
+// TestVariables: the variables in the document are those that Load asks for.
+func TestVariables(t *testing.T) {
+	asked := map[string]bool{}
+	_, _ = config.Load("", config.Overrides{Lookup: func(name string) (string, bool) {
+		asked[name] = true
+		return "", false
+	}})
+	named := map[string]bool{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `--[^|]+\\| `([A-Z_]+)` \\|").FindAllStringSubmatch(readDocument(t), -1) {
+		named[row[1]] = true
+	}
+	want, got := slices.Sorted(maps.Keys(asked)), slices.Sorted(maps.Keys(named))
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-code +document):\n%s", document, diff)
+	}
+}
+
+func TestExampleLoads(t *testing.T) {
+	_, example, found := strings.Cut(readDocument(t), "\n## Example\n\n```yaml\n")
+	example, _, closed := strings.Cut(example, "```")
+	if !found || !closed {
+		t.Fatal("the document has no example")
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "flagcast.yaml")
+	for file, text := range map[string]string{path: example, filepath.Join(dir, "secrets", "cloudflare"): "s3cr3t\n"} {
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := config.Load(path, config.Overrides{
+		Lookup: func(name string) (string, bool) {
+			switch name {
+			case "UNLEASH_TOKEN", "FRONTEND_TOKEN":
+				return "*:production.s3cr3t", true
+			case "ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET":
+				return "s3cr3t", true
+			}
+			return "", false
+		},
+		SinkConfig: all.Settings, SinkTypes: all.Types(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, sink := range c.Sinks {
+		if _, err := all.Open(sink.Type, sink.Settings); err != nil {
+			t.Errorf("open sink %q: %v", name, err)
+		}
+	}
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+const commandsDocument = "../../docs/commands.md"
+
+// docSections splits docs/commands.md by its headings of the second level.
+func docSections(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.FromSlash(commandsDocument))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	for part := range strings.SplitSeq("\n"+string(text), "\n## ") {
+		title, body, _ := strings.Cut(part, "\n")
+		found[title] = body
+	}
+	return found
+}
+
+// TestCommandsAreDocumented: each command has a section whose table holds its
+// flags, with shorthands and defaults, and which names no others.
+func TestCommandsAreDocumented(t *testing.T) {
+	documented := docSections(t)
+	root := newRoot()
+	root.InitDefaultHelpFlag()
+	if diff := cmp.Diff(flagRows(root.Flags(), root.PersistentFlags()), docRows(documented["All commands"])); diff != "" {
+		t.Errorf("flags of all commands (-code +document):\n%s", diff)
+	}
+	known := []string{"", "# Commands", "All commands", "Exit codes"}
+	for _, c := range root.Commands() {
+		known = append(known, c.Name())
+		section, ok := documented[c.Name()]
+		if !ok {
+			t.Errorf("the command %q has no section", c.Name())
+			continue
+		}
+		if diff := cmp.Diff(flagRows(c.NonInheritedFlags()), docRows(section)); diff != "" {
+			t.Errorf("flags of %s (-code +document):\n%s", c.Name(), diff)
+		}
+		for _, alias := range c.Aliases {
+			if !strings.Contains(section, "`"+alias+"`") {
+				t.Errorf("%s: the alias %q is missing", c.Name(), alias)
+			}
+		}
+		for _, flag := range regexp.MustCompile(`--[a-z][a-z-]*`).FindAllString(section, -1) {
+			if name := flag[2:]; c.Flag(name) == nil && name != "help" {
+				t.Errorf("%s: the section names %s, which the command does not have", c.Name(), flag)
+			}
+		}
+	}
+	for title := range documented {
+		if !slices.Contains(known, title) {
+			t.Errorf("the section %q is of no command", title)
+		}
+	}
+}
+
+// flagRows gives the first two cells of a row for each flag, but --help, which
+// cobra adds to every command.
+func flagRows(sets ...*pflag.FlagSet) map[string]string {
+	rows := map[string]string{}
+	for _, set := range sets {
+		set.VisitAll(func(f *pflag.Flag) {
+			names, value := "`--"+f.Name+"`", "`"+f.DefValue+"`"
+			if f.Shorthand != "" {
+				names += ", `-" + f.Shorthand + "`"
+			}
+			if f.DefValue == "" || f.DefValue == "[]" {
+				value = "—"
+			}
+			rows[names] = value
+		})
+	}
+	return rows
+}
+
+func docRows(section string) map[string]string {
+	rows := map[string]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| (`--[^|]*) \\| ([^|]*) \\|").FindAllStringSubmatch(section, -1) {
+		rows[row[1]] = row[2]
+	}
+	return rows
+}
+
+// TestExamplesParse: the lines in shell blocks are commands with flags that
+// there are.
+func TestExamplesParse(t *testing.T) {
+	examples := 0
+	for title, body := range docSections(t) {
+		for i, block := range strings.Split(body, "```") {
+			lines, isShell := strings.CutPrefix(block, "sh\n")
+			if i%2 == 0 || !isShell {
+				continue
+			}
+			for line := range strings.Lines(lines) {
+				_, arguments, found := strings.Cut(" "+line, " flagcast ")
+				if !found {
+					t.Errorf("%s: %q does not call flagcast", title, line)
+					continue
+				}
+				examples++
+				c, rest, err := newRoot().Find(strings.Fields(arguments))
+				if err == nil {
+					err = parseExample(c, rest)
+				}
+				if err != nil || c.Name() != title {
+					t.Errorf("%s: %q is not of this command: %v", title, line, err)
+				}
+			}
+		}
+	}
+	if examples == 0 {
+		t.Error("the document has no examples")
+	}
+}
+
+func parseExample(c *cobra.Command, arguments []string) error {
+	if err := c.ParseFlags(arguments); err != nil {
+		return err
+	}
+	return c.ValidateArgs(c.Flags().Args())
+}
+
+// TestExitCodesAreDocumented compares the constants exit… of this package with
+// the table, and with what the help text of sync says.
+func TestExitCodesAreDocumented(t *testing.T) {
+	var codes []string
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok || !strings.HasPrefix(spec.Names[0].Name, "exit") || len(spec.Values) != 1 {
+				return true
+			}
+			if value, ok := spec.Values[0].(*ast.BasicLit); ok && value.Kind == token.INT {
+				codes = append(codes, value.Value)
+			}
+			return true
+		})
+	}
+	var documented []string
+	for _, row := range regexp.MustCompile(`(?m)^\| (\d+) \|`).FindAllStringSubmatch(docSections(t)["Exit codes"], -1) {
+		documented = append(documented, row[1])
+	}
+	if diff := cmp.Diff(codes, documented); diff != "" || len(codes) == 0 {
+		t.Errorf("exit codes (-code +document):\n%s", diff)
+	}
+	sync, _, err := newRoot().Find([]string{"sync"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, help, _ := strings.Cut(sync.Long, "Exit codes:")
+	if listed := regexp.MustCompile(`\b\d+\b`).FindAllString(help, -1); !slices.Equal(listed, codes) {
+		t.Errorf("the help text of sync lists the exit codes %v, there are %v", listed, codes)
+	}
+}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flagcast/flagcast/edgecore/eval"
+)
+
+type evalFlags struct {
+	source  sourceFlags
+	context []string
+	at      string
+	seed    string
+	explain bool
+	batch   bool
+	json    bool
+}
+
+func newEval() *cobra.Command {
+	var flags evalFlags
+	c := &cobra.Command{
+		Use:   "eval [NAME…]",
+		Short: "Evaluate flags for a context",
+		Long: `Eval decides flags as the core and the worker do, for one context: those that
+are named, or all. With --explain it tells why: which strategy and which
+constraint have decided.
+
+A random draw selects nobody unless --seed is given: the same seed draws the
+same.
+
+With --batch it reads JSON lines from standard input and writes one line for
+each: {"state": …} loads definitions, the answer of GET /api/client/features or
+{"events": […]} of the delta protocol; {"context": {…}, "toggle": "name"}
+evaluates a flag.`,
+		Example: `  flagcast eval new-checkout --context userId=42 --explain --from flags.json
+  flagcast eval --context userId=42 --from sink:cn/unleash-rules
+  flagcast eval --batch < cases.jsonl`,
+		RunE: func(c *cobra.Command, names []string) error {
+			if flags.batch {
+				return runBatch(c, names, flags)
+			}
+			return runEval(c, names, flags)
+		},
+	}
+	flags.source.add(c, true)
+	f := c.Flags()
+	f.StringArrayVar(&flags.context, "context", nil, "`name=value` of the context; may be repeated")
+	f.StringVar(&flags.at, "time", "", "`time` of the evaluation, such as 2026-01-31T12:00:00Z; now without it")
+	f.StringVar(&flags.seed, "seed", "", "`text` that decides random draws")
+	f.BoolVar(&flags.explain, "explain", false, "tell why")
+	f.BoolVar(&flags.batch, "batch", false, "read JSON lines from standard input")
+	f.BoolVar(&flags.json, "json", false, "write JSON")
+	return c
+}
+
+// evaluated is one flag as --json prints it, and an answer of --batch.
+type evaluated struct {
+	Flag    string           `json:"flag,omitempty"`
+	Enabled bool             `json:"enabled"`
+	Variant evaluatedVariant `json:"variant"`
+	Why     string           `json:"why,omitempty"`
+	Steps   []eval.Step      `json:"steps,omitempty"`
+	Chosen  string           `json:"chosen,omitempty"` // how the variant was
+}
+
+// evaluatedVariant has both spellings of feature_enabled, as Unleash's SDKs.
+type evaluatedVariant struct {
+	Name            string   `json:"name"`
+	Enabled         bool     `json:"enabled"`
+	Payload         *payload `json:"payload,omitempty"`
+	FeatureEnabled  bool     `json:"feature_enabled"`
+	FeatureEnabled2 bool     `json:"featureEnabled"`
+}
+
+type payload struct {
+	Type  string `json:"type"`
+	Value string `json:"value"`
+}
+
+func newEvaluated(r eval.Result) evaluated {
+	e := evaluated{Enabled: r.Enabled, Variant: evaluatedVariant{
+		Name: r.Variant.Name, Enabled: r.Variant.Enabled, FeatureEnabled: r.Enabled, FeatureEnabled2: r.Enabled,
+	}}
+	if r.Variant.Payload != nil {
+		e.Variant.Payload = &payload{r.Variant.Payload.Type, r.Variant.Payload.Value}
+	}
+	return e
+}
+
+func runEval(c *cobra.Command, names []string, flags evalFlags) error {
+	context, err := flags.evalContext()
+	if err != nil {
+		return err
+	}
+	program, err := flags.source.program(c, names)
+	if err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		for _, f := range program.Flags() {
+			if !f.Hidden {
+				names = append(names, f.Name)
+			}
+		}
+	}
+	out := c.OutOrStdout()
+	results := make([]evaluated, 0, len(names))
+	for _, name := range names {
+		if _, ok := program.Lookup(name); !ok {
+			return failed(exitFailed, fmt.Errorf("there is no flag %q", name), "flagcast eval without a name lists all flags")
+		}
+		e := program.Explain(name, context)
+		if !flags.json {
+			printExplanation(out, e, flags.explain)
+			continue
+		}
+		r := newEvaluated(e.Result)
+		r.Flag = name
+		if flags.explain {
+			r.Why, r.Steps, r.Chosen = e.Why, e.Steps, e.Variant
+		}
+		results = append(results, r)
+	}
+	if !flags.json {
+		return nil
+	}
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(results)
+}
+
+// evalContext makes the context of the flags; a name twice is a fault.
+func (f *evalFlags) evalContext() (*eval.Context, error) {
+	c := &eval.Context{Fields: map[string]string{}, Time: time.Now(), Seed: f.seed}
+	for _, pair := range f.context {
+		name, value, ok := strings.Cut(pair, "=")
+		if name == "" || !ok {
+			return nil, failed(exitUsage, fmt.Errorf("--context %q is no name=value", pair), "write --context userId=42; a field that is not given is missing")
+		}
+		c.Fields[name] = value
+	}
+	if err := c.SetCurrentTime(); err != nil {
+		return nil, failed(exitUsage, err, "")
+	}
+	if f.at != "" {
+		at, err := time.Parse(time.RFC3339, f.at)
+		if err != nil {
+			return nil, failed(exitUsage, fmt.Errorf("--time %q is no time", f.at), "write it as 2026-01-31T12:00:00Z")
+		}
+		c.Time = at
+	}
+	return c, nil
+}
+
+func printExplanation(w io.Writer, e eval.Explanation, why bool) {
+	state := "off"
+	if e.Result.Enabled {
+		state = "on"
+		if e.Result.Variant.Enabled {
+			state += " (" + e.Result.Variant.Name + ")"
+		}
+	}
+	fmt.Fprintf(w, "%s: %s\n", e.Flag, state)
+	if !why {
+		return
+	}
+	fmt.Fprintf(w, "  %s\n", e.Why)
+	printSteps(w, e.Steps, "  ")
+	if e.Variant != "" {
+		fmt.Fprintf(w, "  variant: %s\n", e.Variant)
+	}
+}
+
+func printSteps(w io.Writer, steps []eval.Step, indent string) {
+	for _, s := range steps {
+		mark := "no "
+		if s.Holds {
+			mark = "yes"
+		}
+		line := indent + mark + " " + s.What
+		if s.Why != "" {
+			line += ": " + s.Why
+		}
+		fmt.Fprintln(w, line)
+		printSteps(w, s.Steps, indent+"    ")
+	}
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/tidwall/gjson"
+
+	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/snapshot"
+	"github.com/flagcast/flagcast/sinks"
+	"github.com/flagcast/flagcast/sinks/all"
+)
+
+// sourceFlags say where a command that runs once takes its flags from.
+type sourceFlags struct {
+	from, environment string
+	timeout           time.Duration
+}
+
+// add defines the flags. stored: a snapshot in a sink will do, too.
+func (f *sourceFlags) add(c *cobra.Command, stored bool) {
+	from := "definitions from a `file`, or - for standard input, instead of upstream"
+	if stored {
+		from = "flags from a `file`, from - for standard input, or from sink:NAME/KEY, instead of upstream"
+	}
+	c.Flags().StringVar(&f.from, "from", "", from)
+	c.Flags().StringVar(&f.environment, "environment", "", "`environment` to take; needed where upstream has several")
+	c.Flags().DurationVar(&f.timeout, "timeout", time.Minute, "give up on upstream after this time")
+}
+
+// program compiles the definitions, or decodes a snapshot that a sink or a file
+// holds. Problems of the flags that are named, or of all, are warnings.
+func (f *sourceFlags) program(c *cobra.Command, names []string) (*eval.Program, error) {
+	if place, ok := strings.CutPrefix(f.from, "sink:"); ok {
+		return f.stored(c, place)
+	}
+	d, err := (*edgecore.Definitions)(nil), error(nil)
+	if f.from == "" {
+		d, err = f.definitions(c)
+	} else {
+		var document []byte
+		if document, err = readFrom(f.from, c.InOrStdin()); err != nil {
+			return nil, err
+		}
+		if format := gjson.GetBytes(document, "flagcast.format").Str; format != "" && format != string(snapshot.Definitions1) {
+			return f.decode(document)
+		}
+		d, err = decodeDefinitions(f.from, document, edgecore.Environment(f.environment))
+	}
+	if err != nil {
+		return nil, err
+	}
+	program, problems := eval.Compile(d)
+	if f.from != "" { // definitions from upstream have told theirs in the log
+		for _, p := range slices.Concat(d.Problems, problems) {
+			if len(names) == 0 || slices.Contains(names, p.Feature) {
+				warn(c, p.String())
+			}
+		}
+	}
+	return program, nil
+}
+
+func (f *sourceFlags) decode(document []byte) (*eval.Program, error) {
+	program, meta, err := snapshot.Decode(document)
+	if err != nil {
+		hint := ""
+		if meta.Format == snapshot.Evaluated1 {
+			hint = "take rules/1, definitions/1, or the flags from upstream"
+		}
+		return nil, failed(exitFailed, fmt.Errorf("read %s: %w", f.from, err), hint)
+	}
+	return program, nil
+}
+
+// stored reads NAME/KEY, a key in a sink of the configuration.
+func (f *sourceFlags) stored(c *cobra.Command, place string) (*eval.Program, error) {
+	name, text, _ := strings.Cut(place, "/")
+	key, err := sinks.ParseKey(text)
+	if err != nil {
+		return nil, failed(exitUsage, fmt.Errorf("--from %q: %w", f.from, err), "write sink:NAME/KEY, with the name of a sink in the configuration")
+	}
+	cfg, err := load(c, config.Overrides{})
+	if err != nil {
+		return nil, err
+	}
+	configured, ok := cfg.Sinks[name]
+	if !ok {
+		return nil, failed(exitUsage, fmt.Errorf("--from %q: the configuration has no sink %q", f.from, name), "")
+	}
+	sink, err := all.Open(configured.Type, configured.Settings)
+	if err != nil {
+		return nil, failed(exitUsage, fmt.Errorf("open sink %q: %w", name, err), "")
+	}
+	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
+	defer cancel()
+	body, err := sink.Get(ctx, key)
+	if err != nil {
+		return nil, failed(exitFailed, err, "")
+	}
+	return f.decode(body)
+}
+
+// definitions come from --from, or once from the configured upstream.
+func (f *sourceFlags) definitions(c *cobra.Command) (*edgecore.Definitions, error) {
+	if f.from != "" {
+		return readDefinitions(f.from, edgecore.Environment(f.environment), c.InOrStdin())
+	}
+	cfg, err := load(c, config.Overrides{})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
+	defer cancel()
+	cfg.Targets, cfg.Sinks, cfg.State.Dir = nil, nil, "" // nothing is published or kept
+	core, err := newCore(cfg, newLogger(c.ErrOrStderr(), cfg.Log))
+	if err != nil {
+		return nil, err
+	}
+	env := edgecore.Environment(f.environment)
+	if environments := core.environments(); env == "" && len(environments) == 1 {
+		env = environments[0]
+	} else if env == "" {
+		return nil, failed(exitUsage, fmt.Errorf("upstream has several environments: %s", names(environments)), "choose one by --environment")
+	}
+	if core.feeds[env] == nil {
+		return nil, failed(exitUsage, fmt.Errorf("upstream has no environment %q", env), "environments: "+names(core.environments()))
+	}
+	core.only(env)
+	if err := core.fetch(ctx); err != nil {
+		return nil, err
+	}
+	st, err := core.store.Load(env)
+	if err != nil {
+		return nil, err
+	}
+	return st.Definitions, nil
+}
+
+// only drops the feeds of other environments.
+func (c *core) only(environments ...edgecore.Environment) {
+	for env := range c.feeds {
+		if !slices.Contains(environments, env) {
+			delete(c.feeds, env)
+		}
+	}
+}

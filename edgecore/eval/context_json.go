@@ -1,0 +1,84 @@
+package eval
+
+import (
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tidwall/gjson"
+)
+
+// ErrCurrentTime says that a context has a currentTime that is no time.
+var ErrCurrentTime = errors.New("currentTime is no time such as 2026-01-31T12:00:00Z")
+
+// ReadContext reads a context as Unleash's SDKs and its frontend API write it:
+// a JSON object with fields and an object "properties" with further ones; the
+// top level comes first (unleash-client, Node). Texts are taken as they are,
+// numbers and booleans as JavaScript writes them; null is missing, lists and
+// objects are no values. Time is set where there is a currentTime.
+func ReadContext(document []byte) (Context, error) {
+	c := Context{Fields: map[string]string{}}
+	if !gjson.ValidBytes(document) {
+		return c, errors.New("the context is not JSON")
+	}
+	root := gjson.ParseBytes(document)
+	if !root.IsObject() {
+		return c, errors.New("the context is not a JSON object")
+	}
+	root.Get("properties").ForEach(func(k, v gjson.Result) bool {
+		c.setField(k.Str, v)
+		return true
+	})
+	root.ForEach(func(k, v gjson.Result) bool {
+		if k.Str != "properties" {
+			c.setField(k.Str, v)
+		}
+		return true
+	})
+	return c, c.SetCurrentTime()
+}
+
+// SetCurrentTime takes the time from the field currentTime, if there is one.
+func (c *Context) SetCurrentTime() error {
+	text, ok := c.Fields["currentTime"]
+	if !ok {
+		return nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return ErrCurrentTime
+	}
+	c.Time = at
+	return nil
+}
+
+func (c *Context) setField(name string, v gjson.Result) {
+	switch v.Type {
+	case gjson.String:
+		c.Fields[name] = v.Str
+	case gjson.Number:
+		c.Fields[name] = numberText(v.Num)
+	case gjson.True, gjson.False:
+		c.Fields[name] = v.Raw
+	}
+}
+
+// numberText writes a number as JavaScript's String does.
+func numberText(n float64) string {
+	switch {
+	case n == 0:
+		return "0" // and not "-0"
+	case math.IsInf(n, 1):
+		return "Infinity"
+	case math.IsInf(n, -1):
+		return "-Infinity"
+	}
+	if size := max(n, -n); size >= 1e-6 && size < 1e21 {
+		return strconv.FormatFloat(n, 'f', -1, 64)
+	}
+	mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(n, 'e', -1, 64), "e")
+	sign, digits := exponent[:1], strings.TrimLeft(exponent[1:], "0")
+	return mantissa + "e" + sign + digits
+}
