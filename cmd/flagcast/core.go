@@ -94,7 +94,7 @@ func (c *core) deliver(d *edgecore.Definitions) {
 func newFeeds(c *config.Config, log *slog.Logger) (map[edgecore.Environment]upstream.Feed, error) {
 	feeds := map[edgecore.Environment]upstream.Feed{}
 	if c.Upstream.File != "" {
-		env := edgecore.Environment(c.Upstream.Environment)
+		env := c.Upstream.Environment
 		feeds[env] = upstream.NewFile(c.Upstream.File, env, log)
 		return feeds, nil
 	}
@@ -125,9 +125,9 @@ func newTargets(c *config.Config) ([]publish.Target, error) {
 	for _, t := range c.Targets {
 		targets = append(targets, publish.Target{
 			Spec: snapshot.Spec{
-				Format: snapshot.Format(t.Snapshot), Environment: edgecore.Environment(t.Environment), Target: t.Name,
+				Format: t.Snapshot, Environment: t.Environment, Target: t.Name,
 				Static:     eval.Context{Fields: t.Static, Absent: t.Absent},
-				Contextual: snapshot.Contextual(t.Contextual), IncludeDisabled: t.IncludeDisabled,
+				Contextual: t.Contextual, IncludeDisabled: t.IncludeDisabled,
 				Projects: t.Projects, Flags: t.Flags,
 				Rules: eval.RulesOptions{Identifiers: t.Identifiers, Fields: t.IdentifierFields, Salt: t.IdentifierSalt},
 			},

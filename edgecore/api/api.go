@@ -86,7 +86,7 @@ func (a *api) guard(mux *http.ServeMux) http.Handler {
 		seen := &statusWriter{ResponseWriter: w, code: http.StatusOK}
 		defer func() {
 			if p := recover(); p != nil {
-				if p == http.ErrAbortHandler {
+				if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 					panic(p)
 				}
 				a.Log.Error("a request handler has panicked", "route", r.Pattern, "panic", p)

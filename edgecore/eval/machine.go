@@ -117,10 +117,7 @@ func runsOf(from *syntax.Inst) []int32 {
 	}
 	var runs []int32
 	if len(from.Rune) > 1 {
-		for _, r := range from.Rune {
-			runs = append(runs, r)
-		}
-		return runs
+		return append(runs, from.Rune...)
 	}
 	r := from.Rune[0]
 	runs = append(runs, r, r)

@@ -74,7 +74,7 @@ func Open(stored []byte) (Meta, error) {
 	}
 	var meta Meta
 	if err := json.Unmarshal([]byte(member.Raw), &meta); err != nil {
-		return Meta{}, fmt.Errorf("%w: member \"flagcast\": %v", ErrForeign, err)
+		return Meta{}, fmt.Errorf("%w: member \"flagcast\": %w", ErrForeign, err)
 	}
 	if digest := digestOf(root, meta.Format); digest != meta.Digest {
 		return meta, fmt.Errorf("%w: its digest is %.12s, it says %.12s", ErrForeign, digest, meta.Digest)

@@ -246,7 +246,7 @@ func TestErrors(t *testing.T) {
 				t.Fatal("the put succeeds")
 			}
 			for _, kind := range []error{sinks.ErrPermanent, sinks.ErrAmbiguous, sinks.ErrNotFound} {
-				if errors.Is(err, kind) != (kind == tt.kind) {
+				if errors.Is(err, kind) != errors.Is(tt.kind, kind) {
 					t.Errorf("errors.Is(err, %q) is %v: %v", kind, errors.Is(err, kind), err)
 				}
 			}

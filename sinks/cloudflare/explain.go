@@ -79,6 +79,8 @@ func (s *Sink) explain(call string, err error, sent bool, size int) error {
 
 // remedy sorts an answer: what callers decide on, nil for a fault that may
 // pass, and what a person can do.
+//
+//nolint:staticcheck // kind is what to wrap, not a failure of this function
 func (s *Sink) remedy(a *answer, size int) (kind error, hint string) {
 	switch {
 	case a.has(codeKeyNotFound):

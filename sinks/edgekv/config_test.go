@@ -42,8 +42,10 @@ func TestConfigCheck(t *testing.T) {
 		"another scheme":        {func(c *edgekv.Config) { c.Endpoint = "ftp://esa.internal" }, []string{"endpoint"}},
 		"no host":               {func(c *edgekv.Config) { c.Endpoint = "https://" }, []string{"endpoint"}},
 		"a proxy without one":   {func(c *edgekv.Config) { c.Proxy = "me:hunter2@proxy" }, []string{"proxy"}},
-		"many at once": {func(c *edgekv.Config) { c.Product, c.Site, c.Namespace, c.Credentials.Type = "a", "b", "", "rrsa" },
-			[]string{"product", "site", "namespace", "credentials.type"}},
+		"many at once": {
+			func(c *edgekv.Config) { c.Product, c.Site, c.Namespace, c.Credentials.Type = "a", "b", "", "rrsa" },
+			[]string{"product", "site", "namespace", "credentials.type"},
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

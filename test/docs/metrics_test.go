@@ -2,7 +2,6 @@ package docs_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net/http/httptest"
 	"slices"
@@ -41,7 +40,7 @@ func exposed(t *testing.T) map[string]string {
 	found := map[string]string{}
 	synctest.Test(t, func(t *testing.T) {
 		const env edgecore.Environment = "e"
-		log := slog.New(slog.NewTextHandler(io.Discard, nil))
+		log := slog.New(slog.DiscardHandler)
 		registry := prometheus.NewRegistry()
 		store := state.New(state.Options{Log: log})
 		definitions, err := edgecore.Parse([]byte(`{"features":[]}`), env)

@@ -20,8 +20,10 @@ func populate(t *testing.T, u *rig.Unleash) {
 	u.FlagWith(t, "canary", rollout("canary", 50))
 	u.FlagWith(t, "nobody", rollout("nobody", 0))
 	u.FlagWith(t, "impression", rollout("impression", 100))
-	u.FlagWith(t, "users", rig.Object{"name": "flexibleRollout", "parameters": rolloutParameters("users", 100),
-		"constraints": list(constraint("userId", "IN", "user-7", "user-9"))})
+	u.FlagWith(t, "users", rig.Object{
+		"name": "flexibleRollout", "parameters": rolloutParameters("users", 100),
+		"constraints": list(constraint("userId", "IN", "user-7", "user-9")),
+	})
 	u.FlagWith(t, "by-address", rig.Object{"name": "remoteAddress", "parameters": rig.Object{"IPs": "10.1.0.0/16, 192.0.2.7"}})
 	u.FlagWith(t, "segmented", rig.Object{"name": "default", "segments": list(segment)})
 	u.FlagWith(t, "one-of-two", rig.Object{"name": "default", "constraints": list(constraint("plan", "IN", "gold"))}, rollout("one-of-two", 30))
@@ -45,11 +47,13 @@ func populate(t *testing.T, u *rig.Unleash) {
 		inverted["inverted"] = true
 		u.FlagWith(t, name+"-inverted", rig.Object{"name": "default", "constraints": list(inverted)})
 	}
-	u.FlagWith(t, "strategy-variants", rig.Object{"name": "flexibleRollout", "parameters": rolloutParameters("strategy-variants", 100),
+	u.FlagWith(t, "strategy-variants", rig.Object{
+		"name": "flexibleRollout", "parameters": rolloutParameters("strategy-variants", 100),
 		"variants": list(
 			rig.Object{"name": "red", "weight": 300, "weightType": "variable", "stickiness": "default", "payload": rig.Object{"type": "string", "value": "#d00"}},
 			rig.Object{"name": "blue", "weight": 700, "weightType": "variable", "stickiness": "default", "payload": rig.Object{"type": "json", "value": `{"größe":1}`}},
-		)})
+		),
+	})
 	for child, on := range map[string]rig.Object{
 		"child":                {"feature": "canary", "enabled": true},
 		"child-of-variant":     {"feature": "strategy-variants", "enabled": true, "variants": list("blue")},

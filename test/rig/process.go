@@ -161,7 +161,7 @@ func Answers(url string) bool {
 // PostgreSQL does not run as root.
 func TempDir(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "flagcast-rig-")
+	dir, err := os.MkdirTemp("", "flagcast-rig-") //nolint:usetesting // t.TempDir lies below a folder of mode 0700
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,8 +35,11 @@ func AskToggles(base, token string, context url.Values) (map[string]Object, erro
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s/api/frontend: %s %s %v", base, response.Status, body, err)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", response.Status, body)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s/api/frontend: %w", base, err)
 	}
 	var answer struct{ Toggles []Object }
 	if err := json.Unmarshal(body, &answer); err != nil {

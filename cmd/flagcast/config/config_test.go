@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -99,17 +100,6 @@ func load(t *testing.T, text string, o config.Overrides) (*config.Config, error)
 	return config.Load(path, o)
 }
 
-// faultsOf loads what must not load.
-func faultsOf(t *testing.T, text string, o config.Overrides) *config.Faults {
-	t.Helper()
-	_, err := load(t, text, o)
-	faults, ok := err.(*config.Faults)
-	if !ok {
-		t.Fatalf("load gave %v, want faults", err)
-	}
-	return faults
-}
-
 // TestBadFiles compares the report of each bad file with the one beside it.
 func TestBadFiles(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.bad.yaml")
@@ -119,7 +109,7 @@ func TestBadFiles(t *testing.T) {
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			_, err := config.Load(filepath.ToSlash(file), overrides())
-			faults, ok := err.(*config.Faults)
+			faults, ok := errors.AsType[*config.Faults](err)
 			if !ok {
 				t.Fatalf("load gave %v, want faults", err)
 			}

@@ -37,14 +37,18 @@ func interpolate(text string, lookup func(string) (string, bool)) (result string
 			text = rest
 			if !variableName.MatchString(name) {
 				// The name may be a value that somebody has pasted.
-				problems = append(problems, problem{`"${…}" holds more than the name of a variable`,
-					`write ${NAME}, and "$${" where the text itself is meant`})
+				problems = append(problems, problem{
+					`"${…}" holds more than the name of a variable`,
+					`write ${NAME}, and "$${" where the text itself is meant`,
+				})
 				continue
 			}
 			value, ok := lookup(name)
 			if !ok {
-				problems = append(problems, problem{fmt.Sprintf("environment variable %q is not set", name),
-					`set it, or write "$${" where the text itself is meant`})
+				problems = append(problems, problem{
+					fmt.Sprintf("environment variable %q is not set", name),
+					`set it, or write "$${" where the text itself is meant`,
+				})
 			}
 			b.WriteString(value)
 		}

@@ -85,8 +85,10 @@ func scheduleProblem(text string) *problem {
 	}
 	for i, f := range fields {
 		if !fieldValid(words[i], f.form) {
-			return &problem{fmt.Sprintf("the %s field, number %d, is not valid", f.name, i+1),
-				fmt.Sprintf("%s: %s, as *, a number, a range 1-5, a step */5, or a list 1,2,3", f.name, f.values)}
+			return &problem{
+				fmt.Sprintf("the %s field, number %d, is not valid", f.name, i+1),
+				fmt.Sprintf("%s: %s, as *, a number, a range 1-5, a step */5, or a list 1,2,3", f.name, f.values),
+			}
 		}
 	}
 	return nil
