@@ -93,14 +93,24 @@ func (c *cursor) text() string {
 	return out
 }
 
-func (c *cursor) skipText() {
-	for c.i++; ; c.i++ {
-		switch c.s[c.i] {
-		case '\\':
-			c.i++
-		case '"':
-			c.i++
-			return
+func (c *cursor) skipText() { c.i = endOfText(c.s, c.i) }
+
+// endOfText returns the place behind the text that begins at i, or the length
+// of s where it does not end.
+func endOfText(s string, i int) int {
+	for start := i + 1; ; {
+		n := strings.IndexByte(s[i+1:], '"')
+		if n < 0 {
+			return len(s)
+		}
+		i += 1 + n
+		// A quote behind an odd number of backslashes is one of the text.
+		back := i
+		for back > start && s[back-1] == '\\' {
+			back--
+		}
+		if (i-back)%2 == 0 {
+			return i + 1
 		}
 	}
 }

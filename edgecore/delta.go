@@ -13,7 +13,7 @@ import (
 // hydration event replaces everything before it. Events of unknown types are a
 // Problem. An error is a *SyntaxError.
 func ParseEvents(doc []byte, env Environment) (*Definitions, error) {
-	if tooDeep(doc) >= 0 || !gjson.ValidBytes(doc) {
+	if tooDeep(string(doc)) >= 0 || !gjson.ValidBytes(doc) {
 		return nil, invalidJSON(doc)
 	}
 	events := gjson.GetBytes(doc, "events")

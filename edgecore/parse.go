@@ -1,7 +1,6 @@
 package edgecore
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,24 +36,29 @@ const maxDepth = 10_000
 //
 // The definitions refer to doc, which must not be changed any more.
 func Parse(doc []byte, env Environment) (*Definitions, error) {
-	if at := tooDeep(doc); at >= 0 {
+	text := string(doc)
+	if at := tooDeep(text); at >= 0 {
 		return nil, syntaxError(doc, at, fmt.Sprintf("lists and objects are nested more than %d times", maxDepth))
 	}
 	if !gjson.ValidBytes(doc) {
 		return nil, invalidJSON(doc)
 	}
-	p := parser{cursor: cursor{s: string(doc)}, doc: doc, defs: &Definitions{Environment: env}}
+	p := parser{cursor: cursor{s: text}, doc: doc, defs: &Definitions{Environment: env}}
 	if p.kind() != 'o' {
 		return nil, syntaxError(doc, 0, "definitions are a JSON object with a list of \"features\", this is "+p.what())
 	}
 	// Of several members with one name the last one counts: they are found
 	// first and read then.
-	features, segments := -1, -1
+	features, segments, flags := -1, -1, 0
 	p.members(func(key string) {
 		p.blanks()
 		switch key {
 		case "features":
-			features = p.i
+			features, flags = p.i, 0
+			if p.kind() == 'l' {
+				p.list(func(int) { p.skip(); flags++ })
+				return
+			}
 		case "segments":
 			segments = p.i
 		case "meta":
@@ -75,7 +79,7 @@ func Parse(doc []byte, env Environment) (*Definitions, error) {
 	if p.i = features; p.kind() != 'l' {
 		return nil, syntaxError(doc, features, "\"features\" has to be a list of flags, it is "+p.what())
 	}
-	p.features()
+	p.features(flags)
 	if segments >= 0 {
 		p.i = segments
 		if kind := p.kind(); kind != 'l' && kind != '0' {
@@ -97,25 +101,22 @@ func revision(text string) uint64 {
 }
 
 // tooDeep returns the place of the bracket that nests too deeply, or -1.
-func tooDeep(doc []byte) int {
+func tooDeep(doc string) int {
 	// Few documents have so many brackets at all that gjson, which recurses,
 	// would need a stack to speak of.
-	if bytes.Count(doc, []byte("["))+bytes.Count(doc, []byte("{")) <= 10*maxDepth {
+	if strings.Count(doc, "[")+strings.Count(doc, "{") <= 10*maxDepth {
 		return -1
 	}
-	depth, inText := 0, false
+	depth := 0
 	for i := 0; i < len(doc); i++ {
-		switch b := doc[i]; {
-		case inText && b == '\\':
-			i++
-		case b == '"':
-			inText = !inText
-		case inText:
-		case b == '[' || b == '{':
+		switch doc[i] {
+		case '"':
+			i = endOfText(doc, i) - 1
+		case '[', '{':
 			if depth++; depth > maxDepth {
 				return i
 			}
-		case b == ']' || b == '}':
+		case ']', '}':
 			depth--
 		}
 	}
@@ -194,9 +195,11 @@ func (p *parser) elements(f func()) {
 	}
 }
 
-func (p *parser) features() {
+// features reads flags, of which there are n.
+func (p *parser) features(n int) {
 	p.enter("features", 0)
-	index := map[string]int{}
+	index := make(map[string]int, n)
+	p.defs.Features = make([]Feature, 0, n)
 	p.elements(func() {
 		first := len(p.defs.Problems)
 		f, ok := p.readFeature()

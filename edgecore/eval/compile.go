@@ -24,7 +24,7 @@ func Compile(d *edgecore.Definitions) (*Program, []edgecore.Problem) {
 			order = append(order, &d.Features[i])
 		}
 	}
-	slices.SortStableFunc(order, func(a, b *edgecore.Feature) int { return compareNames(a.Name, b.Name) })
+	slices.SortFunc(order, func(a, b *edgecore.Feature) int { return compareNames(a.Name, b.Name) })
 	for i, f := range order {
 		c.program.index[f.Name] = int32(i)
 		c.program.list[i] = Flag{Name: f.Name, Type: f.Type, Project: f.Project, ImpressionData: f.ImpressionData}
@@ -33,11 +33,11 @@ func Compile(d *edgecore.Definitions) (*Program, []edgecore.Problem) {
 	c.program.flags = make([]flag, len(order))
 	for i, f := range order {
 		c.feature = f.Name
-		c.program.flags[i] = c.flag(f, order).settle()
+		c.program.flags[i] = c.flag(f, order)
 	}
 	slices.SortFunc(c.program.flips, time.Time.Compare)
 	c.program.flips = slices.CompactFunc(c.program.flips, time.Time.Equal)
-	return c.program, c.problems
+	return c.program.finish(), c.problems
 }
 
 type compiler struct {

@@ -28,7 +28,7 @@ type Context struct {
 // Result of one evaluation: enabled and variant come from one pass.
 type Result struct {
 	Enabled bool
-	Variant Variant
+	Variant *Variant // never nil; shared: do not change it
 }
 
 // Variant is the chosen variant, or the one named "disabled".
@@ -51,5 +51,5 @@ type Flag struct {
 
 var (
 	disabled = Variant{Name: "disabled"}
-	off      = Result{Variant: disabled}
+	off      = Result{Variant: &disabled}
 )

@@ -15,6 +15,7 @@ import (
 type Program struct {
 	fields []field // the context fields that any flag looks at
 	flags  []flag  // sorted by name (compareNames)
+	heads  []head  // of the flags
 	list   []Flag  // what is known about each of them
 	index  map[string]int32
 	flips  []time.Time // sorted: when a DATE constraint changes its answer
@@ -33,7 +34,6 @@ type field struct {
 }
 
 type flag struct {
-	kind flagKind
 	// strategies are tried in order. There is none for a flag that is off; a
 	// flag that is on for everybody has one without conditions.
 	strategies []strategy
@@ -41,26 +41,46 @@ type flag struct {
 	variants   *variants // of the flag itself; nil: none
 }
 
-// flagKind tells flags whose answer is the same for everybody.
-type flagKind uint8
+// head is the answer of most flags in as few bytes as possible: a request for
+// all flags walks over all heads, and looks at little else.
+type head struct {
+	kind    headKind
+	percent int32   // headShare: of the share that decides
+	sticky  *sticky // likewise
+	prefix  prefix  // likewise
+}
+
+type headKind uint8
 
 const (
-	flagOpen flagKind = iota
-	flagOff
-	flagOn // and without variants
+	headOff   headKind = iota
+	headOn             // for everybody, without variants
+	headShare          // a share of less than 100 % decides, and nothing else
+	headOpen           // see the flag
 )
 
-// settle sets the kind of a flag whose other members are done.
-func (f flag) settle() flag {
-	switch {
-	case len(f.strategies) == 0:
-		f.kind = flagOff
-	case len(f.parents) == 0 && f.variants == nil && f.strategies[0].everybody() && f.strategies[0].variants == nil:
-		f.kind = flagOn
-	default:
-		f.kind = flagOpen
+// finish makes the heads of flags that are done.
+func (p *Program) finish() *Program {
+	p.heads = make([]head, len(p.flags))
+	for i := range p.flags {
+		p.heads[i] = headOf(&p.flags[i])
 	}
-	return f
+	return p
+}
+
+func headOf(f *flag) head {
+	if len(f.strategies) == 0 {
+		return head{kind: headOff}
+	}
+	first := &f.strategies[0]
+	switch s := first.share; {
+	case len(f.parents) > 0 || f.variants != nil || first.variants != nil || len(first.conditions) > 0:
+	case s == nil:
+		return head{kind: headOn}
+	case len(f.strategies) == 1 && s.percent < 100:
+		return head{kind: headShare, percent: int32(s.percent), sticky: s.sticky, prefix: s.prefix}
+	}
+	return head{kind: headOpen}
 }
 
 // parent is one dependency of a flag.

@@ -35,7 +35,7 @@ func DecodeRules(document []byte) (*Program, error) {
 	if r.err != nil {
 		return nil, fmt.Errorf("decode rules: %w", r.err)
 	}
-	return r.p, nil
+	return r.p.finish(), nil
 }
 
 // decoder keeps the first error; what it reads behind one does not count.

@@ -43,7 +43,7 @@ func (r *decoder) flags() {
 	}
 	for i, v := range r.wire.Flags {
 		r.at("flags", i)
-		r.p.flags[i] = r.flag(names[i], v).settle()
+		r.p.flags[i] = r.flag(names[i], v)
 	}
 	for i := range r.p.flags {
 		r.at("flags", i)

@@ -58,5 +58,5 @@ func (p *Program) Select(keep func(Flag) bool) *Program {
 			out.flags[i].parents = append(out.flags[i].parents, d)
 		}
 	}
-	return out
+	return out.finish()
 }

@@ -20,6 +20,14 @@ type share struct {
 // decider returns the deciding value. ok is false when there is none; drawn
 // is true when chance decides.
 func (v *View) decider(s *sticky) (id string, drawn, ok bool) {
+	if v.sticky != s {
+		v.id, v.drawn, v.ok = v.lookUp(s)
+		v.sticky = s
+	}
+	return v.id, v.drawn, v.ok
+}
+
+func (v *View) lookUp(s *sticky) (id string, drawn, ok bool) {
 	for _, i := range s.fields {
 		// An empty value counts as missing here (unleash-client, Node).
 		if value := v.field(i).value; value != "" {

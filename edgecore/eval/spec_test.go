@@ -62,7 +62,7 @@ func TestClientSpecification(t *testing.T) {
 		}
 		for _, tc := range spec.VariantTests {
 			got := p.Evaluate(tc.ToggleName, specContext(tc.Context))
-			want := eval.Result{Enabled: tc.ExpectedResult.FeatureEnabled, Variant: eval.Variant{
+			want := eval.Result{Enabled: tc.ExpectedResult.FeatureEnabled, Variant: &eval.Variant{
 				Name: tc.ExpectedResult.Name, Enabled: tc.ExpectedResult.Enabled, Payload: tc.ExpectedResult.Payload,
 			}}
 			if diff := cmp.Diff(want, got); diff != "" {

@@ -45,11 +45,11 @@ func (p *Program) fold(static *Context, timed bool) *Program {
 	for _, children := range []bool{false, true} {
 		for i := range p.flags {
 			if (len(p.flags[i].parents) > 0) == children {
-				out.flags[i] = s.flag(&p.flags[i]).settle()
+				out.flags[i] = s.flag(&p.flags[i])
 			}
 		}
 	}
-	return out
+	return out.finish()
 }
 
 // truth is three-valued: what a condition is under a context of which only a

@@ -8,6 +8,13 @@ type View struct {
 	p     *Program
 	c     *Context
 	slots []slot // by field
+
+	// The sticky that was asked for last, which is nearly always the next,
+	// and what decider has found.
+	sticky *sticky
+	id     string
+	drawn  bool
+	ok     bool
 }
 
 // slot is the value of one field in the context.
@@ -40,7 +47,7 @@ func (v *View) Reset(p *Program, c *Context) {
 	}
 	v.slots = v.slots[:n]
 	clear(v.slots)
-	v.p, v.c = p, c
+	v.p, v.c, v.sticky = p, c, nil
 }
 
 // Evaluate decides one flag by name. A flag that the program does not know is
@@ -55,14 +62,16 @@ func (v *View) Evaluate(name string) Result {
 
 // Flag decides the flag at a place of Program.Flags.
 func (v *View) Flag(i int) Result {
-	f := &v.p.flags[i]
-	switch f.kind {
-	case flagOff:
-		return Result{Variant: Variant{Name: "disabled"}}
-	case flagOn:
-		return Result{Enabled: true, Variant: Variant{Name: "disabled"}}
+	h := &v.p.heads[i]
+	// Few branches: what is on and what is off follow each other at random.
+	switch on := h.kind == headOn; {
+	case h.kind <= headOn:
+		return Result{Enabled: on, Variant: &disabled}
+	case h.kind == headShare:
+		id, _, ok := v.decider(h.sticky)
+		return Result{Enabled: ok && h.prefix.percent(id) <= int(h.percent), Variant: &disabled}
 	}
-	return v.decide(f)
+	return v.decide(&v.p.flags[i])
 }
 
 func (v *View) decide(f *flag) Result {
@@ -77,10 +86,10 @@ func (v *View) decide(f *flag) Result {
 		chosen := s.variants
 		if chosen == nil {
 			if chosen = f.variants; chosen == nil {
-				return Result{Enabled: true, Variant: Variant{Name: "disabled"}}
+				return Result{Enabled: true, Variant: &disabled}
 			}
 		}
-		return Result{Enabled: true, Variant: *v.choose(chosen)}
+		return Result{Enabled: true, Variant: v.choose(chosen)}
 	}
 	return off
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	unleash "github.com/Unleash/unleash-client-go/v4"
+	"github.com/Unleash/unleash-client-go/v4/api"
 	sdk "github.com/Unleash/unleash-client-go/v4/context"
 
 	"github.com/flagcast/flagcast/edgecore"
@@ -39,34 +40,33 @@ func evaluation(rounds int) []figure {
 	}
 	client := startSDK(document)
 	defer client.Close()
-	var passed, named, asked int // flags on, to see that all agree
+	// The answers of the last round, to see that all agree.
+	passed, named, asked := make([]eval.Result, flags), make([]eval.Result, flags), make([]*api.Variant, flags)
 	var view eval.View
-	pass := func(round int) {
-		view.Reset(program, ours[round%contexts])
+	pass := func(i int) {
+		view.Reset(program, ours[i])
 		for i := range names {
-			if view.Flag(i).Enabled {
-				passed++
-			}
+			passed[i] = view.Flag(i)
 		}
 	}
-	byName := func(round int) {
-		view.Reset(program, ours[round%contexts])
-		for _, name := range names {
-			if view.Evaluate(name).Enabled {
-				named++
-			}
+	byName := func(i int) {
+		view.Reset(program, ours[i])
+		for i, name := range names {
+			named[i] = view.Evaluate(name)
 		}
 	}
-	peer := func(round int) {
-		for _, name := range names {
-			if client.GetVariant(name, unleash.WithVariantContext(theirs[round%contexts])).FeatureEnabled {
-				asked++
-			}
+	peer := func(c int) {
+		for i, name := range names {
+			asked[i] = client.GetVariant(name, unleash.WithVariantContext(theirs[c]))
 		}
 	}
-	stats := race(rounds, pass, byName, peer)
-	if passed != asked || named != asked {
-		panic(fmt.Sprint("the evaluators disagree: ", passed, named, asked))
+	stats := race(rounds/10+1, contexts, pass, byName, peer)
+	for i, theirs := range asked {
+		for _, ours := range []eval.Result{passed[i], named[i]} {
+			if ours.Enabled != theirs.FeatureEnabled || ours.Variant.Name != theirs.Name {
+				panic(fmt.Sprintf("the evaluators disagree about %s: %+v, %+v", names[i], ours, theirs))
+			}
+		}
 	}
 	return []figure{
 		atLeast("Go: 1,000 flags with variants, one pass", "unleash-client-go GetVariant", stats[0], stats[2], 30),

@@ -57,14 +57,17 @@ func main() {
 	}
 }
 
-// race times several functions in turn, in microseconds.
-func race(rounds int, functions ...func(round int)) []stat {
+// race times several functions in turn, in microseconds: in each round each is
+// called some times in a row, and every call is timed.
+func race(rounds, calls int, functions ...func(call int)) []stat {
 	times := make([][]float64, len(functions))
-	for round := range rounds {
+	for range rounds {
 		for i, f := range functions {
-			start := time.Now()
-			f(round)
-			times[i] = append(times[i], float64(time.Since(start).Nanoseconds())/1000)
+			for call := range calls {
+				start := time.Now()
+				f(call)
+				times[i] = append(times[i], float64(time.Since(start).Nanoseconds())/1000)
+			}
 		}
 	}
 	stats := make([]stat, len(functions))

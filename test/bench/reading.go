@@ -21,8 +21,8 @@ func reading(rounds int) []figure {
 			}
 		}
 	}
-	stats := race(rounds/3+1, ours(small), peer(small))
-	many := race(5, ours(large), peer(large))
+	stats := race(rounds/3+1, 1, ours(small), peer(small))
+	many := race(5, 1, ours(large), peer(large))
 	share := stats[0].Min / stats[1].Min
 	growth := many[0].Min / stats[0].Min / 50
 	return []figure{
