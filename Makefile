@@ -1,11 +1,12 @@
 # make test   everything a change has to pass, on a machine with Go and Node
 # make check  what needs no running: vet, lint, tidy, known vulnerabilities
+# make bench  speed and size against named peers, as tables
 
 GO   ?= go
 NODE ?= node
 NPM  ?= npm
 
-.PHONY: all build test test-go test-workers test-e2e check deps clean
+.PHONY: all build test test-go test-workers test-e2e check bench deps clean
 
 all: build
 
@@ -40,6 +41,10 @@ check:
 	$(GO) vet ./...
 	$(GO) run $(GOLANGCI) run
 	$(GO) run $(GOVULNCHECK) ./...
+
+bench: deps
+	cd test/bench && $(GO) run .
+	$(NODE) test/bench/worker.mjs
 
 clean:
 	rm -rf bin test/node_modules

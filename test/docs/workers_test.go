@@ -1,6 +1,9 @@
 package docs_test
 
 import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -101,6 +104,13 @@ func TestSizes(t *testing.T) {
 		}
 		if len(script) >= limit*1000 {
 			t.Errorf("%s has %d bytes, the document says under %d kB", entry, len(script), limit)
+		}
+		var small bytes.Buffer
+		z, _ := gzip.NewWriterLevel(&small, gzip.BestCompression)
+		_, _ = z.Write(script)
+		_ = z.Close()
+		if kB := fmt.Sprintf("%.1f", float64(small.Len())/1000); filepath.Base(entry) == "cloudflare.js" && kB != stated[2] {
+			t.Errorf("%s has %s kB after gzip, the document says %s", entry, kB, stated[2])
 		}
 	}
 }

@@ -48,6 +48,7 @@ type world struct {
 	unleash    *rig.Unleash
 	cloudflare *rig.Worker
 	alibaba    *alibaba
+	rules      *rig.Worker // evaluates for each request
 	edge, seed *rig.Worker
 	binary     string
 	dir        string // of configuration, state and the file sink
@@ -61,6 +62,10 @@ func TestFromAFlipToTheEdge(t *testing.T) {
 	w.cloudflare = rig.StartWorker(t, rig.WorkerOptions{
 		Entry: "workers/src/entries/cloudflare.js", KV: map[string]string{"FLAGS": namespace}, Vars: map[string]string{"FLAGCAST_MAX_AGE": "0"},
 	})
+	w.rules = rig.StartWorker(t, rig.WorkerOptions{
+		Entry: "workers/src/entries/cloudflare.js", KV: map[string]string{"FLAGS": namespace},
+		Vars: map[string]string{"FLAGCAST_MAX_AGE": "0", "FLAGCAST_KEY": "unleash-rules"},
+	})
 	w.alibaba = startAlibaba(t)
 	w.edge = rig.StartWorker(t, rig.WorkerOptions{
 		Entry: "workers/src/entries/edgeroutine.js", Prelude: edgeGlobals, ServiceWorker: true, Vars: map[string]string{"EDGE": w.alibaba.edge},
@@ -73,7 +78,7 @@ func TestFromAFlipToTheEdge(t *testing.T) {
 	w.noSnapshotIsNoAnswer(t)
 	w.start(t)
 	w.answersLikeUnleash(t)
-	w.coreAnswersLikeUnleash(t)
+	w.answersLikeUnleashForEverybody(t)
 	w.servesSDKs(t)
 	w.flips(t)
 	w.survivesUnleash(t)
@@ -87,7 +92,7 @@ func TestFromAFlipToTheEdge(t *testing.T) {
 
 // noSnapshotIsNoAnswer: before the first publish a worker says so.
 func (w *world) noSnapshotIsNoAnswer(t *testing.T) {
-	for _, worker := range []*rig.Worker{w.cloudflare, w.edge} {
+	for _, worker := range []*rig.Worker{w.cloudflare, w.rules, w.edge} {
 		response, err := http.Get(worker.URL + "/api/frontend")
 		if err != nil {
 			t.Fatal(err)
@@ -106,18 +111,20 @@ func (w *world) start(t *testing.T) {
 		t.Fatal(err)
 	}
 	config := fmt.Sprintf(`
-upstream: { url: %q, tokens: ["${UNLEASH_TOKEN}"], interval: 1s }
+upstream: { url: %[1]q, tokens: ["${UNLEASH_TOKEN}"], interval: 1s }
 state: { dir: state }
 api: { listen: "127.0.0.1:0" }
 sinks:
   out: { type: file, dir: out }
-  cf: { type: cloudflare, account: e2e, namespace: %s, api_token: "${CF_TOKEN}", endpoint: %q }
-  cn: { type: edgekv, namespace: flags, endpoint: %q, credentials: { access_key_id: %s, access_key_secret: "${SECRET}" } }
+  cf: { type: cloudflare, account: e2e, namespace: %[2]s, api_token: "${CF_TOKEN}", endpoint: %[3]q }
+  rules: { type: cloudflare, account: e2e, namespace: %[2]s, api_token: "${CF_TOKEN}", endpoint: %[4]q }
+  cn: { type: edgekv, namespace: flags, endpoint: %[5]q, credentials: { access_key_id: %[6]s, access_key_secret: "${SECRET}" } }
 targets:
-  - { name: folder, sink: out, environment: development, snapshot: evaluated/1, context: %[6]s, key: unleash-flags, schedule: "@every 1s" }
-  - { name: cloudflare, sink: cf, environment: development, snapshot: evaluated/1, context: %[6]s, key: unleash-flags, schedule: "@every 1m" }
-  - { name: edgekv, sink: cn, environment: development, snapshot: evaluated/1, context: %[6]s, key: unleash-flags, schedule: "@every 1m" }
-`, w.unleash.URL, namespace, w.cloudflare.API, w.alibaba.api, accessKeyID, context)
+  - { name: folder, sink: out, environment: development, snapshot: evaluated/1, context: %[7]s, key: unleash-flags, schedule: "@every 1s" }
+  - { name: cloudflare, sink: cf, environment: development, snapshot: evaluated/1, context: %[7]s, key: unleash-flags, schedule: "@every 1m" }
+  - { name: rules, sink: rules, environment: development, snapshot: rules/1, key: unleash-rules, schedule: "@every 1m" }
+  - { name: edgekv, sink: cn, environment: development, snapshot: evaluated/1, context: %[7]s, key: unleash-flags, schedule: "@every 1m" }
+`, w.unleash.URL, namespace, w.cloudflare.API, w.rules.API, w.alibaba.api, accessKeyID, context)
 	path := filepath.Join(w.dir, "flagcast.yaml")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
@@ -145,23 +152,34 @@ func (w *world) answersLikeUnleash(t *testing.T) {
 	t.Logf("the workers answer like Unleash: %d flags on", len(want))
 }
 
-// coreAnswersLikeUnleash compares the core's own frontend API, for many users.
-func (w *world) coreAnswersLikeUnleash(t *testing.T) {
+// answersLikeUnleashForEverybody compares the core's own frontend API, and the
+// worker that evaluates rules, for many users.
+func (w *world) answersLikeUnleashForEverybody(t *testing.T) {
+	w.flagcast.Until(t, "the worker has rules", func() bool {
+		_, err := rig.AskToggles(w.rules.URL, "", nil)
+		return err == nil
+	})
 	countries, emails, versions := []string{"no", "cn", "se"}, []string{"ann@example.com", "bob@test.org"}, []string{"1.2.3", "1.2.4-beta", "2.0.0", "x"}
+	answers := 0
 	for i := range 60 {
 		context := map[string]string{
 			"userId": fmt.Sprintf("user-%d", i), "sessionId": fmt.Sprintf("session-%d", i), "country": countries[i%3], "email": emails[i%2],
 			"version": versions[i%4], "age": fmt.Sprint(20 + i), "plan": []string{"free", "gold"}[i%2], "remoteAddress": fmt.Sprintf("10.%d.2.3", i%3),
 		}
 		want := rig.Toggles(t, w.unleash.URL, w.unleash.Frontend, query(context))
-		got := rig.Toggles(t, w.flagcast.URL, w.unleash.Frontend, query(context))
-		for _, toggle := range got {
+		core := rig.Toggles(t, w.flagcast.URL, w.unleash.Frontend, query(context))
+		for _, toggle := range core {
 			delete(toggle, "impression_data") // Unleash Edge's spelling, beside the server's
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, core); diff != "" {
 			t.Errorf("the core and Unleash differ for %v (-Unleash +core):\n%s", context, diff)
 		}
+		if diff := cmp.Diff(want, rig.Toggles(t, w.rules.URL, "", query(context))); diff != "" {
+			t.Errorf("the worker with rules and Unleash differ for %v (-Unleash +worker):\n%s", context, diff)
+		}
+		answers += len(want)
 	}
+	t.Logf("the core and the worker with rules answer like Unleash for 60 users: %d flags on", answers)
 }
 
 // flips turns a flag off and on, and prints how long each step takes.

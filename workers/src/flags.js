@@ -1,4 +1,5 @@
 import { createHandler } from './handler.js'
+import { OFF } from './rules.js'
 import { parseSnapshot } from './snapshot.js'
 
 /** There has been no snapshot to read since this isolate started. */
@@ -15,9 +16,9 @@ const RETRY_PAUSE = 1000
  * I/O. The newest snapshot is kept between requests; what cannot be read never
  * replaces one that could.
  *
- * @param {{ source: import('./sources.js').Source, maxAge?: number, tokens?: string[], statusPath?: string }} options
+ * @param {{ source: import('./sources.js').Source, maxAge?: number, tokens?: string[], statusPath?: string, clientIP?: string }} options
  *   maxAge: milliseconds before the source is read again, 30,000 by default.
- *   tokens, statusPath: see createHandler
+ *   tokens, statusPath, clientIP: see createHandler
  */
 export function createFlags(options) {
   const { source } = options
@@ -78,26 +79,27 @@ export function createFlags(options) {
   }
 
   /**
-   * The flags for one request, all from one snapshot. The context of an
-   * evaluated snapshot was fixed when it was published; this one is ignored.
+   * The flags for one request: from one snapshot, for one time and one seed.
+   * The context of an evaluated snapshot was fixed when it was published; this
+   * one is ignored then.
    *
-   * @param {object} [context]
+   * @param {object} [context] flat, or in Unleash's shape
    * @param {{ waitUntil?: (promise: Promise<unknown>) => void }} [platform]
    */
   async function view(context, platform) {
-    const snapshot = await current(platform)
+    const answers = (await current(platform)).view(context)
     return {
       /** @param {string} name */
       isEnabled(name) {
-        const toggle = snapshot.byName.get(name)
+        const toggle = answers.toggle(name)
         return toggle !== undefined && toggle.enabled
       },
       /** @param {string} name */
       getVariant(name) {
-        const toggle = snapshot.byName.get(name)
-        return toggle ? toggle.variant : { name: 'disabled', enabled: false, feature_enabled: false, featureEnabled: false }
+        const toggle = answers.toggle(name)
+        return toggle ? toggle.variant : OFF
       },
-      all: () => snapshot.toggles.slice()
+      all: answers.all
     }
   }
 
@@ -109,11 +111,11 @@ export function createFlags(options) {
       source: source.name,
       ready: s !== null,
       format: s && s.format,
-      environment: s && s.environment,
-      target: s && s.target,
+      environment: s && s.environment || null,
+      target: s && s.target || null,
       seq: s && s.seq,
       digest: s && s.digest,
-      publishedAt: s && s.publishedAt,
+      publishedAt: s && s.publishedAt || null,
       ageMs: s && now - readAt,
       lastError: error && error.message
     }

@@ -1,3 +1,6 @@
+import { digest } from './hash.js'
+import { contextOf } from './request.js'
+
 const ROUTE = /^\/api\/(?:frontend|proxy)(?:\/(all|features\/([^/]+)|(?:all\/)?client\/(?:metrics|register)))?$/
 
 /**
@@ -14,11 +17,12 @@ const ROUTE = /^\/api\/(?:frontend|proxy)(?:\/(all|features\/([^/]+)|(?:all\/)?c
  *
  * @param {(platform?: object) => Promise<import('./snapshot.js').Snapshot>} current
  * @param {() => object} status
- * @param {{ tokens?: string[], statusPath?: string }} options
+ * @param {{ tokens?: string[], statusPath?: string, clientIP?: string }} options
  *   tokens: the Authorization values that are good; left out: no token is needed.
- *   statusPath: '/flagcast/status' by default; '' for none
+ *   statusPath: '/flagcast/status' by default; '' for none.
+ *   clientIP: the header in which the platform says who asks
  */
-export function createHandler(current, status, { tokens, statusPath = '/flagcast/status' }) {
+export function createHandler(current, status, { tokens, statusPath = '/flagcast/status', clientIP }) {
   /**
    * @param {Request} request
    * @param {{ waitUntil?: (promise: Promise<unknown>) => void }} [platform]
@@ -47,31 +51,50 @@ export function createHandler(current, status, { tokens, statusPath = '/flagcast
     } catch (e) {
       return json(503, { error: e.message }, { 'retry-after': '1' })
     }
-    return answer(request, snapshot, route)
+    let context
+    try {
+      context = snapshot.open ? await contextOf(request, snapshot.environment, clientIP) : undefined
+    } catch (e) {
+      return json(400, { error: e.message })
+    }
+    return answer(request, route, snapshot, snapshot.view(context))
   }
 }
 
 /**
  * @param {Request} request
- * @param {import('./snapshot.js').Snapshot} snapshot
  * @param {RegExpExecArray} route
+ * @param {import('./snapshot.js').Snapshot} snapshot
+ * @param {import('./snapshot.js').Answers} answers
  */
-function answer(request, snapshot, route) {
-  const headers = { etag: '"' + snapshot.digest + '"', 'cache-control': 'no-cache' }
+function answer(request, route, snapshot, answers) {
+  const tag = toggles => snapshot.open ? digest(snapshot.digest, toggles.map(summary).join('\x80')) : snapshot.digest
   if (route[2] !== undefined) {
-    const toggle = snapshot.byName.get(decode(route[2]))
-    return toggle ? reply(request, toggle, headers) : json(404, { error: 'there is no such flag in the snapshot' })
+    const toggle = answers.toggle(decode(route[2]))
+    return toggle ? reply(request, tag([toggle]), () => JSON.stringify(toggle)) : json(404, { error: 'there is no such flag in the snapshot' })
   }
-  const toggles = route[1] === 'all' ? snapshot.toggles : snapshot.toggles.filter(t => t.enabled)
-  return reply(request, { toggles }, headers)
+  const list = () => route[1] === 'all' ? answers.all() : answers.all().filter(t => t.enabled)
+  if (snapshot.open) {
+    const toggles = list()
+    return reply(request, tag(toggles), () => JSON.stringify({ toggles }))
+  }
+  // Answers that are the same for everybody are written once.
+  const { lists } = snapshot
+  return reply(request, tag(), () => lists[route[1]] || (lists[route[1]] = JSON.stringify({ toggles: list() })))
 }
 
-function reply(request, body, headers) {
+// With the digest of the snapshot it says all that an answer depends on.
+const summary = ({ name, enabled, variant }) => name + '\x7f' + (enabled ? variant.name : '')
+
+// write is not called for what the client has.
+function reply(request, tag, write) {
+  const etag = '"' + tag + '"'
+  const headers = { ...CORS, etag, 'cache-control': 'no-cache' }
   const match = request.headers.get('if-none-match')
-  if (match && match.split(',').some(tag => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === headers.etag)) {
-    return new Response(null, { status: 304, headers: { ...CORS, ...headers } })
+  if (match && match.split(',').some(known => known.trim() === '*' || known.trim().replace(/^W\//, '') === etag)) {
+    return new Response(null, { status: 304, headers })
   }
-  return json(200, body, headers)
+  return new Response(write(), { headers: { 'content-type': 'application/json', ...headers } })
 }
 
 function decode(text) {

@@ -4,19 +4,34 @@ export interface Source {
   get(): Promise<string | null>
 }
 
+/** It may be shared with other requests. */
 export interface Variant {
-  name: string
-  enabled: boolean
-  payload?: { type: string; value: string }
-  feature_enabled: boolean
-  featureEnabled: boolean
+  readonly name: string
+  readonly enabled: boolean
+  readonly payload?: { readonly type: string; readonly value: string }
+  readonly feature_enabled: boolean
+  readonly featureEnabled: boolean
 }
 
+/** It may be shared with other requests. */
 export interface Toggle {
-  name: string
-  enabled: boolean
-  variant: Variant
-  impressionData: boolean
+  readonly name: string
+  readonly enabled: boolean
+  readonly variant: Variant
+  readonly impressionData: boolean
+}
+
+/** As in Unleash's SDKs, or flat: the top level counts before properties. Numbers and booleans count as they are written. */
+export interface Context {
+  userId?: string | number
+  sessionId?: string | number
+  remoteAddress?: string
+  environment?: string
+  appName?: string
+  /** Instead of now. */
+  currentTime?: string | Date
+  properties?: Record<string, string | number | boolean | null | undefined>
+  [field: string]: unknown
 }
 
 /** What a platform gives with a request: Cloudflare's ctx, EdgeRoutine's event. */
@@ -24,7 +39,7 @@ export interface Platform {
   waitUntil?(promise: Promise<unknown>): void
 }
 
-/** The flags for one request, all from one snapshot. */
+/** The flags for one request: one snapshot, one time, one seed for draws. */
 export interface View {
   isEnabled(name: string): boolean
   getVariant(name: string): Variant
@@ -46,7 +61,7 @@ export interface Status {
 
 export interface Flags {
   /** Rejects with NotReadyError while there has been no snapshot. */
-  view(context?: Record<string, unknown>, platform?: Platform): Promise<View>
+  view(context?: Context, platform?: Platform): Promise<View>
   /** The frontend API at the PoP. */
   handler(request: Request, platform?: Platform): Promise<Response>
   status(): Status
@@ -60,6 +75,8 @@ export interface Options {
   tokens?: string[]
   /** '/flagcast/status' by default; '' for none. */
   statusPath?: string
+  /** The header in which the platform tells the client's address: the handler's remoteAddress where a request names none. */
+  clientIP?: string
 }
 
 /** Call it at module scope: it does no I/O. */

@@ -1,10 +1,14 @@
+import { timeOf } from './context.js'
+import { createProgram } from './rules.js'
+
 /**
  * @typedef {{ name: string, enabled: boolean, payload?: { type: string, value: string }, feature_enabled: boolean, featureEnabled: boolean }} Variant
  * @typedef {{ name: string, enabled: boolean, variant: Variant, impressionData: boolean }} Toggle
- * @typedef {{ seq: number, digest: string, format: string, publishedAt?: string, environment?: string, target?: string, toggles: Toggle[], byName: Map<string, Toggle> }} Snapshot
+ * @typedef {{ seq: number, digest: string, format: string, publishedAt?: string, environment?: string, target?: string, open: boolean, lists: Record<string, string>, view(context?: any, options?: ViewOptions): Answers }} Snapshot
+ *   open: the answers depend on the context; lists: a place for the texts of those that do not
+ * @typedef {{ time?: number, seed?: string }} ViewOptions instead of now, and of a random seed
+ * @typedef {{ toggle(name: string): Toggle | undefined, all(): Toggle[] }} Answers
  */
-
-const FORMAT = 'evaluated/1'
 
 /**
  * Reads a published snapshot. It throws an Error that says what is wrong with
@@ -25,23 +29,27 @@ export function parseSnapshot(text) {
   if (!meta || typeof meta.seq !== 'number' || typeof meta.digest !== 'string' || meta.digest === '') {
     throw new Error('what is stored was not published by flagcast')
   }
-  if (meta.format !== FORMAT) {
-    throw new Error('the stored snapshot has the format ' + meta.format + ', this worker reads ' + FORMAT + ': deploy a newer worker, or publish ' + FORMAT)
+  const { seq, digest, format, publishedAt, environment, target } = meta
+  const view = format === 'rules/1' ? evaluator(document) : format === 'evaluated/1' ? lookup(document) : null
+  if (!view) {
+    throw new Error('the stored snapshot has the format ' + format + ', this worker reads evaluated/1 and rules/1: deploy a newer worker, or publish one of these')
   }
-  if (!Array.isArray(document.toggles)) {
-    throw new Error('the stored snapshot has no list of toggles')
-  }
+  return { seq, digest, format, publishedAt, environment, target, open: format === 'rules/1', lists: {}, view }
+}
+
+// Answers that were fixed when they were published, whatever the context.
+function lookup({ toggles }) {
+  if (!Array.isArray(toggles)) throw new Error('the stored snapshot has no list of toggles')
   // A Map: flags may be called __proto__ or constructor.
   const byName = new Map()
-  for (const toggle of document.toggles) byName.set(toggle.name, toggle)
-  return {
-    seq: meta.seq,
-    digest: meta.digest,
-    format: meta.format,
-    publishedAt: meta.publishedAt,
-    environment: meta.environment,
-    target: meta.target,
-    toggles: document.toggles,
-    byName
+  for (const toggle of toggles) byName.set(toggle.name, toggle)
+  return () => ({ toggle: name => byName.get(name), all: () => toggles.slice() })
+}
+
+function evaluator({ rules }) {
+  const program = createProgram(rules)
+  return (context, options) => {
+    const { time = timeOf(context), seed = String(Math.random()) } = options || {}
+    return program(context, time, seed)
   }
 }

@@ -7,13 +7,12 @@ import { SRC, bundle, need } from './parts.js'
 
 const { skip } = need('esbuild')
 
-// Bytes of each script, linked and minified; about 20 % over what it was when
-// this was written.
+// Bytes of each script, linked and minified: what docs/workers.md says.
 const BUDGETS = {
-  'entries/cloudflare.js': 5600,
-  'entries/edgeroutine.js': 5400,
-  'entries/esa.js': 5400,
-  'index.js': 5600
+  'entries/cloudflare.js': 14000,
+  'entries/edgeroutine.js': 14000,
+  'entries/esa.js': 14000,
+  'index.js': 14000
 }
 
 const REFUSED = [

@@ -108,3 +108,29 @@ export class Platform {
     return Promise.all(this.#waiting)
   }
 }
+
+/**
+ * A rules snapshot, as flagcast export wrote it: canary is on for half of all
+ * users, with the variant a or b; the others are on for the country cn, in the
+ * year 2030, by a draw of one half, for addresses in 10.0.0.0/8, and in
+ * production. The hidden parent is on for user 7, child follows it.
+ *
+ * @param {object} [meta] members of "flagcast" that differ
+ */
+export function rulesText(meta) {
+  return JSON.stringify({
+    rules: {
+      names: ['canary', 'child', 'country', 'dated', 'drawn', 'off', 'office', 'parent', 'plain', 'production'].join('\x7f'),
+      flags: [[[52], [0, 0, 'x']], [[1], 0, 0, [[7, 1]]], [1, 0], [1, 1], 254, 0, [1, 2], [1, 3], 1, [1, 4]],
+      fields: ['userId', 'sessionId', 'remoteAddress', 'country', 'environment'],
+      values: ["\x7f7\x80'\x7f", '', '', '\x7fcn\x80$\x7f', '\x7fproduction\x80(\x7f'],
+      stickies: [[0], [0, 1, 2, -1], [-1]],
+      shares: [],
+      conditions: [[0, 3], [8, 4, 1893456000000], [11, 2, [8, 167772160]], [0, 0], [0, 4]],
+      shapes: [[1, 0, ['a', 'b'], [500, 500]]],
+      impressions: [8],
+      hidden: [7]
+    },
+    flagcast: { format: 'rules/1', environment: 'production', target: 'web', revision: 7, digest: 'digest-1', seq: 1, ...meta }
+  })
+}

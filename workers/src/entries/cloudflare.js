@@ -11,6 +11,7 @@ export default {
     // The first request makes them; env exists only within one.
     flags = flags || createFlags({
       source: kv(env.FLAGS, env.FLAGCAST_KEY || 'unleash-flags'),
+      clientIP: 'cf-connecting-ip',
       maxAge: env.FLAGCAST_MAX_AGE >= 0 ? Number(env.FLAGCAST_MAX_AGE) : undefined
     })
     return flags.handler(request, ctx)

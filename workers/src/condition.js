@@ -1,0 +1,107 @@
+import { matches } from './regex.js'
+
+/**
+ * Compares a value by the operator of a condition. Lists, dates and segments
+ * need more than one value: see rules.js.
+ *
+ * @param {any[]} k a condition: operator, field, operands
+ * @param {string} value of the field, without lone surrogates
+ * @returns {boolean}
+ */
+export function compare(k, value) {
+  const op = k[0]
+  if (op < 7) return compareText(k, op, value)
+  if (op === 10) return matches(k.slice(2), value)
+  value = value.trim()
+  if (op === 7) return isNumber(value) && accepts(k[2], value - k[3])
+  if (op === 9) return compareVersion(k, parseVersion(value))
+  if (op === 11) return containsAddress(k, parseAddress(value))
+  throw new Error('unknown operator')
+}
+
+/** order is what an ordering accepts: 1 less, 2 equal, 4 greater. */
+export const accepts = (order, difference) => (order & (difference < 0 ? 1 : difference > 0 ? 4 : 2)) > 0
+
+// 1 to 3: starts with, ends with, contains; 4 to 6: the same in any case.
+function compareText(k, op, value) {
+  if (op > 3) {
+    value = fold(value)
+    op -= 3
+  }
+  for (let i = 2; i < k.length; i++) {
+    if (op === 1 ? value.startsWith(k[i]) : op === 2 ? value.endsWith(k[i]) : value.includes(k[i])) return true
+  }
+  return false
+}
+
+// The lower case of each character by itself, as in Go: in JavaScript the
+// neighbours decide about the sigma at the end of a word, and nothing else.
+const fold = text => text.toLowerCase().replace(/\u03c2/g, '\u03c3')
+
+// Decimal, with a fraction or an exponent if need be; nothing that is not
+// finite, and nothing is not zero.
+const isNumber = text => /^[\d.eE+-]+$/.test(text) && isFinite(text)
+
+// Semantic version 2.0 with the limits of node-semver: [major, minor, patch],
+// then the parts of the prerelease.
+function parseVersion(text) {
+  const found = text.length <= 256 && /^(\d+\.\d+\.\d+)(-([\da-zA-Z.-]+))?(\+[\da-zA-Z-]+(\.[\da-zA-Z-]+)*)?$/.exec(text)
+  if (!found) return
+  const version = []
+  for (const part of (found[1] + (found[2] ? '.' + found[3] : '')).split('.')) {
+    if (/\D/.test(part)) version.push(part)
+    else if (/^(0|[1-9]\d*)$/.test(part) && (version.length > 2 ? part.length < 16 : part <= Number.MAX_SAFE_INTEGER)) version.push(+part)
+    else return
+  }
+  return version
+}
+
+// Numbers go before texts, and a prerelease before its release.
+function compareVersion(k, version) {
+  if (!version) return false
+  const order = k[2]
+  for (let i = 0; i < version.length || i < k.length - 3; i++) {
+    const a = version[i]
+    const b = k[i + 3]
+    if (a === b) continue
+    if (a === undefined || b === undefined) return accepts(order, (a === undefined) === i > 3 ? -1 : 1)
+    return accepts(order, (typeof a === typeof b ? a < b : typeof a === 'number') ? -1 : 1)
+  }
+  return accepts(order, 0)
+}
+
+// Operands are prefixes: bits, then words. An address of IPv4 is one word, one
+// of IPv6 four, and neither is in a prefix of the other.
+function containsAddress(k, address) {
+  if (address) {
+    for (let i = 2; i < k.length; i++) {
+      const prefix = k[i]
+      if (prefix.length === address.length + 1 && address.every((word, j) => {
+        const bits = prefix[0] - 32 * j
+        return bits < 1 || (word ^ prefix[j + 1]) >>> (bits < 32 ? 32 - bits : 0) === 0
+      })) return true
+    }
+  }
+  return false
+}
+
+function parseAddress(text) {
+  const colon = text.lastIndexOf(':') + 1
+  if (!colon || text.includes('.', colon)) {
+    const bytes = text.slice(colon).split('.')
+    if (bytes.length !== 4 || !bytes.every(byte => /^(0|[1-9]\d{0,2})$/.test(byte) && byte < 256)) return
+    const [a, b, c, d] = bytes
+    if (!colon) return [(a << 24 | b << 16 | c << 8 | d) >>> 0]
+    text = text.slice(0, colon) + (a << 8 | b).toString(16) + ':' + (c << 8 | d).toString(16)
+  }
+  const sides = text.split('::')
+  const groups = sides[0] ? sides[0].split(':') : []
+  if (sides.length === 2) {
+    const last = sides[1] ? sides[1].split(':') : []
+    const zeros = 8 - groups.length - last.length
+    if (zeros < 1) return
+    groups.push(...'0'.repeat(zeros), ...last)
+  }
+  if (groups.length !== 8 || sides.length > 2 || !groups.every(group => /^[\da-f]{1,4}$/i.test(group))) return
+  return [0, 2, 4, 6].map(i => parseInt(groups[i] + groups[i + 1].padStart(4, '0'), 16))
+}

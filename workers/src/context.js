@@ -1,0 +1,37 @@
+const own = Object.prototype.hasOwnProperty
+
+/**
+ * The value of a field in a context: at the top level, else among the
+ * properties. Numbers and booleans count as they are written; null, lists and
+ * objects are no values.
+ *
+ * @param {any} context flat, or in Unleash's shape
+ * @param {string} name
+ * @returns {string | null}
+ */
+export function valueOf(context, name) {
+  const value = text(context, name)
+  return value === null ? text(member(context, 'properties'), name) : value
+}
+
+function text(from, name) {
+  const value = member(from, name)
+  // A surrogate without its other half cannot be UTF-8: it counts as U+FFFD,
+  // as wherever JSON is read.
+  if (typeof value === 'string') return value.replace(/[\ud800-\udfff]/gu, '\ufffd')
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : null
+}
+
+const member = (from, name) => typeof from === 'object' && from !== null && own.call(from, name) ? from[name] : null
+
+/**
+ * The time of a context in milliseconds: its currentTime if that is a time,
+ * else now.
+ *
+ * @param {any} context
+ */
+export function timeOf(context) {
+  const given = member(context, 'currentTime')
+  const time = typeof given === 'string' || given instanceof Date ? +new Date(given) : NaN
+  return time === time ? time : Date.now()
+}

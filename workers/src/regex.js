@@ -1,0 +1,55 @@
+const MAX_INSTRUCTIONS = 500
+const MAX_CHARACTERS = 2048
+
+/**
+ * Tells whether a regular expression matches somewhere in a text: Pike's
+ * machine, in time linear in the text. Each instruction is met once per
+ * character at most.
+ *
+ * @param {any[][]} code [0] match; [1, out, alt] both ways; [2, out, need] if
+ *   that holds here; [3, out, first, last, ...] behind such a character
+ * @param {string} text without lone surrogates; more than 2,048 characters match nothing
+ */
+export function matches(code, text) {
+  if (code.length > MAX_INSTRUCTIONS) throw new Error('too many instructions')
+  if (text.length > 2 * MAX_CHARACTERS || [...text].length > MAX_CHARACTERS) return false
+  const met = [] // by instruction: the place where it was met last
+  let waiting = []
+  let before = -1
+  for (let at = 0; ;) {
+    const character = at < text.length ? text.codePointAt(at) : -1
+    const here = between(before, character)
+    const stack = waiting
+    stack.push(0)
+    waiting = []
+    while (stack.length) {
+      const pc = stack.pop()
+      if (met[pc] === at) continue
+      met[pc] = at
+      const instruction = code[pc]
+      const op = instruction[0]
+      const out = instruction[1]
+      if (!op) return true
+      if (op === 1) stack.push(instruction[2], out)
+      else if (op === 2) instruction[2] & ~here || stack.push(out)
+      else if (takes(instruction, character)) waiting.push(out)
+    }
+    if (character < 0) return false
+    before = character
+    at += character > 0xffff ? 2 : 1
+  }
+}
+
+function takes(instruction, character) {
+  for (let i = 2; i < instruction.length; i += 2) {
+    if (character >= instruction[i] && character <= instruction[i + 1]) return true
+  }
+  return false
+}
+
+// What holds between two characters, -1 for none, as in Go's syntax.EmptyOp:
+// 1 and 2 begin and end of a line, 4 and 8 of the text, 16 a word's edge, 32 none.
+const between = (before, after) =>
+  (before < 0 ? 5 : before === 10 ? 1 : 0) | (after < 0 ? 10 : after === 10 ? 2 : 0) | (isWord(before) === isWord(after) ? 32 : 16)
+
+const isWord = c => c > 47 && c < 58 || c > 64 && c < 91 || c === 95 || c > 96 && c < 123
