@@ -30,7 +30,11 @@ export function createHandler(current, status, { tokens, statusPath = '/flagcast
    */
   return async function handler(request, platform) {
     const path = new URL(request.url).pathname.replace(/\/+/g, '/').replace(/(.)\/$/, '$1')
-    if (statusPath && path === statusPath) return json(200, status())
+    if (statusPath && path === statusPath) {
+      // A probe may be all that asks an isolate: it is a request like others.
+      await current(platform).catch(() => {})
+      return json(200, status())
+    }
     const route = ROUTE.exec(path)
     if (!route) return json(404, { error: 'there is nothing at this path' })
     if (request.method === 'OPTIONS') return preflight()

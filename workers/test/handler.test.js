@@ -215,17 +215,20 @@ test('HEAD has the headers of GET', async () => {
   assert.equal((await ask('/api/frontend/features/unknown', { method: 'HEAD' })).status, 404)
 })
 
-test('the status has its path, needs no token, and reads nothing', async () => {
-  const source = fixedSource(snapshotText())
+test('the status has its path, needs no token, and reads as other requests do', async t => {
+  const clock = fakeClock(t)
+  const source = fixedSource(null)
   const ask = server({ source, tokens: ['secret'] })
   const before = await ask('/flagcast/status')
   assert.equal(before.status, 200)
   assert.equal((await body(before)).ready, false)
-  assert.equal(source.count, 0)
-  await ask('/api/frontend', { headers: { authorization: 'secret' } })
+  source.answer = snapshotText()
+  clock.tick(1000)
   const after = await body(await ask('/flagcast//status/?x'))
   assert.equal(after.ready, true)
   assert.equal(after.digest, 'digest-1')
+  await ask('/flagcast/status')
+  assert.equal(source.count, 2)
 })
 
 test('the status moves, or is switched off', async () => {
