@@ -23,6 +23,7 @@ require (
 	github.com/spf13/cobra v1.10.2
 	github.com/spf13/pflag v1.0.9
 	github.com/tidwall/gjson v1.18.0
+	github.com/twmb/murmur3 v1.1.8
 	golang.org/x/sync v0.24.0
 	pgregory.net/rapid v1.2.0
 )

@@ -102,9 +102,8 @@ func revision(text string) uint64 {
 
 // tooDeep returns the place of the bracket that nests too deeply, or -1.
 func tooDeep(doc string) int {
-	// Few documents have so many brackets at all that gjson, which recurses,
-	// would need a stack to speak of.
-	if strings.Count(doc, "[")+strings.Count(doc, "{") <= 10*maxDepth {
+	// Small documents do not have so many brackets at all.
+	if strings.Count(doc, "[")+strings.Count(doc, "{") <= maxDepth {
 		return -1
 	}
 	depth := 0

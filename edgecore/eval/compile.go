@@ -130,7 +130,7 @@ func (c *compiler) flag(f *edgecore.Feature, all []*edgecore.Feature) flag {
 		out.strategies = append(out.strategies, strategy{})
 	}
 	if len(f.Variants) > 0 {
-		out.variants = c.variants(f.Variants, f.Name, f.Variants[0].Stickiness)
+		out.variants = c.variants(f.Variants, f.Name, f.Variants[0].Stickiness, "")
 	}
 	return out
 }
@@ -176,6 +176,7 @@ func (c *compiler) strategy(f *edgecore.Feature, s *edgecore.Strategy, number in
 	if !ok {
 		return strategy{}, false
 	}
+	// Without any weight those of the flag count.
 	if len(s.Variants) > 0 {
 		group, given := s.Parameters["groupId"]
 		if !given {
@@ -185,7 +186,10 @@ func (c *compiler) strategy(f *edgecore.Feature, s *edgecore.Strategy, number in
 		if stickiness == "" {
 			stickiness = s.Parameters["stickiness"]
 		}
-		out.variants = c.variants(s.Variants, group, stickiness)
+		out.variants = c.variants(s.Variants, group, stickiness, where+".")
+		if out.variants.total == 0 {
+			out.variants = nil
+		}
 	}
 	return out, true
 }
@@ -204,7 +208,10 @@ func (c *compiler) rule(name string, s *edgecore.Strategy, where string) (out st
 	case "remoteAddress":
 		k := c.condition(condition{op: opCIDR, field: c.field("remoteAddress")})
 		for _, text := range splitList(s.Parameters["IPs"]) {
-			prefix, ok := parsePrefix(trim(text))
+			if text = trim(text); text == "" {
+				continue
+			}
+			prefix, ok := parsePrefix(text)
 			if !ok {
 				c.problem(where, "%q is neither an address nor a CIDR range; it matches nobody", text)
 				continue
@@ -283,7 +290,7 @@ func (c *compiler) newSticky(random bool, names ...string) *sticky {
 // variants: stickiness is that of the first variant. Unlike a rollout, a
 // variant without the deciding field is drawn (unleash-client, Node), and
 // "random" is looked up as a field first.
-func (c *compiler) variants(list []edgecore.Variant, group, stickiness string) *variants {
+func (c *compiler) variants(list []edgecore.Variant, group, stickiness, where string) *variants {
 	v := c.variantsOf.one()
 	*v = variants{
 		group: group, prefix: newPrefix(variantSeed, group),
@@ -295,12 +302,17 @@ func (c *compiler) variants(list []edgecore.Variant, group, stickiness string) *
 		v.sticky = c.newSticky(true, stickiness)
 	}
 	for i := range list {
-		v.total += list[i].Weight
+		weight := list[i].Weight
+		if weight > maxWeight {
+			c.problem(where+"variants["+itoa(i)+"].weight", "is %d, the limit is %d; it counts as 0", weight, maxWeight)
+			weight = 0
+		}
+		v.total += weight
 		v.list[i] = Variant{Name: list[i].Name, Enabled: true, Payload: list[i].Payload}
-		v.weights[i] = list[i].Weight
+		v.weights[i] = weight
 		for _, o := range list[i].Overrides {
 			k := c.condition(condition{op: opIn, field: c.field(o.ContextName)})
-			k.items = c.items(k.field, o.Values, "variants["+itoa(i)+"].overrides")
+			k.items = c.items(k.field, o.Values, where+"variants["+itoa(i)+"].overrides")
 			v.overrides = append(v.overrides, override{condition: k, variant: i})
 		}
 	}

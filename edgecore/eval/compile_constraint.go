@@ -117,7 +117,8 @@ func (c *compiler) constraint(d *edgecore.Constraint, where string) (k *conditio
 	return k, ""
 }
 
-// setList trims the values and drops empty ones, as Node's SDK does.
+// setList drops empty values and then trims the rest, as Node's SDK does: one
+// of nothing but blanks becomes empty, which is in every text.
 func (c *compiler) setList(k *condition, values []string, where string) {
 	switch k.op {
 	case opIn:
@@ -150,8 +151,8 @@ func trim(text string) string {
 func trimmed(values []string) []string {
 	out := make([]string, 0, len(values))
 	for _, value := range values {
-		if value = trim(value); value != "" {
-			out = append(out, value)
+		if value != "" {
+			out = append(out, trim(value))
 		}
 	}
 	return out
@@ -202,8 +203,11 @@ func (k *condition) setPattern(pattern string, fold bool) (fault string) {
 }
 
 // splitList splits a parameter at its commas, blanks around them included; the
-// ends are not trimmed (unleash-client, Node). Empty items match nobody.
+// ends are not trimmed, and an item may be empty (unleash-client, Node).
 func splitList(text string) []string {
+	if text == "" {
+		return nil
+	}
 	items := strings.Split(text, ",")
 	for i := range items {
 		if i > 0 {
@@ -213,5 +217,5 @@ func splitList(text string) []string {
 			items[i] = strings.TrimRight(items[i], blanks)
 		}
 	}
-	return slices.DeleteFunc(items, func(item string) bool { return item == "" })
+	return items
 }

@@ -163,9 +163,9 @@ func compareOrdered[T int64 | float64](a, b T) int {
 
 // containsAddress reports whether text is an address within one of the
 // prefixes. IPv4 is compared with IPv4 only, IPv6 with IPv6 only; an address
-// with a zone is in none.
+// with a zone is in none, and text with blanks around it is no address.
 func containsAddress(prefixes []netip.Prefix, text string) bool {
-	address, err := netip.ParseAddr(strings.Trim(text, blanks))
+	address, err := netip.ParseAddr(text)
 	if err != nil {
 		return false
 	}

@@ -1,11 +1,13 @@
 package eval
 
 import (
+	"encoding/json"
 	"errors"
 	"math"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
 )
@@ -27,17 +29,37 @@ func ReadContext(document []byte) (Context, error) {
 	if !root.IsObject() {
 		return c, errors.New("the context is not a JSON object")
 	}
-	root.Get("properties").ForEach(func(k, v gjson.Result) bool {
-		c.setField(k.Str, v)
-		return true
-	})
-	root.ForEach(func(k, v gjson.Result) bool {
-		if k.Str != "properties" {
-			c.setField(k.Str, v)
-		}
-		return true
-	})
+	fields := members(root)
+	for name, value := range members(fields["properties"]) {
+		c.setField(name, value)
+	}
+	for name, value := range fields {
+		c.setField(name, value)
+	}
 	return c, c.SetCurrentTime()
+}
+
+// members of an object; of several with one name the last one counts.
+func members(object gjson.Result) map[string]gjson.Result {
+	all := map[string]gjson.Result{}
+	if object.IsObject() {
+		object.ForEach(func(k, v gjson.Result) bool {
+			all[textOf(k)] = v
+			return true
+		})
+	}
+	return all
+}
+
+// textOf reads a text as encoding/json does: half a surrogate pair, and what is
+// not UTF-8, becomes U+FFFD, and nothing but that.
+func textOf(v gjson.Result) string {
+	if utf8.ValidString(v.Str) && !strings.ContainsRune(v.Str, utf8.RuneError) {
+		return v.Str
+	}
+	var text string
+	_ = json.Unmarshal([]byte(v.Raw), &text) // it is valid
+	return text
 }
 
 // SetCurrentTime takes the time from the field currentTime, if there is one.
@@ -57,7 +79,7 @@ func (c *Context) SetCurrentTime() error {
 func (c *Context) setField(name string, v gjson.Result) {
 	switch v.Type {
 	case gjson.String:
-		c.Fields[name] = v.Str
+		c.Fields[name] = textOf(v)
 	case gjson.Number:
 		c.Fields[name] = numberText(v.Num)
 	case gjson.True, gjson.False:

@@ -1,6 +1,10 @@
 package eval_test
 
 import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -23,4 +27,45 @@ func TestReadContext(t *testing.T) {
 			t.Errorf("%s is taken for a context", bad)
 		}
 	}
+}
+
+// FuzzReadContext: a context is any JSON object but for its currentTime, and
+// is read as encoding/json reads it.
+func FuzzReadContext(f *testing.F) {
+	f.Add([]byte(`{"userId":"7","properties":{"userId":"8","plan":"gold","n":null},"x":1.5,"yes":true}`))
+	f.Add([]byte(`{"a":"\ud800\u0041","\udc00":"\ud83d\ude00","properties":7,"properties":{"b":-0.0},"a":null}`))
+	f.Fuzz(func(t *testing.T, document []byte) {
+		c, err := eval.ReadContext(document)
+		var all, properties map[string]any
+		if json.Unmarshal(document, &all) != nil || all == nil {
+			var numbers map[string]json.RawMessage // some are no float64
+			if json.Unmarshal(document, &numbers) != nil || numbers == nil {
+				if err == nil {
+					t.Errorf("%s is taken for a context", document)
+				}
+			}
+			return
+		}
+		properties, _ = all["properties"].(map[string]any)
+		want := map[string]string{}
+		for _, fields := range []map[string]any{properties, all} {
+			for name, value := range fields {
+				switch value := value.(type) {
+				case string:
+					want[name] = value
+				case bool:
+					want[name] = fmt.Sprint(value)
+				case float64:
+					if value == math.Trunc(value) && math.Abs(value) < 1e15 {
+						want[name] = fmt.Sprint(int64(value))
+					} else {
+						want[name] = c.Fields[name] // as JavaScript writes it: see the table
+					}
+				}
+			}
+		}
+		if (err != nil) != (c.SetCurrentTime() != nil) || !maps.Equal(want, c.Fields) {
+			t.Errorf("%v (-want +got)\n%s", err, cmp.Diff(want, c.Fields))
+		}
+	})
 }

@@ -10,14 +10,21 @@ import (
 	"github.com/flagcast/flagcast/edgecore/eval"
 )
 
+// compile takes features, and knows one segment.
 func compile(t *testing.T, features string) (*eval.Program, []edgecore.Problem) {
 	t.Helper()
-	d, err := edgecore.Parse([]byte(`{"version":2,"features":[`+features+`],"segments":[{"id":1,"constraints":[{"contextName":"country","operator":"IN","values":["no"]}]}]}`), "test")
+	d := parse(t, features, `{"id":1,"constraints":[{"contextName":"country","operator":"IN","values":["no"]}]}`)
+	p, problems := eval.Compile(d)
+	return p, append(d.Problems, problems...)
+}
+
+func parse(t *testing.T, features, segments string) *edgecore.Definitions {
+	t.Helper()
+	d, err := edgecore.Parse([]byte(`{"version":2,"features":[`+features+`],"segments":[`+segments+`]}`), "test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, problems := eval.Compile(d)
-	return p, append(d.Problems, problems...)
+	return d
 }
 
 func strategyFlag(strategies string) string {
@@ -239,5 +246,30 @@ func TestNextFlip(t *testing.T) {
 	}
 	if flips != 2 {
 		t.Errorf("%d flips, want 2", flips)
+	}
+}
+
+// What most requests ask for allocates nothing.
+func TestEvaluationDoesNotAllocate(t *testing.T) {
+	p, _ := compile(t, strategyFlag(`{"name":"default","segments":[1],"constraints":[
+			{"contextName":"x","operator":"STR_CONTAINS","values":["b"]},{"contextName":"n","operator":"NUM_GT","value":"1"},
+			{"contextName":"currentTime","operator":"DATE_AFTER","value":"2026-01-31"},{"contextName":"ip","operator":"IN_CIDR","values":["10.0.0.0/8","2001:db8::/32"]}]},
+		{"name":"userWithId","parameters":{"userIds":"1,2"}},{"name":"remoteAddress","parameters":{"IPs":"10.0.0.0/8"}},
+		{"name":"flexibleRollout","parameters":{"rollout":"99","stickiness":"default","groupId":"g"},"variants":[{"name":"a","weight":500},{"name":"b","weight":500}]}`)+`,
+		{"name":"child","enabled":true,"strategies":[],"dependencies":[{"feature":"f","variants":["a"]}],
+		 "variants":[{"name":"a","weight":500,"overrides":[{"contextName":"x","values":["c"]}]},{"name":"b","weight":500}]}`)
+	c := &eval.Context{
+		Fields: map[string]string{"country": "no", "x": "abc", "n": " 2.5 ", "ip": "2001:db8::1", "userId": "7", "remoteAddress": "11.0.0.1"},
+		Time:   time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC), Seed: "1",
+	}
+	v := p.NewView(c)
+	if n := testing.AllocsPerRun(100, func() {
+		v.Reset(p, c)
+		for i := range p.Flags() {
+			v.Flag(i)
+		}
+		v.Evaluate("child")
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
 	}
 }

@@ -89,5 +89,5 @@ func (p prefix) bucket(id string, size int) int {
 	if size == 1000 { // nearly always; a division by a constant is a multiplication
 		return int(h%1000) + 1
 	}
-	return int(h%uint32(size)) + 1
+	return int(uint64(h)%uint64(size)) + 1
 }

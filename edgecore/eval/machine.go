@@ -116,8 +116,8 @@ func runsOf(from *syntax.Inst) []int32 {
 		return []int32{0, '\n' - 1, '\n' + 1, unicode.MaxRune}
 	}
 	var runs []int32
-	if len(from.Rune) > 1 {
-		return append(runs, from.Rune...)
+	if len(from.Rune) != 1 {
+		return append(runs, from.Rune...) // of none: no character will do
 	}
 	r := from.Rune[0]
 	runs = append(runs, r, r)

@@ -152,6 +152,9 @@ func (r *decoder) condition(number int64, rest []any) *condition {
 		k.op = opAll
 		for _, one := range rest {
 			k.all = append(k.all, r.reference(one))
+			if k.all[len(k.all)-1].op == opAll {
+				r.fail("a segment holds another one")
+			}
 		}
 		return k
 	case wireDate:

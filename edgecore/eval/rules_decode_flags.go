@@ -2,7 +2,6 @@ package eval
 
 import (
 	"encoding/json"
-	"math"
 	"slices"
 	"strings"
 
@@ -145,7 +144,7 @@ func (r *decoder) variants(name string, v any) *variants {
 	}
 	out.prefix = newPrefix(variantSeed, out.group)
 	for i := range names {
-		weight := int(r.whole(weights[i], 0, math.MaxInt32))
+		weight := int(r.whole(weights[i], 0, maxWeight))
 		one := Variant{Name: r.text(names[i]), Enabled: true}
 		if i < len(payloads) {
 			one.Payload = r.payload(payloads[i])

@@ -3,12 +3,11 @@ package eval_test
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
@@ -17,66 +16,99 @@ import (
 
 // specification is one file of npm @unleash/client-specification.
 type specification struct {
-	State json.RawMessage
-	Tests []struct {
-		Description, ToggleName string
-		Context                 map[string]any
-		ExpectedResult          bool
-	}
-	VariantTests []struct {
-		Description, ToggleName string
-		Context                 map[string]any
-		ExpectedResult          struct {
-			Name           string
-			Payload        *edgecore.Payload
-			Enabled        bool
-			FeatureEnabled bool `json:"feature_enabled"`
+	State        json.RawMessage
+	Tests        []specCase
+	VariantTests []specCase
+}
+
+type specCase struct {
+	Description, ToggleName string
+	Context                 json.RawMessage
+	ExpectedResult          json.RawMessage // a boolean, or a variant
+}
+
+// TestClientSpecification runs Unleash's own suite by every route.
+func TestClientSpecification(t *testing.T) {
+	s := rand.New(rand.NewPCG(need.Seed(t), 3))
+	dir := filepath.Join(need.Module(t, "@unleash/client-specification"), "specifications")
+	var files []string
+	readJSON(t, filepath.Join(dir, "index.json"), &files)
+	passed, total := 0, 0
+	for _, file := range files {
+		var spec specification
+		readJSON(t, filepath.Join(dir, file), &spec)
+		p, _ := eval.Compile(specDefinitions(t, file, spec.State))
+		empty := throughRules(t, p, &eval.Context{})
+		cases := append(spec.Tests, spec.VariantTests...)
+		contexts := make([]eval.Context, len(cases))
+		for i := range cases {
+			contexts[i] = specContext(t, cases[i].Context)
 		}
+		for i, tc := range cases {
+			total++
+			want := tc.want(t, p.Evaluate(tc.ToggleName, &contexts[i]))
+			if newRoutes(t, s, p, empty, contexts[i], namesOf(contexts...)).check(t, file+": "+tc.Description, tc.ToggleName, want) {
+				passed++
+			}
+		}
+	}
+	fmt.Printf("client specification 6.1.0 in Go: %d of %d cases, compiled, through rules/1, and through rules/1 with split contexts\n", passed, total)
+	if total != 279 {
+		t.Errorf("client specification 6.1.0 has 279 cases, saw %d", total)
 	}
 }
 
-// TestClientSpecification runs Unleash's own suite. The files whose state is a
-// list of delta events are not definitions and belong to streaming.
-func TestClientSpecification(t *testing.T) {
-	dir := filepath.Join(need.Module(t, "@unleash/client-specification"), "specifications")
-	var names []string
-	readJSON(t, filepath.Join(dir, "index.json"), &names)
-	passed, failed, deltas := 0, 0, 0
-	for _, name := range names {
-		var spec specification
-		readJSON(t, filepath.Join(dir, name), &spec)
-		d, err := edgecore.Parse(spec.State, "")
-		if err != nil {
-			deltas += len(spec.Tests) + len(spec.VariantTests)
-			continue
-		}
-		p, _ := eval.Compile(d)
-		for _, tc := range spec.Tests {
-			got := p.Evaluate(tc.ToggleName, specContext(tc.Context)).Enabled
-			if got != tc.ExpectedResult {
-				t.Errorf("%s: %s: %s is %v", name, tc.Description, tc.ToggleName, got)
-				failed++
-				continue
-			}
-			passed++
-		}
-		for _, tc := range spec.VariantTests {
-			got := p.Evaluate(tc.ToggleName, specContext(tc.Context))
-			want := eval.Result{Enabled: tc.ExpectedResult.FeatureEnabled, Variant: &eval.Variant{
-				Name: tc.ExpectedResult.Name, Enabled: tc.ExpectedResult.Enabled, Payload: tc.ExpectedResult.Payload,
-			}}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("%s: %s: (-want +got)\n%s", name, tc.Description, diff)
-				failed++
-				continue
-			}
-			passed++
-		}
+// specDefinitions reads a state, which is definitions or delta events.
+func specDefinitions(t *testing.T, file string, state []byte) *edgecore.Definitions {
+	t.Helper()
+	var delta struct{ Events json.RawMessage }
+	if err := json.Unmarshal(state, &delta); err != nil {
+		t.Fatal(err)
 	}
-	fmt.Printf("client specification: %d of %d cases passed, %d more need delta events\n", passed, passed+failed, deltas)
-	if total := passed + failed + deltas; total != 279 {
-		t.Errorf("client specification 6.1.0 has 279 cases, saw %d", total)
+	read := edgecore.Parse
+	if delta.Events != nil {
+		read = edgecore.ParseEvents
 	}
+	d, err := read(state, "")
+	if err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return d
+}
+
+// want is the expected result; the variant is as it is where a case does not
+// tell.
+func (tc *specCase) want(t *testing.T, got eval.Result) eval.Result {
+	t.Helper()
+	var variant struct {
+		Name           string
+		Payload        *edgecore.Payload
+		Enabled        bool
+		FeatureEnabled bool `json:"feature_enabled"`
+	}
+	var enabled bool
+	if json.Unmarshal(tc.ExpectedResult, &enabled) == nil {
+		return eval.Result{Enabled: enabled, Variant: got.Variant}
+	}
+	if err := json.Unmarshal(tc.ExpectedResult, &variant); err != nil {
+		t.Fatal(err)
+	}
+	return eval.Result{Enabled: variant.FeatureEnabled, Variant: &eval.Variant{Name: variant.Name, Enabled: variant.Enabled, Payload: variant.Payload}}
+}
+
+// specContext reads the context of a case, for some instant where it names
+// none, and with a draw.
+func specContext(t *testing.T, document []byte) eval.Context {
+	t.Helper()
+	c, err := eval.ReadContext(document)
+	if err != nil {
+		t.Fatalf("%s: %v", document, err)
+	}
+	if c.Time.IsZero() {
+		c.Time = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
+	}
+	c.Seed = "1"
+	return c
 }
 
 func readJSON(t *testing.T, path string, into any) {
@@ -88,25 +120,4 @@ func readJSON(t *testing.T, path string, into any) {
 	if err := json.Unmarshal(b, into); err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}
-}
-
-// specContext flattens a context as an SDK does: null is missing, a property
-// does not hide a standard field.
-func specContext(in map[string]any) *eval.Context {
-	c := &eval.Context{Fields: map[string]string{}, Time: time.Now(), Seed: "1"}
-	properties, _ := in["properties"].(map[string]any)
-	for _, fields := range []map[string]any{properties, in} {
-		for name, value := range fields {
-			switch v := value.(type) {
-			case string:
-				c.Fields[name] = v
-			case float64, bool:
-				c.Fields[name] = fmt.Sprint(v)
-			}
-		}
-	}
-	if at, err := time.Parse(time.RFC3339, c.Fields["currentTime"]); err == nil {
-		c.Time = at
-	}
-	return c
 }

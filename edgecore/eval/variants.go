@@ -1,5 +1,7 @@
 package eval
 
+import "math"
+
 // variants are the values of a flag or of one of its strategies. With a total
 // of 0 the variant is the disabled one.
 type variants struct {
@@ -12,6 +14,10 @@ type variants struct {
 	group     string
 	prefix    prefix // of the group
 }
+
+// maxWeight bounds a weight; the Unleash server has 1000. A snapshot holds none
+// beyond it.
+const maxWeight = math.MaxInt32
 
 // override gives a variant to every context that a condition holds for.
 type override struct {

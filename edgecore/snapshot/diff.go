@@ -184,10 +184,10 @@ func (s *Snapshot) diffRules(stored []byte) []Change {
 	for _, f := range after.Flags() {
 		is, details := after.Describe(f.Name)
 		was, had := before.Describe(f.Name)
-		_, stood := before.Lookup(f.Name)
+		stood, ok := before.Lookup(f.Name)
 		switch {
 		case f.Hidden:
-		case !stood:
+		case !ok || stood.Hidden:
 			changes = append(changes, Change{"+", f.Name, "", is})
 		case was != is:
 			changes = append(changes, Change{"~", f.Name, "", was + " -> " + is})
@@ -196,7 +196,7 @@ func (s *Snapshot) diffRules(stored []byte) []Change {
 		}
 	}
 	for _, f := range before.Flags() {
-		if _, stays := after.Lookup(f.Name); !stays && !f.Hidden {
+		if stays, ok := after.Lookup(f.Name); (!ok || stays.Hidden) && !f.Hidden {
 			changes = append(changes, Change{"-", f.Name, "", ""})
 		}
 	}

@@ -2,14 +2,18 @@ package snapshot_test
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
+	"github.com/flagcast/flagcast/test/gen"
+	"github.com/flagcast/flagcast/test/need"
 )
 
 // many has something of every kind that rules/1 can hold.
@@ -26,7 +30,8 @@ const many = `{"features":[
    "variants":[{"name":"only","weight":1000}]},{"name":"userWithId","parameters":{"userIds":"1,2"}},{"name":"remoteAddress","parameters":{"IPs":"10.0.0.1"}}]}
 ],"segments":[{"id":1,"constraints":[{"contextName":"country","operator":"IN","values":["no"]},{"contextName":"country","operator":"NOT_IN","values":["no","se"]}]}]}`
 
-func TestRulesAreOfTheSchema(t *testing.T) {
+func rulesSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
 	text, err := os.ReadFile("../../docs/rules-1.schema.json")
 	if err != nil {
 		t.Fatal(err)
@@ -43,6 +48,11 @@ func TestRulesAreOfTheSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return schema
+}
+
+func TestRulesAreOfTheSchema(t *testing.T) {
+	schema := rulesSchema(t)
 	specs := map[string]snapshot.Spec{
 		"everything": {},
 		"a part":     {Flags: []string{"child"}, Static: eval.Context{Fields: map[string]string{"sessionId": "s"}}},
@@ -70,5 +80,41 @@ func TestRulesAreOfTheSchema(t *testing.T) {
 	wrong, _ := jsonschema.UnmarshalJSON(strings.NewReader(`{"rules":{"names":"a","flags":[[]]},"flagcast":{}}`))
 	if schema.Validate(wrong) == nil {
 		t.Error("the schema takes anything")
+	}
+}
+
+// Random definitions, specialised at random, are of the schema, whole, and the
+// same bytes each time.
+func TestRandomRulesAreOfTheSchema(t *testing.T) {
+	schema := rulesSchema(t)
+	s := rand.New(rand.NewPCG(need.Seed(t), 6))
+	for i := range 300 {
+		state := gen.Definitions(s, gen.Options{Odd: i%3 == 2})
+		d, err := edgecore.Parse(state.Document, "test")
+		if err != nil {
+			continue
+		}
+		p, _ := eval.Compile(d)
+		split := gen.SplitFields(s, state.Context(s).Fields, state.Fields)
+		spec := snapshot.Spec{Format: snapshot.Rules1, Environment: "test", Target: "t", Static: eval.Context{Fields: split.Known, Absent: split.Absent}}
+		first, err := snapshot.Encode(d, p, spec, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := snapshot.Encode(d, p, spec, now)
+		if err != nil || again.Digest != first.Digest {
+			t.Errorf("another digest: %v", err)
+		}
+		stored := first.Seal(1, now)
+		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(stored))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(value); err != nil {
+			t.Errorf("%v\n%s", err, stored)
+		}
+		if _, err := snapshot.Open(stored); err != nil {
+			t.Errorf("%v\n%s", err, stored)
+		}
 	}
 }

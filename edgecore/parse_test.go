@@ -1,0 +1,273 @@
+package edgecore_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/test/gen"
+)
+
+// A document that holds no definitions is a SyntaxError that says where.
+func TestSyntaxErrors(t *testing.T) {
+	deep := strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000)
+	for _, tc := range []struct {
+		name, document, want string
+	}{
+		{"nothing", ``, "line 1, column 1: the JSON text ends too early"},
+		{"HTML", `<html>`, "line 1, column 1: not JSON: invalid character '<' looking for beginning of value"},
+		{"cut off", "{\"features\": [\n  {\"name\": \"a\"", "line 2, column 15: the JSON text ends too early"},
+		{"cut off inside a text", `{"features":["a`, "line 1, column 16: the JSON text ends too early"},
+		{"a comma too much", "{\"features\": [],\n}", "line 2, column 1: not JSON: invalid character '}' looking for beginning of object key string"},
+		{"a second document", `{"features":[]} {}`, "line 1, column 17: not JSON: invalid character '{' after top-level value"},
+		{"a control character", "{\"features\":[\"a\x01\"]}", `line 1, column 16: not JSON: invalid character '\x01' in string literal`},
+		{"a bad escape", `{"features":["\x"]}`, `line 1, column 16: not JSON: invalid character 'x' in string escape code`},
+		{"a list", `[]`, `line 1, column 1: definitions are a JSON object with a list of "features", this is a list`},
+		{"null", ` null`, `line 1, column 1: definitions are a JSON object with a list of "features", this is null`},
+		{"an error of upstream", `{"id":"x","message":"no"}`, `line 1, column 1: "features" has to be a list of flags, it is missing`},
+		{"features of another kind", "{\n \"features\": {}}", `line 2, column 14: "features" has to be a list of flags, it is an object`},
+		{"the last features count", `{"features":[],"features":7}`, `line 1, column 27: "features" has to be a list of flags, it is a number`},
+		{"segments of another kind", `{"features":[],"segments":"x"}`, `line 1, column 27: "segments" has to be a list, it is text`},
+		{"nested too deeply", `{"features":` + deep + `}`, "line 1, column 10012: lists and objects are nested more than 10000 times"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			d, err := edgecore.Parse([]byte(tc.document), "test")
+			var syntax *edgecore.SyntaxError
+			if !errors.As(err, &syntax) || d != nil {
+				t.Fatalf("%v, %v", d, err)
+			}
+			if diff := cmp.Diff(tc.want, err.Error()); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+			before := tc.document[:syntax.Offset]
+			if line, column := 1+strings.Count(before, "\n"), len(before)-strings.LastIndex(before, "\n"); line != syntax.Line || column != syntax.Column {
+				t.Errorf("the offset %d is line %d, column %d", syntax.Offset, line, column)
+			}
+		})
+	}
+}
+
+// A fault inside a flag or segment is a Problem with its path, and costs
+// nothing but itself.
+func TestProblems(t *testing.T) {
+	const sound = `{"name":"sound","enabled":true,"strategies":[]}`
+	for _, tc := range []struct {
+		name, flag, segments string
+		flags                string // that are left
+		want                 []string
+	}{
+		{"none", `{"name":"f","enabled":true,"strategies":null,"strategies":[]}`, ``, "f sound", []string{`flag "f": features[0].strategies: stands twice; the last one counts`}},
+		{"no object", `[]`, ``, "sound", []string{`features[0]: is a list, not a flag; it is left out`}},
+		{"no name", `{"enabled":true,"strategies":[]}`, ``, "sound", []string{`features[0]: has no "name"; it is left out`}},
+		{"name of another kind", `{"name":7,"enabled":true,"strategies":[]}`, ``, "sound", []string{`features[0]: has no "name"; it is left out`}},
+		{"enabled is text", `{"name":"f","enabled":"true","strategies":[]}`, ``, "sound", []string{`flag "f": features[0].enabled: has to be true or false, it is text; the flag is left out`}},
+		{"no strategies", `{"name":"f","enabled":true}`, ``, "sound", []string{`flag "f": features[0].strategies: has to be a list (an empty one means on for everybody); the flag is left out`}},
+		{"twice", sound, ``, "sound", []string{`flag "sound": features[1]: the name stands twice; the last flag counts`}},
+		{"a strategy", `{"name":"f","enabled":true,"strategies":[7,{"parameters":{}}]}`, ``, "f sound", []string{
+			`flag "f": features[0].strategies[0]: is no strategy with a "name"; it passes for nobody`,
+			`flag "f": features[0].strategies[1]: is no strategy with a "name"; it passes for nobody`,
+		}},
+		{"a parameter", `{"name":"f","enabled":true,"strategies":[{"name":"x","parameters":{"a":[1],"a":{}}}]}`, ``, "f sound", []string{
+			`flag "f": features[0].strategies[0].parameters.a: has to be text, it is a list; it is ignored`,
+			`flag "f": features[0].strategies[0].parameters.a: stands twice; the last one counts`,
+			`flag "f": features[0].strategies[0].parameters.a: has to be text, it is an object; it is ignored`,
+		}},
+		{"constraints", `{"name":"f","enabled":true,"strategies":[{"name":"x","constraints":{}},{"name":"x","constraints":[null]}]}`, ``, "f sound", []string{
+			`flag "f": features[0].strategies[0].constraints: has to be a list, it is an object; the strategy passes for nobody`,
+			`flag "f": features[0].strategies[1].constraints[0]: is no constraint; nobody passes it`,
+		}},
+		{"a weight", `{"name":"f","enabled":true,"strategies":[],"variants":[{"name":"a","weight":-1},{"name":"b","weight":0.5},{"name":"c","weight":"1"}]}`, ``, "f sound", []string{
+			`flag "f": features[0].variants[0].weight: has to be a whole number from 0 on; it counts as 0`,
+			`flag "f": features[0].variants[1].weight: has to be a whole number from 0 on; it counts as 0`,
+			`flag "f": features[0].variants[2].weight: has to be a whole number from 0 on; it counts as 0`,
+		}},
+		{"a reference", `{"name":"f","enabled":true,"strategies":[{"name":"x","segments":[1.5]}]}`, ``, "f sound", []string{
+			`flag "f": features[0].strategies[0].segments[0]: has to be the number of a segment; the strategy passes for nobody`,
+		}},
+		{"segments", `{"name":"f","enabled":true,"strategies":[]}`, `{"id":"1"},7,{"id":1},{"id":1}`, "f sound", []string{
+			`segments[0]: has no number "id"; it is left out, and strategies that name it pass for nobody`,
+			`segments[1]: has no number "id"; it is left out, and strategies that name it pass for nobody`,
+			`segments[3]: the id stands twice; the last segment counts`,
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			d, err := edgecore.Parse([]byte(`{"features":[`+tc.flag+`,`+sound+`],"segments":[`+tc.segments+`]}`), "test")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, p := range d.Problems {
+				got = append(got, p.String())
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("problems (-want +got)\n%s", diff)
+			}
+			if names := strings.Join(namesOf(d), " "); names != tc.flags {
+				t.Errorf("flags %q, want %q", names, tc.flags)
+			}
+		})
+	}
+}
+
+func namesOf(d *edgecore.Definitions) []string {
+	var names []string
+	for _, f := range d.Features {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+// Everything of the protocol that is evaluated is read.
+func TestParseReadsAll(t *testing.T) {
+	raw := `{"name":"f\u00e9\ud83d\ude00","type":"release","project":"p","enabled":true,"stale":true,"impressionData":true,` +
+		`"strategies":[{"name":"flexibleRollout","parameters":{"rollout":50,"stickiness":"default","none":null},"segments":[3],` +
+		`"constraints":[{"contextName":"x","operator":"IN","values":["a",1,true],"value":5.0,"inverted":true,"caseInsensitive":true}],` +
+		`"variants":[{"name":"v","weight":1}]}],` +
+		`"variants":[{"name":"w","weight":2,"stickiness":"userId","payload":{"type":"json","value":"{}"},"overrides":[{"contextName":"y","values":["b"]}]}],` +
+		`"dependencies":[{"feature":"g","enabled":false,"variants":["c"]},{"feature":"h"}]}`
+	d, err := edgecore.Parse([]byte(`{"version":2,"features":[ `+raw+` ],"segments":[{"id":3,"name":"s","constraints":null}],"meta":{"revisionId":7}}`), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &edgecore.Definitions{
+		Environment: "test", Revision: 7,
+		Features: []edgecore.Feature{{
+			Name: "fé😀", Type: "release", Project: "p", Enabled: true, Stale: true, ImpressionData: true, Raw: json.RawMessage(raw),
+			Strategies: []edgecore.Strategy{{
+				Name: "flexibleRollout", Parameters: map[string]string{"rollout": "50", "stickiness": "default"}, Segments: []int{3},
+				Constraints: []edgecore.Constraint{{ContextName: "x", Operator: "IN", Values: []string{"a", "1", "true"}, Value: "5.0", Inverted: true, CaseInsensitive: true}},
+				Variants:    []edgecore.Variant{{Name: "v", Weight: 1}},
+			}},
+			Variants: []edgecore.Variant{{
+				Name: "w", Weight: 2, Stickiness: "userId", Payload: &edgecore.Payload{Type: "json", Value: "{}"},
+				Overrides: []edgecore.Override{{ContextName: "y", Values: []string{"b"}}},
+			}},
+			Dependencies: []edgecore.Dependency{{Feature: "g", Variants: []string{"c"}}, {Feature: "h", Enabled: true}},
+		}},
+		Segments: []edgecore.Segment{{ID: 3, Raw: json.RawMessage(`{"id":3,"name":"s","constraints":null}`)}},
+	}
+	if diff := cmp.Diff(want, d); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// Half of a surrogate pair, and bytes that are not UTF-8, become U+FFFD.
+func TestTextThatIsNotUnicode(t *testing.T) {
+	d, err := edgecore.Parse([]byte(`{"features":[{"name":"a\ud800b","enabled":true,"strategies":[]},{"name":"\udc00\ud83d","enabled":true,"strategies":[]},{"name":"x`+"\xff"+`y","enabled":true,"strategies":[]}]}`), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a\ufffdb", "\ufffd\ufffd", "x\ufffdy"}, namesOf(d)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// Nesting within the limit is read, and a large document as well.
+func TestLargeDocuments(t *testing.T) {
+	deep := strings.Repeat("[", 9_000) + strings.Repeat("]", 9_000)
+	d, err := edgecore.Parse([]byte(`{"x":`+deep+`,"features":[{"name":"f","enabled":true,"strategies":[],"x":`+deep+`}]}`), "test")
+	if err != nil || len(d.Features) != 1 {
+		t.Errorf("deep: %v", err)
+	}
+	var b strings.Builder
+	for i := 0; b.Len() < 10<<20; i++ {
+		fmt.Fprintf(&b, `,{"name":"flag-%d","enabled":true,"strategies":[{"name":"userWithId","parameters":{"userIds":"%s"}}]}`, i, strings.Repeat("user,", 200))
+	}
+	n := strings.Count(b.String(), `"name":"flag-`)
+	d, err = edgecore.Parse([]byte(`{"features":[`+b.String()[1:]+`]}`), "test")
+	if err != nil || len(d.Features) != n || len(d.Problems) > 0 {
+		t.Errorf("10 MB: %v, %d of %d flags, problems %v", err, len(d.Features), n, d.Problems)
+	}
+}
+
+func TestParseEvents(t *testing.T) {
+	flag := func(name string, enabled bool) string {
+		return fmt.Sprintf(`{"name":%q,"enabled":%v,"strategies":[]}`, name, enabled)
+	}
+	d, err := edgecore.ParseEvents([]byte(`{"events":[
+		{"eventId":1,"type":"feature-updated","feature":`+flag("lost", true)+`},
+		{"eventId":2,"type":"hydration","features":[`+flag("a", true)+`,`+flag("b", true)+`,`+flag("c", true)+`],"segments":[{"id":1},{"id":2}]},
+		{"eventId":3,"type":"feature-updated","feature":`+flag("a", false)+`},
+		{"eventId":4,"type":"feature-removed","featureName":"b"},
+		{"eventId":5,"type":"segment-removed","segmentId":1},
+		{"eventId":6,"type":"segment-updated","segment":{"id":3}},
+		{"eventId":7,"type":"moved"},
+		{"eventId":8,"type":"feature-removed","featureName":"c"},
+		{"eventId":9,"type":"feature-updated","feature":`+flag("c", false)+`}]}`), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a", "c"}, namesOf(d)); diff != "" || d.Features[0].Enabled || d.Features[1].Enabled {
+		t.Errorf("flags (-want +got)\n%s\n%+v", diff, d.Features)
+	}
+	if len(d.Segments) != 2 || d.Segments[0].ID != 2 || d.Segments[1].ID != 3 || d.Revision != 9 {
+		t.Errorf("revision %d, segments %+v", d.Revision, d.Segments)
+	}
+	if len(d.Problems) != 1 || d.Problems[0].String() != `events[6].type: the type "moved" is not known; the event is passed over` {
+		t.Errorf("problems: %v", d.Problems)
+	}
+	for document, want := range map[string]string{
+		`{"events":[`:               "line 1, column 12: the JSON text ends too early",
+		`{"features":[]}`:           `line 1, column 1: "events" has to be a list of events`,
+		"{\"a\":1,\n\"events\":{}}": `line 2, column 10: "events" has to be a list of events`,
+	} {
+		if _, err := edgecore.ParseEvents([]byte(document), "test"); err == nil || err.Error() != want {
+			t.Errorf("%s: %v", document, err)
+		}
+	}
+}
+
+// FuzzParse: a document is accepted when it is JSON, an object, and has lists
+// where definitions have lists; names and numbers are unique then, and what is
+// encoded again reads alike.
+func FuzzParse(f *testing.F) {
+	for seed := range uint64(20) {
+		f.Add(gen.Definitions(rand.New(rand.NewPCG(seed, 0)), gen.Options{Odd: seed%2 == 1}).Document)
+	}
+	f.Add([]byte(`{"features":[],"features":7}`))
+	f.Add([]byte(`{"f\u0065atures":[{"n\u0061me":"\ud800"}],"segments":null}`))
+	f.Fuzz(func(t *testing.T, document []byte) {
+		d, err := edgecore.Parse(document, "test")
+		if want := isDefinitions(document); (err == nil) != want {
+			t.Fatalf("definitions: %v, but %v", want, err)
+		}
+		if err != nil {
+			var syntax *edgecore.SyntaxError
+			if !errors.As(err, &syntax) || syntax.Offset < 0 || syntax.Offset > len(document) {
+				t.Fatalf("%#v", err)
+			}
+			return
+		}
+		names := namesOf(d)
+		slices.Sort(names)
+		if unique := len(slices.Compact(names)); unique < len(d.Features) {
+			t.Errorf("%d of %d names are unique", unique, len(d.Features))
+		}
+		again, err := edgecore.Parse(d.Encode(), "test")
+		if err != nil || !again.Equal(d) {
+			t.Errorf("encoded again: %v", err)
+		}
+		for _, p := range d.Problems {
+			if p.What == "" || p.Where == "" {
+				t.Errorf("problem %+v", p)
+			}
+		}
+	})
+}
+
+func isDefinitions(document []byte) bool {
+	var members map[string]json.RawMessage
+	var features, segments []json.RawMessage
+	err := errors.Join(json.Unmarshal(document, &members), json.Unmarshal(members["features"], &features))
+	if _, has := members["segments"]; has {
+		err = errors.Join(err, json.Unmarshal(members["segments"], &segments))
+	}
+	return err == nil && features != nil
+}

@@ -1,0 +1,70 @@
+package snapshot_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/snapshot"
+)
+
+// What a rules snapshot would change, in terms of flags, is read from what is
+// stored alone.
+func TestDiffStoredRules(t *testing.T) {
+	rules := snapshot.Spec{Format: snapshot.Rules1}
+	static := rules
+	static.Static = eval.Context{Fields: map[string]string{"country": "cn"}}
+	selected := rules
+	selected.Flags = []string{"canary", "all"}
+	selectedWithParent := rules
+	selectedWithParent.Flags = []string{"on"}
+	child := rules
+	child.Flags = []string{"child"}
+	for _, tc := range []struct {
+		name     string
+		before   snapshot.Spec
+		old, new string // replaced in the document
+		after    snapshot.Spec
+		want     string
+	}{
+		{"nothing", rules, "", "", rules, ""},
+		{"what does not count", rules, `{"x":1}`, `{"x":2}`, rules, ""},
+		{"rollout", rules, `"rollout":"10"`, `"rollout":"25"`, rules, "~ canary 10 % -> 25 %"},
+		{"group", rules, `"groupId":"canary"`, `"groupId":"g"`, rules, "~ canary conditions or variants changed"},
+		{"switched off", rules, `"name":"on","enabled":true`, `"name":"on","enabled":false`, rules, "~ child on -> off\n~ on on -> off"},
+		{"weights", rules, `"red","weight":500`, `"red","weight":1500`, rules, "~ all conditions or variants changed"},
+		{"payload", rules, `"value":"r"`, `"value":"s"`, rules, "~ all conditions or variants changed"},
+		{"values", rules, `["cn"]`, `["cn","sg"]`, rules, "~ local conditions or variants changed"},
+		{"operator", rules, `"operator":"IN"`, `"operator":"NOT_IN"`, rules, "~ local conditions or variants changed"},
+		{"impressions", rules, `"impressionData":true`, `"impressionData":false`, rules, "~ on conditions or variants changed"},
+		{"parent", rules, `[{"feature":"on"}]`, `[{"feature":"on","enabled":false}]`, rules, "~ child on -> off"},
+		{"renamed", rules, `"name":"off"`, `"name":"gone"`, rules, "+ gone off\n- off"},
+		{"another static context", rules, "", "", static, "~ local on under conditions -> on"},
+		{"a parent that is published no more", rules, "", "", child, "- all\n- canary\n- local\n- off\n- on"},
+		{"a parent that is published", child, "", "", selectedWithParent, "- child\n+ on on"},
+		{"fewer flags", rules, "", "", selected, "- child\n- local\n- off\n- on"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			old, next := encode(t, document, tc.before), encode(t, strings.Replace(document, tc.old, tc.new, 1), tc.after)
+			var lines []string
+			for _, c := range next.DiffStored(old.Seal(1, now)) {
+				lines = append(lines, c.String())
+			}
+			if diff := cmp.Diff(tc.want, strings.Join(lines, "\n")); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+	s := encode(t, document, rules)
+	for what, stored := range map[string][]byte{"nothing": nil, "another format": nil, "HTML": []byte("<html>")} {
+		if what == "another format" {
+			evaluated := encode(t, document, snapshot.Spec{})
+			stored = evaluated.Seal(1, now)
+		}
+		if n := len(s.DiffStored(stored)); n != 6 {
+			t.Errorf("over %s: %d changes, want all 6 flags", what, n)
+		}
+	}
+}
