@@ -2,10 +2,8 @@ package edgekv
 
 import (
 	"fmt"
-	"net"
 	"net/url"
 	"regexp"
-	"strings"
 
 	"github.com/flagcast/flagcast/edgecore/transport"
 	"github.com/flagcast/flagcast/sinks"
@@ -55,7 +53,7 @@ func (c *Config) Check() []error {
 	case !namespacePattern.MatchString(c.Namespace):
 		fault("namespace", fmt.Sprintf(`%q is not a name: use letters, digits, "-" and "_"`, c.Namespace))
 	}
-	if _, problem := parseEndpoint(c.Endpoint); c.Endpoint != "" && problem != "" {
+	if _, problem := alicloud.ParseEndpoint(c.Endpoint, exampleHost); c.Endpoint != "" && problem != "" {
 		fault("endpoint", problem)
 	}
 	if _, err := transport.ParseProxy(c.Proxy); c.Proxy != "" && err != nil {
@@ -66,6 +64,8 @@ func (c *Config) Check() []error {
 
 var namespacePattern = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
+const exampleHost = "esa.cn-hangzhou.aliyuncs.com"
+
 // endpoint is for settings that passed Check.
 func (c *Config) endpoint() *url.URL {
 	text := c.Endpoint
@@ -73,31 +73,6 @@ func (c *Config) endpoint() *url.URL {
 		d, _ := dialectOf(c.Product)
 		text = d.hosts[c.Site]
 	}
-	endpoint, _ := parseEndpoint(text)
+	endpoint, _ := alicloud.ParseEndpoint(text, exampleHost)
 	return endpoint
-}
-
-// parseEndpoint returns a URL without a path, or a problem. The problem does
-// not show the text: it may hold a password.
-func parseEndpoint(text string) (endpoint *url.URL, problem string) {
-	if !strings.Contains(text, "://") {
-		text = "https://" + text
-	}
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || u.Hostname() == "":
-		return nil, `is not a host name or a URL, such as "esa.cn-hangzhou.aliyuncs.com"`
-	case u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
-		return nil, "is more than a host name: remove the user, path and query"
-	case u.Scheme == "http" && !isLocal(u.Hostname()):
-		return nil, "is not encrypted: use https, since requests carry snapshots and tokens"
-	case u.Scheme != "https" && u.Scheme != "http":
-		return nil, fmt.Sprintf("has the scheme %q: use https", u.Scheme)
-	}
-	return &url.URL{Scheme: u.Scheme, Host: u.Host}, ""
-}
-
-func isLocal(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

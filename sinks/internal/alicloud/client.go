@@ -67,7 +67,7 @@ func (c *Client) Do(ctx context.Context, call Call, answer any) error {
 	}
 	failed.Action = call.Action
 	failed.MaybeApplied = failed.MaybeApplied || a.unsettled
-	failed.Code, failed.Message, failed.RequestID = clean(failed.Code, a.keys), clean(failed.Message, a.keys), clean(failed.RequestID, a.keys)
+	failed.Code, failed.Message, failed.RequestID = Clean(failed.Code, a.keys), Clean(failed.Message, a.keys), Clean(failed.RequestID, a.keys)
 	return failed
 }
 
@@ -76,14 +76,14 @@ func (c *Client) do(ctx context.Context, a *attempts, answer any) *Error {
 	target.Path, target.RawQuery = "/", a.request.RawQuery()
 	request, err := http.NewRequestWithContext(ctx, a.request.Method, target.String(), bytes.NewReader(a.request.Body))
 	if err != nil {
-		return &Error{Err: cause(err)}
+		return &Error{Err: Cause(err)}
 	}
 	// The retrying client belongs to this call alone, because what signs below
 	// it remembers the attempts; the connections belong to base.
 	retrying := transport.NewClient(transport.Options{Base: a, Timeout: attemptTimeout, RetryStatus: retryStatus})
 	response, err := retrying.Do(request)
 	if err != nil {
-		return &Error{Err: cause(err)}
+		return &Error{Err: Cause(err)}
 	}
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(response.Body, answerBytes+1))
@@ -143,14 +143,14 @@ func (a *attempts) RoundTrip(request *http.Request) (*http.Response, error) {
 	signed.Header.Set("User-Agent", "flagcast")
 	response, err := a.client.base.RoundTrip(signed)
 	a.keys = keys
-	a.unsettled = a.unsettled || doubtful(response, err)
+	a.unsettled = a.unsettled || Doubtful(response, err)
 	return response, err
 }
 
-// doubtful tells whether an attempt may have been carried out although it
+// Doubtful tells whether an attempt may have been carried out although it
 // looks failed: the connection broke, or a gateway lost its backend. 503 is the
 // answer of a service that has not begun.
-func doubtful(response *http.Response, err error) bool {
+func Doubtful(response *http.Response, err error) bool {
 	if err != nil {
 		return !notSent(err)
 	}

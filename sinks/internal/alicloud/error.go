@@ -100,9 +100,9 @@ func notSent(err error) bool {
 	return ok && (operation.Op == "dial" || operation.Op == "proxyconnect")
 }
 
-// cause strips the URL that net/http puts before an error: the caller names
+// Cause strips the URL that net/http puts before an error: the caller names
 // the action, and a query says nothing to a reader.
-func cause(err error) error {
+func Cause(err error) error {
 	for {
 		wrapped, ok := err.(*url.Error) //nolint:errorlint // only what net/http put outermost
 		if !ok {
@@ -116,9 +116,9 @@ const messageBytes = 300
 
 var hexDigest = regexp.MustCompile(`[0-9a-fA-F]{64}`)
 
-// clean takes out of a text what was secret in the request: services repeat
+// Clean takes out of a text what was secret in the request: services repeat
 // parts of it, such as the string to sign when the signature is wrong.
-func clean(text string, keys Keys) string {
+func Clean(text string, keys Keys) string {
 	for _, hidden := range []string{keys.AccessKeySecret.Reveal(), keys.SecurityToken.Reveal(), keys.AccessKeyID} {
 		if hidden != "" {
 			text = strings.ReplaceAll(text, hidden, "[redacted]")
