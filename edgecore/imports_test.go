@@ -31,7 +31,7 @@ var allowed = map[string][]string{
 	"bundles":                 {"edgecore/snapshot", "workers"},
 	"sinks/internal/alicloud": {"sinks", "edgecore/secret", "edgecore/transport"},
 	"sinks/sinktest":          {"sinks"},
-	"sinks/all":               {"sinks/file", "sinks/memory", "sinks/cloudflare", "sinks/edgekv"},
+	"sinks/all":               {"sinks/file", "sinks/memory", "sinks/cloudflare", "sinks/edgekv", "sinks/oss"},
 	"test/need":               {},
 }
 

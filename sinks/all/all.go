@@ -11,6 +11,7 @@ import (
 	"github.com/flagcast/flagcast/sinks/edgekv"
 	"github.com/flagcast/flagcast/sinks/file"
 	"github.com/flagcast/flagcast/sinks/memory"
+	"github.com/flagcast/flagcast/sinks/oss"
 )
 
 // kind is one type of sinks: its settings with their defaults, and how a sink
@@ -29,6 +30,7 @@ func table() []kind {
 		entry("edgekv", edgekv.DefaultConfig, edgekv.New),
 		entry("file", file.DefaultConfig, file.New),
 		entry("memory", memory.DefaultConfig, memory.Open),
+		entry("oss", oss.DefaultConfig, oss.New),
 	}
 }
 

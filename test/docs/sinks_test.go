@@ -21,6 +21,7 @@ import (
 	"github.com/flagcast/flagcast/sinks/cloudflare"
 	"github.com/flagcast/flagcast/sinks/edgekv"
 	"github.com/flagcast/flagcast/sinks/file"
+	"github.com/flagcast/flagcast/sinks/oss"
 	"github.com/flagcast/flagcast/test/need"
 )
 
@@ -74,6 +75,8 @@ func open(t *testing.T, kind string) sinks.Sink {
 		c.Namespace, c.Credentials.AccessKeyID, c.Credentials.AccessKeySecret = "namespace", "id", secret.New("secret")
 	case *file.Config:
 		c.Dir = "dir"
+	case *oss.Config:
+		c.Bucket, c.Region, c.Credentials.AccessKeyID, c.Credentials.AccessKeySecret = "bucket", "cn-hangzhou", "id", secret.New("secret")
 	}
 	sink, err := all.Open(kind, settings)
 	if err != nil {

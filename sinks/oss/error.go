@@ -1,0 +1,113 @@
+package oss
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strings"
+
+	sdk "github.com/aliyun/aliyun-oss-go-sdk/oss"
+
+	"github.com/flagcast/flagcast/sinks"
+	"github.com/flagcast/flagcast/sinks/internal/alicloud"
+)
+
+// Codes that the sink acts on ("Error responses" of OSS).
+const (
+	codeNoKey    = "NoSuchKey"
+	codeExists   = "FileAlreadyExists"
+	codeTooLarge = "EntityTooLarge"
+	codeSlow     = "RequestTimeout"
+)
+
+// Names of the operations, in the documentation and in RAM policies.
+const (
+	actionPut    = "PutObject"
+	actionGet    = "GetObject"
+	actionDelete = "DeleteObject"
+)
+
+func isCode(err error, code string) bool {
+	answer, ok := errors.AsType[*alicloud.Error](err)
+	return ok && answer.Code == code
+}
+
+// tooLarge names the limit of PutObject.
+func tooLarge(size int) *sinks.TooLargeError {
+	limit := min(int64(5<<30), math.MaxInt)
+	return &sinks.TooLargeError{Size: size, Limit: int(limit)}
+}
+
+// failure is an error of the sink: a text for people, and what callers decide
+// on.
+type failure struct {
+	text   string
+	causes []error
+}
+
+func (f *failure) Error() string   { return f.text }
+func (f *failure) Unwrap() []error { return f.causes }
+
+// failed says what was done where, why it failed and what helps, and sorts the
+// error as the contract of sinks.Sink wants it. A nil error stays nil.
+func (s *Sink) failed(verb, action string, key sinks.Key, err error) error {
+	if err == nil {
+		return nil
+	}
+	answer, ok := errors.AsType[*alicloud.Error](err)
+	f := &failure{text: fmt.Sprintf("%s %q in %s: %v", verb, key, s, err), causes: []error{err}}
+	if action == actionPut && (ok && answer.MaybeApplied || isAfterSuccess(err)) {
+		f.text += ": outcome unknown"
+		f.causes = append(f.causes, sinks.ErrAmbiguous)
+	}
+	if ok && !mayPass(answer) {
+		f.causes = append(f.causes, sinks.ErrPermanent)
+		if hint := s.hint(action, answer); hint != "" {
+			f.text += ": " + hint
+		}
+	}
+	return f
+}
+
+// isAfterSuccess: the SDK found fault with an answer that says success. The
+// object has been stored, perhaps with a damaged body.
+func isAfterSuccess(err error) bool {
+	_, damaged := errors.AsType[sdk.CRCCheckError](err)
+	_, odd := errors.AsType[sdk.UnexpectedStatusCodeError](err)
+	return damaged || odd
+}
+
+func mayPass(e *alicloud.Error) bool { return e.Code == codeSlow || e.MayPass() }
+
+// hint says what a person can do about a permanent error.
+func (s *Sink) hint(action string, e *alicloud.Error) string {
+	says := func(part string) bool { return strings.Contains(strings.ToLower(e.Message), part) }
+	switch {
+	case e.Code == "NoSuchBucket":
+		return "check bucket, or create it"
+	case e.Code == "AccessDenied" && says("specified endpoint"):
+		return fmt.Sprintf("the bucket is not in region %q: set region to that of the endpoint named here, and endpoint if it is set", s.region)
+	case says("signing region"):
+		return fmt.Sprintf("the bucket is not in region %q: set region to its own", s.region)
+	case strings.Contains(e.Code, "SecurityToken"), says("security token"):
+		return "renew the temporary keys under credentials (type: sts): they have expired or do not belong together"
+	case e.Code == "AccessDenied":
+		return fmt.Sprintf("allow oss:%s on resource \"acs:oss:*:*:%s/%s*\" in the RAM policy of these keys, and check that the policy of the bucket does not deny it", action, s.bucket, s.prefix)
+	case e.Code == "SignatureDoesNotMatch":
+		return "check credentials.access_key_secret"
+	case e.Code == "InvalidAccessKeyId":
+		return "check credentials.access_key_id; temporary keys need credentials.security_token (type: sts)"
+	case e.Code == "RequestTimeTooSkewed":
+		return "set the clock of this machine: it may be 15 minutes off at most"
+	case e.Code == "UserDisable":
+		return "see in the console why the account is disabled; often a bill is open"
+	case e.Code == "FileImmutable":
+		return "the bucket has a retention policy that keeps objects from changing: use a bucket without one"
+	case e.Status == http.StatusProxyAuthRequired:
+		return "check proxy: it wants a user and a password"
+	case e.Code == "" && (e.Status < 400 || e.Status == 404 || e.Status == 405):
+		return fmt.Sprintf("check endpoint: %q is not OSS", s.endpoint.Host)
+	}
+	return ""
+}
