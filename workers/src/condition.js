@@ -12,10 +12,10 @@ export function compare(k, value) {
   const op = k[0]
   if (op < 7) return compareText(k, op, value)
   if (op === 10) return matches(k.slice(2), value)
+  if (op === 11) return containsAddress(k, parseAddress(value))
   value = value.trim()
   if (op === 7) return isNumber(value) && accepts(k[2], value - k[3])
   if (op === 9) return compareVersion(k, parseVersion(value))
-  if (op === 11) return containsAddress(k, parseAddress(value))
   throw new Error('unknown operator')
 }
 
@@ -28,10 +28,7 @@ function compareText(k, op, value) {
     value = fold(value)
     op -= 3
   }
-  for (let i = 2; i < k.length; i++) {
-    if (op === 1 ? value.startsWith(k[i]) : op === 2 ? value.endsWith(k[i]) : value.includes(k[i])) return true
-  }
-  return false
+  return k.slice(2).some(text => op === 1 ? value.startsWith(text) : op === 2 ? value.endsWith(text) : value.includes(text))
 }
 
 // The lower case of each character by itself, as in Go: in JavaScript the

@@ -9,20 +9,22 @@ const own = Object.prototype.hasOwnProperty
  * @param {string} name
  * @returns {string | null}
  */
-export function valueOf(context, name) {
+export const valueOf = (function (context, name) {
   const value = text(context, name)
   return value === null ? text(member(context, 'properties'), name) : value
-}
+})
 
-function text(from, name) {
+const text = (function (from, name) {
   const value = member(from, name)
+  if (typeof value !== 'string') return typeof value === 'number' || typeof value === 'boolean' ? String(value) : null
   // A surrogate without its other half cannot be UTF-8: it counts as U+FFFD,
-  // as wherever JSON is read.
-  if (typeof value === 'string') return value.replace(/[\ud800-\udfff]/gu, '\ufffd')
-  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : null
-}
+  // as wherever JSON is read. Engines that can tell it faster do.
+  return value.isWellFormed && value.isWellFormed() ? value : value.replace(/[\ud800-\udfff]/gu, '\ufffd')
+})
 
-const member = (from, name) => typeof from === 'object' && from !== null && own.call(from, name) ? from[name] : null
+const member = (function (from, name) {
+  return typeof from === 'object' && from !== null && own.call(from, name) ? from[name] : null
+})
 
 /**
  * The time of a context in milliseconds: its currentTime if that is a time,
@@ -30,8 +32,8 @@ const member = (from, name) => typeof from === 'object' && from !== null && own.
  *
  * @param {any} context
  */
-export function timeOf(context) {
+export const timeOf = (function (context) {
   const given = member(context, 'currentTime')
   const time = typeof given === 'string' || given instanceof Date ? +new Date(given) : NaN
   return time === time ? time : Date.now()
-}
+})

@@ -41,7 +41,7 @@ export function matches(code, text) {
 }
 
 function takes(instruction, character) {
-  for (let i = 2; i < instruction.length; i += 2) {
+  for (let i = 2; instruction[i] !== undefined; i += 2) {
     if (character >= instruction[i] && character <= instruction[i + 1]) return true
   }
   return false

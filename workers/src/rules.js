@@ -1,6 +1,8 @@
 import { accepts, compare } from './condition.js'
-import { valueOf } from './context.js'
-import { ROLLOUT, VARIANT, digest, murmur, wordsOf } from './hash.js'
+import { timeOf, valueOf } from './context.js'
+import { ROLLOUT, VARIANT, digest, finish, start, wordsOf } from './hash.js'
+
+// Functions in parentheses are those that the first request needs: see hash.js.
 
 const noVariant = on => Object.freeze({ name: 'disabled', enabled: false, feature_enabled: on, featureEnabled: on })
 
@@ -8,108 +10,185 @@ const noVariant = on => Object.freeze({ name: 'disabled', enabled: false, featur
 export const ON = noVariant(true)
 export const OFF = noVariant(false)
 
-const TABLES = ['flags', 'fields', 'values', 'stickies', 'shares', 'conditions', 'shapes', 'impressions', 'hidden']
-
 /**
  * The rules of a snapshot, ready to answer. They are taken apart no further
  * than a request needs. What is not as it should be turns off the flags that
- * need it.
+ * need it. Without a time it is that of the context, without a seed a random
+ * one.
  *
  * @param {any} rules
- * @returns {(context: any, time: number, seed: string) => { toggle(name: string): Toggle | undefined, all(): Toggle[] }}
+ * @returns {(context: any, time?: number, seed?: string) => { toggle(name: string): Toggle | undefined, all(): Toggle[] }}
  */
-export function createProgram(rules) {
+export const createProgram = (function (rules) {
   if (!rules || typeof rules.names !== 'string') throw new Error('the stored snapshot has no names of flags')
-  for (const table of TABLES) {
+  for (const table of ['flags', 'fields', 'values', 'stickies', 'shares', 'conditions', 'shapes', 'impressions', 'hidden']) {
     if (!Array.isArray(rules[table])) throw new Error('the stored snapshot has no list of ' + table)
   }
   const { flags, fields, values, stickies, shares, conditions, shapes } = rules
-  let names, states, hidden, impressions // made at the first request
-  let lastId, lastWords
+  const impressions = new Set(rules.impressions)
+  const hidden = new Set(rules.hidden)
+  let names // split at the first request
+  const states = [] // see bucket
+  const totals = [] // of weights, by shape
 
-  // The place of a hash in states: shares of flags, variants of flags, then
-  // shares and shapes that name their group.
-  function bucket(at, seed, group, id, size) {
-    if (!states) states = new Int32Array(4 * (2 * flags.length + shares.length + shapes.length))
-    at *= 4
-    if (!states[at + 3]) {
-      states[at] = seed
-      murmur(states, at, wordsOf(group + ':'), true)
-    }
-    if (id !== lastId) {
-      lastId = id
-      lastWords = wordsOf(id)
-    }
-    return murmur(states, at, lastWords) % size + 1
-  }
-
-  // The numbers of the lists that hold the value of a field.
-  function listsOf(field, value) {
-    const found = new Set()
-    if (value === null) return found
-    if (rules.hashed && rules.hashed.includes(field)) value = digest(rules.salt, value)
-    const joined = values[field]
-    let at = joined.indexOf('\x7f' + value + '\x80')
-    if (at < 0 || /[\x7f\x80]/.test(value)) return found
-    at += value.length + 2
-    let number = -1
-    let scale = 1
-    for (let c; (c = joined.charCodeAt(at)) < 127; at++) {
-      if (c < 93) {
-        found.add(number += (c - 35) * scale)
-        scale = 1
-      } else {
-        number += (c - 93) * scale
-        scale *= 34
-      }
-    }
-    return found
-  }
-
-  function place(name) {
-    let low = 0
-    let high = flags.length
-    while (low < high) {
-      const middle = low + high >> 1
-      if (names[middle] < name) low = middle + 1
-      else high = middle
-    }
-    return low
-  }
-
-  return (context, time, seed) => {
+  return (function (context, time, seed) {
     const slots = [] // by field: its value
     const lists = [] // by field: numbers of the lists that its value is in
-    const memo = new Map() // by condition, and by ~parent: what it is
+    const memo = [] // by condition: whether it holds
+    const parents = [] // by flag: its variant
+    const ids = [] // by sticky
+    const words = [] // by sticky and alignment: of the id
 
-    if (!names) {
-      names = rules.names.split('\x7f')
-      hidden = new Set(rules.hidden)
-      impressions = new Set(rules.impressions)
-    }
+    if (!names) names = rules.names.split('\x7f')
 
-    function field(i) {
-      if (slots[i] === undefined) slots[i] = valueOf(context, fields[i])
-      return slots[i]
-    }
+    const toggle = (function (name) {
+      let low = 0
+      let high = flags.length
+      while (low < high) {
+        const middle = low + high >> 1
+        if (names[middle] < name) low = middle + 1
+        else high = middle
+      }
+      return names[low] === name && low < flags.length && !hidden.has(low) ? toggleOf(flags[low], low) : undefined
+    })
 
-    function holds(reference) {
+    const toggleOf = (function (flag, i) {
+      const variant = flag === 1 ? ON : flag === 0 ? OFF : evaluate(i)
+      return { name: names[i], enabled: variant.feature_enabled, variant, impressionData: impressions.size > 0 && impressions.has(i) }
+    })
+
+    // By map: a loop here is compiled for one pass, which costs more than it gains.
+    const all = (function () {
+      const toggles = flags.slice(0, names.length).map(toggleOf)
+      return hidden.size > 0 ? toggles.filter((_, i) => !hidden.has(i)) : toggles
+    })
+
+    const evaluate = (function (i) {
+      try {
+        const flag = flags[i]
+        if (typeof flag === 'number') return share(flag, i) ? ON : OFF
+        const strategies = flag[0]
+        if (typeof strategies === 'number') return passes(flag, i) ? ON : OFF
+        const needs = flag[3]
+        if (needs) {
+          for (let j = 0; j < needs.length; j++) {
+            if (!met(needs[j])) return OFF
+          }
+        }
+        for (let j = 0; j < strategies.length; j++) {
+          if (passes(strategies[j], i)) return choose(flag[2] && flag[2][j] || flag[1], i)
+        }
+      } catch (e) {
+        // It needs something that is not as it should be.
+      }
+      return OFF
+    })
+
+    const passes = (function (strategy, i) {
+      if (typeof strategy === 'number') return share(strategy, i)
+      for (let j = 1; j < strategy.length; j++) {
+        if (!holds(strategy[j])) return false
+      }
+      return share(strategy[0], i)
+    })
+
+    const share = (function (n, i) {
+      if (n === 1) return true
+      let group = names[i]
+      if (n < 0) {
+        const entry = shares[~n]
+        i = 2 * flags.length + ~n
+        group = entry[1]
+        n = entry[0]
+      }
+      const percent = (n - 2) % 101
+      const sticky = (n - 2 - percent) / 101
+      if (percent === 100) return idOf(sticky) !== null
+      const at = bucket(sticky, i, ROLLOUT, group, 100)
+      return at > 0 && at <= percent
+    })
+
+    // The value that decides: '' for a draw without a seed, null for none.
+    const idOf = (function (sticky) {
+      const id = ids[sticky]
+      return id === undefined ? ids[sticky] = decider(stickies[sticky]) : id
+    })
+
+    const decider = (function (sticky) {
+      for (const by of sticky) {
+        if (by === -1) return seed === undefined ? seed = String(Math.random()) : seed
+        if (typeof by === 'string') return by
+        const value = field(by)
+        if (value) return value
+      }
+      return null
+    })
+
+    // From 1 to size by the id, 0 without one. at is the place of the group's state
+    // in states: shares of flags, variants of flags, then shares and shapes that
+    // name their group.
+    const bucket = (function (sticky, at, seed, group, size) {
+      const state = states[at] || (states[at] = start(seed, group + ':'))
+      const offset = state.length & 3
+      const place = 4 * sticky + offset
+      if (words[place] === undefined) {
+        const id = idOf(sticky)
+        words[place] = id ? wordsOf(id, offset) : null
+      }
+      return words[place] && finish(state, words[place]) % size + 1
+    })
+
+    const field = (function (i) {
+      const value = slots[i]
+      return value === undefined ? slots[i] = valueOf(context, fields[i]) : value
+    })
+
+    const holds = (function (reference) {
       const n = reference < 0 ? ~reference : reference
       const k = conditions[n]
       let is
       if (k[0] === 0) {
         const i = k[1]
-        is = (lists[i] || (lists[i] = listsOf(i, field(i)))).has(n)
+        is = (lists[i] || (lists[i] = listsOf(i))).has(n)
       } else {
-        is = memo.get(n)
-        if (is === undefined) memo.set(n, is = compute(k, n))
+        is = memo[n]
+        if (is === undefined) is = memo[n] = compute(k, n)
       }
       return is !== reference < 0
-    }
+    })
+
+    // The numbers of the lists that hold the value of a field.
+    const listsOf = (function (i) {
+      const found = new Set()
+      let value = field(i)
+      if (value === null) return found
+      if (rules.hashed && rules.hashed.includes(i)) value = digest(rules.salt, value)
+      const joined = values[i]
+      let at = joined.indexOf('\x7f' + value + '\x80')
+      if (at < 0 || value.includes('\x7f') || value.includes('\x80')) return found
+      at += value.length + 2
+      let number = -1
+      let scale = 1
+      for (let c; (c = joined.charCodeAt(at)) < 127; at++) {
+        if (c < 93) {
+          found.add(number += (c - 35) * scale)
+          scale = 1
+        } else {
+          number += (c - 93) * scale
+          scale *= 34
+        }
+      }
+      return found
+    })
 
     function compute(k, n) {
-      if (k[0] === 8) return accepts(k[1], time - k[2])
-      if (k[0] < 12) {
+      const op = k[0]
+      if (op === 8) {
+        if (time === undefined) time = timeOf(context)
+        return accepts(k[1], time - k[2])
+      }
+      if (op !== 12) {
+        if (!(op > 0 && op < 12)) throw new Error('unknown operator')
         const value = field(k[1])
         return value !== null && compare(k, value)
       }
@@ -121,68 +200,39 @@ export function createProgram(rules) {
       return true
     }
 
-    // The value that decides: '' for a draw without a seed, undefined for none.
-    function decider(sticky) {
-      for (let i = 0; i < sticky.length; i++) {
-        const by = sticky[i]
-        if (by === -1) return seed
-        if (typeof by === 'string') return by
-        const value = field(by)
-        if (value) return value
-      }
-    }
-
-    function share(n, i) {
-      if (n === 1) return true
-      let group = names[i]
-      if (n < 0) {
-        i = 2 * flags.length + ~n
-        group = shares[~n][1]
-        n = shares[~n][0]
-      }
-      n -= 2
-      const percent = n % 101
-      const id = decider(stickies[(n - percent) / 101])
-      return percent < 100 ? !!id && bucket(i, ROLLOUT, group, id, 100) <= percent : id !== undefined
-    }
-
-    function passes(strategy, i) {
-      if (typeof strategy === 'number') return share(strategy, i)
-      for (let j = 1; j < strategy.length; j++) {
-        if (!holds(strategy[j])) return false
-      }
-      return share(strategy[0], i)
-    }
-
     function met(parent) {
       const i = parent[0]
-      if (typeof flags[i][0] === 'object' && flags[i][3]) throw new Error('a parent has parents')
-      let variant = memo.get(~i)
-      if (!variant) memo.set(~i, variant = evaluate(i))
+      if (typeof flags[i][0] !== 'number' && flags[i][3]) throw new Error('a parent has parents')
+      const variant = parents[i] || (parents[i] = evaluate(i))
       if (!parent[1]) return !variant.feature_enabled
-      return variant.feature_enabled && (parent.length < 3 || parent.indexOf(variant.name, 2) > 0)
+      return variant.feature_enabled && (parent.length < 3 || parent.includes(variant.name))
     }
 
-    function choose(variants, i) {
+    const choose = (function (variants, i) {
       if (!variants) return ON
       const shape = shapes[variants[0]]
-      const weights = shape[3]
-      let total = 0
-      for (let j = 0; j < weights.length; j++) total += weights[j]
-      if (!total) return ON
-      let at = chosen(shape, i, variants[0], weights, total)
+      const at = chosen(shape, i, variants[0])
       if (at < 0) return ON
       const payload = variants[at + 1]
-      const variant = { name: shape[2][at], enabled: true }
-      if (payload !== undefined && payload !== 0) {
-        variant.payload = typeof payload === 'string' ? { type: 'string', value: payload } : { type: payload[0], value: payload[1] }
-      }
-      variant.feature_enabled = variant.featureEnabled = true
-      return variant
-    }
+      const name = shape[2][at]
+      if (typeof name !== 'string') throw new Error('a variant without a name')
+      return payload === undefined || payload === 0
+        ? { name, enabled: true, feature_enabled: true, featureEnabled: true }
+        : { name, enabled: true, payload: payloadOf(payload), feature_enabled: true, featureEnabled: true }
+    })
 
-    function chosen(shape, i, number, weights, total) {
+    const payloadOf = (function (payload) {
+      return typeof payload === 'string' ? { type: 'string', value: payload } : { type: payload[0], value: payload[1] }
+    })
+
+    const sum = (function (a, b) { return a + b })
+
+    // The place of the variant, -1 for none.
+    const chosen = (function (shape, i, number) {
+      const weights = shape[3]
       const overrides = shape[4]
+      const total = totals[number] || (totals[number] = weights.reduce(sum, 0))
+      if (!total) return -1
       if (overrides) {
         for (let j = 0; j < overrides.length; j += 2) {
           if (holds(overrides[j])) return overrides[j + 1]
@@ -190,58 +240,14 @@ export function createProgram(rules) {
       }
       let at = weights.indexOf(total)
       if (at >= 0) return at
-      const id = decider(stickies[shape[0]])
-      if (!id) return -1
       const group = shape[1]
       let target = group === 0
-        ? bucket(flags.length + i, VARIANT, names[i], id, total)
-        : bucket(2 * flags.length + shares.length + number, VARIANT, group, id, total)
-      while ((target -= weights[++at]) > 0);
+        ? bucket(shape[0], flags.length + i, VARIANT, names[i], total)
+        : bucket(shape[0], 2 * flags.length + shares.length + number, VARIANT, group, total)
+      if (target) while ((target -= weights[++at]) > 0);
       return at
-    }
+    })
 
-    function decide(flag, i) {
-      if (typeof flag === 'number') return share(flag, i) ? ON : OFF
-      const strategies = flag[0]
-      if (typeof strategies === 'number') return passes(flag, i) ? ON : OFF
-      const parents = flag[3]
-      if (parents) {
-        for (let j = 0; j < parents.length; j++) {
-          if (!met(parents[j])) return OFF
-        }
-      }
-      for (let j = 0; j < strategies.length; j++) {
-        if (passes(strategies[j], i)) return choose(flag[2] && flag[2][j] || flag[1], i)
-      }
-      return OFF
-    }
-
-    function evaluate(i) {
-      try {
-        const flag = flags[i]
-        return flag === 1 ? ON : flag === 0 ? OFF : decide(flag, i)
-      } catch (e) {
-        return OFF
-      }
-    }
-
-    function toggleOf(i) {
-      const variant = evaluate(i)
-      return { name: names[i], enabled: variant.feature_enabled, variant, impressionData: impressions.has(i) }
-    }
-
-    return {
-      toggle(name) {
-        const i = place(name)
-        return names[i] === name && i < flags.length && !hidden.has(i) ? toggleOf(i) : undefined
-      },
-      all() {
-        const toggles = []
-        for (let i = 0; i < flags.length; i++) {
-          if (!hidden.has(i)) toggles.push(toggleOf(i))
-        }
-        return toggles
-      }
-    }
-  }
-}
+    return { toggle, all }
+  })
+})

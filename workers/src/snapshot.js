@@ -1,4 +1,3 @@
-import { timeOf } from './context.js'
 import { createProgram } from './rules.js'
 
 /**
@@ -17,7 +16,8 @@ import { createProgram } from './rules.js'
  * @param {string} text
  * @returns {Snapshot}
  */
-export function parseSnapshot(text) {
+// Parentheses as in hash.js: the first request needs it.
+export const parseSnapshot = (function (text) {
   let document
   try {
     document = JSON.parse(text)
@@ -35,21 +35,23 @@ export function parseSnapshot(text) {
     throw new Error('the stored snapshot has the format ' + format + ', this worker reads evaluated/1 and rules/1: deploy a newer worker, or publish one of these')
   }
   return { seq, digest, format, publishedAt, environment, target, open: format === 'rules/1', lists: {}, view }
-}
+})
 
 // Answers that were fixed when they were published, whatever the context.
 function lookup({ toggles }) {
   if (!Array.isArray(toggles)) throw new Error('the stored snapshot has no list of toggles')
   // A Map: flags may be called __proto__ or constructor.
   const byName = new Map()
-  for (const toggle of toggles) byName.set(toggle.name, toggle)
+  for (const toggle of toggles) {
+    if (!toggle || typeof toggle.name !== 'string' || !toggle.variant) throw new Error('the stored snapshot has a toggle that is none')
+    byName.set(toggle.name, toggle)
+  }
   return () => ({ toggle: name => byName.get(name), all: () => toggles.slice() })
 }
 
-function evaluator({ rules }) {
+const evaluator = (function ({ rules }) {
   const program = createProgram(rules)
-  return (context, options) => {
-    const { time = timeOf(context), seed = String(Math.random()) } = options || {}
-    return program(context, time, seed)
-  }
-}
+  return (function (context, options) {
+    return options ? program(context, options.time, options.seed) : program(context)
+  })
+})

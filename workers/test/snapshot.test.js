@@ -81,6 +81,8 @@ test('toggles are a list of toggles', () => {
   for (const toggles of [undefined, null, {}, 'x']) {
     assert.throws(() => parseSnapshot(JSON.stringify({ ...document, toggles })), /has no list of toggles$/)
   }
-  assert.throws(() => parseSnapshot(snapshotText({}, [null])))
+  for (const toggle of [null, 7, 'x', {}, { name: 'a' }, { variant: {} }]) {
+    assert.throws(() => parseSnapshot(snapshotText({}, [toggle])), /has a toggle that is none$/)
+  }
   assert.equal(parseSnapshot(snapshotText({}, [])).view().all().length, 0)
 })
