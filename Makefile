@@ -6,7 +6,7 @@ GO   ?= go
 NODE ?= node
 NPM  ?= npm
 
-.PHONY: all build test test-go test-workers test-e2e check bench deps clean
+.PHONY: all build test test-go test-evaluation test-workers test-e2e check bench deps clean
 
 all: build
 
@@ -21,10 +21,15 @@ test/node_modules/.package-lock.json: test/package.json test/package-lock.json t
 	cd test && $(NPM) ci --ignore-scripts --loglevel=error
 	@touch $@
 
-test: deps test-go test-workers test-e2e
+test: deps test-go test-evaluation test-workers test-e2e
 
 test-go: deps
-	FLAGCAST_NO_SKIP=1 $(GO) test -race -shuffle=on -timeout 20m $$($(GO) list ./... | grep -v /test/e2e)
+	FLAGCAST_NO_SKIP=1 $(GO) test -race -shuffle=on -timeout 20m $$($(GO) list ./... | grep -v '/test/e2e\|/test/differential')
+
+# By itself, for its output: how many cases and queries agree, and the seed.
+test-evaluation: deps
+	FLAGCAST_NO_SKIP=1 $(GO) test -race -v -run 'TestClientSpecification|TestVectors' ./edgecore/eval
+	FLAGCAST_NO_SKIP=1 $(GO) test -race -v ./test/differential
 
 # By itself, for its output: the time from a flip in Unleash to the worker.
 test-e2e: deps
@@ -32,6 +37,7 @@ test-e2e: deps
 
 test-workers: deps
 	FLAGCAST_NO_SKIP=1 $(NODE) --test workers/test/*.test.js
+	@for node in test/node_modules/node-*/bin/node; do FLAGCAST_NO_SKIP=1 $$node --test workers/test/spec.test.js || exit 1; done
 
 GOLANGCI    = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.1.4
