@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
 
 type evalFlags struct {
@@ -63,34 +64,14 @@ evaluates a flag.`,
 type evaluated struct {
 	Flag    string           `json:"flag,omitempty"`
 	Enabled bool             `json:"enabled"`
-	Variant evaluatedVariant `json:"variant"`
+	Variant snapshot.Variant `json:"variant"`
 	Why     string           `json:"why,omitempty"`
 	Steps   []eval.Step      `json:"steps,omitempty"`
 	Chosen  string           `json:"chosen,omitempty"` // how the variant was
 }
 
-// evaluatedVariant has both spellings of feature_enabled, as Unleash's SDKs.
-type evaluatedVariant struct {
-	Name            string   `json:"name"`
-	Enabled         bool     `json:"enabled"`
-	Payload         *payload `json:"payload,omitempty"`
-	FeatureEnabled  bool     `json:"feature_enabled"`
-	FeatureEnabled2 bool     `json:"featureEnabled"`
-}
-
-type payload struct {
-	Type  string `json:"type"`
-	Value string `json:"value"`
-}
-
 func newEvaluated(r eval.Result) evaluated {
-	e := evaluated{Enabled: r.Enabled, Variant: evaluatedVariant{
-		Name: r.Variant.Name, Enabled: r.Variant.Enabled, FeatureEnabled: r.Enabled, FeatureEnabled2: r.Enabled,
-	}}
-	if r.Variant.Payload != nil {
-		e.Variant.Payload = &payload{r.Variant.Payload.Type, r.Variant.Payload.Value}
-	}
-	return e
+	return evaluated{Enabled: r.Enabled, Variant: snapshot.NewVariant(r)}
 }
 
 func runEval(c *cobra.Command, names []string, flags evalFlags) error {
@@ -136,7 +117,7 @@ func runEval(c *cobra.Command, names []string, flags evalFlags) error {
 	return encoder.Encode(results)
 }
 
-// evalContext makes the context of the flags; a name twice is a fault.
+// evalContext makes the context of the flags: of one name twice the last counts.
 func (f *evalFlags) evalContext() (*eval.Context, error) {
 	c := &eval.Context{Fields: map[string]string{}, Time: time.Now(), Seed: f.seed}
 	for _, pair := range f.context {

@@ -41,28 +41,29 @@ func (f *sourceFlags) program(c *cobra.Command, names []string) (*eval.Program, 
 	if place, ok := strings.CutPrefix(f.from, "sink:"); ok {
 		return f.stored(c, place)
 	}
-	d, err := (*edgecore.Definitions)(nil), error(nil)
 	if f.from == "" {
-		d, err = f.definitions(c)
-	} else {
-		var document []byte
-		if document, err = readFrom(f.from, c.InOrStdin()); err != nil {
+		d, err := f.definitions(c)
+		if err != nil {
 			return nil, err
 		}
-		if format := gjson.GetBytes(document, "flagcast.format").Str; format != "" && format != string(snapshot.Definitions1) {
-			return f.decode(document)
-		}
-		d, err = decodeDefinitions(f.from, document, edgecore.Environment(f.environment))
+		program, _ := eval.Compile(d) // the log has told the problems
+		return program, nil
 	}
+	document, err := readFrom(f.from, c.InOrStdin())
+	if err != nil {
+		return nil, err
+	}
+	if format := gjson.GetBytes(document, "flagcast.format").Str; format != "" && format != string(snapshot.Definitions1) {
+		return f.decode(document)
+	}
+	d, err := decodeDefinitions(f.from, document, edgecore.Environment(f.environment))
 	if err != nil {
 		return nil, err
 	}
 	program, problems := eval.Compile(d)
-	if f.from != "" { // definitions from upstream have told theirs in the log
-		for _, p := range slices.Concat(d.Problems, problems) {
-			if len(names) == 0 || slices.Contains(names, p.Feature) {
-				warn(c, p.String())
-			}
+	for _, p := range slices.Concat(d.Problems, problems) {
+		if len(names) == 0 || slices.Contains(names, p.Feature) {
+			warn(c, p.String())
 		}
 	}
 	return program, nil

@@ -132,10 +132,15 @@ type Variant struct {
 
 // NewToggle puts a result into the shape of the frontend API.
 func NewToggle(f eval.Flag, r eval.Result) Toggle {
-	return Toggle{Name: f.Name, Enabled: r.Enabled, ImpressionData: f.ImpressionData, Variant: Variant{
+	return Toggle{Name: f.Name, Enabled: r.Enabled, ImpressionData: f.ImpressionData, Variant: NewVariant(r)}
+}
+
+// NewVariant is the variant of NewToggle.
+func NewVariant(r eval.Result) Variant {
+	return Variant{
 		Name: r.Variant.Name, Enabled: r.Variant.Enabled, Payload: r.Variant.Payload,
 		FeatureEnabled: r.Enabled, FeatureEnabled2: r.Enabled,
-	}}
+	}
 }
 
 // fixedSeed decides the draws of ContextualEvaluate.

@@ -11,18 +11,18 @@ import (
 // WithProxy returns a copy of base that goes through a proxy: an http, https,
 // socks5 or socks5h URL, with user and password where the proxy wants them.
 // Without a proxy it returns base as it is, so that a client keeps following
-// HTTPS_PROXY and NO_PROXY. A nil base means http.DefaultTransport; another
-// base than *http.Transport has no place for a proxy and is an error.
+// HTTPS_PROXY and NO_PROXY. A nil base means a clone of http.DefaultTransport;
+// another base than *http.Transport has no place for a proxy and is an error.
 func WithProxy(base http.RoundTripper, proxy string) (http.RoundTripper, error) {
+	if base == nil {
+		base = http.DefaultTransport.(*http.Transport).Clone()
+	}
 	if proxy == "" {
 		return base, nil
 	}
 	address, err := ParseProxy(proxy)
 	if err != nil {
 		return nil, err
-	}
-	if base == nil {
-		base = http.DefaultTransport
 	}
 	t, ok := base.(*http.Transport)
 	if !ok {

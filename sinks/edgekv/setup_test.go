@@ -1,9 +1,6 @@
 package edgekv_test
 
 import (
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 
@@ -11,6 +8,7 @@ import (
 	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/edgekv"
 	"github.com/flagcast/flagcast/sinks/edgekv/edgekvtest"
+	"github.com/flagcast/flagcast/sinks/sinktest"
 )
 
 // actions are the names that a test needs of one dialect.
@@ -44,30 +42,11 @@ func setup(t *testing.T, product string, change func(*edgekv.Config, *edgekvtest
 		change(&config, &options)
 	}
 	server := edgekvtest.New(options)
-	sink, err := edgekv.New(config, inMemory{server})
+	sink, err := edgekv.New(config, sinktest.InMemory(server))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return sink, server
-}
-
-// inMemory calls a handler as if over a network.
-type inMemory struct{ handler http.Handler }
-
-func (m inMemory) RoundTrip(r *http.Request) (response *http.Response, err error) {
-	if err := r.Context().Err(); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if recover() != nil {
-			response, err = nil, io.ErrUnexpectedEOF
-		}
-	}()
-	incoming := httptest.NewRequest(r.Method, r.URL.RequestURI(), r.Body)
-	incoming.Host, incoming.Header = r.URL.Host, r.Header.Clone()
-	recorder := httptest.NewRecorder()
-	m.handler.ServeHTTP(recorder, incoming)
-	return recorder.Result(), nil
 }
 
 // each runs a test in both dialects, in no real time.

@@ -40,13 +40,8 @@ func New(c Config, base http.RoundTripper) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	if base == nil {
-		base = http.DefaultTransport.(*http.Transport).Clone()
-	}
-	if c.Proxy != "" {
-		if base, err = transport.WithProxy(base, c.Proxy); err != nil {
-			return nil, err
-		}
+	if base, err = transport.WithProxy(base, c.Proxy); err != nil {
+		return nil, err
 	}
 	d, _ := dialectOf(c.Product)
 	return &Sink{

@@ -1,16 +1,13 @@
 package oss_test
 
 import (
-	"errors"
-	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore/secret"
-	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/oss"
+	"github.com/flagcast/flagcast/sinks/sinktest"
 )
 
 // valid returns settings without a fault.
@@ -65,24 +62,8 @@ func TestConfigCheck(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			config := valid()
 			test.change(&config)
-			var keys []string
-			for _, fault := range config.Check() {
-				located, ok := errors.AsType[*sinks.ConfigError](fault)
-				if !ok {
-					t.Fatalf("fault %v has no place", fault)
-				}
-				keys = append(keys, located.Key)
-			}
-			if !slices.Equal(keys, test.keys) {
-				t.Errorf("faults at %v, want %v", keys, test.keys)
-			}
 			_, err := oss.New(config, nil)
-			if (err != nil) != (test.keys != nil) {
-				t.Errorf("New gives the error %v", err)
-			}
-			if text := fmt.Sprint(config.Check(), err); strings.Contains(text, "hunter2") {
-				t.Errorf("a password is printed: %s", text)
-			}
+			sinktest.Config(t, config.Check(), err, test.keys, "hunter2")
 		})
 	}
 }

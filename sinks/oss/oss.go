@@ -51,9 +51,6 @@ func New(c Config, base http.RoundTripper) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	if base == nil {
-		base = http.DefaultTransport.(*http.Transport).Clone()
-	}
 	if base, err = transport.WithProxy(base, c.Proxy); err != nil {
 		return nil, err
 	}

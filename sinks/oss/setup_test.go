@@ -1,15 +1,13 @@
 package oss_test
 
 import (
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"testing"
 
 	"github.com/flagcast/flagcast/edgecore/secret"
 	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/oss"
 	"github.com/flagcast/flagcast/sinks/oss/osstest"
+	"github.com/flagcast/flagcast/sinks/sinktest"
 )
 
 const (
@@ -41,30 +39,11 @@ func setup(t *testing.T, change func(*oss.Config, *osstest.Options)) (*oss.Sink,
 		change(&config, &options)
 	}
 	server := osstest.New(options)
-	sink, err := oss.New(config, inMemory{server})
+	sink, err := oss.New(config, sinktest.InMemory(server))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return sink, server
-}
-
-// inMemory calls a handler as if over a network.
-type inMemory struct{ handler http.Handler }
-
-func (m inMemory) RoundTrip(r *http.Request) (response *http.Response, err error) {
-	if err := r.Context().Err(); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if recover() != nil {
-			response, err = nil, io.ErrUnexpectedEOF
-		}
-	}()
-	incoming := httptest.NewRequest(r.Method, r.URL.RequestURI(), r.Body)
-	incoming.Host, incoming.Header, incoming.ContentLength = r.URL.Host, r.Header.Clone(), r.ContentLength
-	recorder := httptest.NewRecorder()
-	m.handler.ServeHTTP(recorder, incoming)
-	return recorder.Result(), nil
 }
 
 func put(t *testing.T, sink *oss.Sink, key sinks.Key, body string) {

@@ -16,6 +16,7 @@ import (
 	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/oss"
 	"github.com/flagcast/flagcast/sinks/oss/osstest"
+	"github.com/flagcast/flagcast/sinks/sinktest"
 )
 
 func TestPassingTroubleIsOvercome(t *testing.T) {
@@ -310,7 +311,7 @@ func TestSendsNothingAboutTheMachine(t *testing.T) {
 		"Authorization", "Cache-Control", "Content-Type", "Date", "User-Agent", "Host", "Content-Length", "Accept-Encoding",
 		"X-Oss-Content-Sha256", "X-Oss-Security-Token", "X-Oss-Forbid-Overwrite", "X-Oss-Meta-Seq",
 	}
-	sink, err := oss.New(config, inMemory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	sink, err := oss.New(config, sinktest.InMemory(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for name := range r.Header {
 			if !slices.Contains(known, name) {
 				t.Errorf("%s sends the header %s: %s", r.Method, name, r.Header.Get(name))
@@ -320,7 +321,7 @@ func TestSendsNothingAboutTheMachine(t *testing.T) {
 			t.Errorf("%s says it is %q", r.Method, agent)
 		}
 		server.ServeHTTP(w, r)
-	})})
+	})))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@
 //   - it is asked below the class that adds an appName and an environment,
 //   - the clock, chance and the name of the host come from here.
 import { createRequire } from 'node:module'
+import { answerLines } from './lines.mjs'
 
 const hostname = 'a host that no strategy names'
 process.env.HOSTNAME = hostname
@@ -93,18 +94,4 @@ function answer({ state, context: flat, toggle, time }) {
   return { ...first, drew, open }
 }
 
-let rest = ''
-process.stdin.setEncoding('utf8')
-process.stdin.on('data', chunk => {
-  const lines = (rest + chunk).split('\n')
-  rest = lines.pop()
-  let out = ''
-  for (const line of lines) {
-    try {
-      out += JSON.stringify(answer(JSON.parse(line))) + '\n'
-    } catch (e) {
-      out += JSON.stringify({ error: String(e) }) + '\n'
-    }
-  }
-  process.stdout.write(out)
-})
+answerLines(answer)

@@ -1,5 +1,7 @@
 import { createProgram } from './rules.js'
 
+// Functions in parentheses are those that the first request needs: see hash.js.
+
 /**
  * @typedef {{ name: string, enabled: boolean, payload?: { type: string, value: string }, feature_enabled: boolean, featureEnabled: boolean }} Variant
  * @typedef {{ name: string, enabled: boolean, variant: Variant, impressionData: boolean }} Toggle
@@ -16,7 +18,6 @@ import { createProgram } from './rules.js'
  * @param {string} text
  * @returns {Snapshot}
  */
-// Parentheses as in hash.js: the first request needs it.
 export const parseSnapshot = (function (text) {
   let document
   try {

@@ -37,7 +37,7 @@ func (s *Server) run(w http.ResponseWriter, r *http.Request, name string, body [
 // known refuses what a client does not need for these operations.
 func known(r *http.Request) *refusal {
 	if r.URL.RawQuery != "" {
-		return deny(501, "NotImplemented", "A parameter you provided implies functionality that is not implemented.")
+		return deny(501, "NotImplemented", "This server has objects only: no request for one has a query.")
 	}
 	for header := range r.Header {
 		name := strings.ToLower(header)

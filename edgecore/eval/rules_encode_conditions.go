@@ -1,0 +1,184 @@
+package eval
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// condition returns the reference of a condition: its number, or ^number for
+// the opposite.
+func (e *encoder) condition(k *condition) int {
+	if n, ok := e.conditions[k]; ok {
+		e.check(k)
+		return n
+	}
+	e.check(k)
+	var n int
+	if k.op == opIn {
+		n = e.list(k)
+	} else {
+		n = intern(e.numbers, &e.out.Conditions, e.plain(k))
+	}
+	if k.inverted {
+		n = ^n
+	}
+	e.conditions[k] = n
+	return n
+}
+
+// check notes the flag if a condition holds ids that may not be written.
+func (e *encoder) check(k *condition) {
+	switch {
+	case k.op == opAll:
+		for _, one := range k.all {
+			e.check(one)
+		}
+	case k.op == opDate, k.op == opNumber:
+	case slices.Contains(e.forbidden, k.field), k.op != opIn && e.hashed[k.field]:
+		e.refused[e.name] = true
+	}
+}
+
+// list numbers a list. Its values are written with those of its field.
+func (e *encoder) list(k *condition) int {
+	key := fmt.Sprint("list ", k.field, k.items)
+	n, ok := e.numbers[key]
+	if ok {
+		return n
+	}
+	n = len(e.out.Conditions)
+	e.numbers[key] = n
+	e.out.Conditions = append(e.out.Conditions, []any{wireIn, e.field(k.field)})
+	byItem := e.postings[k.field]
+	if byItem == nil {
+		byItem = map[int32][]int{}
+		e.postings[k.field] = byItem
+	}
+	for _, item := range k.items {
+		byItem[item] = append(byItem[item], n)
+	}
+	return n
+}
+
+func (e *encoder) plain(k *condition) []any {
+	switch k.op {
+	case opAll:
+		out := []any{wireAll}
+		for _, one := range k.all {
+			out = append(out, e.condition(one))
+		}
+		return out
+	case opDate:
+		return []any{wireDate, k.order, k.instant}
+	}
+	at := e.field(k.field)
+	switch k.op {
+	case opStartsWith, opEndsWith, opContains:
+		number := map[operator]int{opStartsWith: wireStartsWith, opEndsWith: wireEndsWith, opContains: wireContains}[k.op]
+		if k.fold {
+			number += wireStartsWithFolded - wireStartsWith
+		}
+		out := []any{number, at}
+		for _, text := range k.texts {
+			out = append(out, text)
+		}
+		return out
+	case opNumber:
+		return []any{wireNumber, at, k.order, json.RawMessage(strconv.FormatFloat(k.number, 'g', -1, 64))}
+	case opVersion:
+		out := []any{wireVersion, at, k.order, k.version.Major(), k.version.Minor(), k.version.Patch()}
+		if k.version.Prerelease() != "" {
+			for part := range strings.SplitSeq(k.version.Prerelease(), ".") {
+				if n, err := strconv.ParseUint(part, 10, 64); err == nil {
+					out = append(out, n)
+					continue
+				}
+				out = append(out, part)
+			}
+		}
+		return out
+	case opRegex:
+		return append([]any{wireRegex, at}, wireMachine(k.machineOf())...)
+	default: // opCIDR
+		out := []any{wireCIDR, at}
+		for _, prefix := range k.prefixes {
+			out = append(out, wirePrefix(prefix))
+		}
+		return out
+	}
+}
+
+// wireMachine writes instructions: [0] match, [1, out, alt], [2, out, need],
+// [3, out, first, last, …].
+func wireMachine(m *machine) []any {
+	out := make([]any, len(m.code))
+	for i := range m.code {
+		from := &m.code[i]
+		one := []any{from.op}
+		switch from.op {
+		case codeSplit:
+			one = append(one, from.out, from.alt)
+		case codeAssert:
+			one = append(one, from.out, from.need)
+		case codeRune:
+			one = append(one, from.out)
+			for _, r := range from.runs {
+				one = append(one, r)
+			}
+		}
+		out[i] = one
+	}
+	return out
+}
+
+// wirePrefix is the number of bits and the address in words of 32 bits: one
+// for IPv4, four for IPv6.
+func wirePrefix(p netip.Prefix) []any {
+	out := []any{p.Bits()}
+	b := p.Addr().AsSlice()
+	for i := 0; i < len(b); i += 4 {
+		out = append(out, uint32(b[i])<<24|uint32(b[i+1])<<16|uint32(b[i+2])<<8|uint32(b[i+3]))
+	}
+	return out
+}
+
+// values writes the texts of each field with their postings.
+func (e *encoder) values() {
+	for i, byItem := range e.postings {
+		texts := make([]string, 0, len(byItem))
+		postings := map[string][]int{}
+		for text, item := range e.p.fields[i].values {
+			numbers, used := byItem[item]
+			if !used {
+				continue
+			}
+			if e.hashed[i] && !e.p.fields[i].hashed {
+				text = digest(e.salt, text)
+				e.out.Salt = e.salt
+			}
+			texts = append(texts, text)
+			postings[text] = numbers
+		}
+		if e.p.fields[i].hashed {
+			e.out.Salt = e.p.salt
+		}
+		slices.Sort(texts)
+		var b []byte
+		for _, text := range texts {
+			b = append(b, endOfText+text+endOfValue...)
+			last := -1
+			for _, n := range postings[text] {
+				b = appendPosting(b, n-last)
+				last = n
+			}
+		}
+		if len(b) > 0 {
+			b = append(b, endOfText...)
+		}
+		e.out.Values[e.fields[i]] = string(b)
+	}
+}

@@ -1,0 +1,30 @@
+package sinktest
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+)
+
+// InMemory returns a transport that calls a handler as if over a network, so
+// that pauses between attempts take no real time under synctest. A handler that
+// panics, as with http.ErrAbortHandler, breaks the connection.
+func InMemory(handler http.Handler) http.RoundTripper { return inMemory{handler} }
+
+type inMemory struct{ handler http.Handler }
+
+func (m inMemory) RoundTrip(r *http.Request) (response *http.Response, err error) {
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if recover() != nil {
+			response, err = nil, io.ErrUnexpectedEOF
+		}
+	}()
+	incoming := httptest.NewRequest(r.Method, r.URL.RequestURI(), r.Body)
+	incoming.Host, incoming.Header, incoming.ContentLength = r.URL.Host, r.Header.Clone(), r.ContentLength
+	recorder := httptest.NewRecorder()
+	m.handler.ServeHTTP(recorder, incoming)
+	return recorder.Result(), nil
+}
