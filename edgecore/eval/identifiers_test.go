@@ -20,6 +20,8 @@ const withIDs = `{"name":"users","enabled":true,"strategies":[{"name":"userWithI
 	{"name":"list too","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"userId","operator":"IN","values":["frank"]}]}]},
 	{"name":"override","enabled":true,"strategies":[],"variants":[{"name":"a","weight":1,"overrides":[{"contextName":"userId","values":["carol"]}]},{"name":"b","weight":1}]},
 	{"name":"prefix","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"userId","operator":"STR_STARTS_WITH","values":["dave"]}]}]},
+	{"name":"number","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"userId","operator":"NUM_EQ","value":"4711"}]}]},
+	{"name":"bound","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"userId","operator":"NUM_GT","value":"4711"}]}]},
 	{"name":"rollout","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"50","stickiness":"userId","groupId":"g"}}]},
 	{"name":"country","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"country","operator":"IN","values":["no"]}]}]}`
 
@@ -43,10 +45,10 @@ func TestIdentifiers(t *testing.T) {
 	}{
 		{eval.IdentifiersAllow, nil, nil},
 		{"", nil, nil},
-		{eval.IdentifiersRefuse, nil, []string{"list too", "override", "prefix", "segment", "segment too", "users"}},
-		{eval.IdentifiersRefuse, []string{"rollout", "country"}, nil},
-		{eval.IdentifiersHash, nil, []string{"prefix"}},
-		{eval.IdentifiersHash, []string{"users", "segment", "override", "rollout", "country"}, nil},
+		{eval.IdentifiersRefuse, nil, []string{"list too", "number", "override", "prefix", "segment", "segment too", "users"}},
+		{eval.IdentifiersRefuse, []string{"rollout", "country", "bound"}, nil},
+		{eval.IdentifiersHash, nil, []string{"number", "prefix"}},
+		{eval.IdentifiersHash, []string{"users", "segment", "override", "rollout", "country", "bound"}, nil},
 	} {
 		stored, err := identifiers(t, tc.how, tc.keep...)
 		var refusal *eval.RulesError

@@ -37,7 +37,7 @@ func (e *encoder) check(k *condition) {
 		for _, one := range k.all {
 			e.check(one)
 		}
-	case k.op == opDate, k.op == opNumber:
+	case k.op == opDate, k.op == opNumber && k.order != equal: // a bound is no id
 	case slices.Contains(e.forbidden, k.field), k.op != opIn && e.hashed[k.field]:
 		e.refused[e.name] = true
 	}
