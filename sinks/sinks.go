@@ -57,6 +57,10 @@ type Limits struct {
 	// PropagationMax what the service promises at worst, 0 where it
 	// promises nothing.
 	Propagation, PropagationMax time.Duration
+	// Calls is how many calls one credential may make in each span of CallsIn,
+	// all sinks that use it taken together; 0 where nothing is documented.
+	Calls   int
+	CallsIn time.Duration
 }
 
 // Key names an object in a sink.
@@ -125,6 +129,21 @@ func (e *TooLargeError) Unwrap() error { return ErrPermanent }
 type ConfigError struct{ Key, Problem string }
 
 func (e *ConfigError) Error() string { return e.Key + ": " + e.Problem }
+
+// Quoted is implemented by sinks whose service tells how many calls are left.
+type Quoted interface {
+	// Quota returns what the last answer said: the number of calls that the
+	// credential has left, and when it gets new ones; ok is false where no
+	// answer has said anything. It is safe for concurrent use.
+	Quota() (left int, until time.Time, ok bool)
+}
+
+// Spreader is implemented by sinks whose service tells whether a write has
+// reached every place at the edge.
+type Spreader interface {
+	// Spread reports whether the last write of a key is everywhere.
+	Spread(ctx context.Context, key Key) (bool, error)
+}
 
 // Locator is implemented by sinks that can tell a person where an object is,
 // such as a path or a page of a console.

@@ -1,0 +1,162 @@
+package sinks
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Pace keeps the calls of one credential within what its service allows. All
+// sinks that use the credential share one; it is safe for concurrent use.
+type Pace struct {
+	limiter *rate.Limiter
+	usual   rate.Limit
+
+	mu   sync.Mutex
+	shut time.Time // no call before
+}
+
+// NewPace allows calls in each span: a tenth of them at once, the others
+// evenly.
+func NewPace(calls int, in time.Duration) *Pace {
+	burst := max(calls/10, 1)
+	usual := rate.Limit(float64(max(calls-burst, 1)) / in.Seconds())
+	return &Pace{limiter: rate.NewLimiter(usual, burst), usual: usual}
+}
+
+// wait returns when another call is allowed, or with an error when that is not
+// before ctx ends.
+func (p *Pace) wait(ctx context.Context) error {
+	p.mu.Lock()
+	shut := time.Until(p.shut)
+	p.mu.Unlock()
+	if deadline, ok := ctx.Deadline(); shut > 0 && ok && time.Until(deadline) < shut {
+		return fmt.Errorf("the service has no calls left for this credential, new ones in %s", shut.Round(time.Second))
+	}
+	if shut > 0 {
+		timer := time.NewTimer(shut)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if err := p.limiter.Wait(ctx); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("more calls are waiting than the service allows for this credential: %w", err)
+	}
+	return nil
+}
+
+// learn takes what the service says instead of what its documents say, where
+// that is less.
+func (p *Pace) learn(left int, until time.Time) {
+	rest := time.Until(until)
+	if rest <= 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if left <= together { // as many may be under way
+		p.shut = until
+		return
+	}
+	p.limiter.SetLimit(min(p.usual, rate.Limit(float64(left)/rest.Seconds())))
+}
+
+// Paced returns a sink whose calls wait for their turn. A call that would wait
+// longer than its context lasts fails at once, and may pass later.
+func Paced(s Sink, p *Pace) Sink { return &paced{s, p} }
+
+type paced struct {
+	Sink
+	pace *Pace
+}
+
+func (s *paced) Unwrap() Sink { return s.Sink }
+
+// turn waits and returns what to do after the call.
+func (s *paced) turn(ctx context.Context) (done func(), err error) {
+	if err := s.pace.wait(ctx); err != nil {
+		return nil, err
+	}
+	return func() {
+		if q, ok := As[Quoted](s.Sink); ok {
+			if left, until, known := q.Quota(); known {
+				s.pace.learn(left, until)
+			}
+		}
+	}, nil
+}
+
+func (s *paced) Put(ctx context.Context, o Object) error {
+	done, err := s.turn(ctx)
+	if err != nil {
+		return fmt.Errorf("put %q: %w", o.Key, err)
+	}
+	defer done()
+	return s.Sink.Put(ctx, o)
+}
+
+func (s *paced) Get(ctx context.Context, key Key) ([]byte, error) {
+	done, err := s.turn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("get %q: %w", key, err)
+	}
+	defer done()
+	return s.Sink.Get(ctx, key)
+}
+
+func (s *paced) Delete(ctx context.Context, key Key) error {
+	done, err := s.turn(ctx)
+	if err != nil {
+		return fmt.Errorf("delete %q: %w", key, err)
+	}
+	defer done()
+	return s.Sink.Delete(ctx, key)
+}
+
+// PutBatch counts as one call where the service has a call for many objects.
+func (s *paced) PutBatch(ctx context.Context, objects []Object) []error {
+	b, ok := s.Sink.(BatchPutter)
+	if !ok {
+		return PutAll(ctx, single{s}, objects)
+	}
+	done, err := s.turn(ctx)
+	if err != nil {
+		return repeat(fmt.Errorf("put %d objects: %w", len(objects), err), len(objects))
+	}
+	defer done()
+	return b.PutBatch(ctx, objects)
+}
+
+// GetBatch counts as PutBatch does.
+func (s *paced) GetBatch(ctx context.Context, keys []Key) ([][]byte, []error) {
+	b, ok := s.Sink.(BatchGetter)
+	if !ok {
+		return GetAll(ctx, single{s}, keys)
+	}
+	done, err := s.turn(ctx)
+	if err != nil {
+		return make([][]byte, len(keys)), repeat(fmt.Errorf("get %d objects: %w", len(keys), err), len(keys))
+	}
+	defer done()
+	return b.GetBatch(ctx, keys)
+}
+
+// single hides the calls for many objects.
+type single struct{ Sink }
+
+func repeat(err error, n int) []error {
+	errs := make([]error, n)
+	for i := range errs {
+		errs[i] = err
+	}
+	return errs
+}
