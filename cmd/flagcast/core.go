@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 
@@ -122,27 +123,39 @@ func newTargets(c *config.Config) ([]publish.Target, error) {
 		opened[name] = sink
 	}
 	var targets []publish.Target
-	for _, t := range c.Targets {
-		targets = append(targets, publish.Target{
-			Spec: snapshot.Spec{
-				Format: t.Snapshot, Environment: t.Environment, Target: t.Name,
-				Static:     eval.Context{Fields: t.Static, Absent: t.Absent},
-				Contextual: t.Contextual, IncludeDisabled: t.IncludeDisabled,
-				Projects: t.Projects, Flags: t.Flags,
-				Rules: eval.RulesOptions{Identifiers: t.Identifiers, Fields: t.IdentifierFields, Salt: t.IdentifierSalt},
-			},
-			Sink: opened[t.Sink], SinkName: t.Sink, Key: t.Key,
-			Schedule: t.Schedule, Debounce: t.Debounce, MinInterval: t.MinInterval,
-		})
+	for i := range c.Targets {
+		targets = append(targets, newTarget(&c.Targets[i], opened))
 	}
 	return targets, nil
 }
 
+func newTarget(t *config.Target, opened map[string]sinks.Sink) publish.Target {
+	target := publish.Target{
+		Name: t.Name, Environment: t.Environment, Sink: opened[t.Sink], SinkName: t.Sink,
+		Schedule: t.Schedule, Debounce: t.Debounce, MinInterval: t.MinInterval, Heartbeat: t.Heartbeat,
+	}
+	if t.History != nil {
+		target.History = &publish.History{Sink: opened[t.History.Sink], SinkName: t.History.Sink, Keep: t.History.Keep}
+	}
+	for _, c := range t.Combinations() {
+		fields := maps.Clone(t.Static)
+		maps.Copy(fields, c.Values)
+		target.Cells = append(target.Cells, publish.Cell{Key: c.Key, Spec: snapshot.Spec{
+			Format: t.Snapshot, Environment: t.Environment, Target: t.Name,
+			Static:     eval.Context{Fields: fields, Absent: t.Absent},
+			Contextual: t.Contextual, IncludeDisabled: t.IncludeDisabled,
+			Projects: t.Projects, Flags: t.Flags, Heartbeat: t.Heartbeat,
+			Rules: eval.RulesOptions{Identifiers: t.Identifiers, Fields: t.IdentifierFields, Salt: t.IdentifierSalt},
+		}})
+	}
+	return target
+}
+
 // publish runs a loop for every target until ctx ends.
 func (c *core) publish(ctx context.Context, group *errgroup.Group, r prometheus.Registerer) {
-	metrics := publish.NewMetrics(r)
+	options := publish.Options{Log: c.log, Metrics: publish.NewMetrics(r)}
 	for _, t := range c.targets {
-		p := publish.New(t, c.store, c.log, metrics)
+		p := publish.New(t, c.store, options)
 		group.Go(func() error { return p.Run(ctx) })
 	}
 }

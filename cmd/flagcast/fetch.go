@@ -81,10 +81,10 @@ func final(err error) bool {
 func (c *core) loadFrom(path string, stdin io.Reader) error {
 	var env edgecore.Environment
 	for _, t := range c.targets {
-		if env != "" && t.Spec.Environment != env {
-			return failed(exitUsage, fmt.Errorf("--from has one environment, the targets publish %q and %q", env, t.Spec.Environment), "choose by --target")
+		if env != "" && t.Environment != env {
+			return failed(exitUsage, fmt.Errorf("--from has one environment, the targets publish %q and %q", env, t.Environment), "choose by --target")
 		}
-		env = t.Spec.Environment
+		env = t.Environment
 	}
 	d, err := readDefinitions(path, env, stdin)
 	if err != nil {

@@ -163,11 +163,15 @@ func (c *core) greet(addr net.Addr) {
 	c.log.Info("API        " + base + "/api/frontend" + client)
 	c.log.Info("metrics    " + base + "/internal-backstage/prometheus")
 	for _, t := range c.targets {
-		where := fmt.Sprintf("key %s in sink %s", t.Key, t.SinkName)
-		if l, ok := t.Sink.(sinks.Locator); ok {
-			where = l.Locate(t.Key)
+		first := t.Cells[0]
+		where := fmt.Sprintf("key %s in sink %s", first.Key, t.SinkName)
+		if l, ok := sinks.As[sinks.Locator](t.Sink); ok {
+			where = l.Locate(first.Key)
 		}
-		c.log.Info(fmt.Sprintf("snapshot   %s (target %s, %s of %s)", where, t.Name(), t.Spec.Format, t.Spec.Environment))
+		if more := len(t.Cells) - 1; more > 0 {
+			where += fmt.Sprintf(" and %d more", more)
+		}
+		c.log.Info(fmt.Sprintf("snapshot   %s (target %s, %s of %s)", where, t.Name, first.Spec.Format, t.Environment))
 	}
 	switch {
 	case c.config.API.Anonymous != "":

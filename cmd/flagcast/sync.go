@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -25,9 +24,13 @@ type syncFlags struct {
 	targets  []string
 	from     string
 	dryRun   bool
+	out      string
+	plan     string
+	accept   []string
 	exitCode bool
 	json     bool
 	timeout  time.Duration
+	waitSeen time.Duration
 }
 
 func newSync() *cobra.Command {
@@ -37,12 +40,19 @@ func newSync() *cobra.Command {
 		Short: "Bring every target up to date once",
 		Long: `Sync fetches the definitions, reads what each target has stored, and writes
 what differs. It is one pass of what serve does, for a CronJob, CI or a timer
-function.
+function. With --dry-run it says what it would do.
 
 Exit codes: 0 all targets are up to date, 1 failed, 2 usage or configuration,
-3 some targets failed, 10 changes pending (--dry-run --exit-code).`,
+3 some targets failed, 5 held by the guard, 10 changes pending
+(--dry-run --exit-code).`,
+		Example: "  flagcast sync --dry-run --out plan.json\n" +
+			"  flagcast sync --plan plan.json\n" +
+			"  flagcast sync --target web --accept 4f0c29a7e1b3",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := flags.check(); err != nil {
+				return err
+			}
 			cfg, err := load(c, config.Overrides{})
 			if err != nil {
 				return err
@@ -53,78 +63,85 @@ Exit codes: 0 all targets are up to date, 1 failed, 2 usage or configuration,
 	c.Flags().StringSliceVar(&flags.targets, "target", nil, "only these `targets`")
 	c.Flags().StringVar(&flags.from, "from", "", "definitions from a `file`, or - for standard input, instead of upstream")
 	c.Flags().BoolVar(&flags.dryRun, "dry-run", false, "write nothing, tell what would change")
+	c.Flags().StringVar(&flags.out, "out", "", "with --dry-run: write the plan to a `file`, for --plan")
+	c.Flags().StringVar(&flags.plan, "plan", "", "write exactly what the plan in a `file` says, or refuse")
+	c.Flags().StringSliceVar(&flags.accept, "accept", nil, "`digest` of content that the guard holds back and that is meant; its first 8 characters will do")
 	c.Flags().BoolVar(&flags.exitCode, "exit-code", false, "with --dry-run: exit with 10 when something would change")
 	c.Flags().BoolVar(&flags.json, "json", false, "report as JSON")
 	c.Flags().DurationVar(&flags.timeout, "timeout", 2*time.Minute, "give up after this time")
+	c.Flags().DurationVar(&flags.waitSeen, "wait-seen", 0, "wait up to this time until every probe shows what was written")
 	return c
 }
 
-// result is the outcome of one target, as --json prints it.
-type result struct {
-	Target  string    `json:"target"`
-	Sink    string    `json:"sink"`
-	Key     sinks.Key `json:"key"`
-	Action  string    `json:"action"` // of publish.Outcome, or "failed"
-	DryRun  bool      `json:"dryRun"` // then Action, Seq and Bytes are what a write would be
-	Digest  string    `json:"digest,omitempty"`
-	Seq     uint64    `json:"seq,omitempty"`   // of the write, 0 for none
-	Bytes   int       `json:"bytes,omitempty"` // written
-	Changes []change  `json:"changes"`
-	Error   string    `json:"error,omitempty"`
-}
-
-// change is what a sync means for one flag.
-type change struct {
-	Sign string `json:"sign"` // "+", "-" or "~"
-	Flag string `json:"flag"`
-	Text string `json:"text,omitempty"` // such as "off -> on"
-}
-
-func newResult(out publish.Outcome, err error, dryRun bool) result {
-	r := result{
-		Target: out.Target, Sink: out.Sink, Key: out.Key, Action: out.Action, DryRun: dryRun,
-		Digest: out.Digest, Seq: out.Seq, Bytes: out.Bytes, Changes: []change{},
+func (f *syncFlags) check() error {
+	switch {
+	case f.exitCode && !f.dryRun:
+		return failed(exitUsage, errors.New("--exit-code tells of changes that are pending, and without --dry-run none are"), "add --dry-run")
+	case f.out != "" && !f.dryRun:
+		return failed(exitUsage, errors.New("--out writes a plan, and without --dry-run there is none"), "add --dry-run")
+	case f.plan != "" && (f.dryRun || f.from != "" || len(f.accept) > 0):
+		return failed(exitUsage, errors.New("--plan says all that is to be written"), "leave out --dry-run, --from and --accept")
 	}
-	for _, c := range out.Changes {
-		r.Changes = append(r.Changes, change{Sign: c.Sign, Flag: c.Flag, Text: c.Text})
+	for _, digest := range f.accept {
+		if len(digest) < 8 {
+			return failed(exitUsage, fmt.Errorf("--accept %q is too short", digest), "give at least the first 8 characters of the digest")
+		}
 	}
-	if err != nil {
-		r.Action, r.Error = "failed", err.Error()
-	}
-	return r
+	return nil
 }
 
 func runSync(c *cobra.Command, cfg *config.Config, flags syncFlags) error {
-	if flags.exitCode && !flags.dryRun {
-		return failed(exitUsage, errors.New("--exit-code tells of changes that are pending, and without --dry-run none are"), "add --dry-run")
-	}
-	ctx, cancel := context.WithTimeout(c.Context(), flags.timeout)
+	ctx, cancel := context.WithTimeout(c.Context(), flags.timeout+flags.waitSeen)
 	defer cancel()
-	if cfg.Log.Level == slog.LevelInfo {
-		// The report says it, and knows of a dry run.
-		cfg.Log.Level = slog.LevelWarn
-	}
-	core, err := newCore(cfg, newLogger(c.ErrOrStderr(), cfg.Log))
+	core, err := newOnce(c, cfg)
 	if err != nil {
 		return err
 	}
 	if err := core.selectTargets(flags.targets); err != nil {
 		return err
 	}
-	if flags.from != "" {
-		err = core.loadFrom(flags.from, c.InOrStdin())
+	run := &syncRun{core: core, flags: flags}
+	if flags.plan != "" {
+		if err := run.apply(ctx); err != nil {
+			return err
+		}
 	} else {
-		core.only(core.published()...)
-		err = core.fetch(ctx)
+		if err := core.obtain(ctx, flags.from, c.InOrStdin()); err != nil {
+			return err
+		}
+		run.pass(ctx)
 	}
-	if err != nil {
+	if flags.out != "" {
+		if err := run.savePlan(flags.out); err != nil {
+			return err
+		}
+	}
+	if flags.waitSeen > 0 {
+		run.waitSeen(ctx)
+	}
+	if err := run.print(c.OutOrStdout()); err != nil {
 		return err
 	}
-	results := core.syncAll(ctx, flags.dryRun)
-	if err := printResults(c.OutOrStdout(), results, flags); err != nil {
-		return err
+	return run.verdict()
+}
+
+// newOnce makes the core of a command that runs once: its report says what the
+// log would.
+func newOnce(c *cobra.Command, cfg *config.Config) (*core, error) {
+	if cfg.Log.Level == slog.LevelInfo {
+		cfg.Log.Level = slog.LevelWarn
 	}
-	return verdict(results, flags)
+	return newCore(cfg, newLogger(c.ErrOrStderr(), cfg.Log))
+}
+
+// obtain fills the store with what the targets publish: from a file, else from
+// upstream.
+func (c *core) obtain(ctx context.Context, from string, stdin io.Reader) error {
+	if from != "" {
+		return c.loadFrom(from, stdin)
+	}
+	c.only(c.published()...)
+	return c.fetch(ctx)
 }
 
 // selectTargets leaves those that are named; no names mean all.
@@ -134,7 +151,7 @@ func (c *core) selectTargets(names []string) error {
 	}
 	known := make([]string, len(c.targets))
 	for i := range c.targets {
-		known[i] = c.targets[i].Name()
+		known[i] = c.targets[i].Name
 	}
 	for _, name := range names {
 		if !slices.Contains(known, name) {
@@ -142,7 +159,7 @@ func (c *core) selectTargets(names []string) error {
 		}
 	}
 	if len(names) > 0 {
-		c.targets = slices.DeleteFunc(c.targets, func(t publish.Target) bool { return !slices.Contains(names, t.Name()) })
+		c.targets = slices.DeleteFunc(c.targets, func(t publish.Target) bool { return !slices.Contains(names, t.Name) })
 	}
 	return nil
 }
@@ -151,73 +168,60 @@ func (c *core) selectTargets(names []string) error {
 func (c *core) published() []edgecore.Environment {
 	var list []edgecore.Environment
 	for _, t := range c.targets {
-		list = append(list, t.Spec.Environment)
+		list = append(list, t.Environment)
 	}
 	return list
 }
 
-func (c *core) syncAll(ctx context.Context, dryRun bool) []result {
-	metrics := publish.NewMetrics(prometheus.NewRegistry())
-	results := make([]result, len(c.targets))
+
+// syncRun is one run of the command.
+type syncRun struct {
+	core       *core
+	flags      syncFlags
+	publishers []*publish.Publisher
+	outcomes   []publish.Outcome
+	results    []result
+}
+
+// options of publishers that run once.
+func (c *core) once(accept []string) publish.Options {
+	return publish.Options{Log: c.log, Metrics: publish.NewMetrics(prometheus.NewRegistry()), Accept: accept}
+}
+
+// verifyFor is how long sync waits for a write to show; stores that show it
+// later have accepted it.
+const verifyFor = 5 * time.Second
+
+// pass brings all targets up to date, each by itself.
+func (r *syncRun) pass(ctx context.Context) {
+	options := r.core.once(r.flags.accept)
+	all := make([][]publish.Outcome, len(r.core.targets))
+	results := make([][]result, len(r.core.targets))
+	r.publishers = make([]*publish.Publisher, len(r.core.targets))
 	var running sync.WaitGroup
-	for i, t := range c.targets {
-		if dryRun {
-			t.Sink = sinks.DryRun(t.Sink)
+	for i, t := range r.core.targets {
+		if r.flags.dryRun {
+			t.Sink, t.History = sinks.DryRun(t.Sink), nil
 		}
+		p := publish.New(t, r.core.store, options)
+		r.publishers[i] = p
 		running.Go(func() {
-			out, err := publish.New(t, c.store, c.log, metrics).Once(ctx, true)
-			results[i] = newResult(out, err, dryRun)
+			outcomes, err := p.Once(ctx, true)
+			if outcomes == nil {
+				outcomes = []publish.Outcome{{Target: t.Name, Sink: t.SinkName, Key: t.Cells[0].Key, Action: "failed", Err: err}}
+			}
+			verified := false
+			if !r.flags.dryRun {
+				verifying, cancel := context.WithTimeout(ctx, verifyFor)
+				verified = p.Verify(verifying)
+				cancel()
+			}
+			all[i] = outcomes
+			for _, o := range outcomes {
+				results[i] = append(results[i], r.result(&t, o, verified))
+			}
 		})
 	}
 	running.Wait()
-	return results
-}
-
-func printResults(w io.Writer, results []result, flags syncFlags) error {
-	if flags.json {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(results)
-	}
-	for _, r := range results {
-		word, size := r.Action, ""
-		switch {
-		case r.Error != "":
-			word = "FAILED"
-		case r.DryRun && word != "unchanged":
-			word = "would be " + word
-		}
-		if r.Bytes > 0 {
-			size = fmt.Sprintf(", %d bytes", r.Bytes)
-		}
-		fmt.Fprintf(w, "%s: %s (%s in %s%s)\n", r.Target, word, r.Key, r.Sink, size)
-		if r.Error != "" {
-			fmt.Fprintf(w, "  %s\n", r.Error)
-		}
-		for _, c := range r.Changes {
-			fmt.Fprintf(w, "  %s\n", strings.TrimRight(c.Sign+" "+c.Flag+" "+c.Text, " "))
-		}
-	}
-	return nil
-}
-
-// verdict is the exit code of all results.
-func verdict(results []result, flags syncFlags) error {
-	failures, pending := 0, false
-	for _, r := range results {
-		pending = pending || r.Action != "unchanged"
-		if r.Error != "" {
-			failures++
-		}
-	}
-	switch {
-	case failures == 0 && flags.exitCode && pending:
-		return failed(exitPending, errors.New("changes are pending"), "")
-	case failures == 0:
-		return nil
-	case failures < len(results):
-		return failed(exitSome, fmt.Errorf("%d of %s failed", failures, count(len(results), "target")), "")
-	default:
-		return failed(exitFailed, fmt.Errorf("%s failed", count(failures, "target")), "")
-	}
+	r.outcomes, r.results = slices.Concat(all...), slices.Concat(results...)
 }

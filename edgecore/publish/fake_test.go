@@ -127,6 +127,16 @@ type world struct {
 	sink   *store
 	log    *bytes.Buffer
 	target publish.Target
+
+	mu     sync.Mutex
+	events []publish.Event
+}
+
+// Event implements publish.Listener.
+func (w *world) Event(e publish.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.events = append(w.events, e)
 }
 
 func newWorld(t testing.TB) *world {
@@ -135,9 +145,10 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	spec := snapshot.Spec{Format: snapshot.Evaluated1, Environment: "e", Target: "t", Static: eval.Context{Fields: map[string]string{}}}
 	w.target = publish.Target{
-		Spec: snapshot.Spec{Format: snapshot.Evaluated1, Environment: "e", Target: "t", Static: eval.Context{Fields: map[string]string{}}},
-		Sink: w.sink, SinkName: "s", Key: "k", Schedule: every, Debounce: 100 * time.Millisecond, MinInterval: time.Second,
+		Name: "t", Environment: "e", Cells: []publish.Cell{{Key: "k", Spec: spec}},
+		Sink: w.sink, SinkName: "s", Schedule: every, Debounce: 100 * time.Millisecond, MinInterval: time.Second,
 	}
 	return w
 }
@@ -146,7 +157,7 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func (w *world) publisher() *publish.Publisher {
 	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	return publish.New(w.target, w.store, log, publish.NewMetrics(prometheus.NewRegistry()))
+	return publish.New(w.target, w.store, publish.Options{Log: log, Metrics: publish.NewMetrics(prometheus.NewRegistry()), Listener: w})
 }
 
 // run starts a publisher that ends with the test.

@@ -6,6 +6,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
+// Reasons of puts. Every put that is sent has one of them, and is counted by
+// it whether it arrives or not.
+const (
+	ReasonContent   = "content"   // the first try to write new content
+	ReasonRepair    = "repair"    // what was stored was not what flagcast had written
+	ReasonRetry     = "retry"     // a put of the same content has failed before
+	ReasonHeartbeat = "heartbeat" // the same content under a new publishedAt
+)
+
 // Metrics of all publishers. The label target has as many values as the
 // configuration has targets.
 type Metrics struct {
@@ -15,9 +24,17 @@ type Metrics struct {
 	failed   *prometheus.CounterVec
 	failures *prometheus.GaugeVec
 	at       *prometheus.GaugeVec
+	success  *prometheus.GaugeVec
 	size     *prometheus.GaugeVec
-	lag      *prometheus.GaugeVec
+	ratio    *prometheus.GaugeVec
+	stored   *prometheus.GaugeVec
+	seen     *prometheus.GaugeVec
+	spread   *prometheus.GaugeVec
 	unseen   *prometheus.CounterVec
+	holding  *prometheus.GaugeVec
+	holds    *prometheus.CounterVec
+	pinned   *prometheus.GaugeVec
+	history  *prometheus.CounterVec
 }
 
 // NewMetrics makes the collectors and registers them.
@@ -33,53 +50,87 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		return v
 	}
 	return &Metrics{
-		writes:   counter("writes_total", "Snapshots written, by reason: new content or repair.", "reason"),
-		bytes:    counter("written_bytes_total", "Bytes of the snapshots written."),
-		skipped:  counter("unchanged_total", "Passes that found the stored snapshot up to date and wrote nothing."),
+		writes:   counter("writes_total", "Snapshots sent to the sink, by reason: new content, repair, retry or heartbeat.", "reason"),
+		bytes:    counter("written_bytes_total", "Bytes of the snapshots sent."),
+		skipped:  counter("unchanged_total", "Snapshots found up to date, for which nothing was sent."),
 		failed:   counter("failures_total", "Passes that failed."),
 		failures: gauge("consecutive_failures", "Passes that have failed since the last that did not; alert on it."),
-		at:       gauge("last_write_timestamp_seconds", "When this process last wrote the snapshot, in unix time; 0 for never."),
-		size:     gauge("snapshot_bytes", "Size of the last snapshot written."),
-		lag:      gauge("verified_lag_seconds", "From the last put until a read showed it."),
+		at:       gauge("last_write_timestamp_seconds", "When this process last wrote a snapshot, in unix time; 0 for never."),
+		success:  gauge("last_success_timestamp_seconds", "When a pass last found or brought everything up to date, in unix time; 0 for never."),
+		size:     gauge("snapshot_bytes", "Size of the largest snapshot stored."),
+		ratio:    gauge("size_ratio", "Size of the largest snapshot stored, as a part of what the sink takes; 0 where it has no limit."),
+		stored:   gauge("stored_lag_seconds", "From the arrival of a change until a read showed it in the sink; of the last change."),
+		seen:     gauge("seen_lag_seconds", "From the arrival of a change until every probe showed it; of the last change."),
+		spread:   gauge("propagation_seconds", "From the last put until every probe, or the service itself, said that it is everywhere."),
 		unseen:   counter("unverified_total", "Puts that were accepted and that no read has shown in time."),
+		holding:  gauge("held", "1 while the guard holds new content back."),
+		holds:    counter("held_total", "Snapshots that the guard has held back."),
+		pinned:   gauge("pinned", "1 while what is stored is pinned."),
+		history:  counter("history_failures_total", "Writes to the history that failed."),
 	}
 }
 
 // start makes every series exist, so that alerts see zeros.
 func (m *Metrics) start(t *Target) {
-	m.writes.WithLabelValues(t.Name(), "content")
-	m.writes.WithLabelValues(t.Name(), "repair")
-	for _, c := range []*prometheus.CounterVec{m.bytes, m.skipped, m.failed, m.unseen} {
-		c.WithLabelValues(t.Name())
+	for _, reason := range []string{ReasonContent, ReasonRepair, ReasonRetry, ReasonHeartbeat} {
+		m.writes.WithLabelValues(t.Name, reason)
 	}
-	for _, g := range []*prometheus.GaugeVec{m.failures, m.at, m.size} {
-		g.WithLabelValues(t.Name())
+	for _, c := range []*prometheus.CounterVec{m.bytes, m.skipped, m.failed, m.unseen, m.holds, m.history} {
+		c.WithLabelValues(t.Name)
+	}
+	for _, g := range []*prometheus.GaugeVec{m.failures, m.at, m.success, m.size, m.ratio, m.holding, m.pinned} {
+		g.WithLabelValues(t.Name)
 	}
 }
 
-func (m *Metrics) published(t *Target, out Outcome, at time.Time) {
-	reason := "content"
-	if out.Action == "repaired" {
-		reason = "repair"
-	}
-	m.writes.WithLabelValues(t.Name(), reason).Inc()
-	m.bytes.WithLabelValues(t.Name()).Add(float64(out.Bytes))
-	m.size.WithLabelValues(t.Name()).Set(float64(out.Bytes))
-	m.at.WithLabelValues(t.Name()).Set(float64(at.UnixMilli()) / 1000)
+// put counts what is sent, whether it arrives or not.
+func (m *Metrics) put(t *Target, reason string, bytes int) {
+	m.writes.WithLabelValues(t.Name, reason).Inc()
+	m.bytes.WithLabelValues(t.Name).Add(float64(bytes))
 }
 
-func (m *Metrics) unchanged(t *Target) { m.skipped.WithLabelValues(t.Name()).Inc() }
+func (m *Metrics) accepted(t *Target, at time.Time) {
+	m.at.WithLabelValues(t.Name).Set(seconds(at))
+}
 
-// failing notes the number of consecutive failures; more than zero is one more.
-func (m *Metrics) failing(t *Target, failures int) {
-	m.failures.WithLabelValues(t.Name()).Set(float64(failures))
-	if failures > 0 {
-		m.failed.WithLabelValues(t.Name()).Inc()
+func (m *Metrics) unchanged(t *Target) { m.skipped.WithLabelValues(t.Name).Inc() }
+
+func (m *Metrics) stopped(t *Target) { m.holds.WithLabelValues(t.Name).Inc() }
+
+// feel notes how a pass has ended.
+func (m *Metrics) feel(t *Target, h *health, largest int) {
+	m.failures.WithLabelValues(t.Name).Set(float64(h.failures))
+	if h.failures > 0 {
+		m.failed.WithLabelValues(t.Name).Inc()
+	} else {
+		m.success.WithLabelValues(t.Name).Set(seconds(h.succeeded))
 	}
+	m.holding.WithLabelValues(t.Name).Set(flag(h.held))
+	m.pinned.WithLabelValues(t.Name).Set(flag(h.pinned))
+	m.size.WithLabelValues(t.Name).Set(float64(largest))
+	if limit := t.Sink.Limits().ValueBytes; limit > 0 {
+		m.ratio.WithLabelValues(t.Name).Set(float64(largest) / float64(limit))
+	}
+}
+
+func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
+
+func flag(on bool) float64 {
+	if on {
+		return 1
+	}
+	return 0
 }
 
 func (m *Metrics) verified(t *Target, lag time.Duration) {
-	m.lag.WithLabelValues(t.Name()).Set(lag.Seconds())
+	m.stored.WithLabelValues(t.Name).Set(lag.Seconds())
 }
 
-func (m *Metrics) unverified(t *Target) { m.unseen.WithLabelValues(t.Name()).Inc() }
+func (m *Metrics) unverified(t *Target) { m.unseen.WithLabelValues(t.Name).Inc() }
+
+func (m *Metrics) sighted(t *Target, change, put time.Duration) {
+	m.seen.WithLabelValues(t.Name).Set(change.Seconds())
+	m.spread.WithLabelValues(t.Name).Set(put.Seconds())
+}
+
+func (m *Metrics) unrecorded(t *Target) { m.history.WithLabelValues(t.Name).Inc() }

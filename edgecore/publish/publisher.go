@@ -6,6 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore"
@@ -14,198 +19,404 @@ import (
 	"github.com/flagcast/flagcast/sinks"
 )
 
-// Publisher publishes one target. Run it in one goroutine; everything below
-// the settings is owned by that goroutine.
+// Options of publishers. Log and Metrics are required.
+type Options struct {
+	Log     *slog.Logger
+	Metrics *Metrics
+	// Listener takes events; nil: nobody does.
+	Listener Listener
+	// Accept are digests, or their first characters, of content that the guard
+	// lets pass.
+	Accept []string
+	// Heard tells when upstream has last confirmed the definitions of an
+	// environment, the zero time for never; nil: they are always confirmed.
+	Heard func(edgecore.Environment) time.Time
+	// StaleAfter is how long a target may not have been brought up to date, or
+	// its definitions not been confirmed, before it is stale; 0: for ever.
+	StaleAfter time.Duration
+}
+
+// Publisher publishes one target. Run it in one goroutine; what is below the
+// settings belongs to that goroutine, but for what Status reads.
 type Publisher struct {
 	target  Target
 	states  States
+	options Options
 	log     *slog.Logger
 	metrics *Metrics
 
-	seen      seen
-	written   written
-	verified  bool                  // a read has shown what was written
-	last      *edgecore.Definitions // what the last pass was about
-	body      []byte                // of the last put
-	failures  int                   // consecutive
-	permanent bool                  // the last of them
+	cells  []*cell
+	last   *edgecore.Definitions // what the last pass was about
+	flip   time.Time             // of the next DATE constraint, zero for none
+	health health
+
+	since     time.Time     // the arrival of the change that was put last, zero once it is verified
+	sightings chan sighting // to the goroutine that watches the edge; nil without Run
+	board     board
 }
 
 // New makes a publisher. It starts nothing.
-func New(t Target, states States, log *slog.Logger, m *Metrics) *Publisher {
-	m.start(&t)
-	return &Publisher{target: t, states: states, metrics: m, verified: true, log: log.With("target", t.Name())}
+func New(t Target, states States, o Options) *Publisher {
+	o.Metrics.start(&t)
+	p := &Publisher{target: t, states: states, options: o, metrics: o.Metrics, log: o.Log.With("target", t.Name)}
+	for _, c := range t.Cells {
+		p.cells = append(p.cells, &cell{Cell: c, verified: true})
+	}
+	p.post()
+	return p
 }
 
-// Outcome is what one pass has done.
+// Outcome is what one pass has done about one key.
 type Outcome struct {
-	Target  string
-	Sink    string
-	Key     sinks.Key
-	Action  string // "unchanged", "published", "repaired", "waiting"
-	Digest  string
-	Seq     uint64 // of the last write of this process, 0 for none
-	Bytes   int    // of what was written
+	Target string
+	Sink   string
+	Key    sinks.Key
+	Action string // "unchanged", "published", "repaired", "rewritten" (a heartbeat), "waiting", "pinned", "held", "failed"
+	Digest string // of the wanted content
+	Seq    uint64 // of what is stored, 0 for nothing
+	Before int    // bytes that are stored before
+	Bytes  int    // of what was written, or would be
+	// Changes tells what is written, or held, in the language of flags.
 	Changes []snapshot.Change
+	// Text says why: of a pin its reason, of what is held what it would do.
+	Text string
+	Err  error
 
-	since time.Time // when upstream's change was received; for a pass without one, when it began
+	// Wanted is the content, nil where nothing had to be written, and Stored
+	// what is stored before.
+	Wanted *snapshot.Snapshot
+	Stored []byte
+	Base   Base // what the read has shown
 }
 
 const (
-	callTimeout   = 60 * time.Second // for one sink call, retries included
+	callTimeout   = 60 * time.Second // for one call of a sink, retries included
+	cellTimeout   = time.Second / 4  // more for each further cell of a matrix
 	firstBackoff  = time.Second
 	longBackoff   = 5 * time.Minute
 	changesLogged = 20 // flags named in the log after one change
 )
 
-// Once makes one pass: it brings the stored snapshot up to date. With
-// reconcile it reads what is stored even if it thinks to know.
-func (p *Publisher) Once(ctx context.Context, reconcile bool) (Outcome, error) {
-	out := Outcome{Target: p.target.Name(), Sink: p.target.SinkName, Key: p.target.Key, Seq: p.written.seq}
-	st, err := p.states.Load(p.target.Spec.Environment)
+// step is one cell in one pass.
+type step struct {
+	*cell
+	*Outcome
+	next action
+	due  bool // to be put
+	beat bool // what is stored, for its heartbeat
+	body []byte
+	meta snapshot.Meta
+}
+
+// Once makes one pass: it brings what is stored up to date. With reconcile it
+// reads what is stored even if it thinks to know. The outcomes are in the order
+// of the cells; the error is the first of theirs, or says why there are none.
+func (p *Publisher) Once(ctx context.Context, reconcile bool) ([]Outcome, error) {
+	st, err := p.states.Load(p.target.Environment)
 	if err != nil {
-		return out, err
+		return nil, err
 	}
-	out.since = time.Now()
+	now := time.Now()
+	since := now // when upstream's change was received; for a pass without one, when it began
 	if p.last != st.Definitions && !st.Restored {
-		out.since = st.Since
+		since = st.Since
 	}
-	snap, err := snapshot.Encode(st.Definitions, st.Program, p.target.Spec, time.Now())
-	if err != nil {
-		return out, fmt.Errorf("%w: %w", err, sinks.ErrPermanent)
-	}
-	out.Digest = snap.Digest
-	if reconcile {
-		p.seen.known = false
-	}
-	next := plan(snap.Digest, p.seen, p.written, p.target.stale(), time.Now())
-	if next == read {
-		stored, err := p.look(ctx)
-		if err != nil {
-			return out, fmt.Errorf("read %q in %s: %w", p.target.Key, p.target.SinkName, err)
+	outcomes := make([]Outcome, len(p.cells))
+	steps := make([]*step, len(p.cells))
+	for i, c := range p.cells {
+		outcomes[i] = Outcome{Target: p.target.Name, Sink: p.target.SinkName, Key: c.Key}
+		steps[i] = &step{cell: c, Outcome: &outcomes[i]}
+		c.seen.fresh = false
+		if reconcile {
+			c.seen.known = false
 		}
-		out.Changes = snap.DiffStored(stored)
-		next = plan(snap.Digest, p.seen, p.written, p.target.stale(), time.Now())
 	}
+	flipped := !p.flip.IsZero() && !now.Before(p.flip)
+	p.flip, _ = st.Program.NextFlip(now)
+	compute(steps, func(s *step) {
+		if flipped {
+			s.program = nil
+		}
+		s.Err = s.encode(st, now, false)
+	})
+	p.read(ctx, steps, now)
+	compute(steps, func(s *step) { p.decide(s, st, now) })
+	p.write(ctx, steps, since, now)
+	p.explain(steps, st, flipped)
+	for _, s := range steps {
+		s.snap = nil // what is stored has its text; only the digest is needed again
+		s.Digest, s.Seq = s.want, max(s.seen.seq, s.written.seq)
+	}
+	return outcomes, p.settle(ctx, steps, st, since)
+}
+
+// parallel calls f for 0 to n-1, several at once.
+func parallel(n, together int, f func(i int)) {
+	if n == 1 {
+		f(0)
+		return
+	}
+	var running sync.WaitGroup
+	var next atomic.Int64
+	for range min(n, together) {
+		running.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				f(i)
+			}
+		})
+	}
+	running.Wait()
+}
+
+// compute runs f for each step, as many at once as there are cores.
+func compute(steps []*step, f func(*step)) {
+	parallel(len(steps), runtime.GOMAXPROCS(0), func(i int) { f(steps[i]) })
+}
+
+// bound gives a call for several keys its time.
+func bound(ctx context.Context, keys int) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, callTimeout+time.Duration(keys-1)*cellTimeout)
+}
+
+// read looks at what is stored where the plan wants it.
+func (p *Publisher) read(ctx context.Context, steps []*step, now time.Time) {
+	var reading []*step
+	var keys []sinks.Key
+	for _, s := range steps {
+		if s.Err == nil {
+			if s.next = plan(s.want, s.seen, s.written, now); s.next == read {
+				reading, keys = append(reading, s), append(keys, s.Key)
+			}
+		}
+	}
+	if len(keys) == 0 {
+		return
+	}
+	ctx, cancel := bound(ctx, len(keys))
+	defer cancel()
+	bodies, errs := sinks.GetAll(ctx, p.target.Sink, keys)
+	for i, s := range reading {
+		problem, err := s.look(bodies[i], errs[i])
+		switch {
+		case err != nil:
+			s.Err = fmt.Errorf("read %q in %s: %w", s.Key, p.target.SinkName, err)
+			continue
+		case problem != nil:
+			p.log.Warn("what is stored will be replaced", "key", s.Key, "sink", p.target.SinkName, "err", problem)
+		}
+		s.next = plan(s.want, s.seen, s.written, now)
+	}
+}
+
+// decide makes what is to be written, and lets the guard look at it.
+func (p *Publisher) decide(s *step, st *state.State, now time.Time) {
+	if s.Err != nil {
+		return
+	}
+	s.Stored, s.Before, s.Base = s.stored, len(s.stored), s.base()
 	switch {
-	case p.last == nil:
-	case p.last != st.Definitions:
-		out.Changes = p.wanted(snapshot.Diff(p.last, st.Definitions))
-	case next == put && p.body != nil: // time has changed the answers
-		out.Changes = snap.DiffStored(p.body)
+	case s.next == put || s.next == mend:
+		if s.Err = s.encode(st, now, true); s.Err != nil {
+			return
+		}
+		s.Wanted, s.due = s.snap, true
+		if held := p.guard(s); held != "" {
+			s.Action, s.Text, s.due = "held", held, false
+		}
+	case s.next == pinned:
+		s.Action, s.Text = "pinned", s.seen.pinned
 	}
-	switch next {
-	case put, mend:
-		return p.put(ctx, out, st, &snap, next)
-	case await:
-		out.Action = "waiting"
-		p.failures = 0
-		p.metrics.failing(&p.target, 0)
+	if !s.due && s.next != await && p.beats(s.cell, now) {
+		s.due, s.beat = true, true
+	}
+}
+
+// beats tells whether what is stored has to be written again.
+func (p *Publisher) beats(c *cell, now time.Time) bool {
+	return p.target.Heartbeat > 0 && c.seen.known && !c.seen.absent && !c.seen.foreign && c.stored != nil &&
+		c.seen.seq >= c.written.seq && !now.Before(c.seen.at.Add(p.target.Heartbeat))
+}
+
+// Guard: what turns off more than half of the flags, and more than
+// guardFlags, needs a person.
+const guardFlags = 5
+
+// guard says what a write would do to readers, "" when it may go on.
+func (p *Publisher) guard(s *step) string {
+	if s.stored == nil || slices.ContainsFunc(p.options.Accept, func(d string) bool { return len(d) >= 8 && strings.HasPrefix(s.want, d) }) {
+		return ""
+	}
+	on, lost, flags := snapshot.Loss(s.stored, s.Wanted.Content())
+	if lost <= guardFlags || 2*lost <= on {
+		return ""
+	}
+	names := strings.Join(flags[:min(5, len(flags))], ", ")
+	if len(flags) > 5 {
+		names += ", …"
+	}
+	return fmt.Sprintf("it would turn off or remove %d of the %d flags that are on (%s)", lost, on, names)
+}
+
+// write puts what is to be put, all in one call where the sink has one for it.
+func (p *Publisher) write(ctx context.Context, steps []*step, since, now time.Time) {
+	var writing []*step
+	var seq uint64
+	for _, s := range steps {
+		if s.Err == nil && s.due {
+			writing = append(writing, s)
+			seq = max(seq, snapshot.NextSeq(max(s.seen.seq, s.written.seq), now))
+		}
+	}
+	if len(writing) == 0 {
+		return
+	}
+	objects := make([]sinks.Object, len(writing))
+	compute(writing, func(s *step) {
+		if s.beat {
+			s.body, s.meta, s.Err = snapshot.Reseal(s.stored, seq, now, nil)
+		} else {
+			s.body, s.meta = s.snap.Seal(seq, now), s.snap.Meta(seq, now)
+		}
+	})
+	for i, s := range writing {
+		objects[i] = object(s.Key, s.body, s.meta)
+	}
+	callCtx, cancel := bound(ctx, len(objects))
+	defer cancel()
+	errs := sinks.PutAll(callCtx, p.target.Sink, objects)
+	for i, s := range writing {
+		p.count(s, errs[i], now)
+		if errs[i] == nil {
+			p.since = since
+		}
+	}
+	if p.since == since && p.sightings != nil {
+		select { // newest wins
+		case <-p.sightings:
+		default:
+		}
+		p.sightings <- sighting{seq: seq, since: since, put: now}
+	}
+}
+
+// object is a snapshot as sinks take it. A list of keys with their metadata
+// shows what is deployed.
+func object(key sinks.Key, body []byte, meta snapshot.Meta) sinks.Object {
+	return sinks.Object{
+		Key: key, Body: body, ContentType: "application/json",
+		Meta: map[string]string{"seq": fmt.Sprint(meta.Seq), "digest": meta.Digest},
+	}
+}
+
+// count notes what has become of a put.
+func (p *Publisher) count(s *step, err error, now time.Time) {
+	reason := ReasonContent
+	switch {
+	case s.beat:
+		reason = ReasonHeartbeat
+	case s.tried == s.want, s.written.lost && s.written.digest == s.want:
+		reason = ReasonRetry
+	case s.next == mend:
+		reason = ReasonRepair
+	}
+	p.metrics.put(&p.target, reason, len(s.body))
+	if err != nil {
+		if errors.Is(err, sinks.ErrAmbiguous) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+			s.lost(s.meta, now, callTimeout)
+		}
+		s.seen.known, s.tried = false, s.want
+		s.Err = fmt.Errorf("put %q to %s (%d bytes): %w", s.Key, p.target.SinkName, len(s.body), err)
+		return
+	}
+	s.Bytes = len(s.body)
+	repaired := s.next == mend
+	before := s.written
+	s.wrote(s.body, s.meta, now, p.target.stale())
+	p.metrics.accepted(&p.target, now)
+	switch {
+	case s.beat:
+		if s.Action == "" {
+			s.Action = "rewritten"
+		}
+		return
+	case repaired && !before.lost:
+		s.Action = "repaired"
 	default:
-		out.Action = "unchanged"
-		p.verified = true
-		p.settle(st)
-		p.metrics.unchanged(&p.target)
-		p.report(out, st.Definitions.Revision)
+		s.Action = "published"
 	}
-	return out, nil
+	s.history = s.body
+}
+
+// explain tells what a pass means in the language of flags.
+func (p *Publisher) explain(steps []*step, st *state.State, flipped bool) {
+	var changes []snapshot.Change
+	if p.last != nil && p.last != st.Definitions && !flipped {
+		changes = snapshot.Diff(p.last, st.Definitions)
+	}
+	compute(steps, func(s *step) {
+		switch {
+		case s.Err != nil && s.Wanted == nil:
+		case changes != nil:
+			s.Changes = wanted(&s.Spec, changes)
+		case s.Wanted != nil:
+			s.Changes = s.Wanted.DiffStored(s.Stored)
+		}
+	})
 }
 
 // wanted drops changes of flags that the target does not publish.
-func (p *Publisher) wanted(changes []snapshot.Change) []snapshot.Change {
-	if len(p.target.Spec.Flags) == 0 && len(p.target.Spec.Projects) == 0 {
+func wanted(spec *snapshot.Spec, changes []snapshot.Change) []snapshot.Change {
+	if len(spec.Flags) == 0 && len(spec.Projects) == 0 {
 		return changes
 	}
 	kept := []snapshot.Change{}
 	for _, c := range changes {
-		if p.target.Spec.Takes(c.Flag, c.Project) {
+		if spec.Takes(c.Flag, c.Project) {
 			kept = append(kept, c)
 		}
 	}
 	return kept
 }
 
-// look reads the key and notes what it has seen.
-func (p *Publisher) look(ctx context.Context) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	stored, err := p.target.Sink.Get(ctx, p.target.Key)
-	switch {
-	case errors.Is(err, sinks.ErrNotFound):
-		p.seen = seen{known: true, absent: true}
-		return nil, nil
-	case err != nil:
-		return nil, err
-	}
-	meta, err := snapshot.Open(stored)
-	if err != nil {
-		p.log.Warn("what is stored will be replaced", "key", p.target.Key, "sink", p.target.SinkName, "err", err)
-		// A damaged snapshot may still tell its seq, and readers may have
-		// seen it whole: stay above.
-		p.seen = seen{known: true, foreign: true, seq: meta.Seq}
-		return nil, nil
-	}
-	p.seen = seen{known: true, digest: meta.Digest, seq: meta.Seq}
-	return stored, nil
-}
-
-func (p *Publisher) put(ctx context.Context, out Outcome, st *state.State, snap *snapshot.Snapshot, why action) (Outcome, error) {
-	now := time.Now()
-	seq := snapshot.NextSeq(max(p.seen.seq, p.written.seq), now)
-	body := snap.Seal(seq, now)
-	callCtx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	err := p.target.Sink.Put(callCtx, sinks.Object{
-		Key: p.target.Key, Body: body, ContentType: "application/json",
-		Meta: map[string]string{"seq": fmt.Sprint(seq), "digest": snap.Digest},
-	})
-	if err == nil || errors.Is(err, sinks.ErrAmbiguous) || ctx.Err() != nil {
-		// It may be stored even if the answer was lost: its seq is used up,
-		// and only a read can tell.
-		p.written = written{digest: snap.Digest, seq: seq, at: now}
-	}
-	if err != nil {
-		p.seen.known = false
-		return out, fmt.Errorf("put %q to %s (%d bytes): %w", p.target.Key, p.target.SinkName, len(body), err)
-	}
-	p.seen = seen{known: true, digest: snap.Digest, seq: seq}
-	p.verified, p.body = false, body
-	out.Action, out.Seq, out.Bytes = "published", seq, len(body)
-	if why == mend {
-		out.Action = "repaired"
-	}
-	p.settle(st)
-	p.metrics.published(&p.target, out, now)
-	p.report(out, st.Definitions.Revision)
-	return out, nil
-}
-
-// settle notes that the target is up to date with a state.
-func (p *Publisher) settle(st *state.State) {
-	p.last = st.Definitions
-	p.failures = 0
-	p.metrics.failing(&p.target, 0)
-}
-
-// report tells what a pass means, in the language of flags.
-func (p *Publisher) report(out Outcome, revision uint64) {
-	end := "no change for " + out.Target
-	if out.Action != "unchanged" {
-		end = fmt.Sprintf("%s to %s in %d ms", out.Action, out.Sink, time.Since(out.since).Milliseconds())
-	}
-	for i, c := range out.Changes {
-		if i == changesLogged {
-			p.log.Info(fmt.Sprintf("… and %d more flags  %s", len(out.Changes)-i, end))
-			break
+// settle names what has become of each key, and tells.
+func (p *Publisher) settle(ctx context.Context, steps []*step, st *state.State, since time.Time) error {
+	var failed error
+	others := 0
+	for _, s := range steps {
+		switch {
+		case s.Err != nil:
+			s.Action = "failed"
+			if failed != nil {
+				others++
+				continue
+			}
+			failed = s.Err
+			continue
+		case s.next == await:
+			s.Action = "waiting"
+		case s.Action == "":
+			s.Action = "unchanged"
 		}
-		p.log.Info(c.String() + "  " + end)
+		if s.Action != "held" {
+			s.held = ""
+		}
+		if s.seen.fresh && s.shown() {
+			s.verified = true
+		}
 	}
-	level := slog.LevelInfo
-	if out.Action == "unchanged" || len(out.Changes) > 0 {
-		level = slog.LevelDebug
+	if others > 0 {
+		failed = fmt.Errorf("%w (and %d more of %d keys)", failed, others, len(steps))
 	}
-	p.log.Log(context.Background(), level, out.Action, "key", out.Key, "sink", out.Sink, "seq", out.Seq,
-		"bytes", out.Bytes, "digest", out.Digest[:12], "revision", revision)
+	if failed == nil {
+		p.last = st.Definitions
+	}
+	p.report(steps, st, since)
+	p.tell(steps, st)
+	p.archive(ctx)
+	if ctx.Err() == nil {
+		p.feel(steps, failed)
+	}
+	return failed
 }
 
 // backoff is the pause after a number of consecutive failures, with jitter.

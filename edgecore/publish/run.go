@@ -3,6 +3,7 @@ package publish
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore/state"
@@ -11,18 +12,20 @@ import (
 
 // agenda is what the loop has to do, and when. The zero time is never.
 type agenda struct {
-	pass      time.Time // bring the stored snapshot up to date
+	pass      time.Time // bring what is stored up to date
 	reconcile bool      // and read it first
 	tick      time.Time // of the schedule
 	flip      time.Time // of the next DATE constraint
-	verify    time.Time // look whether the last put is visible
+	beat      time.Time // of the heartbeat
+	verify    time.Time // look whether the last puts are visible
 	looks     int       // how often that has been done
+	age       time.Time // look whether the target is stale
 }
 
 // next returns the earliest entry.
 func (a *agenda) next() time.Time {
 	var first time.Time
-	for _, t := range []time.Time{a.pass, a.tick, a.flip, a.verify} {
+	for _, t := range []time.Time{a.pass, a.tick, a.flip, a.beat, a.verify, a.age} {
 		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
 			first = t
 		}
@@ -33,21 +36,27 @@ func (a *agenda) next() time.Time {
 func due(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }
 
 // Run publishes until ctx ends: after a change of definitions (debounced), at
-// the instant at which a DATE constraint flips, and on the schedule. A failure
-// is retried with backoff, newest content first; it is never returned.
+// the instant at which a DATE constraint flips, on the schedule, and for the
+// heartbeat. A failure is retried with backoff, newest content first; it is
+// never returned.
 func (p *Publisher) Run(ctx context.Context) error {
 	changes := make(chan struct{}, 1)
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		p.watch(ctx, changes)
-	}()
-	defer func() { <-watched }()
+	p.sightings = make(chan sighting, 1)
+	var others sync.WaitGroup
+	defer others.Wait()
+	others.Go(func() { p.watch(ctx, changes) })
+	if len(p.target.Seers) > 0 {
+		others.Go(func() { p.watchEdge(ctx, p.sightings) })
+	}
 
 	var a agenda
 	a.reconcile = true
+	p.health.began = time.Now()
 	if p.target.Schedule != nil {
 		a.tick = p.target.Schedule.Next(time.Now())
+	}
+	if p.options.StaleAfter > 0 {
+		a.age = time.Now().Add(p.options.StaleAfter)
 	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -64,7 +73,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 		case <-changes:
 			// While a target fails, its backoff decides; a fault that only a
 			// person can mend may have been mended by this very change.
-			if a.pass.IsZero() || p.failures == 0 || p.permanent {
+			if a.pass.IsZero() || p.health.failures == 0 || p.health.permanent {
 				a.pass = earlier(a.pass, time.Now().Add(p.target.Debounce))
 			}
 		case <-wake:
@@ -74,7 +83,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 }
 
 func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || b.Before(a) {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
 	}
 	return a
@@ -84,7 +93,7 @@ func earlier(a, b time.Time) time.Time {
 func (p *Publisher) watch(ctx context.Context, changes chan<- struct{}) {
 	var version uint64
 	for {
-		st, err := p.states.Wait(ctx, p.target.Spec.Environment, version)
+		st, err := p.states.Wait(ctx, p.target.Environment, version)
 		if err != nil {
 			return // ctx has ended
 		}
@@ -98,16 +107,21 @@ func (p *Publisher) watch(ctx context.Context, changes chan<- struct{}) {
 
 // turn does what is due.
 func (p *Publisher) turn(ctx context.Context, a *agenda, now time.Time) {
+	if due(a.age, now) {
+		a.age = now.Add(p.options.StaleAfter / 10)
+		p.age(now)
+	}
 	if due(a.tick, now) {
 		a.tick = p.target.Schedule.Next(now)
-		a.reconcile = true
-		if p.failures == 0 {
-			a.pass = now
-		}
+		a.reconcile, a.pass = true, now
 	}
 	if due(a.flip, now) {
 		a.flip = time.Time{}
 		a.pass = earlier(a.pass, now)
+	}
+	if due(a.beat, now) {
+		a.beat = time.Time{}
+		a.reconcile, a.pass = true, earlier(a.pass, now)
 	}
 	if due(a.verify, now) {
 		p.verify(ctx, a)
@@ -115,15 +129,26 @@ func (p *Publisher) turn(ctx context.Context, a *agenda, now time.Time) {
 	if !due(a.pass, now) {
 		return
 	}
-	if ready := p.written.at.Add(p.target.pace()); now.Before(ready) {
+	if ready := p.lastPut().Add(p.target.pace()); now.Before(ready) {
 		a.pass = ready
 		return
 	}
 	p.pass(ctx, a)
 }
 
+// lastPut is when a key was written last.
+func (p *Publisher) lastPut() time.Time {
+	var last time.Time
+	for _, c := range p.cells {
+		if c.written.at.After(last) {
+			last = c.written.at
+		}
+	}
+	return last
+}
+
 func (p *Publisher) pass(ctx context.Context, a *agenda) {
-	out, err := p.Once(ctx, a.reconcile)
+	outcomes, err := p.Once(ctx, a.reconcile)
 	now := time.Now()
 	switch {
 	case ctx.Err() != nil:
@@ -134,56 +159,103 @@ func (p *Publisher) pass(ctx context.Context, a *agenda) {
 		a.pass = time.Time{}
 		return
 	case err != nil:
-		p.failures++
-		p.permanent = errors.Is(err, sinks.ErrPermanent)
-		p.metrics.failing(&p.target, p.failures)
-		wait := backoff(p.failures, err)
+		wait := backoff(p.health.failures, err)
 		a.pass, a.reconcile = now.Add(wait), true
-		p.log.Error("publish: "+err.Error(), "failures", p.failures, "retry_in", wait.Round(time.Millisecond).String())
-		return
+		p.log.Error("publish: "+err.Error(), "failures", p.health.failures, "retry_in", wait.Round(time.Millisecond).String())
+	default:
+		a.pass, a.reconcile = time.Time{}, false
 	}
-	a.pass, a.reconcile = time.Time{}, false
-	a.flip = time.Time{}
-	if st, err := p.states.Load(p.target.Spec.Environment); err == nil {
-		a.flip, _ = st.Program.NextFlip(now)
+	a.flip, a.beat = p.flip, p.nextBeat(now)
+	for _, o := range outcomes {
+		if o.Action == "waiting" {
+			a.pass, a.reconcile = earlier(a.pass, now.Add(firstBackoff<<min(a.looks, 5))), true
+			a.looks++
+			break
+		}
 	}
-	switch {
-	case out.Action == "waiting":
-		a.pass, a.reconcile = now.Add(firstBackoff<<min(a.looks, 5)), true
-		a.looks++
-	case !p.verified:
+	if p.unverified() && a.verify.IsZero() {
 		a.verify, a.looks = now, 0
 	}
 }
 
-// verify reads a put back. Reads may be stale: it looks again with growing
-// pauses while reads may be stale, and then has the key written again if need be.
+// nextBeat is when something that is stored has to be written again; at the
+// earliest in a second, since what could not be written now is not due at once.
+func (p *Publisher) nextBeat(now time.Time) time.Time {
+	var next time.Time
+	if p.target.Heartbeat == 0 {
+		return next
+	}
+	for _, c := range p.cells {
+		if c.stored != nil {
+			next = earlier(next, c.meta.PublishedAt.Add(p.target.Heartbeat))
+		}
+	}
+	if soonest := now.Add(max(firstBackoff, p.target.pace())); !next.IsZero() && next.Before(soonest) {
+		return soonest
+	}
+	return next
+}
+
+func (p *Publisher) unverified() bool {
+	for _, c := range p.cells {
+		if !c.verified {
+			return true
+		}
+	}
+	return false
+}
+
+// verify reads puts back. Reads may be stale: it looks again with growing
+// pauses while they may be, and then has the keys written again if need be.
 func (p *Publisher) verify(ctx context.Context, a *agenda) {
 	a.verify = time.Time{}
-	if p.verified {
-		return
-	}
-	was := p.seen
-	_, err := p.look(ctx)
-	lag := time.Since(p.written.at)
-	switch {
-	case err == nil && p.seen.seq >= p.written.seq && !p.seen.absent && !p.seen.foreign:
-		p.verified = true
-		p.metrics.verified(&p.target, lag)
-		p.log.Debug("verified", "key", p.target.Key, "seq", p.seen.seq, "lag_ms", lag.Milliseconds())
-		if p.seen.digest != p.written.digest {
-			p.log.Warn("another publisher writes this key; the next reconcile will put this one's content back", "key", p.target.Key, "sink", p.target.SinkName)
+	var keys []sinks.Key
+	var looking []*cell
+	for _, c := range p.cells {
+		if !c.verified {
+			looking, keys = append(looking, c), append(keys, c.Key)
 		}
-		return
-	case lag >= p.target.stale():
-		p.metrics.unverified(&p.target)
-		p.log.Warn("the put was accepted but no read has shown it: reconciling",
-			"key", p.target.Key, "sink", p.target.SinkName, "after", lag.Round(time.Second).String(), "err", err)
-		a.pass, a.reconcile = time.Now(), true
-	default:
-		a.verify = time.Now().Add(firstBackoff << min(a.looks, 5))
-		a.looks++
 	}
-	// A stale read is not news: the next change is compared with the put.
-	p.seen = was
+	if len(looking) == 0 {
+		return
+	}
+	callCtx, cancel := bound(ctx, len(keys))
+	defer cancel()
+	bodies, errs := sinks.GetAll(callCtx, p.target.Sink, keys)
+	now, waiting := time.Now(), false
+	for i, c := range looking {
+		was := c.seen
+		_, err := c.look(bodies[i], errs[i])
+		switch {
+		case err == nil && c.shown():
+			c.verified = true
+			if c.seen.digest != c.written.digest {
+				p.log.Warn("another publisher writes this key; the next reconcile will put this one's content back", "key", c.Key, "sink", p.target.SinkName)
+			}
+			continue
+		case !now.Before(c.written.until):
+			c.verified = true // as far as can be told: the reconcile decides
+			p.metrics.unverified(&p.target)
+			p.emit(Event{Kind: Unverified, Key: c.Key, Seq: c.written.seq, Digest: c.written.digest})
+			p.log.Warn("the put was accepted but no read has shown it: reconciling",
+				"key", c.Key, "sink", p.target.SinkName, "after", now.Sub(c.written.at).Round(time.Second).String(), "err", err)
+			a.pass, a.reconcile = now, true
+		default:
+			waiting = true
+		}
+		// A stale read is not news: the next change is compared with the put.
+		c.seen = was
+	}
+	switch {
+	case waiting:
+		a.verify = now.Add(firstBackoff << min(a.looks, 5))
+		a.looks++
+	case !p.since.IsZero():
+		lag := now.Sub(p.since)
+		p.metrics.verified(&p.target, lag)
+		p.postLag(lag)
+		p.log.Debug("verified", "keys", len(keys), "lag_ms", lag.Milliseconds())
+		p.since = time.Time{}
+	}
+	p.post()
 }

@@ -16,22 +16,35 @@ import (
 
 // Target is what is published where, and when.
 type Target struct {
-	Spec     snapshot.Spec
+	Name        string
+	Environment edgecore.Environment
+	// Cells are the snapshots of the target: one, or one for each combination
+	// of a matrix.
+	Cells    []Cell
 	Sink     sinks.Sink
 	SinkName string // for people
-	Key      sinks.Key
 	// Schedule is when to reconcile: to read what is stored, compare and
 	// repair. nil: only at the start and after failures.
 	Schedule cron.Schedule
 	// Debounce is how long to wait for more changes after one.
 	Debounce time.Duration
-	// MinInterval is the shortest time between two writes of the key. The
+	// MinInterval is the shortest time between two writes of a key. The
 	// sink's own pace counts where it is longer.
 	MinInterval time.Duration
+	// Heartbeat is how long what is stored may be unchanged before it is
+	// written again under a new publishedAt; 0: for ever.
+	Heartbeat time.Duration
+	// History keeps what was published; nil: nothing is kept.
+	History *History
+	// Seers tell what the edge shows; none: nobody asks.
+	Seers []Seer
 }
 
-// Name returns the name of the target.
-func (t *Target) Name() string { return t.Spec.Target }
+// Cell is one snapshot under one key.
+type Cell struct {
+	Key  sinks.Key
+	Spec snapshot.Spec
+}
 
 func (t *Target) pace() time.Duration { return max(t.MinInterval, t.Sink.Limits().WritePace) }
 

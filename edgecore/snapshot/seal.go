@@ -27,6 +27,13 @@ type Meta struct {
 	Seq         uint64    `json:"seq"`
 	PublishedAt time.Time `json:"publishedAt,omitzero"` // absent in a bundle
 	Contextual  []string  `json:"contextual,omitempty"`
+	// Heartbeat is how often the snapshot is written again though nothing has
+	// changed, in seconds; 0 for never. A reader that sees an older publishedAt
+	// knows that the publisher is away.
+	Heartbeat int `json:"heartbeat,omitempty"`
+	// Pinned says why this content is held until it is unpinned; "" when it is
+	// not. No publisher replaces it.
+	Pinned string `json:"pinned,omitempty"`
 }
 
 // NextSeq returns the seq of a write at a time, over what is stored.
@@ -34,21 +41,26 @@ func NextSeq(stored uint64, now time.Time) uint64 {
 	return max(stored+1, uint64(max(now.UnixMilli(), 0)))
 }
 
-// Seal returns the bytes to store: the content with its "flagcast" member.
-func (s *Snapshot) Seal(seq uint64, now time.Time) []byte {
-	meta := encode(Meta{
+// Meta returns the meta data of the snapshot at a place in the order.
+func (s *Snapshot) Meta(seq uint64, now time.Time) Meta {
+	return Meta{
 		Format: s.spec.Format, Environment: s.spec.Environment, Target: s.spec.Target,
 		Revision: s.revision, Digest: s.Digest, Seq: seq, PublishedAt: now.UTC().Truncate(time.Millisecond),
-		Contextual: s.Contextual,
-	})
+		Contextual: s.Contextual, Heartbeat: int(s.spec.Heartbeat / time.Second),
+	}
+}
+
+// Seal returns the bytes to store: the content with its "flagcast" member.
+func (s *Snapshot) Seal(seq uint64, now time.Time) []byte {
+	member := encode(s.Meta(seq, now))
 	var b bytes.Buffer
-	b.Grow(len(s.content) + len(meta) + 128)
+	b.Grow(len(s.content) + len(member) + 128)
 	b.Write(s.content[:len(s.content)-1]) // without the closing brace
 	if s.spec.Format == Definitions1 {
 		fmt.Fprintf(&b, `,"query":{"environment":%s},"meta":{"revisionId":%d}`, encode(string(s.spec.Environment)), s.revision)
 	}
 	b.WriteString(`,"flagcast":`)
-	b.Write(meta)
+	b.Write(member)
 	b.WriteByte('}')
 	return b.Bytes()
 }

@@ -67,6 +67,8 @@ type Spec struct {
 	Flags           []string   // only flags whose name matches one of these globs (path.Match); empty: all
 	// Rules says what becomes of ids in a rules snapshot.
 	Rules eval.RulesOptions
+	// Heartbeat is told to readers (Meta.Heartbeat), in whole seconds.
+	Heartbeat time.Duration
 }
 
 // Snapshot is one encoded snapshot, before it has a place in an order.
@@ -87,6 +89,9 @@ type Snapshot struct {
 
 // Format returns the format of the snapshot.
 func (s *Snapshot) Format() Format { return s.spec.Format }
+
+// Revision returns upstream's number of the definitions.
+func (s *Snapshot) Revision() uint64 { return s.revision }
 
 // Environment returns the environment of the flags.
 func (s *Snapshot) Environment() edgecore.Environment { return s.spec.Environment }

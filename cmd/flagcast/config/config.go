@@ -18,7 +18,6 @@ import (
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/secret"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
-	"github.com/flagcast/flagcast/sinks"
 )
 
 // Config is a configuration that Load has checked. Paths in it start at the
@@ -96,11 +95,27 @@ type Target struct {
 	Identifiers      eval.Identifiers `yaml:"identifiers" oneof:"allow hash refuse"`
 	IdentifierFields []string         `yaml:"identifier_fields"`
 	IdentifierSalt   string           `yaml:"identifier_salt"`
-	Key              sinks.Key        `yaml:"key" required:"true"`
-	Schedule         cron.Schedule    `yaml:"schedule"` // nil: none
-	Debounce         time.Duration    `yaml:"debounce"`
-	MinInterval      time.Duration    `yaml:"min_interval"`
+	Key              KeyPattern       `yaml:"key" required:"true"`
+	// Matrix has values of context fields: one snapshot is published for each
+	// combination.
+	Matrix      map[string][]string `yaml:"matrix"`
+	Schedule    cron.Schedule       `yaml:"schedule"` // nil: none
+	Debounce    time.Duration       `yaml:"debounce"`
+	MinInterval time.Duration       `yaml:"min_interval"`
+	// Heartbeat is how often to write again what has not changed. 0: never.
+	Heartbeat time.Duration `yaml:"heartbeat" min:"1s"`
+	History   *History      `yaml:"history"`
+	// Probe are addresses of worker status endpoints.
+	Probe []string `yaml:"probe"`
 }
+
+// History says where to keep what a target has published.
+type History struct {
+	Sink string `yaml:"sink" required:"true"` // a name in Config.Sinks
+	Keep int    `yaml:"keep" min:"1"`         // snapshots of each key
+}
+
+func (h *History) setDefaults() { h.Keep = 10 }
 
 // StaticContext is the part of the context that a target fixes.
 type StaticContext struct {

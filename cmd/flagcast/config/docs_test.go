@@ -120,7 +120,7 @@ func loadDefaults(t *testing.T) *config.Config {
 	c, err := load(t, `
 upstream: { file: flags.json }
 sinks: { s: { type: memory } }
-targets: [{ name: t, sink: s, environment: default, snapshot: evaluated/1, key: k }]
+targets: [{ name: t, sink: s, environment: default, snapshot: evaluated/1, key: k, history: { sink: s } }]
 `, config.Overrides{SinkConfig: all.Settings, SinkTypes: all.Types()})
 	if err != nil {
 		t.Fatal(err)
@@ -159,8 +159,8 @@ func keys(t *testing.T, v reflect.Value, prefix, section string, meanings map[st
 		}
 		name = prefix + name
 		typ := typeName(f.Type, name)
-		if typ == "" && f.Type.Kind() == reflect.Struct {
-			maps.Copy(list, keys(t, v.Field(i), name+".", section, meanings))
+		if inner := reflect.Indirect(v.Field(i)); typ == "" && inner.Kind() == reflect.Struct {
+			maps.Copy(list, keys(t, inner, name+".", section, meanings))
 			continue
 		}
 		if typ == "" {
@@ -198,6 +198,8 @@ func typeName(typ reflect.Type, name string) string {
 		return "list of texts"
 	case reflect.TypeFor[config.StaticContext]():
 		return "map"
+	case reflect.TypeFor[map[string][]string]():
+		return "map of lists"
 	case reflect.TypeFor[cron.Schedule]():
 		return "schedule"
 	case reflect.TypeFor[time.Duration]():

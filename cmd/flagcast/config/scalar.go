@@ -53,8 +53,8 @@ func (d *decoder) scalar(n *node, v reflect.Value, f *field, label string) {
 		}
 		v.Set(reflect.ValueOf(schedule))
 		return
-	case reflect.TypeFor[sinks.Key]():
-		if _, err := sinks.ParseKey(text); err != nil {
+	case reflect.TypeFor[KeyPattern]():
+		if _, err := sinks.ParseKey(placeholder.ReplaceAllString(text, "x")); err != nil {
 			d.fault(n, fmt.Sprintf("%s is %s, which is not portable", label, quoted(n.text)),
 				`a key has 1 to 512 letters, digits, "-" and "_"`)
 			return
@@ -86,7 +86,7 @@ func (d *decoder) string(n *node, text string, v reflect.Value, f *field, label 
 	case n.kind == kindBool:
 		d.fault(n, label+" must be a text, not true or false", "put it into quotes if you mean the text")
 		return
-	case text == "" && (f.tag.Get("required") != "" || v.Type() == reflect.TypeFor[sinks.Key]()):
+	case text == "" && (f.tag.Get("required") != "" || v.Type() == reflect.TypeFor[KeyPattern]()):
 		d.fault(n, label+" is empty", "")
 		return
 	case !d.oneOf(n, text, f, label):

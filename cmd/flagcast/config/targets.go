@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"maps"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -28,14 +29,16 @@ func (d *decoder) checkTargets(c *Config, served environments) {
 			}
 		}
 		d.checkTarget(c, t, where, served)
-		if t.Key == "" || t.Sink == "" {
+		if t.Sink == "" || !d.checkMatrix(t, where) {
 			continue
 		}
-		place := [2]string{t.Sink, string(t.Key)}
-		if first := keys[place]; first != nil {
-			d.wrong(t, "key", fmt.Sprintf("targets %s and %s write the same key of sink %s", quoted(first.Name), quoted(t.Name), quoted(t.Sink)),
-				fmt.Sprintf("the key of %s is at %s; each target needs a key of its own", quoted(first.Name), d.seat(first, "key")))
-		} else {
+		for _, c := range t.Combinations() {
+			place := [2]string{t.Sink, string(c.Key)}
+			if first := keys[place]; first != nil {
+				d.wrong(t, "key", fmt.Sprintf("targets %s and %s write the same key of sink %s", quoted(first.Name), quoted(t.Name), quoted(t.Sink)),
+					fmt.Sprintf("the key of %s is at %s; each target needs a key of its own", quoted(first.Name), d.seat(first, "key")))
+				break
+			}
 			keys[place] = t
 		}
 	}
@@ -64,6 +67,7 @@ func (d *decoder) checkTarget(c *Config, t *Target, where string, served environ
 		d.wrong(t, "snapshot", fmt.Sprintf("snapshot format %s%s %s", d.asWritten(t, "snapshot", string(t.Snapshot)), in(where), message), hint)
 	}
 	d.checkIdentifiers(t, where)
+	d.checkDelivery(c, t, where)
 	for i, glob := range t.Flags {
 		if _, err := path.Match(glob, ""); err != nil && d.sound(t, "flags") {
 			d.wrong(t, "flags", fmt.Sprintf("item %d of %q%s is no pattern", i+1, "flags", in(where)), `patterns have *, ? and [a-z]; "\" before one of these means the character`)
@@ -94,6 +98,21 @@ func (d *decoder) checkIdentifiers(t *Target, where string) {
 	}
 	if t.Identifiers != eval.IdentifiersAllow && len(t.IdentifierFields) == 0 && d.sound(t, "identifier_fields") {
 		d.wrong(t, "identifier_fields", fmt.Sprintf(`"identifier_fields"%s is empty: there is nothing to %s`, in(where), t.Identifiers), "leave it out for userId, sessionId and remoteAddress")
+	}
+}
+
+// checkDelivery checks history and probes.
+func (d *decoder) checkDelivery(c *Config, t *Target, where string) {
+	if h := t.History; h != nil {
+		if _, ok := c.Sinks[h.Sink]; h.Sink != "" && !ok && d.sound(c, "sinks") {
+			d.wrong(h, "sink", fmt.Sprintf("sink %s of \"history\"%s does not exist", quoted(h.Sink), in(where)), hintFor(h.Sink, slices.Sorted(maps.Keys(c.Sinks))))
+		}
+	}
+	for i, probe := range t.Probe {
+		u, err := url.Parse(placeholder.ReplaceAllString(probe, "x"))
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			d.wrong(t, "probe", fmt.Sprintf("item %d of \"probe\"%s is no address", i+1, in(where)), "it is that of a worker's status, such as https://www.example.com/flagcast/status")
+		}
 	}
 }
 

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/flagcast/flagcast/edgecore/publish"
+	"github.com/flagcast/flagcast/edgecore/snapshot"
+	"github.com/flagcast/flagcast/sinks"
+)
+
+// planFile is what sync --out writes and sync --plan carries out: the content
+// itself, and what it is to replace.
+type planFile struct {
+	Version int       `json:"flagcastPlan"` // 1
+	Made    time.Time `json:"made"`
+	Writes  []write   `json:"writes"`
+}
+
+type write struct {
+	Target  string          `json:"target"`
+	Sink    string          `json:"sink"`
+	Key     sinks.Key       `json:"key"`
+	Base    publish.Base    `json:"base"`    // what has to be stored still
+	Content json.RawMessage `json:"content"` // a snapshot, whose seq the write decides
+}
+
+const planVersion = 1
+
+// savePlan writes what a dry run would write.
+func (r *syncRun) savePlan(path string) error {
+	plan := planFile{Version: planVersion, Made: time.Now().UTC().Truncate(time.Second), Writes: []write{}}
+	for _, o := range r.outcomes {
+		switch {
+		case o.Err != nil:
+			return failed(exitFailed, fmt.Errorf("no plan was written: %w", o.Err), "")
+		case o.Action == "held":
+			return failed(exitHeld, fmt.Errorf("no plan was written: target %q is held: %s", o.Target, o.Text), fmt.Sprintf("if it is meant, add --accept %.12s", o.Digest))
+		case o.Wanted == nil || o.Action == "pinned":
+			continue
+		}
+		plan.Writes = append(plan.Writes, write{
+			Target: o.Target, Sink: o.Sink, Key: o.Key, Base: o.Base, Content: o.Wanted.Seal(0, plan.Made),
+		})
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // the digest covers the text of the content
+	if err := e.Encode(plan); err != nil {
+		return fmt.Errorf("write the plan: %w", err)
+	}
+	// It may hold what identifiers the flags have.
+	if err := renameio.WriteFile(path, b.Bytes(), 0o600); err != nil {
+		return failed(exitFailed, fmt.Errorf("write the plan: %w", err), "")
+	}
+	return nil
+}
+
+func readPlan(path string) (*planFile, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, failed(exitFailed, fmt.Errorf("read the plan: %w", err), "sync --dry-run --out FILE writes one")
+	}
+	var plan planFile
+	if err := json.Unmarshal(text, &plan); err != nil || plan.Version == 0 {
+		return nil, failed(exitFailed, fmt.Errorf("read the plan %s: it is none", path), "sync --dry-run --out FILE writes one")
+	}
+	if plan.Version != planVersion {
+		return nil, failed(exitFailed, fmt.Errorf("read the plan %s: it has version %d, this flagcast reads %d", path, plan.Version, planVersion), "use the flagcast that made it")
+	}
+	for _, w := range plan.Writes {
+		if _, err := snapshot.Open(w.Content); err != nil {
+			return nil, failed(exitFailed, fmt.Errorf("read the plan %s: content of %q: %w", path, w.Key, err), "it has been changed; make another one")
+		}
+	}
+	return &plan, nil
+}
+
+// apply carries out a plan. Nothing is written unless everything that the plan
+// replaces is still there.
+func (r *syncRun) apply(ctx context.Context) error {
+	plan, err := readPlan(r.flags.plan)
+	if err != nil {
+		return err
+	}
+	options := r.core.once(nil)
+	publishers := map[string]*publish.Publisher{}
+	targets := map[string]*publish.Target{}
+	for i, t := range r.core.targets {
+		publishers[t.Name], targets[t.Name] = publish.New(t, r.core.store, options), &r.core.targets[i]
+	}
+	for _, w := range plan.Writes {
+		p := publishers[w.Target]
+		if p == nil || targets[w.Target].SinkName != w.Sink {
+			return failed(exitFailed, fmt.Errorf("the plan writes target %q to sink %q, the configuration does not", w.Target, w.Sink), "make another plan")
+		}
+		if err := p.Expect(ctx, w.Key, w.Base); err != nil {
+			hint := ""
+			if errors.Is(err, publish.ErrChanged) {
+				hint = "nothing was written; make another plan"
+			}
+			return failed(exitFailed, err, hint)
+		}
+	}
+	for _, w := range plan.Writes {
+		p := publishers[w.Target]
+		out, _ := p.Rewrite(ctx, publish.Rewrite{Key: w.Key, Content: w.Content, Kind: publish.Published, Base: &w.Base})
+		verifying, cancel := context.WithTimeout(ctx, verifyFor)
+		verified := p.Verify(verifying)
+		cancel()
+		r.outcomes = append(r.outcomes, out)
+		r.results = append(r.results, r.result(targets[w.Target], out, verified))
+	}
+	return nil
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/flagcast/flagcast/edgecore/publish"
+)
+
+// waitSeen waits until every probe of what was written shows it, or the time
+// is over.
+func (r *syncRun) waitSeen(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, r.flags.waitSeen)
+	defer cancel()
+	for i := range r.results {
+		result := &r.results[i]
+		for _, t := range r.core.targets {
+			if t.Name != result.Target || len(t.Seers) == 0 || result.Error != "" {
+				continue
+			}
+			seen := await(ctx, t.Seers, result.Seq)
+			result.Seen = &seen
+		}
+	}
+}
+
+// await asks until every seer shows a seq or ctx ends.
+func await(ctx context.Context, seers []publish.Seer, seq uint64) bool {
+	for pause := time.Second; ; pause = min(2*pause, 15*time.Second) {
+		if publish.All(publish.Look(ctx, seers, seq), seq) {
+			return true
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return false
+		case <-timer.C:
+		}
+	}
+}

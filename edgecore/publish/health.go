@@ -1,0 +1,90 @@
+package publish
+
+import (
+	"errors"
+	"time"
+
+	"github.com/flagcast/flagcast/sinks"
+)
+
+// health is how a target has been doing.
+type health struct {
+	failures  int   // consecutive
+	permanent bool  // the last of them
+	err       error // of the last pass, nil
+	held      bool
+	pinned    bool
+	stale     bool
+	told      bool      // of a trouble, and not yet that it is over
+	succeeded time.Time // the last pass that found or made everything up to date
+	began     time.Time // of Run
+}
+
+// feel notes how a pass has ended, and tells of troubles and of their end.
+func (p *Publisher) feel(steps []*step, failed error) {
+	h := &p.health
+	h.held, h.pinned = false, false
+	largest := 0
+	for _, s := range steps {
+		largest = max(largest, len(s.stored))
+		if s.Action == "unchanged" {
+			p.metrics.unchanged(&p.target)
+		}
+		h.held = h.held || s.Action == "held"
+		h.pinned = h.pinned || s.Action == "pinned"
+	}
+	h.err = failed
+	if failed != nil {
+		h.failures++
+		h.permanent = errors.Is(failed, sinks.ErrPermanent)
+		h.told = true
+		p.emit(Event{Kind: Failed, Text: failed.Error(), Failures: h.failures})
+	} else {
+		h.failures, h.permanent = 0, false
+		h.succeeded = time.Now()
+	}
+	if h.held {
+		h.told = true
+	}
+	p.recover()
+	p.metrics.feel(&p.target, h, largest)
+	p.post()
+}
+
+// recover tells that no trouble is left.
+func (p *Publisher) recover() {
+	h := &p.health
+	if h.told && h.failures == 0 && !h.held && !h.stale {
+		h.told = false
+		p.emit(Event{Kind: Recovered})
+	}
+}
+
+// age tells when a target that has not been brought up to date, or whose
+// definitions nobody has confirmed, is stale.
+func (p *Publisher) age(now time.Time) {
+	if p.options.StaleAfter <= 0 {
+		return
+	}
+	h := &p.health
+	last, why := h.succeeded, "it could not be brought up to date"
+	if p.options.Heard != nil {
+		if heard := p.options.Heard(p.target.Environment); heard.Before(last) {
+			last, why = heard, "upstream has not confirmed its flags"
+		}
+	}
+	if last.IsZero() || last.Before(h.began) {
+		last = h.began
+	}
+	was := h.stale
+	h.stale = now.Sub(last) >= p.options.StaleAfter
+	switch {
+	case h.stale && !was:
+		h.told = true
+		text := why + " for " + now.Sub(last).Round(time.Second).String()
+		p.log.Warn("stale: "+text, "sink", p.target.SinkName)
+		p.emit(Event{Kind: Stale, Text: text, Failures: h.failures})
+	case was && !h.stale:
+		p.recover()
+	}
+}

@@ -1,0 +1,83 @@
+package publish
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/flagcast/flagcast/edgecore/state"
+)
+
+// report tells what a pass has done in the language of flags. Cells of a
+// matrix differ in what they change; the log names the changes of the first.
+func (p *Publisher) report(steps []*step, st *state.State, since time.Time) {
+	counts := map[string]int{}
+	var told *step
+	for _, s := range steps {
+		counts[s.Action]++
+		if told == nil && len(s.Changes) > 0 && s.Action != "failed" && s.Action != "held" {
+			told = s
+		}
+		p.log.Debug(s.Action, "key", s.Key, "sink", p.target.SinkName, "seq", max(s.seen.seq, s.written.seq),
+			"bytes", s.Bytes, "digest", short(s.want), "revision", st.Definitions.Revision)
+	}
+	end := "no change for " + p.target.Name
+	for _, action := range []string{"published", "repaired"} {
+		if n := counts[action]; n > 0 {
+			end = fmt.Sprintf("%s to %s in %d ms", action, p.target.SinkName, time.Since(since).Milliseconds())
+			if len(steps) > 1 {
+				end = fmt.Sprintf("%s %d of %d keys to %s in %d ms", action, n, len(steps), p.target.SinkName, time.Since(since).Milliseconds())
+			}
+			break
+		}
+	}
+	if counts["pinned"] > 0 && counts["published"]+counts["repaired"] == 0 {
+		end = "not published: " + p.target.Name + " is pinned"
+	}
+	switch {
+	case told == nil && counts["published"]+counts["repaired"] > 0:
+		p.log.Info(end, "revision", st.Definitions.Revision)
+	case told != nil:
+		for i, c := range told.Changes {
+			if i == changesLogged {
+				p.log.Info(fmt.Sprintf("… and %d more flags  %s", len(told.Changes)-i, end))
+				break
+			}
+			p.log.Info(c.String() + "  " + end)
+		}
+	}
+}
+
+func short(digest string) string { return digest[:min(12, len(digest))] }
+
+// tell emits the events of a pass, and logs what a person has to know.
+func (p *Publisher) tell(steps []*step, st *state.State) {
+	for _, s := range steps {
+		e := Event{
+			Key: s.Key, Seq: max(s.seen.seq, s.written.seq), Digest: s.want, Revision: st.Definitions.Revision,
+			Bytes: s.Bytes, Changes: s.Changes, Text: s.Text,
+		}
+		switch {
+		case s.Action == "published":
+			e.Kind = Published
+		case s.Action == "repaired":
+			e.Kind = Repaired
+		case s.Action == "held" && s.held != s.want:
+			e.Kind, s.held = Held, s.want
+			p.metrics.stopped(&p.target)
+			p.log.Warn("held: "+s.Text, "key", s.Key, "sink", p.target.SinkName, "digest", short(s.want))
+			p.log.Warn(fmt.Sprintf("if it is meant: flagcast sync --target %s --accept %s", p.target.Name, short(s.want)))
+		default:
+			continue
+		}
+		p.emit(e)
+	}
+}
+
+// emit gives an event to the listener.
+func (p *Publisher) emit(e Event) {
+	if p.options.Listener == nil {
+		return
+	}
+	e.Time, e.Target, e.Sink = time.Now(), p.target.Name, p.target.SinkName
+	p.options.Listener.Event(e)
+}

@@ -1,0 +1,116 @@
+package publish
+
+import (
+	"sync"
+	"time"
+
+	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/snapshot"
+	"github.com/flagcast/flagcast/sinks"
+)
+
+// Status is how a target is, as GET /internal-backstage/targets gives it.
+type Status struct {
+	Target      string               `json:"target"`
+	Sink        string               `json:"sink"`
+	Environment edgecore.Environment `json:"environment"`
+	Format      snapshot.Format      `json:"format"`
+	// State is "new" before the first pass, else "failing", "held", "pinned",
+	// "stale", "unverified" or "ok": the first of them that is so.
+	State       string       `json:"state"`
+	Keys        []KeyStatus  `json:"keys"`
+	LimitBytes  int          `json:"limitBytes"` // largest snapshot that the sink takes; 0: any
+	Failures    int          `json:"failures"`   // consecutive
+	LastError   string       `json:"lastError,omitempty"`
+	LastSuccess time.Time    `json:"lastSuccess,omitzero"` // a pass found or made everything up to date
+	StoredLagMS *int64       `json:"storedLagMs"`          // from the arrival of the last change until a read showed it; null before
+	SeenLagMS   *int64       `json:"seenLagMs"`            // until every probe showed it
+	Seen        []SeenStatus `json:"seen,omitempty"`       // what the probes said last
+}
+
+// KeyStatus is what is known of one key.
+type KeyStatus struct {
+	Key         sinks.Key `json:"key"`
+	Digest      string    `json:"digest,omitempty"` // of what is stored; absent where nothing is, or nobody has looked
+	Seq         uint64    `json:"seq"`
+	Revision    uint64    `json:"revision"`
+	PublishedAt time.Time `json:"publishedAt,omitzero"`
+	Bytes       int       `json:"bytes"`
+	Verified    bool      `json:"verified"` // a read has shown it
+	Pinned      string    `json:"pinned,omitempty"`
+	Held        string    `json:"held,omitempty"` // digest of the content that the guard holds back
+}
+
+// SeenStatus is the last answer of a probe.
+type SeenStatus struct {
+	Probe string    `json:"probe"`
+	Seq   uint64    `json:"seq"` // 0: none
+	At    time.Time `json:"at"`
+	Error string    `json:"error,omitempty"`
+}
+
+// board is what other goroutines may read of a publisher.
+type board struct {
+	mu     sync.Mutex
+	status Status
+}
+
+// Status returns how the target is. It may be called at any time.
+func (p *Publisher) Status() Status {
+	p.board.mu.Lock()
+	defer p.board.mu.Unlock()
+	s := p.board.status
+	if s.StoredLagMS != nil {
+		lag := *s.StoredLagMS
+		s.StoredLagMS = &lag
+	}
+	return s
+}
+
+// post makes what the publisher knows readable for others.
+func (p *Publisher) post() {
+	s := Status{
+		Target: p.target.Name, Sink: p.target.SinkName, Environment: p.target.Environment,
+		Format: p.target.Cells[0].Spec.Format, LimitBytes: p.target.Sink.Limits().ValueBytes,
+		Failures: p.health.failures, LastSuccess: p.health.succeeded, Keys: make([]KeyStatus, len(p.cells)),
+	}
+	if p.health.err != nil {
+		s.LastError = p.health.err.Error()
+	}
+	verified := true
+	for i, c := range p.cells {
+		verified = verified && c.verified
+		s.Keys[i] = KeyStatus{Key: c.Key, Verified: c.verified && c.stored != nil, Held: c.held}
+		if meta := c.meta; c.stored != nil {
+			s.Keys[i].Digest, s.Keys[i].Seq, s.Keys[i].Revision = meta.Digest, meta.Seq, meta.Revision
+			s.Keys[i].PublishedAt, s.Keys[i].Bytes, s.Keys[i].Pinned = meta.PublishedAt, len(c.stored), meta.Pinned
+		}
+	}
+	switch h := &p.health; {
+	case h.failures > 0:
+		s.State = "failing"
+	case h.held:
+		s.State = "held"
+	case h.pinned:
+		s.State = "pinned"
+	case h.stale:
+		s.State = "stale"
+	case h.succeeded.IsZero():
+		s.State = "new"
+	case !verified:
+		s.State = "unverified"
+	default:
+		s.State = "ok"
+	}
+	p.board.mu.Lock()
+	defer p.board.mu.Unlock()
+	s.StoredLagMS, s.SeenLagMS, s.Seen = p.board.status.StoredLagMS, p.board.status.SeenLagMS, p.board.status.Seen
+	p.board.status = s
+}
+
+func (p *Publisher) postLag(lag time.Duration) {
+	ms := lag.Milliseconds()
+	p.board.mu.Lock()
+	defer p.board.mu.Unlock()
+	p.board.status.StoredLagMS = &ms
+}
