@@ -54,10 +54,13 @@ func exposed(t *testing.T) map[string]string {
 		})
 		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/health", nil))
 
-		target := publish.Target{Spec: snapshot.Spec{Format: snapshot.Evaluated1, Environment: env, Target: "t"}, Sink: memory.New(), Key: "k"}
+		spec := snapshot.Spec{Format: snapshot.Evaluated1, Environment: env, Target: "t"}
+		target := publish.Target{
+			Name: "t", Environment: env, Sink: memory.New(), Cells: []publish.Cell{{Key: "k", Spec: spec}}, Seers: []publish.Seer{edge{}},
+		}
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
-		publisher := publish.New(target, store, log, publish.NewMetrics(registry))
+		publisher := publish.New(target, store, publish.Options{Log: log, Metrics: publish.NewMetrics(registry)})
 		go func() { done <- publisher.Run(ctx) }()
 		time.Sleep(time.Minute)
 		stop()
@@ -80,3 +83,10 @@ func exposed(t *testing.T) map[string]string {
 	})
 	return found
 }
+
+// edge shows everything at once.
+type edge struct{}
+
+func (edge) Name() string { return "edge" }
+
+func (edge) Seen(_ context.Context, want uint64) (uint64, error) { return want, nil }
