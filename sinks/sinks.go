@@ -150,3 +150,10 @@ type Spreader interface {
 type Locator interface {
 	Locate(key Key) string
 }
+
+// Permission is what a sink needs to be allowed, as the service's console or
+// API takes it.
+type Permission struct {
+	Title    string // for people: what it is and where it goes
+	Document string // a policy, or the lines of a form
+}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
@@ -29,7 +30,10 @@ type core struct {
 	log     *slog.Logger
 	store   *state.Store
 	feeds   map[edgecore.Environment]upstream.Feed
+	sinks   map[string]sinks.Sink // by their names in the configuration
 	targets []publish.Target
+	// registry holds the metrics of everything.
+	registry *prometheus.Registry
 }
 
 // newCore builds the parts. It starts nothing and reaches nobody.
@@ -38,13 +42,18 @@ func newCore(c *config.Config, log *slog.Logger) (*core, error) {
 		config: c,
 		log:    log,
 		store:  state.New(state.Options{Dir: c.State.Dir, Log: log}),
+
+		registry: prometheus.NewRegistry(),
 	}
 	var err error
 	if core.feeds, err = newFeeds(c, log); err != nil {
 		return nil, err
 	}
-	if core.targets, err = newTargets(c); err != nil {
+	if err := core.openSinks(); err != nil {
 		return nil, err
+	}
+	for i := range c.Targets {
+		core.targets = append(core.targets, core.newTarget(&c.Targets[i]))
 	}
 	return core, nil
 }
@@ -113,34 +122,35 @@ func newFeeds(c *config.Config, log *slog.Logger) (map[edgecore.Environment]upst
 	return feeds, nil
 }
 
-func newTargets(c *config.Config) ([]publish.Target, error) {
-	opened := map[string]sinks.Sink{}
-	for name, s := range c.Sinks {
-		sink, err := all.Open(s.Type, s.Settings)
+// openSinks makes the sinks of the configuration. It reaches none.
+func (c *core) openSinks() error {
+	opener := all.NewOpener(sinks.NewMetrics(c.registry))
+	c.sinks = map[string]sinks.Sink{}
+	for name, s := range c.config.Sinks {
+		sink, err := opener.Open(name, s.Type, s.Settings)
 		if err != nil {
-			return nil, failed(exitUsage, fmt.Errorf("open sink %q: %w", name, err), "")
+			return failed(exitUsage, fmt.Errorf("open sink %q: %w", name, err), "")
 		}
-		opened[name] = sink
+		c.sinks[name] = sink
 	}
-	var targets []publish.Target
-	for i := range c.Targets {
-		targets = append(targets, newTarget(&c.Targets[i], opened))
-	}
-	return targets, nil
+	return nil
 }
 
-func newTarget(t *config.Target, opened map[string]sinks.Sink) publish.Target {
+func (c *core) newTarget(t *config.Target) publish.Target {
 	target := publish.Target{
-		Name: t.Name, Environment: t.Environment, Sink: opened[t.Sink], SinkName: t.Sink,
+		Name: t.Name, Environment: t.Environment, Sink: c.sinks[t.Sink], SinkName: t.Sink,
 		Schedule: t.Schedule, Debounce: t.Debounce, MinInterval: t.MinInterval, Heartbeat: t.Heartbeat,
 	}
 	if t.History != nil {
-		target.History = &publish.History{Sink: opened[t.History.Sink], SinkName: t.History.Sink, Keep: t.History.Keep}
+		target.History = &publish.History{Sink: c.sinks[t.History.Sink], SinkName: t.History.Sink, Keep: t.History.Keep}
 	}
-	for _, c := range t.Combinations() {
+	for _, one := range t.Combinations() {
 		fields := maps.Clone(t.Static)
-		maps.Copy(fields, c.Values)
-		target.Cells = append(target.Cells, publish.Cell{Key: c.Key, Spec: snapshot.Spec{
+		maps.Copy(fields, one.Values)
+		for _, probe := range one.Probe {
+			target.Seers = append(target.Seers, newProbe(probe))
+		}
+		target.Cells = append(target.Cells, publish.Cell{Key: one.Key, Spec: snapshot.Spec{
 			Format: t.Snapshot, Environment: t.Environment, Target: t.Name,
 			Static:     eval.Context{Fields: fields, Absent: t.Absent},
 			Contextual: t.Contextual, IncludeDisabled: t.IncludeDisabled,
@@ -151,13 +161,21 @@ func newTarget(t *config.Target, opened map[string]sinks.Sink) publish.Target {
 	return target
 }
 
-// publish runs a loop for every target until ctx ends.
-func (c *core) publish(ctx context.Context, group *errgroup.Group, r prometheus.Registerer) {
-	options := publish.Options{Log: c.log, Metrics: publish.NewMetrics(r)}
-	for _, t := range c.targets {
-		p := publish.New(t, c.store, options)
-		group.Go(func() error { return p.Run(ctx) })
+// staleAfter is how long a target may go without being brought up to date, or
+// its flags without being confirmed by upstream, before somebody is told.
+const staleAfter = 15 * time.Minute
+
+// publishers makes one for each target.
+func (c *core) publishers() []*publish.Publisher {
+	options := publish.Options{
+		Log: c.log, Metrics: publish.NewMetrics(c.registry), StaleAfter: max(staleAfter, 3*c.config.Upstream.Interval),
+		Heard: func(env edgecore.Environment) time.Time { at, _ := c.heard(env); return at },
 	}
+	var list []*publish.Publisher
+	for _, t := range c.targets {
+		list = append(list, publish.New(t, c.store, options))
+	}
+	return list
 }
 
 // names lists environments for people.

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -20,6 +19,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/access"
 	"github.com/flagcast/flagcast/edgecore/api"
+	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/transport"
 	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/all"
@@ -90,9 +90,12 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, publishing
 	defer listener.Close()
 	core.store.Restore(core.environments())
 
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	handler, err := core.handler(registry)
+	core.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	var publishers []*publish.Publisher
+	if publishing {
+		publishers = core.publishers()
+	}
+	handler, err := core.handler(publishers)
 	if err != nil {
 		return err
 	}
@@ -107,8 +110,8 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, publishing
 	// has received last.
 	group, running := errgroup.WithContext(ctx)
 	core.follow(running, group)
-	if publishing {
-		core.publish(running, group, registry)
+	for _, p := range publishers {
+		group.Go(func() error { return p.Run(running) })
 	}
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -130,7 +133,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, publishing
 	return errors.Join(err, <-stored)
 }
 
-func (c *core) handler(r *prometheus.Registry) (http.Handler, error) {
+func (c *core) handler(publishers []*publish.Publisher) (http.Handler, error) {
 	options := access.Options{
 		Backend:  slices.Concat(c.config.Upstream.Tokens, c.config.API.BackendTokens),
 		Frontend: c.config.API.FrontendTokens, Anonymous: c.config.API.Anonymous,
@@ -143,7 +146,8 @@ func (c *core) handler(r *prometheus.Registry) (http.Handler, error) {
 		options.Validator = access.NewUpstream(c.config.Upstream.URL, c.config.Upstream.Headers, base)
 	}
 	return api.New(api.Options{
-		States: c.store, Access: access.New(options), Environments: c.environments(), Log: c.log, Registry: r, BasePath: c.config.API.BasePath, Heard: c.heard,
+		States: c.store, Access: access.New(options), Environments: c.environments(), Log: c.log, Registry: c.registry, BasePath: c.config.API.BasePath, Heard: c.heard,
+		Targets: func() any { return newTargets(publishers) },
 	}), nil
 }
 

@@ -96,7 +96,7 @@ func (f *sourceFlags) stored(c *cobra.Command, place string) (*eval.Program, err
 	if !ok {
 		return nil, failed(exitUsage, fmt.Errorf("--from %q: the configuration has no sink %q", f.from, name), "")
 	}
-	sink, err := all.Open(configured.Type, configured.Settings)
+	sink, err := all.NewOpener(nil).Open(name, configured.Type, configured.Settings)
 	if err != nil {
 		return nil, failed(exitUsage, fmt.Errorf("open sink %q: %w", name, err), "")
 	}

@@ -27,7 +27,7 @@ type States interface {
 	Load(env edgecore.Environment) (*state.State, error)
 }
 
-// Options of the API. All but Heard and BasePath are required.
+// Options of the API. All but Heard, BasePath and Targets are required.
 type Options struct {
 	States       States
 	Access       *access.Access
@@ -38,6 +38,9 @@ type Options struct {
 	// it has failed since, for metrics. nil: nobody knows.
 	Heard    func(env edgecore.Environment) (at time.Time, failures int)
 	BasePath string // "" or "/path"
+	// Targets tells how what is published is doing, as JSON; nil: nothing is
+	// published.
+	Targets func() any
 }
 
 type api struct {
@@ -222,6 +225,11 @@ func (a *api) backstage(mux *http.ServeMux) {
 	}
 	mux.Handle("GET /internal-backstage/prometheus", metrics)
 	mux.Handle("GET /internal-backstage/metrics", metrics)
+	if a.Targets != nil {
+		mux.HandleFunc("GET /internal-backstage/targets", func(w http.ResponseWriter, _ *http.Request) {
+			writeJSON(w, http.StatusOK, a.Targets())
+		})
+	}
 }
 
 // ready answers 200 once every environment has flags, restored ones included.

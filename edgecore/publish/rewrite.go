@@ -78,6 +78,9 @@ func (p *Publisher) Rewrite(ctx context.Context, r Rewrite) (Outcome, error) {
 		out.Action = "failed"
 		return out, out.Err
 	}
+	if r.Kind == Unpinned {
+		c.history = nil // the history has this content
+	}
 	p.archive(ctx)
 	p.emit(Event{Kind: r.Kind, Key: r.Key, Seq: s.meta.Seq, Digest: s.meta.Digest, Revision: s.meta.Revision, Bytes: len(s.body), Text: r.Pinned})
 	return out, nil

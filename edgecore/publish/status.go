@@ -1,6 +1,8 @@
 package publish
 
 import (
+	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -15,8 +17,9 @@ type Status struct {
 	Sink        string               `json:"sink"`
 	Environment edgecore.Environment `json:"environment"`
 	Format      snapshot.Format      `json:"format"`
-	// State is "new" before the first pass, else "failing", "held", "pinned",
-	// "stale", "unverified" or "ok": the first of them that is so.
+	// State is "failing", "held", "pinned", "stale", "new" before the first
+	// pass, "missing" where nothing is stored, "unverified" or "ok": the first
+	// of them that is so.
 	State       string       `json:"state"`
 	Keys        []KeyStatus  `json:"keys"`
 	LimitBytes  int          `json:"limitBytes"` // largest snapshot that the sink takes; 0: any
@@ -77,9 +80,9 @@ func (p *Publisher) post() {
 	if p.health.err != nil {
 		s.LastError = p.health.err.Error()
 	}
-	verified := true
+	verified, missing := true, false
 	for i, c := range p.cells {
-		verified = verified && c.verified
+		verified, missing = verified && c.verified, missing || c.stored == nil
 		s.Keys[i] = KeyStatus{Key: c.Key, Verified: c.verified && c.stored != nil, Held: c.held}
 		if meta := c.meta; c.stored != nil {
 			s.Keys[i].Digest, s.Keys[i].Seq, s.Keys[i].Revision = meta.Digest, meta.Seq, meta.Revision
@@ -97,6 +100,8 @@ func (p *Publisher) post() {
 		s.State = "stale"
 	case h.succeeded.IsZero():
 		s.State = "new"
+	case missing:
+		s.State = "missing"
 	case !verified:
 		s.State = "unverified"
 	default:
@@ -113,4 +118,58 @@ func (p *Publisher) postLag(lag time.Duration) {
 	p.board.mu.Lock()
 	defer p.board.mu.Unlock()
 	p.board.status.StoredLagMS = &ms
+}
+
+// Inspect reads what is stored, for Status. It is not for use beside Run.
+func (p *Publisher) Inspect(ctx context.Context) {
+	keys := make([]sinks.Key, len(p.cells))
+	for i, c := range p.cells {
+		keys[i] = c.Key
+	}
+	callCtx, cancel := bound(ctx, len(keys))
+	defer cancel()
+	bodies, errs := sinks.GetAll(callCtx, p.target.Sink, keys)
+	h := &p.health
+	for i, c := range p.cells {
+		if _, err := c.look(bodies[i], errs[i]); err != nil {
+			h.err = fmt.Errorf("read %q in %s: %w", c.Key, p.target.SinkName, err)
+			h.failures = 1
+		}
+		h.pinned = h.pinned || c.seen.pinned != ""
+	}
+	if h.err == nil {
+		h.succeeded = time.Now()
+	}
+	if len(p.target.Seers) > 0 {
+		p.look(ctx, 0)
+	}
+	p.post()
+}
+
+// Notes says in words what is wrong with a target, and what to do.
+func (s *Status) Notes() []string {
+	var notes []string
+	if s.LastError != "" {
+		notes = append(notes, s.LastError)
+	}
+	for _, k := range s.Keys {
+		switch {
+		case k.Held != "":
+			notes = append(notes, fmt.Sprintf("held: new content of %s would turn off most flags; if it is meant: flagcast sync --target %s --accept %s", k.Key, s.Target, short(k.Held)))
+		case k.Pinned != "":
+			notes = append(notes, fmt.Sprintf("pinned: %s (%s); it ends with: flagcast unpin --target %s", k.Key, k.Pinned, s.Target))
+		}
+		if len(notes) > 5 {
+			break
+		}
+	}
+	for _, seen := range s.Seen {
+		switch {
+		case seen.Error != "":
+			notes = append(notes, seen.Error)
+		case len(s.Keys) > 0 && seen.Seq < s.Keys[0].Seq:
+			notes = append(notes, fmt.Sprintf("probe %s shows seq %d", seen.Probe, seen.Seq))
+		}
+	}
+	return notes
 }

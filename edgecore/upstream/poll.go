@@ -59,7 +59,7 @@ func NewPoll(o Options) (*Poll, error) {
 	p := &Poll{options: o}
 	for i, token := range o.Tokens {
 		p.scopes = append(p.scopes, &scope{
-			client: client, url: address, token: token, number: i + 1, headers: o.requestHeaders(), env: o.Environment,
+			client: client, url: address, token: token, number: i + 1, headers: o.requestHeaders(), env: o.Environment, log: o.Log,
 		})
 	}
 	return p, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"mime"
 	"net/http"
 	"strconv"
@@ -26,11 +27,47 @@ type scope struct {
 	number  int // of the token in the configuration, from 1: its name in messages
 	headers http.Header
 	env     edgecore.Environment
+	log     *slog.Logger
 
 	etag      string
 	last      *edgecore.Definitions // the newest that was read whole
 	projects  []string              // of the token, nil for all
 	delivered *edgecore.Definitions // the one that the last merge used
+	regress   regress
+}
+
+// regress counts answers whose revision is below that of what was read before:
+// two servers behind a balancer of which one lags, or a restored database.
+type regress struct {
+	revision uint64
+	answers  int
+}
+
+// regressAnswers is how many answers in a row have to agree on a lower revision
+// before it is taken.
+const regressAnswers = 3
+
+// older tells whether definitions are to be left for now: their revision is
+// lower, and not enough answers have said so.
+func (s *scope) older(d *edgecore.Definitions) bool {
+	if s.last == nil || d.Revision == 0 || d.Revision >= s.last.Revision {
+		s.regress = regress{}
+		return false
+	}
+	if s.regress.revision != d.Revision {
+		s.regress = regress{revision: d.Revision}
+	}
+	s.regress.answers++
+	switch s.regress.answers {
+	case 1:
+		s.log.Warn("upstream has answered with an older revision: it is taken when three answers in a row say so",
+			"token", s.number, "revision", d.Revision, "newest", s.last.Revision)
+	case regressAnswers:
+		s.log.Warn("upstream has gone back to an older revision", "token", s.number, "revision", d.Revision, "newest", s.last.Revision)
+		s.regress = regress{}
+		return false
+	}
+	return true
 }
 
 // StatusError is an answer other than 200 and 304.
@@ -67,6 +104,7 @@ func (s *scope) fetch(ctx context.Context) error {
 	defer response.Body.Close()
 	switch response.StatusCode {
 	case http.StatusNotModified:
+		s.regress = regress{}
 		return nil
 	case http.StatusOK:
 	default:
@@ -82,6 +120,10 @@ func (s *scope) fetch(ctx context.Context) error {
 	d, err := edgecore.Parse(body, s.env)
 	if err != nil {
 		return s.unreadable(response, body, err)
+	}
+	if s.older(d) {
+		s.etag = "" // asked again, it has to answer whole
+		return nil
 	}
 	s.etag = response.Header.Get("ETag")
 	s.projects = s.scopeOf(body)

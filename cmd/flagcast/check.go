@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/publish"
+	"github.com/flagcast/flagcast/edgecore/snapshot"
+	"github.com/flagcast/flagcast/sinks"
+)
+
+// finding is what check has found about one thing.
+type finding struct {
+	What   string `json:"what"`   // such as `sink "cf": write`
+	Result string `json:"result"` // "ok", "warning" or "failed"
+	Text   string `json:"text,omitempty"`
+}
+
+func newCheck() *cobra.Command {
+	var asJSON bool
+	var timeout time.Duration
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "Find everything that is wrong, at once",
+		Long: `Check reads the configuration, fetches the flags of every environment, tries each
+action of each sink under a key of its own (` + string(checkKey) + `), and makes every
+snapshot without storing it. It names what is missing, and does not stop at the
+first fault.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := load(c, config.Overrides{})
+			if err != nil {
+				return err
+			}
+			core, err := newOnce(c, cfg)
+			if err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(c.Context(), timeout)
+			defer cancel()
+			findings := core.check(ctx)
+			if asJSON {
+				e := json.NewEncoder(c.OutOrStdout())
+				e.SetIndent("", "  ")
+				err = e.Encode(findings)
+			} else {
+				printFindings(c.OutOrStdout(), findings)
+			}
+			if err != nil {
+				return err
+			}
+			if n := len(slices.DeleteFunc(findings, func(f finding) bool { return f.Result != "failed" })); n > 0 {
+				return failed(exitFailed, fmt.Errorf("%s failed", count(n, "check")), "")
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "report as JSON")
+	c.Flags().DurationVar(&timeout, "timeout", time.Minute, "give up after this time")
+	return c
+}
+
+func printFindings(w io.Writer, findings []finding) {
+	for _, f := range findings {
+		word := map[string]string{"ok": "ok     ", "warning": "WARNING", "failed": "FAILED "}[f.Result]
+		fmt.Fprintf(w, "%s  %s%s\n", word, f.What, prefixed(": ", f.Text))
+	}
+}
+
+func prefixed(before, text string) string {
+	if text == "" {
+		return ""
+	}
+	return before + text
+}
+
+// checkKey is the key that check writes and deletes.
+const checkKey sinks.Key = "flagcast-check"
+
+func found(what string, err error, text string) finding {
+	if err != nil {
+		return finding{what, "failed", err.Error()}
+	}
+	return finding{what, "ok", text}
+}
+
+func (c *core) check(ctx context.Context) []finding {
+	var findings []finding
+	if c.config.State.Dir != "" {
+		findings = append(findings, found("state folder", writable(c.config.State.Dir), ""))
+	}
+	names := slices.Sorted(maps.Keys(c.sinks))
+	of := make([][]finding, len(names))
+	var trying sync.WaitGroup
+	for i, name := range names {
+		trying.Go(func() { of[i] = trySink(ctx, name, c.sinks[name]) })
+	}
+	environments := c.environments()
+	upstream := make([]finding, len(environments))
+	var following sync.WaitGroup
+	for i, env := range environments {
+		following.Go(func() { upstream[i] = c.tryUpstream(ctx, env) })
+	}
+	following.Wait()
+	trying.Wait()
+	findings = append(findings, upstream...)
+	findings = append(findings, slices.Concat(of...)...)
+	for i := range c.targets {
+		findings = append(findings, c.checkTarget(ctx, &c.targets[i])...)
+	}
+	return findings
+}
+
+func writable(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	name := filepath.Join(dir, string(checkKey))
+	if err := os.WriteFile(name, nil, 0o600); err != nil {
+		return err
+	}
+	return os.Remove(name)
+}
+
+// tryUpstream fetches one environment.
+func (c *core) tryUpstream(ctx context.Context, env edgecore.Environment) finding {
+	what := fmt.Sprintf("upstream, environment %q", env)
+	one := *c
+	one.feeds = maps.Clone(c.feeds)
+	one.only(env)
+	began := time.Now()
+	if err := one.fetch(ctx); err != nil {
+		return found(what, err, "")
+	}
+	st, err := c.store.Load(env)
+	if err != nil {
+		return found(what, err, "")
+	}
+	text := fmt.Sprintf("%s, revision %d, in %d ms", count(len(st.Definitions.Features), "flag"), st.Definitions.Revision, time.Since(began).Milliseconds())
+	switch {
+	case len(st.Definitions.Features) == 0:
+		return finding{what, "warning", text + "; does the token see a project with flags?"}
+	case len(st.Problems) > 0:
+		return finding{what, "warning", text + "; " + count(len(st.Problems), "problem") + ", the first: " + st.Problems[0].String()}
+	}
+	return found(what, nil, text)
+}
+
+// trySink tries each action. What a write needs is known only after the write.
+func trySink(ctx context.Context, name string, sink sinks.Sink) []finding {
+	what := func(action string) string { return fmt.Sprintf("sink %q: %s", name, action) }
+	_, err := sink.Get(ctx, checkKey)
+	if errors.Is(err, sinks.ErrNotFound) {
+		err = nil
+	}
+	findings := []finding{found(what("read"), err, "")}
+	err = sink.Put(ctx, sinks.Object{Key: checkKey, Body: []byte(`{"check":true}`), ContentType: "application/json"})
+	findings = append(findings, found(what("write"), err, ""))
+	if err == nil {
+		pause := time.NewTimer(sink.Limits().WritePace)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+		}
+	}
+	return append(findings, found(what("delete"), sink.Delete(ctx, checkKey), ""))
+}
+
+// checkTarget makes the snapshots, and stores none.
+func (c *core) checkTarget(ctx context.Context, t *publish.Target) []finding {
+	var findings []finding
+	limits := t.Sink.Limits()
+	st, err := c.store.Load(t.Environment)
+	for _, one := range t.Cells {
+		what := fmt.Sprintf("target %q, key %s", t.Name, one.Key)
+		if err != nil {
+			findings = append(findings, found(what, fmt.Errorf("environment %q: %w", t.Environment, err), ""))
+			continue
+		}
+		snap, err := snapshot.Encode(st.Definitions, st.Program, one.Spec, time.Now())
+		if err != nil {
+			findings = append(findings, found(what, err, ""))
+			continue
+		}
+		body := snap.Seal(uint64(time.Now().UnixMilli()), time.Now())
+		err = limits.CheckSize(sinks.Object{Key: one.Key, Body: body})
+		findings = append(findings, found(what, err, fmt.Sprintf("%s, %s bytes", count(snap.Count, "flag"), size(len(body), limits.ValueBytes))))
+		if h := t.History; h != nil {
+			if err := h.Sink.Limits().CheckKey(publish.EntryKey(one.Key, uint64(time.Now().UnixMilli()))); err != nil {
+				findings = append(findings, found(what+", history", err, ""))
+			}
+		}
+	}
+	for _, seen := range publish.Look(ctx, t.Seers, 0) {
+		f := finding{fmt.Sprintf("target %q, probe", t.Name), "ok", fmt.Sprintf("%s shows seq %d", seen.Probe, seen.Seq)}
+		if seen.Error != "" {
+			f = finding{f.What, "warning", strings.TrimSpace(seen.Error)}
+		}
+		findings = append(findings, f)
+	}
+	return findings
+}

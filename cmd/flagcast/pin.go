@@ -1,0 +1,243 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/edgecore/publish"
+	"github.com/flagcast/flagcast/edgecore/snapshot"
+	"github.com/flagcast/flagcast/sinks"
+)
+
+type pinFlags struct {
+	target            string
+	previous, current bool
+	from, reason      string
+	timeout           time.Duration
+}
+
+func newPin() *cobra.Command {
+	var flags pinFlags
+	c := &cobra.Command{
+		Use:   "pin",
+		Short: "Put older content of a target back, and hold it there",
+		Long: `Pin puts content back under a new seq and marks it as pinned in the sink, where
+every publisher sees it: nothing replaces it until flagcast unpin. It needs no
+upstream.`,
+		Example: "  flagcast pin --target web --previous --reason 'checkout is broken'\n" +
+			"  flagcast pin --target web --from sink:back/unleash-rules_1795672049849",
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			chosen := 0
+			for _, given := range []bool{flags.previous, flags.current, flags.from != ""} {
+				if given {
+					chosen++
+				}
+			}
+			if chosen != 1 {
+				return failed(exitUsage, errors.New("pin needs to know what to hold"), "give one of --previous, --current, --from FILE, --from sink:NAME/KEY")
+			}
+			return runPin(c, flags)
+		},
+	}
+	c.Flags().StringVar(&flags.target, "target", "", "the `target`; needed")
+	c.Flags().BoolVar(&flags.previous, "previous", false, "what was published before what is stored, from the history")
+	c.Flags().BoolVar(&flags.current, "current", false, "what is stored now")
+	c.Flags().StringVar(&flags.from, "from", "", "a snapshot in a `file`, or in sink:NAME/KEY")
+	c.Flags().StringVar(&flags.reason, "reason", "by hand", "why, for those who find it pinned")
+	c.Flags().DurationVar(&flags.timeout, "timeout", 2*time.Minute, "give up after this time")
+	return c
+}
+
+func newUnpin() *cobra.Command {
+	var target string
+	var timeout time.Duration
+	c := &cobra.Command{
+		Use:   "unpin",
+		Short: "Let a pinned target follow Unleash again",
+		Long: `Unpin takes the mark off what is stored. A running publisher replaces the content
+at its next schedule; flagcast sync does it at once.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			core, p, t, err := onePublisher(c, target)
+			if err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(c.Context(), timeout)
+			defer cancel()
+			pinned := false
+			for _, one := range t.Cells {
+				stored, err := p.Stored(ctx, one.Key)
+				if err != nil {
+					return failed(exitFailed, err, "")
+				}
+				if meta, err := snapshot.Open(stored); err != nil || meta.Pinned == "" {
+					continue
+				}
+				pinned = true
+				out, err := p.Rewrite(ctx, publish.Rewrite{Key: one.Key, Kind: publish.Unpinned})
+				if err != nil {
+					return failed(exitFailed, err, "")
+				}
+				fmt.Fprintf(c.OutOrStdout(), "%s: unpinned (%s in %s, seq %d)\n", t.Name, one.Key, t.SinkName, out.Seq)
+			}
+			if !pinned {
+				return failed(exitFailed, fmt.Errorf("target %q is not pinned", target), "")
+			}
+			core.readBack(ctx, c, p)
+			fmt.Fprintf(c.OutOrStdout(), "It is brought up to date at the next schedule of a running publisher, or by: flagcast sync --target %s\n", t.Name)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&target, "target", "", "the `target`; needed")
+	c.Flags().DurationVar(&timeout, "timeout", 2*time.Minute, "give up after this time")
+	return c
+}
+
+// onePublisher makes the publisher of one target, which Run is not called of.
+func onePublisher(c *cobra.Command, name string) (*core, *publish.Publisher, *publish.Target, error) {
+	if name == "" {
+		return nil, nil, nil, failed(exitUsage, errors.New("--target is missing"), "name one target of the configuration")
+	}
+	cfg, err := load(c, config.Overrides{})
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	core, err := newOnce(c, cfg)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if err := core.selectTargets([]string{name}); err != nil {
+		return nil, nil, nil, err
+	}
+	t := &core.targets[0]
+	return core, publish.New(*t, core.store, core.once(nil)), t, nil
+}
+
+// readBack says when what was written does not show yet.
+func (c *core) readBack(ctx context.Context, command *cobra.Command, p *publish.Publisher) {
+	ctx, cancel := context.WithTimeout(ctx, verifyFor)
+	defer cancel()
+	if !p.Verify(ctx) {
+		fmt.Fprintln(command.OutOrStdout(), "The sink has accepted it, and does not show it yet.")
+	}
+}
+
+func runPin(c *cobra.Command, flags pinFlags) error {
+	core, p, t, err := onePublisher(c, flags.target)
+	if err != nil {
+		return err
+	}
+	if flags.from != "" && len(t.Cells) > 1 {
+		return failed(exitUsage, fmt.Errorf("target %q has %d keys, --from holds one snapshot", t.Name, len(t.Cells)), "use --previous, or --current")
+	}
+	ctx, cancel := context.WithTimeout(c.Context(), flags.timeout)
+	defer cancel()
+	// Everything is read and checked before anything is written.
+	contents := make([][]byte, len(t.Cells))
+	for i, one := range t.Cells {
+		stored, err := p.Stored(ctx, one.Key)
+		if err != nil {
+			return failed(exitFailed, err, "")
+		}
+		if contents[i], err = core.pinned(ctx, flags, t, one, stored); err != nil {
+			return err
+		}
+	}
+	for i, one := range t.Cells {
+		out, err := p.Rewrite(ctx, publish.Rewrite{Key: one.Key, Content: contents[i], Pinned: flags.reason, Kind: publish.Pinned})
+		if err != nil {
+			return failed(exitFailed, err, "")
+		}
+		meta, _ := snapshot.Open(contents[i])
+		fmt.Fprintf(c.OutOrStdout(), "%s: pinned (%s in %s, seq %d): digest %.12s, revision %d, first published %s\n",
+			t.Name, one.Key, t.SinkName, out.Seq, meta.Digest, meta.Revision, meta.PublishedAt.Format(time.RFC3339))
+	}
+	core.readBack(ctx, c, p)
+	fmt.Fprintf(c.OutOrStdout(), "It stays until: flagcast unpin --target %s\n", t.Name)
+	return nil
+}
+
+// pinned returns the content to hold, which has to be what the target
+// publishes.
+func (c *core) pinned(ctx context.Context, flags pinFlags, t *publish.Target, one publish.Cell, stored []byte) ([]byte, error) {
+	var content []byte
+	var err error
+	place, inSink := strings.CutPrefix(flags.from, "sink:")
+	switch {
+	case flags.current:
+		if content = stored; stored == nil {
+			err = failed(exitFailed, fmt.Errorf("nothing is stored under %q in %s", one.Key, t.SinkName), "")
+		}
+	case flags.previous:
+		content, err = previous(ctx, t, one.Key, stored)
+	case inSink:
+		content, err = c.fromSink(ctx, place)
+	default:
+		if content, err = os.ReadFile(flags.from); err != nil {
+			err = failed(exitFailed, err, "--from names a file with a snapshot, or sink:NAME/KEY")
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	meta, err := snapshot.Open(content)
+	if err != nil {
+		return nil, failed(exitFailed, fmt.Errorf("hold target %q: %w", t.Name, err), "it has to be what flagcast has stored, byte for byte")
+	}
+	if meta.Format != one.Spec.Format || meta.Environment != t.Environment {
+		return nil, failed(exitFailed, fmt.Errorf("hold target %q: the snapshot is %s of %q, the target publishes %s of %q", t.Name, meta.Format, meta.Environment, one.Spec.Format, t.Environment), "")
+	}
+	return content, nil
+}
+
+// previous finds in the history what was published before what is stored.
+func previous(ctx context.Context, t *publish.Target, key sinks.Key, stored []byte) ([]byte, error) {
+	if t.History == nil {
+		return nil, failed(exitUsage, fmt.Errorf("target %q keeps no history", t.Name), "set \"history: { sink: …, keep: 10 }\", or give --from")
+	}
+	entries, err := t.History.List(ctx, key)
+	if err != nil {
+		return nil, failed(exitFailed, err, "")
+	}
+	now, _ := snapshot.Open(stored) // what is damaged is like nothing
+	for _, e := range entries {
+		if e.Digest == now.Digest || now.Seq > 0 && e.Seq > now.Seq {
+			continue
+		}
+		body, err := t.History.Body(ctx, key, e)
+		if errors.Is(err, sinks.ErrNotFound) {
+			continue // it was not kept whole
+		}
+		if err != nil {
+			return nil, failed(exitFailed, err, "")
+		}
+		return body, nil
+	}
+	return nil, failed(exitFailed, fmt.Errorf("the history of %q in %s has nothing else than what is stored", key, t.History.SinkName), "flagcast history lists it; --from takes a file")
+}
+
+// fromSink reads NAME/KEY.
+func (c *core) fromSink(ctx context.Context, place string) ([]byte, error) {
+	name, text, _ := strings.Cut(place, "/")
+	key, err := sinks.ParseKey(text)
+	if err != nil {
+		return nil, failed(exitUsage, fmt.Errorf("--from sink:%s: %w", place, err), "write sink:NAME/KEY, with the name of a sink in the configuration")
+	}
+	sink, ok := c.sinks[name]
+	if !ok {
+		return nil, failed(exitUsage, fmt.Errorf("--from sink:%s: the configuration has no sink %q", place, name), "")
+	}
+	body, err := sink.Get(ctx, key)
+	if err != nil {
+		return nil, failed(exitFailed, err, "")
+	}
+	return body, nil
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/edgecore/publish"
+	"github.com/flagcast/flagcast/edgecore/transport"
+)
+
+// targets is what GET /internal-backstage/targets and status --json give.
+type targets struct {
+	// From says who tells: "core", a running one, or "sinks", which know
+	// nothing of lags and failures.
+	From    string           `json:"from"`
+	Targets []publish.Status `json:"targets"`
+}
+
+func newStatus() *cobra.Command {
+	var names []string
+	var address string
+	var asJSON, fromSinks bool
+	var timeout time.Duration
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Tell how every target is",
+		Long: `Status asks a running core how its targets are doing, and where none answers
+reads what the sinks have stored. Stored is what a sink's API shows; seen is what
+the workers show that "probe:" names.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := load(c, config.Overrides{})
+			if err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(c.Context(), timeout)
+			defer cancel()
+			core, err := newOnce(c, cfg)
+			if err != nil {
+				return err
+			}
+			if err := core.selectTargets(names); err != nil {
+				return err
+			}
+			report, err := core.status(ctx, address, fromSinks)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				e := json.NewEncoder(c.OutOrStdout())
+				e.SetIndent("", "  ")
+				return e.Encode(report)
+			}
+			return report.print(c.OutOrStdout(), time.Now())
+		},
+	}
+	c.Flags().StringSliceVar(&names, "target", nil, "only these `targets`")
+	c.Flags().StringVar(&address, "url", "", "`address` of the running core; by default that of api.listen on this machine")
+	c.Flags().BoolVar(&fromSinks, "stored", false, "read the sinks, even if a core is running")
+	c.Flags().BoolVar(&asJSON, "json", false, "report as JSON")
+	c.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "give up after this time")
+	return c
+}
+
+// status asks a running core, else the sinks.
+func (c *core) status(ctx context.Context, address string, fromSinks bool) (*targets, error) {
+	if !fromSinks {
+		report, err := c.ask(ctx, address)
+		switch {
+		case err == nil:
+			return report, nil
+		case address != "":
+			return nil, failed(exitFailed, err, "is it the address of a flagcast serve, with api.base_path?")
+		}
+		c.log.Debug("no core answers: reading the sinks", "err", err)
+	}
+	report := &targets{From: "sinks", Targets: []publish.Status{}}
+	options := c.once(nil)
+	for _, t := range c.targets {
+		p := publish.New(t, c.store, options)
+		p.Inspect(ctx)
+		report.Targets = append(report.Targets, p.Status())
+	}
+	return report, nil
+}
+
+// ask gets the report of a running core, of the targets that are chosen.
+func (c *core) ask(ctx context.Context, address string) (*targets, error) {
+	if address == "" {
+		_, port, err := net.SplitHostPort(c.config.API.Listen)
+		if err != nil || port == "0" {
+			return nil, errors.New("api.listen names no port")
+		}
+		address = "http://" + net.JoinHostPort("localhost", port) + c.config.API.BasePath
+	}
+	address = strings.TrimRight(address, "/") + "/internal-backstage/targets"
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s: %w", address, err)
+	}
+	response, err := transport.NewClient(transport.Options{Attempts: 1, Timeout: 5 * time.Second}).Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	var all targets
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("ask %s: %s", address, response.Status)
+	}
+	if err := json.NewDecoder(io.LimitReader(response.Body, 64<<20)).Decode(&all); err != nil || all.From == "" {
+		return nil, fmt.Errorf("ask %s: the answer is not that of a core", address)
+	}
+	report := &targets{From: all.From, Targets: []publish.Status{}}
+	for _, t := range c.targets {
+		for _, s := range all.Targets {
+			if s.Target == t.Name {
+				report.Targets = append(report.Targets, s)
+			}
+		}
+	}
+	if len(report.Targets) == 0 {
+		return nil, fmt.Errorf("ask %s: the core publishes none of these targets", address)
+	}
+	return report, nil
+}
+
+const keysShown = 10
+
+// print writes a table, and below it what a person has to know.
+func (r *targets) print(w io.Writer, now time.Time) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "TARGET\tSTATE\tKEY\tREVISION\tSEQ\tDIGEST\tAGE\tBYTES\tSTORED\tSEEN")
+	for _, t := range r.Targets {
+		for i, k := range t.Keys {
+			if i == keysShown {
+				fmt.Fprintf(table, "%s\t%s\t… and %d more\n", t.Target, t.State, len(t.Keys)-i)
+				break
+			}
+			digest, age := "-", "-"
+			if k.Digest != "" {
+				digest, age = fmt.Sprintf("%.12s", k.Digest), now.Sub(k.PublishedAt).Round(time.Second).String()
+			}
+			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\n",
+				t.Target, t.State, k.Key, k.Revision, k.Seq, digest, age, size(k.Bytes, t.LimitBytes), lag(t.StoredLagMS), lag(t.SeenLagMS))
+		}
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, t := range r.Targets {
+		for _, line := range t.Notes() {
+			fmt.Fprintf(w, "%s: %s\n", t.Target, line)
+		}
+	}
+	if r.From == "sinks" {
+		fmt.Fprintln(w, "No core was asked: this is what the sinks have stored.")
+	}
+	return nil
+}
+
+func size(bytes, limit int) string {
+	if limit == 0 {
+		return fmt.Sprint(bytes)
+	}
+	return fmt.Sprintf("%d (%.1f %%)", bytes, 100*float64(bytes)/float64(limit))
+}
+
+func lag(ms *int64) string {
+	if ms == nil {
+		return "-"
+	}
+	return (time.Duration(*ms) * time.Millisecond).String()
+}
+
+func newTargets(publishers []*publish.Publisher) *targets {
+	r := &targets{From: "core", Targets: []publish.Status{}}
+	for _, p := range publishers {
+		r.Targets = append(r.Targets, p.Status())
+	}
+	return r
+}
