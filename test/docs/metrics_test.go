@@ -19,6 +19,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/edgecore/state"
+	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/memory"
 )
 
@@ -56,7 +57,7 @@ func exposed(t *testing.T) map[string]string {
 
 		spec := snapshot.Spec{Format: snapshot.Evaluated1, Environment: env, Target: "t"}
 		target := publish.Target{
-			Name: "t", Environment: env, Sink: memory.New(), Cells: []publish.Cell{{Key: "k", Spec: spec}}, Seers: []publish.Seer{edge{}},
+			Name: "t", Environment: env, Sink: sinks.Measured(memory.New(), "s", sinks.NewMetrics(registry)), Cells: []publish.Cell{{Key: "k", Spec: spec}}, Seers: []publish.Seer{edge{}},
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
