@@ -173,7 +173,6 @@ func (c *core) published() []edgecore.Environment {
 	return list
 }
 
-
 // syncRun is one run of the command.
 type syncRun struct {
 	core       *core
