@@ -56,6 +56,7 @@ func (r *syncRun) print(w io.Writer) error {
 	if r.flags.json {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
+		e.SetEscapeHTML(false)
 		return e.Encode(r.results)
 	}
 	for i := range r.results {

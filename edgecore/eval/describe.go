@@ -3,196 +3,338 @@ package eval
 import (
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 )
 
-// Describe says in a few words for whom a flag is on, such as "10 %" or "on
-// under conditions", and then everything about it: two flags with the same
-// details answer alike.
-func (p *Program) Describe(name string) (summary, details string) {
-	i, ok := p.index[name]
-	if !ok {
-		return "", ""
+// Description is what a flag does, to be compared and told: all that an
+// evaluation looks at. Two flags with equal descriptions answer alike.
+type Description struct {
+	Parents        []DescribedParent
+	Strategies     []DescribedStrategy // in order; none: off for everybody
+	Variants       *DescribedVariants  // of the flag itself; nil: none
+	ImpressionData bool
+}
+
+// DescribedParent is one dependency of a flag.
+type DescribedParent struct {
+	Name     string
+	Enabled  bool     // what it has to be
+	Variants []string // of which it has to have one; empty: any
+	// Flag is what the parent does, as far as it counts for its child.
+	Flag Description
+}
+
+// DescribedStrategy passes when all its conditions hold and its share does.
+type DescribedStrategy struct {
+	Conditions []*DescribedCondition
+	Share      *DescribedShare    // nil: everybody
+	Variants   *DescribedVariants // nil: those of the flag
+}
+
+// DescribedShare is a part of all ids.
+type DescribedShare struct {
+	Percent int
+	By      DescribedSticky
+	Group   string
+}
+
+// DescribedSticky says what decides: the first of the fields that has a value,
+// else Fixed (of the static context), else a random draw, else nothing.
+type DescribedSticky struct {
+	Fields []string
+	Fixed  string
+	Random bool
+}
+
+// DescribedVariants are the values of a flag. Variants without any weight are
+// none.
+type DescribedVariants struct {
+	By        DescribedSticky
+	Group     string
+	List      []Variant
+	Weights   []int
+	Overrides []DescribedOverride
+}
+
+// DescribedOverride gives a variant to whom a condition holds for.
+type DescribedOverride struct {
+	Variant   string
+	Condition *DescribedCondition
+}
+
+// DescribedCondition is a comparison, or a segment: a list of them.
+type DescribedCondition struct {
+	Field    string   // "" for a segment
+	Operator string   // such as "IN", "not NUM_GT", "segment"
+	AnyCase  bool     // texts are compared without regard to case
+	Values   []string // what the field is compared with; sorted
+	List     bool     // the operator takes a list
+	// Identifies says that Values are ids, or parts of them: to be counted,
+	// not shown. Digests says that they are digests of ids.
+	Identifies, Digests bool
+	// Opaque says that Values mean nothing to people.
+	Opaque bool
+	All    []*DescribedCondition // of a segment
+}
+
+// Reach says for whom a flag is on.
+type Reach uint8
+
+// The reaches of a flag.
+const (
+	Nobody Reach = iota
+	Somebody
+	Everybody
+)
+
+// Reach of a flag, as far as it is decided: Specialize decides what can be.
+func (d *Description) Reach() Reach {
+	n := len(d.Strategies)
+	switch {
+	case n == 0:
+		return Nobody
+	case len(d.Parents) > 0, len(d.Strategies[n-1].Conditions) > 0, d.Strategies[n-1].Share != nil:
+		return Somebody
 	}
-	f := &p.flags[i]
-	words := make([]string, len(f.strategies))
-	var all strings.Builder
+	return Everybody
+}
+
+// Describer describes flags of one program; what several of them share is
+// described once and shared: do not change it. It is not safe for concurrent
+// use.
+type Describer struct {
+	p           *Program
+	identifiers []string
+	texts       texts
+	conditions  map[*condition]*DescribedCondition
+}
+
+// NewDescriber returns a describer of a program. identifiers are the context
+// fields that hold ids.
+func (p *Program) NewDescriber(identifiers []string) *Describer {
+	return &Describer{p: p, identifiers: identifiers, texts: texts{}, conditions: map[*condition]*DescribedCondition{}}
+}
+
+// Flag describes the flag at a place of Program.Flags.
+func (d *Describer) Flag(i int) Description {
+	f := &d.p.flags[i]
+	out := d.rules(f)
+	out.ImpressionData = d.p.list[i].ImpressionData
 	for i := range f.parents {
-		fmt.Fprintf(&all, "%s\n", p.parentText(&f.parents[i]))
+		out.Parents = append(out.Parents, d.parent(&f.parents[i]))
 	}
+	return out
+}
+
+// Named is Flag by name; ok is false for a flag that the program does not
+// know.
+func (d *Describer) Named(name string) (out Description, ok bool) {
+	i, ok := d.p.index[name]
+	if !ok {
+		return Description{}, false
+	}
+	return d.Flag(int(i)), true
+}
+
+// rules describes a flag without parents and impression data.
+func (d *Describer) rules(f *flag) Description {
+	out := Description{Strategies: make([]DescribedStrategy, len(f.strategies)), Variants: d.variants(f.variants)}
 	for i := range f.strategies {
-		s := &f.strategies[i]
-		words[i] = s.summary()
-		fmt.Fprintf(&all, "strategy %d\n", i+1)
+		s, to := &f.strategies[i], &out.Strategies[i]
 		for _, k := range s.conditions {
-			fmt.Fprintf(&all, " %s\n", p.conditionText(k, 0))
+			to.Conditions = append(to.Conditions, d.condition(k))
 		}
 		if s.share != nil {
-			fmt.Fprintf(&all, " %s of group %q\n", p.shareText(s.share), s.share.group)
+			to.Share = &DescribedShare{Percent: s.share.percent, By: d.sticky(s.share.sticky), Group: s.share.group}
 		}
-		if s.variants != nil {
-			all.WriteString(p.variantsText(s.variants))
-		}
+		to.Variants = d.variants(s.variants)
 	}
-	all.WriteString(p.variantsText(f.variants))
-	if p.list[i].ImpressionData {
-		all.WriteString("impressions\n")
-	}
-	if summary = strings.Join(words, " or "); summary == "" {
-		summary = "off"
-	}
-	return summary, all.String()
+	return out
 }
 
-func (s *strategy) summary() string {
-	words := "on"
-	if s.share != nil {
-		words = strconv.Itoa(s.share.percent) + " %"
+// parent: of its variants nothing counts but the names, and those only if the
+// child asks for one.
+func (d *Describer) parent(from *parent) DescribedParent {
+	out := DescribedParent{Name: d.p.list[from.flag].Name, Enabled: from.enabled, Flag: d.rules(&d.p.flags[from.flag])}
+	if from.enabled {
+		out.Variants = from.variants
 	}
-	if len(s.conditions) > 0 {
-		words += " under conditions"
+	named := len(out.Variants) > 0
+	out.Flag.Variants = out.Flag.Variants.bare(named)
+	for i := range out.Flag.Strategies {
+		s := &out.Flag.Strategies[i]
+		s.Variants = s.Variants.bare(named)
 	}
-	return words
+	return out
 }
 
-func (p *Program) parentText(d *parent) string {
-	text := "parent " + strconv.Quote(p.list[d.flag].Name)
-	switch {
-	case !d.enabled:
-		return text + " is off"
-	case len(d.variants) > 0:
-		return text + " is on with variant " + quotedList(d.variants, 0)
+// bare drops payloads, or everything.
+func (v *DescribedVariants) bare(named bool) *DescribedVariants {
+	if v == nil || !named {
+		return nil
 	}
-	return text + " is on"
+	out := *v
+	out.List = slices.Clone(v.List)
+	for i := range out.List {
+		out.List[i].Payload = nil
+	}
+	return &out
 }
 
-func (p *Program) variantsText(v *variants) string {
-	if v == nil {
-		return ""
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, " variants by %s of group %q\n", p.stickyText(v.sticky), v.group)
-	for _, o := range v.overrides {
-		fmt.Fprintf(&b, "  override %q %s\n", v.list[o.variant].Name, p.conditionText(o.condition, 0))
-	}
-	for i := range v.list {
-		fmt.Fprintf(&b, "  %q %d of %d", v.list[i].Name, v.weights[i], v.total)
-		if payload := v.list[i].Payload; payload != nil {
-			fmt.Fprintf(&b, " %s %q", payload.Type, payload.Value)
-		}
-		b.WriteByte('\n')
-	}
-	return b.String()
-}
-
-func (p *Program) stickyText(s *sticky) string {
-	var words []string
+func (d *Describer) sticky(s *sticky) DescribedSticky {
+	out := DescribedSticky{Fixed: s.fixed, Random: s.random && s.fixed == ""}
 	for _, i := range s.fields {
-		words = append(words, p.fields[i].name)
+		out.Fields = append(out.Fields, d.p.fields[i].name)
 	}
-	switch {
-	case s.fixed != "":
-		words = append(words, strconv.Quote(s.fixed))
-	case s.random:
-		words = append(words, "chance")
-	}
-	if len(words) == 0 {
-		return "nothing"
-	}
-	return strings.Join(words, ", else ")
+	return out
 }
 
-func (p *Program) shareText(s *share) string {
-	return strconv.Itoa(s.percent) + " % by " + p.stickyText(s.sticky)
+func (d *Describer) variants(v *variants) *DescribedVariants {
+	if v == nil || v.total == 0 {
+		return nil
+	}
+	out := &DescribedVariants{List: v.list, Weights: v.weights}
+	if v.only < 0 {
+		out.By, out.Group = d.sticky(v.sticky), v.group
+	}
+	for _, o := range v.overrides {
+		out.Overrides = append(out.Overrides, DescribedOverride{v.list[o.variant].Name, d.condition(o.condition)})
+	}
+	return out
 }
 
-// conditionText writes a condition in Unleash's words, with at most a number
-// of the values of a list; 0 is all.
-func (p *Program) conditionText(k *condition, most int) string {
-	inverted := ""
-	if k.inverted && k.op != opIn {
-		inverted = "not "
+func (d *Describer) condition(k *condition) *DescribedCondition {
+	if out, ok := d.conditions[k]; ok {
+		return out
 	}
+	out := d.describe(k)
+	d.conditions[k] = out
+	return out
+}
+
+func (d *Describer) describe(k *condition) *DescribedCondition {
+	out := &DescribedCondition{Operator: k.operator(), AnyCase: k.fold, List: true}
 	switch k.op {
 	case opAll:
-		words := make([]string, len(k.all))
-		for i, one := range k.all {
-			words[i] = p.conditionText(one, most)
+		for _, one := range k.all {
+			out.All = append(out.All, d.condition(one))
 		}
-		return inverted + "segment (" + strings.Join(words, " and ") + ")"
+		return out
 	case opDate:
-		return inverted + "currentTime " + map[order]string{less: "DATE_BEFORE", greater: "DATE_AFTER"}[k.order] + " " + time.UnixMilli(k.instant).UTC().Format(time.RFC3339Nano)
+		out.Field, out.List = "currentTime", false
+		out.Values = []string{time.UnixMilli(k.instant).UTC().Format(time.RFC3339Nano)}
+		return out
 	}
-	return inverted + p.fields[k.field].name + " " + p.operandText(k, most)
-}
-
-func (p *Program) operandText(k *condition, most int) string {
-	folded := ""
-	if k.fold {
-		folded = " (any case)"
-	}
+	out.Field = d.p.fields[k.field].name
+	out.Identifies = k.identifies() && slices.Contains(d.identifiers, out.Field)
 	switch k.op {
 	case opIn:
-		word := "IN "
-		if k.inverted {
-			word = "NOT_IN "
+		out.Digests = d.p.fields[k.field].hashed
+		out.Values = d.texts.list(d.p, k)
+	case opStartsWith, opEndsWith, opContains:
+		out.Values = slices.Clone(k.texts)
+	case opCIDR:
+		for _, prefix := range k.prefixes {
+			out.Values = append(out.Values, prefix.String())
 		}
-		return word + quotedList(p.itemTexts(k), most)
-	case opStartsWith:
-		return "STR_STARTS_WITH " + quotedList(k.texts, most) + folded
-	case opEndsWith:
-		return "STR_ENDS_WITH " + quotedList(k.texts, most) + folded
-	case opContains:
-		return "STR_CONTAINS " + quotedList(k.texts, most) + folded
-	case opNumber:
-		return "NUM_" + k.order.String() + " " + strconv.FormatFloat(k.number, 'g', -1, 64)
-	case opVersion:
-		return "SEMVER_" + k.order.String() + " " + k.version.String()
-	case opRegex:
-		if pattern, ok := k.pattern.(*pair); ok {
-			return "REGEX " + strconv.Quote(pattern.String())
-		}
-		return fmt.Sprintf("REGEX %v", k.machineOf().code)
 	default:
-		texts := make([]string, len(k.prefixes))
-		for i, prefix := range k.prefixes {
-			texts[i] = prefix.String()
-		}
-		return "IN_CIDR " + quotedList(texts, most)
+		var text string
+		text, out.Opaque = k.operand()
+		out.Values, out.List = []string{text}, false
 	}
+	slices.Sort(out.Values)
+	return out
 }
 
+// texts are the values of fields by their numbers, for the other way than
+// field.values goes. They are made at the first use.
+type texts map[int32][]string
+
+func (t texts) of(p *Program, field int32) []string {
+	byItem, ok := t[field]
+	if !ok {
+		byItem = make([]string, len(p.fields[field].values))
+		for text, item := range p.fields[field].values {
+			byItem[item] = text
+		}
+		t[field] = byItem
+	}
+	return byItem
+}
+
+// list are the values of an opIn.
+func (t texts) list(p *Program, k *condition) []string {
+	if len(k.items) == 0 {
+		return nil
+	}
+	byItem, out := t.of(p, k.field), make([]string, len(k.items))
+	for i, item := range k.items {
+		out[i] = byItem[item]
+	}
+	return out
+}
+
+// operator is Unleash's word.
+func (k *condition) operator() string {
+	word := ""
+	switch k.op {
+	case opIn:
+		if k.inverted {
+			return "NOT_IN"
+		}
+		return "IN"
+	case opStartsWith:
+		word = "STR_STARTS_WITH"
+	case opEndsWith:
+		word = "STR_ENDS_WITH"
+	case opContains:
+		word = "STR_CONTAINS"
+	case opNumber:
+		word = "NUM_" + k.order.String()
+	case opVersion:
+		word = "SEMVER_" + k.order.String()
+	case opDate:
+		word = map[order]string{less: "DATE_BEFORE", greater: "DATE_AFTER"}[k.order]
+		if word == "" {
+			word = "DATE_" + k.order.String()
+		}
+	case opRegex:
+		word = "REGEX"
+	case opCIDR:
+		word = "IN_CIDR"
+	default:
+		word = "segment"
+	}
+	if k.inverted {
+		return "not " + word
+	}
+	return word
+}
+
+// operand is what an operator without a list compares with. A pattern that was
+// decoded is opaque: nothing but its program is left.
+func (k *condition) operand() (text string, opaque bool) {
+	switch k.op {
+	case opNumber:
+		return formatNumber(k.number), false
+	case opVersion:
+		return k.version.String(), false
+	}
+	if pattern, ok := k.pattern.(*pair); ok {
+		return pattern.String(), false
+	}
+	return fmt.Sprint(k.machineOf().code), true
+}
+
+// identifies tells whether the operands of a condition are values of its field,
+// or say something about single ones. The bound of a number is no id, and a
+// date is none.
+func (k *condition) identifies() bool {
+	return k.op != opAll && k.op != opDate && (k.op != opNumber || k.order == equal)
+}
+
+// String is an order as operators name it.
 func (o order) String() string {
-	return map[order]string{equal: "EQ", greater: "GT", less: "LT", greater | equal: "GTE", less | equal: "LTE"}[o]
-}
-
-// itemTexts are the values of a list, sorted.
-func (p *Program) itemTexts(k *condition) []string {
-	texts := make([]string, 0, len(k.items))
-	for text, item := range p.fields[k.field].values {
-		if _, listed := slices.BinarySearch(k.items, item); listed {
-			texts = append(texts, text)
-		}
-	}
-	slices.Sort(texts)
-	return texts
-}
-
-// quotedList shows at most a number of texts; 0 is all.
-func quotedList(texts []string, most int) string {
-	shown := texts
-	if most > 0 && len(shown) > most {
-		shown = shown[:most]
-	}
-	words := make([]string, len(shown))
-	for i, text := range shown {
-		words[i] = strconv.Quote(text)
-	}
-	list := "[" + strings.Join(words, ", ")
-	if len(shown) < len(texts) {
-		list += fmt.Sprintf(", … %d in all", len(texts))
-	}
-	return list + "]"
+	names := map[order]string{equal: "EQ", greater: "GT", less: "LT", greater | equal: "GTE", less | equal: "LTE", less | greater: "NE", less | equal | greater: "ANY"}
+	return names[o]
 }

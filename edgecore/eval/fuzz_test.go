@@ -109,8 +109,9 @@ func FuzzDecodeRules(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, flag := range p.Flags() {
-			p.Describe(flag.Name)
+		describer := p.NewDescriber(nil)
+		for i := range p.Flags() {
+			describer.Flag(i)
 		}
 		sameAnswers(t, p, throughRules(t, p, &eval.Context{}))
 		sameWhenKnown(t, p)

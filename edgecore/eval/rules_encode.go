@@ -13,25 +13,7 @@ import (
 // EncodeRules writes a program as the member "rules" of a snapshot: a JSON
 // object. The same program gives the same bytes.
 func (p *Program) EncodeRules(o RulesOptions) ([]byte, error) {
-	e := encoder{
-		p: p, salt: o.Salt, fields: map[int32]int{}, numbers: map[string]int{}, conditions: map[*condition]int{},
-		stickies: map[string]int{}, shapes: map[string]int{}, postings: map[int32]map[int32][]int{},
-		hashed: map[int32]bool{}, refused: map[string]bool{},
-	}
-	for i, f := range p.fields {
-		if slices.Contains(o.Fields, f.name) {
-			switch o.Identifiers {
-			case IdentifiersHash:
-				e.hashed[int32(i)] = true
-			case IdentifiersRefuse:
-				e.forbidden = append(e.forbidden, int32(i))
-			}
-		}
-	}
-	e.out = wireRules{
-		Flags: []any{}, Fields: []any{}, Values: []any{}, Stickies: []any{}, Shares: []any{}, Conditions: []any{}, Shapes: []any{},
-		Impressions: []int32{}, Hidden: []int32{},
-	}
+	e := p.newEncoder(o, texts{})
 	names := make([]string, len(p.list))
 	for i, f := range p.list {
 		names[i] = f.Name
@@ -52,6 +34,47 @@ func (p *Program) EncodeRules(o RulesOptions) ([]byte, error) {
 	return marshal(e.out), nil
 }
 
+// newEncoder returns an encoder that has met nothing yet.
+func (p *Program) newEncoder(o RulesOptions, values texts) *encoder {
+	e := &encoder{
+		p: p, texts: values, salt: o.Salt, fields: map[int32]int{}, numbers: map[string]int{}, conditions: map[*condition]int{},
+		stickies: map[string]int{}, shapes: map[string]int{}, postings: map[int32]map[int32][]int{},
+		hashed: map[int32]bool{}, refused: map[string]bool{},
+	}
+	for i, f := range p.fields {
+		if slices.Contains(o.Fields, f.name) {
+			switch o.Identifiers {
+			case IdentifiersHash:
+				e.hashed[int32(i)] = true
+			case IdentifiersRefuse:
+				e.forbidden = append(e.forbidden, int32(i))
+			}
+		}
+	}
+	e.out = wireRules{
+		Flags: []any{}, Fields: []any{}, Values: []any{}, Stickies: []any{}, Shares: []any{}, Conditions: []any{}, Shapes: []any{},
+		Impressions: []int32{}, Hidden: []int32{},
+	}
+	return e
+}
+
+// Sizes tells how many bytes each flag of the program takes in rules by
+// itself, in the order of Flags. Together they may take less: what several
+// flags have in common is written once.
+func (p *Program) Sizes() []int {
+	values, sizes := texts{}, make([]int, len(p.flags))
+	bare := len(marshal(p.newEncoder(RulesOptions{}, values).out))
+	for i := range p.flags {
+		e := p.newEncoder(RulesOptions{}, values)
+		e.name = p.list[i].Name
+		e.out.Names = e.name
+		e.out.Flags = append(e.out.Flags, e.flag(&p.flags[i]))
+		e.values()
+		sizes[i] = len(marshal(e.out)) - bare
+	}
+	return sizes
+}
+
 // marshal writes JSON without escapes for HTML.
 func marshal(v any) []byte {
 	var b bytes.Buffer
@@ -66,10 +89,11 @@ func marshal(v any) []byte {
 // encoder numbers what it meets, in the order in which it meets it, and writes
 // what is equal once.
 type encoder struct {
-	p    *Program
-	out  wireRules
-	name string // of the flag that is being written
-	salt string
+	p     *Program
+	texts texts
+	out   wireRules
+	name  string // of the flag that is being written
+	salt  string
 
 	fields     map[int32]int             // number of a field on the wire
 	conditions map[*condition]int        // reference of a condition

@@ -32,12 +32,11 @@ func (e *encoder) condition(k *condition) int {
 
 // check notes the flag if a condition holds ids that may not be written.
 func (e *encoder) check(k *condition) {
+	for _, one := range k.all {
+		e.check(one)
+	}
 	switch {
-	case k.op == opAll:
-		for _, one := range k.all {
-			e.check(one)
-		}
-	case k.op == opDate, k.op == opNumber && k.order != equal: // a bound is no id
+	case !k.identifies():
 	case slices.Contains(e.forbidden, k.field), k.op != opIn && e.hashed[k.field]:
 		e.refused[e.name] = true
 	}
@@ -88,7 +87,7 @@ func (e *encoder) plain(k *condition) []any {
 		}
 		return out
 	case opNumber:
-		return []any{wireNumber, at, k.order, json.RawMessage(strconv.FormatFloat(k.number, 'g', -1, 64))}
+		return []any{wireNumber, at, k.order, json.RawMessage(formatNumber(k.number))}
 	case opVersion:
 		out := []any{wireVersion, at, k.order, k.version.Major(), k.version.Minor(), k.version.Patch()}
 		if k.version.Prerelease() != "" {
@@ -151,11 +150,9 @@ func (e *encoder) values() {
 	for i, byItem := range e.postings {
 		texts := make([]string, 0, len(byItem))
 		postings := map[string][]int{}
-		for text, item := range e.p.fields[i].values {
-			numbers, used := byItem[item]
-			if !used {
-				continue
-			}
+		values := e.texts.of(e.p, i)
+		for item, numbers := range byItem {
+			text := values[item]
 			if e.hashed[i] && !e.p.fields[i].hashed {
 				text = digest(e.salt, text)
 				e.out.Salt = e.salt

@@ -1,5 +1,10 @@
 package eval
 
+import (
+	"maps"
+	"slices"
+)
+
 // Contextual tells whether the result of a flag needs what a static context
 // does not hold: a field that is neither in Fields nor in Absent, or a random
 // draw. The time is taken as given. It is asked of all flags at once, in the
@@ -23,6 +28,78 @@ func (p *Program) Contextual(static *Context) []bool {
 		}
 	}
 	return out
+}
+
+// RandomDraw stands in what DependsOn returns for a draw.
+const RandomDraw = "a random draw"
+
+// DependsOn tells what the result of each flag needs that a static context does
+// not hold: context fields, sorted, and then RandomDraw. There is none for a
+// flag that is not Contextual.
+func (p *Program) DependsOn(static *Context) [][]string {
+	rest := p.fold(static, true)
+	out := make([][]string, len(rest.flags))
+	for i := range rest.flags {
+		needs := needs{p: rest, fields: map[string]bool{}}
+		needs.flag(&rest.flags[i])
+		out[i] = slices.Sorted(maps.Keys(needs.fields))
+		if needs.draw {
+			out[i] = append(out[i], RandomDraw)
+		}
+	}
+	return out
+}
+
+// needs collects what flags look at.
+type needs struct {
+	p      *Program
+	fields map[string]bool
+	draw   bool
+}
+
+func (n *needs) flag(f *flag) {
+	for i := range f.parents {
+		n.flag(&n.p.flags[f.parents[i].flag])
+	}
+	for i := range f.strategies {
+		s := &f.strategies[i]
+		for _, k := range s.conditions {
+			n.condition(k)
+		}
+		if s.share != nil {
+			n.sticky(s.share.sticky)
+		}
+		n.variants(s.variants)
+	}
+	n.variants(f.variants)
+}
+
+func (n *needs) condition(k *condition) {
+	for _, one := range k.all {
+		n.condition(one)
+	}
+	if k.op != opAll && k.op != opDate {
+		n.fields[n.p.fields[k.field].name] = true
+	}
+}
+
+func (n *needs) sticky(s *sticky) {
+	for _, i := range s.fields {
+		n.fields[n.p.fields[i].name] = true
+	}
+	n.draw = n.draw || s.random && s.fixed == ""
+}
+
+func (n *needs) variants(v *variants) {
+	if v == nil || v.total == 0 {
+		return
+	}
+	for _, o := range v.overrides {
+		n.condition(o.condition)
+	}
+	if v.only < 0 {
+		n.sticky(v.sticky)
+	}
 }
 
 // Select returns the program of the flags that keep accepts. Parents of those

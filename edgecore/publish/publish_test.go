@@ -46,7 +46,7 @@ func TestPublishesChangesAndNothingElse(t *testing.T) {
 		after(time.Second)
 		expect(t, w, "f=off", 2)
 		stop()
-		if !strings.Contains(w.log.String(), `~ f on -> off  published to s in 100 ms`) {
+		if !strings.Contains(w.log.String(), `!! f on -> OFF for everyone  published to s in 100 ms`) {
 			t.Errorf("the log does not say what changed:\n%s", w.log)
 		}
 	})

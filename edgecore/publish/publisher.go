@@ -351,7 +351,7 @@ func (p *Publisher) count(s *step, err error, now time.Time) {
 func (p *Publisher) explain(steps []*step, st *state.State, flipped bool) {
 	var changes []snapshot.Change
 	if p.last != nil && p.last != st.Definitions && !flipped {
-		changes = snapshot.Diff(p.last, st.Definitions)
+		changes = snapshot.Diff(p.last, st.Definitions, p.target.Cells[0].Spec.Rules.Fields...)
 	}
 	compute(steps, func(s *step) {
 		switch {

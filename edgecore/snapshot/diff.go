@@ -3,9 +3,7 @@ package snapshot
 import (
 	"bytes"
 	"cmp"
-	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -14,58 +12,63 @@ import (
 	"github.com/flagcast/flagcast/edgecore/eval"
 )
 
+// Signs of a change. SecondLook is for what takes a flag from all who had it,
+// and for an answer for everyone that was to depend on the request.
+const (
+	Added      = "+"
+	Removed    = "-"
+	Changed    = "~"
+	SecondLook = "!!"
+)
+
 // Change is what happened to one flag, in words.
 type Change struct {
-	Sign    string // "+" added, "-" removed, "~" changed
+	Sign    string // Added, Removed, Changed or SecondLook
 	Flag    string
 	Project string // of the flag, where the documents tell
-	Text    string // such as "10 % -> 25 %"
+	Text    string // such as "10 % -> 25 % by userId"; no id stands in it
 }
 
 func (c Change) String() string { return strings.TrimRight(c.Sign+" "+c.Flag+" "+c.Text, " ") }
 
-// Diff tells which flags differ between two definitions, sorted by name. old
-// may be nil.
-func Diff(old, new *edgecore.Definitions) []Change {
-	before, after := byName(old), byName(new)
-	changes := []Change{}
-	for name, f := range after {
-		was, ok := before[name]
-		switch {
-		case !ok:
-			changes = append(changes, Change{"+", name, f.Project, summary(f)})
-		case !bytes.Equal(was.Raw, f.Raw):
-			changes = append(changes, Change{"~", name, f.Project, difference(was, f)})
-		}
-	}
-	for name, f := range before {
-		if _, ok := after[name]; !ok {
-			changes = append(changes, Change{"-", name, f.Project, ""})
-		}
-	}
-	return append(sorted(changes), segmentChanges(old, new)...)
-}
+// noEffect is the text of a flag whose definition changed and whose answers
+// did not.
+const noEffect = "changed, with no effect on evaluation"
 
-func segmentChanges(old, new *edgecore.Definitions) []Change {
+// Diff tells which flags differ between two definitions, sorted by name: those
+// whose definition changed, and those whose segments or parents did. old may be
+// nil. identifiers are the context fields whose values are counted and not
+// shown; without any they are eval.DefaultIdentifierFields.
+func Diff(old, new *edgecore.Definitions, identifiers ...string) []Change {
 	if old == nil {
-		return nil
+		old = &edgecore.Definitions{}
 	}
-	var changes []Change
-	for _, s := range new.Segments {
-		i := slices.IndexFunc(old.Segments, func(o edgecore.Segment) bool { return o.ID == s.ID })
-		if i >= 0 && !bytes.Equal(old.Segments[i].Raw, s.Raw) {
-			changes = append(changes, Change{"~", "segment " + strconv.Itoa(s.ID), "", "changed"})
+	before, after := byName(old), byName(new)
+	touched := touched(old, new, before, after)
+	was, is := describing(old, touched, before, identifiers), describing(new, touched, after, identifiers)
+	changes := []Change{}
+	for name := range touched {
+		stood, stands := before[name], after[name]
+		c, differs := changeOf(name, was.lookup(name, stood != nil), is.lookup(name, stands != nil))
+		switch {
+		case stands == nil:
+			c.Project = stood.Project
+		case stood != nil && !differs && !bytes.Equal(stood.Raw, stands.Raw):
+			c, differs = Change{Changed, name, stands.Project, noEffect}, true
+		default:
+			c.Project = stands.Project
+		}
+		if differs {
+			changes = append(changes, c)
 		}
 	}
-	return changes
+	return sorted(changes)
 }
 
 func byName(d *edgecore.Definitions) map[string]*edgecore.Feature {
-	index := map[string]*edgecore.Feature{}
-	if d != nil {
-		for i := range d.Features {
-			index[d.Features[i].Name] = &d.Features[i]
-		}
+	index := make(map[string]*edgecore.Feature, len(d.Features))
+	for i := range d.Features {
+		index[d.Features[i].Name] = &d.Features[i]
 	}
 	return index
 }
@@ -75,104 +78,139 @@ func sorted(changes []Change) []Change {
 	return changes
 }
 
-// summary says in a few words for whom a flag is on.
-func summary(f *edgecore.Feature) string {
-	if !f.Enabled {
-		return "off"
-	}
-	if len(f.Strategies) == 0 {
-		return "on"
-	}
-	words := make([]string, len(f.Strategies))
-	for i := range f.Strategies {
-		words[i] = strategySummary(&f.Strategies[i])
-	}
-	return strings.Join(words, " or ")
-}
-
-func strategySummary(s *edgecore.Strategy) string {
-	words := s.Name
-	switch s.Name {
-	case "default":
-		words = "on"
-	case "flexibleRollout":
-		words = s.Parameters["rollout"] + " %"
-	case "gradualRolloutUserId", "gradualRolloutSessionId", "gradualRolloutRandom":
-		words = s.Parameters["percentage"] + " %"
-	case "userWithId":
-		words = "some users"
-	}
-	if len(s.Constraints)+len(s.Segments) > 0 {
-		words += " under conditions"
-	}
-	return words
-}
-
-func difference(was, is *edgecore.Feature) string {
-	if before, after := summary(was), summary(is); before != after {
-		return before + " -> " + after
-	}
-	if before, after := shares(was.Variants), shares(is.Variants); before != after {
-		return "variants " + before + " -> " + after
-	}
-	for i := range was.Strategies {
-		before, after := shares(was.Strategies[i].Variants), shares(is.Strategies[i].Variants)
-		if before != after {
-			return "variants " + before + " -> " + after
+// touched names the flags that may answer otherwise: nothing else has to be
+// compiled.
+func touched(old, new *edgecore.Definitions, before, after map[string]*edgecore.Feature) map[string]bool {
+	names, segments := map[string]bool{}, map[int]bool{}
+	for name, f := range after {
+		if was, ok := before[name]; !ok || !bytes.Equal(was.Raw, f.Raw) {
+			names[name] = true
 		}
 	}
-	for _, member := range []string{"strategies", "variants", "dependencies"} {
-		if gjson.GetBytes(was.Raw, member).Raw != gjson.GetBytes(is.Raw, member).Raw {
-			return member + " changed"
+	for name := range before {
+		if _, ok := after[name]; !ok {
+			names[name] = true
 		}
 	}
-	return "changed, with no effect on evaluation"
-}
-
-// shares writes variants as "red:blue 50:50", in percent.
-func shares(list []edgecore.Variant) string {
-	if len(list) == 0 {
-		return "none"
+	stood := map[int]*edgecore.Segment{}
+	for i := range old.Segments {
+		stood[old.Segments[i].ID] = &old.Segments[i]
 	}
-	total := 0
-	for _, v := range list {
-		total += v.Weight
-	}
-	var names, weights []string
-	for _, v := range list {
-		names = append(names, v.Name)
-		weights = append(weights, strconv.FormatFloat(100*float64(v.Weight)/float64(max(total, 1)), 'g', 4, 64))
-	}
-	return strings.Join(names, ":") + " " + strings.Join(weights, ":")
-}
-
-// DiffStored tells what a snapshot would change over what is stored: for
-// evaluated snapshots each flag's answer, for rules for whom it is on. stored
-// may be nil.
-func (s *Snapshot) DiffStored(stored []byte) []Change {
-	if s.spec.Format == Rules1 {
-		return s.diffRules(stored)
-	}
-	if s.spec.Format != Evaluated1 {
-		old := gjson.GetBytes(stored, "features")
-		return diffRaw(old, gjson.GetBytes(s.content, "features"), func(gjson.Result) string { return "" })
-	}
-	return diffRaw(gjson.GetBytes(stored, "toggles"), gjson.GetBytes(s.content, "toggles"), func(t gjson.Result) string {
-		switch {
-		case !t.Get("enabled").Bool():
-			return "off"
-		case t.Get("variant.enabled").Bool():
-			return fmt.Sprintf("on (%s)", t.Get("variant.name").Str)
-		default:
-			return "on"
+	for i := range new.Segments {
+		s := &new.Segments[i]
+		if was, ok := stood[s.ID]; !ok || !bytes.Equal(was.Raw, s.Raw) {
+			segments[s.ID] = true
 		}
+		delete(stood, s.ID)
+	}
+	for id := range stood {
+		segments[id] = true
+	}
+	// What the rest looks at is the same before and after.
+	for i := range new.Features {
+		if f := &new.Features[i]; len(segments) > 0 && usesAny(f, segments) {
+			names[f.Name] = true
+		}
+	}
+	var children []string
+	for i := range new.Features {
+		for _, parent := range new.Features[i].Dependencies {
+			if names[parent.Feature] {
+				children = append(children, new.Features[i].Name)
+			}
+		}
+	}
+	for _, name := range children {
+		names[name] = true
+	}
+	return names
+}
+
+func usesAny(f *edgecore.Feature, segments map[int]bool) bool {
+	return slices.ContainsFunc(f.Strategies, func(s edgecore.Strategy) bool {
+		return slices.ContainsFunc(s.Segments, func(id int) bool { return segments[id] })
 	})
+}
+
+// descriptions are flags of a program by name; the zero value knows none.
+type descriptions struct{ describer *eval.Describer }
+
+// describing compiles some flags, and the parents that they need.
+func describing(d *edgecore.Definitions, wanted map[string]bool, index map[string]*edgecore.Feature, identifiers []string) descriptions {
+	part, taken := &edgecore.Definitions{Segments: d.Segments}, map[string]bool{}
+	take := func(name string) {
+		if f := index[name]; f != nil && !taken[name] {
+			taken[name] = true
+			part.Features = append(part.Features, *f)
+		}
+	}
+	for name := range wanted {
+		take(name)
+		if f := index[name]; f != nil {
+			for _, parent := range f.Dependencies {
+				take(parent.Feature)
+			}
+		}
+	}
+	if len(part.Features) == 0 {
+		return descriptions{}
+	}
+	p, _ := eval.Compile(part)
+	return newDescriptions(p.Specialize(&eval.Context{}), identifiers)
+}
+
+func newDescriptions(p *eval.Program, identifiers []string) descriptions {
+	if len(identifiers) == 0 {
+		identifiers = eval.DefaultIdentifierFields()
+	}
+	return descriptions{p.NewDescriber(identifiers)}
+}
+
+// lookup describes a flag, nil for one that is not there. One that is there and
+// that the program does not know is off.
+func (d descriptions) lookup(name string, there bool) *eval.Description {
+	if !there {
+		return nil
+	}
+	var out eval.Description
+	if d.describer != nil {
+		out, _ = d.describer.Named(name)
+	}
+	return &out
+}
+
+// DiffStored tells what a snapshot would change over what is stored, sorted by
+// flag. stored may be nil; what is no snapshot of the same format counts as
+// nothing.
+func (s *Snapshot) DiffStored(stored []byte) []Change {
+	if bytes.HasPrefix(stored, s.content[:len(s.content)-1]) {
+		return []Change{}
+	}
+	if meta, err := Open(stored); err != nil || meta.Format != s.spec.Format {
+		stored = nil
+	}
+	switch s.spec.Format {
+	case Rules1:
+		return s.diffRules(stored)
+	case Definitions1:
+		old, err := edgecore.Parse(stored, s.spec.Environment)
+		if err != nil {
+			old = nil
+		}
+		is, err := edgecore.Parse(s.content, s.spec.Environment)
+		if err != nil {
+			return nil // not reached: it has just been encoded
+		}
+		return Diff(old, is, s.spec.Rules.Fields...)
+	default:
+		return s.diffToggles(stored)
+	}
 }
 
 // diffRules compares what is decoded. What cannot be decoded counts as
 // nothing.
 func (s *Snapshot) diffRules(stored []byte) []Change {
-	before, _, err := Decode(stored)
+	before, err := eval.DecodeRules([]byte(gjson.GetBytes(stored, "rules").Raw))
 	if err != nil {
 		before = &eval.Program{}
 	}
@@ -180,53 +218,83 @@ func (s *Snapshot) diffRules(stored []byte) []Change {
 	if err != nil {
 		return nil // not reached: it has just been encoded
 	}
+	was, is := newDescriptions(before, s.spec.Rules.Fields), newDescriptions(after, s.spec.Rules.Fields)
 	changes := []Change{}
 	for _, f := range after.Flags() {
-		is, details := after.Describe(f.Name)
-		was, had := before.Describe(f.Name)
 		stood, ok := before.Lookup(f.Name)
-		switch {
-		case f.Hidden:
-		case !ok || stood.Hidden:
-			changes = append(changes, Change{"+", f.Name, "", is})
-		case was != is:
-			changes = append(changes, Change{"~", f.Name, "", was + " -> " + is})
-		case had != details:
-			changes = append(changes, Change{"~", f.Name, "", "conditions or variants changed"})
+		if f.Hidden {
+			continue
+		}
+		if c, differs := changeOf(f.Name, was.lookup(f.Name, ok && !stood.Hidden), is.lookup(f.Name, true)); differs {
+			changes = append(changes, c)
 		}
 	}
 	for _, f := range before.Flags() {
 		if stays, ok := after.Lookup(f.Name); (!ok || stays.Hidden) && !f.Hidden {
-			changes = append(changes, Change{"-", f.Name, "", ""})
+			c, _ := changeOf(f.Name, was.lookup(f.Name, true), nil)
+			changes = append(changes, c)
 		}
 	}
 	return sorted(changes)
 }
 
-func diffRaw(old, new gjson.Result, words func(gjson.Result) string) []Change {
-	before, after := map[string]gjson.Result{}, map[string]gjson.Result{}
-	for _, v := range old.Array() {
-		before[v.Get("name").Str] = v
-	}
-	for _, v := range new.Array() {
-		after[v.Get("name").Str] = v
-	}
+// diffToggles compares answers. A flag that is not listed is off, unless flags
+// that are off are listed, too.
+func (s *Snapshot) diffToggles(stored []byte) []Change {
+	before, after := toggles(stored), toggles(s.content)
 	changes := []Change{}
-	for name, v := range after {
-		was, ok := before[name]
-		switch {
-		case !ok:
-			changes = append(changes, Change{"+", name, "", words(v)})
-		case was.Raw != v.Raw && words(was) != words(v):
-			changes = append(changes, Change{"~", name, "", words(was) + " -> " + words(v)})
-		case was.Raw != v.Raw:
-			changes = append(changes, Change{"~", name, "", "changed"})
+	for name, t := range after {
+		t, stood := t, before[name]
+		if t.Raw == stood.Raw {
+			continue
+		}
+		var was *eval.Description
+		if stood.Exists() {
+			was = describeToggle(stood)
+		}
+		c, differs := changeOf(name, was, describeToggle(t))
+		if differs && slices.Contains(s.Contextual, name) {
+			c.Sign, c.Text = SecondLook, c.Text+", frozen: it depends on the request"
+		}
+		if differs {
+			changes = append(changes, c)
 		}
 	}
-	for name := range before {
-		if _, ok := after[name]; !ok {
-			changes = append(changes, Change{"-", name, "", ""})
+	for name, t := range before {
+		if after[name].Exists() {
+			continue
 		}
+		var is *eval.Description
+		if !s.spec.IncludeDisabled && t.Get("enabled").Bool() {
+			is = &eval.Description{}
+		}
+		c, _ := changeOf(name, describeToggle(t), is)
+		changes = append(changes, c)
 	}
 	return sorted(changes)
+}
+
+func toggles(stored []byte) map[string]gjson.Result {
+	index := map[string]gjson.Result{}
+	gjson.GetBytes(stored, "toggles").ForEach(func(_, t gjson.Result) bool {
+		index[t.Get("name").Str] = t
+		return true
+	})
+	return index
+}
+
+// describeToggle describes an answer as a flag that gives it to everybody.
+func describeToggle(t gjson.Result) *eval.Description {
+	out := &eval.Description{ImpressionData: t.Get("impressionData").Bool()}
+	if t.Get("enabled").Bool() {
+		out.Strategies = []eval.DescribedStrategy{{}}
+	}
+	if v := t.Get("variant"); v.Get("enabled").Bool() {
+		one := eval.Variant{Name: v.Get("name").Str, Enabled: true}
+		if payload := v.Get("payload"); payload.Exists() {
+			one.Payload = &edgecore.Payload{Type: payload.Get("type").Str, Value: payload.Get("value").Str}
+		}
+		out.Variants = &eval.DescribedVariants{List: []eval.Variant{one}, Weights: []int{1}}
+	}
+	return out
 }

@@ -151,13 +151,18 @@ func NewVariant(r eval.Result) Variant {
 // fixedSeed decides the draws of ContextualEvaluate.
 const fixedSeed = "0"
 
-func (s *Snapshot) evaluate(p *eval.Program, now time.Time) {
-	static := s.spec.Static
-	static.Time = now
-	static.Seed = ""
-	if s.spec.Contextual == ContextualEvaluate {
+// static is the context of an evaluated snapshot.
+func (s *Spec) static(now time.Time) eval.Context {
+	static := s.Static
+	static.Time, static.Seed = now, ""
+	if s.Contextual == ContextualEvaluate {
 		static.Seed = fixedSeed
 	}
+	return static
+}
+
+func (s *Snapshot) evaluate(p *eval.Program, now time.Time) {
+	static := s.spec.static(now)
 	toggles := []Toggle{}
 	view, contextual := p.NewView(&static), p.Contextual(&static)
 	for i, f := range p.Flags() {
@@ -181,9 +186,14 @@ func (s *Snapshot) evaluate(p *eval.Program, now time.Time) {
 	}{toggles})
 }
 
+// rest is the program that a rules snapshot holds.
+func (s *Spec) rest(p *eval.Program) *eval.Program {
+	return p.Specialize(&s.Static).Select(func(f eval.Flag) bool { return s.Takes(f.Name, f.Project) })
+}
+
 // specialize writes the program that the static context leaves.
 func (s *Snapshot) specialize(p *eval.Program) error {
-	rest := p.Specialize(&s.spec.Static).Select(func(f eval.Flag) bool { return s.spec.Takes(f.Name, f.Project) })
+	rest := s.spec.rest(p)
 	rules, err := rest.EncodeRules(s.spec.Rules)
 	if err != nil {
 		return err
@@ -197,19 +207,25 @@ func (s *Snapshot) specialize(p *eval.Program) error {
 	return nil
 }
 
-// copy keeps the text of each flag as upstream sent it. Parents that the
-// filter leaves out stay, since their children would be off without them.
-func (s *Snapshot) copy(d *edgecore.Definitions) {
+// taken names the flags of a definitions snapshot. Parents that the filter
+// leaves out stay, since their children would be off without them.
+func (s *Spec) taken(d *edgecore.Definitions) map[string]bool {
 	wanted := map[string]bool{}
-	segments := map[int]bool{}
 	for _, f := range d.Features {
-		if s.spec.Takes(f.Name, f.Project) {
+		if s.Takes(f.Name, f.Project) {
 			wanted[f.Name] = true
 			for _, parent := range f.Dependencies {
 				wanted[parent.Feature] = true
 			}
 		}
 	}
+	return wanted
+}
+
+// copy keeps the text of each flag as upstream sent it.
+func (s *Snapshot) copy(d *edgecore.Definitions) {
+	wanted := s.spec.taken(d)
+	segments := map[int]bool{}
 	features, used := []json.RawMessage{}, []json.RawMessage{}
 	for _, f := range d.Features {
 		if wanted[f.Name] {

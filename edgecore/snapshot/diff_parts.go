@@ -1,0 +1,193 @@
+package snapshot
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+
+	"github.com/flagcast/flagcast/edgecore/eval"
+)
+
+// difference tells what differs between two descriptions of a flag, part by
+// part, and nothing if they are equal.
+func difference(was, is *eval.Description) []string {
+	parts := parentParts(was.Parents, is.Parents)
+	strategies := strategyParts(was.Strategies, is.Strategies)
+	if was.Reach() != is.Reach() && (len(parts) > 0 || !onlyShares(was.Strategies, is.Strategies)) {
+		// For whom says more than by what.
+		parts, strategies = []string{wholly(was) + " -> " + wholly(is)}, nil
+	}
+	parts = append(parts, strategies...)
+	parts = append(parts, mixParts(was.Variants, is.Variants)...)
+	if was.ImpressionData != is.ImpressionData {
+		parts = append(parts, "impression data "+onOff(was.ImpressionData)+" -> "+onOff(is.ImpressionData))
+	}
+	return parts
+}
+
+// onlyShares tells whether nothing differs but the share of a strategy.
+func onlyShares(was, is []eval.DescribedStrategy) bool {
+	return len(was) == 1 && len(is) == 1 && len(conditionParts(was[0].Conditions, is[0].Conditions)) == 0
+}
+
+// wholly is a summary without variants of the flag, beside one of a flag that
+// is for others.
+func wholly(d *eval.Description) string {
+	if d.Reach() == eval.Everybody {
+		return "on for everyone"
+	}
+	bare := *d
+	bare.Variants = nil
+	return summary(&bare)
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
+}
+
+func parentParts(was, is []eval.DescribedParent) (parts []string) {
+	named := func(name string) func(d eval.DescribedParent) bool {
+		return func(d eval.DescribedParent) bool { return d.Name == name }
+	}
+	if len(was) == len(is) && slices.EqualFunc(was, is, func(a, b eval.DescribedParent) bool { return a.Name == b.Name }) {
+		for i := range is {
+			parts = append(parts, demandParts(&was[i], &is[i])...)
+		}
+		return parts
+	}
+	for i := range was {
+		if !slices.ContainsFunc(is, named(was[i].Name)) {
+			parts = append(parts, "parent removed: "+parentText(&was[i]))
+		}
+	}
+	for i := range is {
+		j := slices.IndexFunc(was, named(is[i].Name))
+		if j < 0 {
+			parts = append(parts, "parent added: "+parentText(&is[i]))
+			continue
+		}
+		parts = append(parts, demandParts(&was[j], &is[i])...)
+	}
+	if len(parts) == 0 && len(was) != len(is) {
+		parts = append(parts, counted(len(was), "parents")+" -> "+counted(len(is), "parents"))
+	}
+	return parts
+}
+
+// demandParts: what a flag asks of its parent, and what the parent does.
+func demandParts(was, is *eval.DescribedParent) []string {
+	if was.Enabled != is.Enabled || !slices.Equal(was.Variants, is.Variants) {
+		return []string{"parent " + parentText(was) + " -> " + parentText(is)}
+	}
+	if parts := difference(&was.Flag, &is.Flag); len(parts) > 0 {
+		return []string{"parent " + word(is.Name) + ": " + parts[0]}
+	}
+	return nil
+}
+
+// strategyParts compares strategies in order, as far as those that are equal
+// leave any. Their order counts only if they give variants.
+func strategyParts(was, is []eval.DescribedStrategy) (parts []string) {
+	if len(was) == 1 && len(is) == 1 {
+		return oneStrategyParts(&was[0], &is[0])
+	}
+	left, right, inOrder := unmatched(was, is)
+	for len(left) > 0 && len(right) > 0 {
+		parts = append(parts, numbered(right[0])+": "+several(oneStrategyParts(&was[left[0]], &is[right[0]]), ", "))
+		left, right = left[1:], right[1:]
+	}
+	for _, i := range left {
+		text, _ := strategyText(&was[i])
+		parts = append(parts, numbered(i)+" removed: "+text)
+	}
+	for _, i := range right {
+		text, _ := strategyText(&is[i])
+		parts = append(parts, numbered(i)+" added: "+text)
+	}
+	ownVariants := func(s eval.DescribedStrategy) bool { return s.Variants != nil }
+	if len(parts) == 0 && !inOrder && slices.ContainsFunc(is, ownVariants) {
+		parts = append(parts, "order of strategies changed")
+	}
+	return parts
+}
+
+func numbered(i int) string { return "strategy " + strconv.Itoa(i+1) }
+
+// unmatched leaves out strategies that stand in both lists.
+func unmatched(was, is []eval.DescribedStrategy) (left, right []int, inOrder bool) {
+	inOrder = true
+	taken, last := make([]bool, len(is)), -1
+	for i := range was {
+		found := -1
+		for j := range is {
+			if !taken[j] && len(oneStrategyParts(&was[i], &is[j])) == 0 {
+				found = j
+				break
+			}
+		}
+		if found < 0 {
+			left = append(left, i)
+			continue
+		}
+		taken[found] = true
+		inOrder = inOrder && found > last
+		last = found
+	}
+	for j := range is {
+		if !taken[j] {
+			right = append(right, j)
+		}
+	}
+	return left, right, inOrder
+}
+
+func oneStrategyParts(was, is *eval.DescribedStrategy) []string {
+	shares := shareParts(was.Share, is.Share)
+	conditions := conditionParts(was.Conditions, is.Conditions)
+	parts := slices.Concat(shares, conditions)
+	if len(shares) > 0 && len(conditions) > 0 {
+		from, fully := strategyText(&eval.DescribedStrategy{Share: was.Share, Conditions: was.Conditions})
+		to, alike := strategyText(&eval.DescribedStrategy{Share: is.Share, Conditions: is.Conditions})
+		if fully && alike && from != to {
+			parts = []string{from + " -> " + to}
+		}
+	}
+	return append(parts, mixParts(was.Variants, is.Variants)...)
+}
+
+func shareParts(was, is *eval.DescribedShare) (parts []string) {
+	switch {
+	case was == nil && is == nil:
+		return nil
+	case was == nil:
+		return []string{percentText(was) + " -> " + percentText(is) + byText(is.By)}
+	case is == nil && was.Percent == 100:
+		return []string{percentText(was) + byText(was.By) + " -> everyone"}
+	case is == nil:
+		return []string{percentText(was) + " -> " + percentText(is)}
+	}
+	switch from, to := byText(was.By), byText(is.By); {
+	case from != to:
+		parts = append(parts, percentText(was)+orDefault(from)+" -> "+percentText(is)+orDefault(to))
+	case was.Percent != is.Percent:
+		parts = append(parts, percentText(was)+" -> "+percentText(is)+to)
+	}
+	parts = append(parts, stickyParts(was.By, is.By)...)
+	if was.Group != is.Group {
+		parts = append(parts, "group "+word(was.Group)+" -> "+word(is.Group))
+	}
+	return parts
+}
+
+func orDefault(by string) string { return cmp.Or(by, " by default") }
+
+// stickyParts is for what byText does not show.
+func stickyParts(was, is eval.DescribedSticky) []string {
+	if byText(was) == byText(is) && (was.Fixed != is.Fixed || was.Random != is.Random || !slices.Equal(was.Fields, is.Fields)) {
+		return []string{"what the target fixes decides otherwise"}
+	}
+	return nil
+}
