@@ -4,7 +4,10 @@ import (
 	"slices"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/test/gen"
 )
 
 // With every field known or known absent, only draws can leave a flag open.
@@ -35,4 +38,26 @@ func TestContextualIsComplete(t *testing.T) {
 			t.Errorf("%s under %+v: contextual is %v", tc.flag, tc.static, got)
 		}
 	}
+}
+
+// What a flag depends on is something exactly if it is contextual.
+func TestDependsOnIsContextual(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d := drawProgram(t)
+		c := d.context()
+		split := gen.SplitFields(d.source, c.Fields, d.Fields)
+		static := eval.Context{Fields: split.Known, Absent: split.Absent, Time: c.Time}
+		contextual := d.program.Contextual(&static)
+		for i, needs := range d.program.DependsOn(&static) {
+			if (len(needs) > 0) != contextual[i] {
+				t.Errorf("%s depends on %q, contextual is %v under %+v", d.program.Flags()[i].Name, needs, contextual[i], static)
+			}
+			for _, name := range needs {
+				_, known := static.Fields[name]
+				if known || slices.Contains(static.Absent, name) {
+					t.Errorf("%s depends on %q, which is known", d.program.Flags()[i].Name, name)
+				}
+			}
+		}
+	})
 }

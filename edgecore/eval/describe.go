@@ -3,6 +3,8 @@ package eval
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -99,63 +101,71 @@ func (d *Description) Reach() Reach {
 	return Everybody
 }
 
-// Describer describes flags of one program; what several of them share is
-// described once and shared: do not change it. It is not safe for concurrent
-// use.
+// Describer describes flags, of one program or of several that are to be
+// compared: conditions that are equal are described by the same pointer, and
+// others never are. What it returns is shared: do not change it. It is not safe
+// for concurrent use.
 type Describer struct {
-	p           *Program
 	identifiers []string
-	texts       texts
+	texts       map[*Program]texts
 	conditions  map[*condition]*DescribedCondition
+	known       map[string]*DescribedCondition // by what they say
 }
 
-// NewDescriber returns a describer of a program. identifiers are the context
-// fields that hold ids.
-func (p *Program) NewDescriber(identifiers []string) *Describer {
-	return &Describer{p: p, identifiers: identifiers, texts: texts{}, conditions: map[*condition]*DescribedCondition{}}
+// NewDescriber returns a describer. identifiers are the context fields that
+// hold ids.
+func NewDescriber(identifiers []string) *Describer {
+	return &Describer{
+		identifiers: identifiers, texts: map[*Program]texts{},
+		conditions: map[*condition]*DescribedCondition{}, known: map[string]*DescribedCondition{},
+	}
 }
 
 // Flag describes the flag at a place of Program.Flags.
-func (d *Describer) Flag(i int) Description {
-	f := &d.p.flags[i]
-	out := d.rules(f)
-	out.ImpressionData = d.p.list[i].ImpressionData
+func (d *Describer) Flag(p *Program, i int) Description {
+	f := &p.flags[i]
+	out := d.rules(p, f)
+	out.ImpressionData = p.list[i].ImpressionData
 	for i := range f.parents {
-		out.Parents = append(out.Parents, d.parent(&f.parents[i]))
+		out.Parents = append(out.Parents, d.parent(p, &f.parents[i]))
 	}
 	return out
 }
 
 // Named is Flag by name; ok is false for a flag that the program does not
 // know.
-func (d *Describer) Named(name string) (out Description, ok bool) {
-	i, ok := d.p.index[name]
+func (d *Describer) Named(p *Program, name string) (out Description, ok bool) {
+	i, ok := p.index[name]
 	if !ok {
 		return Description{}, false
 	}
-	return d.Flag(int(i)), true
+	return d.Flag(p, int(i)), true
 }
 
-// rules describes a flag without parents and impression data.
-func (d *Describer) rules(f *flag) Description {
-	out := Description{Strategies: make([]DescribedStrategy, len(f.strategies)), Variants: d.variants(f.variants)}
+// rules describes a flag without parents and impression data. Variants that
+// nobody can get do not count.
+func (d *Describer) rules(p *Program, f *flag) Description {
+	if len(f.strategies) == 0 {
+		return Description{}
+	}
+	out := Description{Strategies: make([]DescribedStrategy, len(f.strategies)), Variants: d.variants(p, f.variants)}
 	for i := range f.strategies {
 		s, to := &f.strategies[i], &out.Strategies[i]
 		for _, k := range s.conditions {
-			to.Conditions = append(to.Conditions, d.condition(k))
+			to.Conditions = append(to.Conditions, d.condition(p, k))
 		}
 		if s.share != nil {
-			to.Share = &DescribedShare{Percent: s.share.percent, By: d.sticky(s.share.sticky), Group: s.share.group}
+			to.Share = &DescribedShare{Percent: s.share.percent, By: describeSticky(p, s.share.sticky), Group: s.share.group}
 		}
-		to.Variants = d.variants(s.variants)
+		to.Variants = d.variants(p, s.variants)
 	}
 	return out
 }
 
 // parent: of its variants nothing counts but the names, and those only if the
 // child asks for one.
-func (d *Describer) parent(from *parent) DescribedParent {
-	out := DescribedParent{Name: d.p.list[from.flag].Name, Enabled: from.enabled, Flag: d.rules(&d.p.flags[from.flag])}
+func (d *Describer) parent(p *Program, from *parent) DescribedParent {
+	out := DescribedParent{Name: p.list[from.flag].Name, Enabled: from.enabled, Flag: d.rules(p, &p.flags[from.flag])}
 	if from.enabled {
 		out.Variants = from.variants
 	}
@@ -181,43 +191,65 @@ func (v *DescribedVariants) bare(named bool) *DescribedVariants {
 	return &out
 }
 
-func (d *Describer) sticky(s *sticky) DescribedSticky {
+func describeSticky(p *Program, s *sticky) DescribedSticky {
 	out := DescribedSticky{Fixed: s.fixed, Random: s.random && s.fixed == ""}
 	for _, i := range s.fields {
-		out.Fields = append(out.Fields, d.p.fields[i].name)
+		out.Fields = append(out.Fields, p.fields[i].name)
 	}
 	return out
 }
 
-func (d *Describer) variants(v *variants) *DescribedVariants {
+func (d *Describer) variants(p *Program, v *variants) *DescribedVariants {
 	if v == nil || v.total == 0 {
 		return nil
 	}
 	out := &DescribedVariants{List: v.list, Weights: v.weights}
 	if v.only < 0 {
-		out.By, out.Group = d.sticky(v.sticky), v.group
+		out.By, out.Group = describeSticky(p, v.sticky), v.group
 	}
 	for _, o := range v.overrides {
-		out.Overrides = append(out.Overrides, DescribedOverride{v.list[o.variant].Name, d.condition(o.condition)})
+		out.Overrides = append(out.Overrides, DescribedOverride{v.list[o.variant].Name, d.condition(p, o.condition)})
 	}
 	return out
 }
 
-func (d *Describer) condition(k *condition) *DescribedCondition {
+func (d *Describer) condition(p *Program, k *condition) *DescribedCondition {
 	if out, ok := d.conditions[k]; ok {
 		return out
 	}
-	out := d.describe(k)
-	d.conditions[k] = out
+	out := d.describe(p, k)
+	key := out.key()
+	if known, ok := d.known[key]; ok {
+		out = known
+	}
+	d.known[key], d.conditions[k] = out, out
 	return out
 }
 
-func (d *Describer) describe(k *condition) *DescribedCondition {
+// key is a text that no condition of another meaning has.
+func (c *DescribedCondition) key() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%q %q %v %v", c.Field, c.Operator, c.AnyCase, c.Digests)
+	for _, value := range c.Values {
+		b.WriteString(strconv.Itoa(len(value)) + ":" + value)
+	}
+	keys := make([]string, len(c.All))
+	for i, one := range c.All {
+		keys[i] = one.key()
+	}
+	slices.Sort(keys) // their order does not count
+	for _, key := range keys {
+		b.WriteString("(" + key + ")")
+	}
+	return b.String()
+}
+
+func (d *Describer) describe(p *Program, k *condition) *DescribedCondition {
 	out := &DescribedCondition{Operator: k.operator(), AnyCase: k.fold, List: true}
 	switch k.op {
 	case opAll:
 		for _, one := range k.all {
-			out.All = append(out.All, d.condition(one))
+			out.All = append(out.All, d.condition(p, one))
 		}
 		return out
 	case opDate:
@@ -225,12 +257,15 @@ func (d *Describer) describe(k *condition) *DescribedCondition {
 		out.Values = []string{time.UnixMilli(k.instant).UTC().Format(time.RFC3339Nano)}
 		return out
 	}
-	out.Field = d.p.fields[k.field].name
+	out.Field = p.fields[k.field].name
 	out.Identifies = k.identifies() && slices.Contains(d.identifiers, out.Field)
 	switch k.op {
 	case opIn:
-		out.Digests = d.p.fields[k.field].hashed
-		out.Values = d.texts.list(d.p, k)
+		out.Digests = p.fields[k.field].hashed
+		if d.texts[p] == nil {
+			d.texts[p] = texts{}
+		}
+		out.Values = d.texts[p].list(p, k)
 	case opStartsWith, opEndsWith, opContains:
 		out.Values = slices.Clone(k.texts)
 	case opCIDR:

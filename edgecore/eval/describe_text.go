@@ -43,7 +43,7 @@ func (p *Program) shareText(s *share) string {
 // conditionText writes a condition in Unleash's words, with at most a number
 // of the values of a list; 0 is all.
 func (p *Program) conditionText(k *condition, most int) string {
-	return p.NewDescriber(nil).condition(k).text(most)
+	return NewDescriber(nil).condition(p, k).text(most)
 }
 
 func (c *DescribedCondition) text(most int) string {

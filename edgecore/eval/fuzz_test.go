@@ -109,9 +109,9 @@ func FuzzDecodeRules(f *testing.F) {
 		if err != nil {
 			return
 		}
-		describer := p.NewDescriber(nil)
+		describer := eval.NewDescriber(nil)
 		for i := range p.Flags() {
-			describer.Flag(i)
+			describer.Flag(p, i)
 		}
 		sameAnswers(t, p, throughRules(t, p, &eval.Context{}))
 		sameWhenKnown(t, p)

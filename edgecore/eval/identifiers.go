@@ -38,11 +38,11 @@ func IdentifiersOf(f *edgecore.Feature, segments []edgecore.Segment, fields []st
 // Identifiers lists the different ids that each flag of the program holds in
 // clear, by context field, in the order of Flags; nil for a flag without.
 func (p *Program) Identifiers(fields []string) []map[string][]string {
-	d := p.NewDescriber(fields)
+	d := NewDescriber(fields)
 	out := make([]map[string][]string, len(p.flags))
 	for i := range p.flags {
 		found := identifierSet{fields: fields, ids: map[string]map[string]bool{}}
-		rules := d.rules(&p.flags[i])
+		rules := d.rules(p, &p.flags[i])
 		found.described(rules.Variants)
 		for _, s := range rules.Strategies {
 			found.conditions(s.Conditions)

@@ -112,3 +112,35 @@ func TestHashedRulesKeepAnswers(t *testing.T) {
 		}
 	})
 }
+
+// The ids of a program are those that IdentifiersRefuse keeps back, and those
+// of definitions hold them all.
+func TestIdentifiersAreThoseThatAreRefused(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d := drawProgram(t)
+		fields := []string{"userId", "sessionId", "remoteAddress"}
+		refused := map[string]bool{}
+		_, err := d.program.EncodeRules(eval.RulesOptions{Identifiers: eval.IdentifiersRefuse, Fields: fields})
+		if refusal := (*eval.RulesError)(nil); errors.As(err, &refusal) {
+			for _, name := range refusal.Flags {
+				refused[name] = true
+			}
+		}
+		held := map[string]map[string][]string{}
+		for i := range d.document.Features {
+			f := &d.document.Features[i]
+			held[f.Name] = eval.IdentifiersOf(f, d.document.Segments, fields)
+		}
+		for i, found := range d.program.Identifiers(fields) {
+			name := d.program.Flags()[i].Name
+			if len(found) > 0 && !refused[name] {
+				t.Errorf("%q holds %q and is not refused", name, found)
+			}
+			for field, ids := range found {
+				if len(held[name][field]) < len(ids) && field != "remoteAddress" { // ranges have several spellings
+					t.Errorf("%q: %q in the program, %q in the definitions", name, ids, held[name][field])
+				}
+			}
+		}
+	})
+}

@@ -13,7 +13,7 @@ import (
 // EncodeRules writes a program as the member "rules" of a snapshot: a JSON
 // object. The same program gives the same bytes.
 func (p *Program) EncodeRules(o RulesOptions) ([]byte, error) {
-	e := p.newEncoder(o, texts{})
+	e := p.newEncoder(o)
 	names := make([]string, len(p.list))
 	for i, f := range p.list {
 		names[i] = f.Name
@@ -35,9 +35,9 @@ func (p *Program) EncodeRules(o RulesOptions) ([]byte, error) {
 }
 
 // newEncoder returns an encoder that has met nothing yet.
-func (p *Program) newEncoder(o RulesOptions, values texts) *encoder {
+func (p *Program) newEncoder(o RulesOptions) *encoder {
 	e := &encoder{
-		p: p, texts: values, salt: o.Salt, fields: map[int32]int{}, numbers: map[string]int{}, conditions: map[*condition]int{},
+		p: p, texts: texts{}, salt: o.Salt, fields: map[int32]int{}, numbers: map[string]int{}, conditions: map[*condition]int{},
 		stickies: map[string]int{}, shapes: map[string]int{}, postings: map[int32]map[int32][]int{},
 		hashed: map[int32]bool{}, refused: map[string]bool{},
 	}
@@ -56,23 +56,6 @@ func (p *Program) newEncoder(o RulesOptions, values texts) *encoder {
 		Impressions: []int32{}, Hidden: []int32{},
 	}
 	return e
-}
-
-// Sizes tells how many bytes each flag of the program takes in rules by
-// itself, in the order of Flags. Together they may take less: what several
-// flags have in common is written once.
-func (p *Program) Sizes() []int {
-	values, sizes := texts{}, make([]int, len(p.flags))
-	bare := len(marshal(p.newEncoder(RulesOptions{}, values).out))
-	for i := range p.flags {
-		e := p.newEncoder(RulesOptions{}, values)
-		e.name = p.list[i].Name
-		e.out.Names = e.name
-		e.out.Flags = append(e.out.Flags, e.flag(&p.flags[i]))
-		e.values()
-		sizes[i] = len(marshal(e.out)) - bare
-	}
-	return sizes
 }
 
 // marshal writes JSON without escapes for HTML.
@@ -105,6 +88,8 @@ type encoder struct {
 	hashed    map[int32]bool
 	forbidden []int32
 	refused   map[string]bool
+
+	measured *measured // nil: values are written
 }
 
 func (e *encoder) field(i int32) int {

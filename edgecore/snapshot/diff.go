@@ -45,7 +45,8 @@ func Diff(old, new *edgecore.Definitions, identifiers ...string) []Change {
 	}
 	before, after := byName(old), byName(new)
 	touched := touched(old, new, before, after)
-	was, is := describing(old, touched, before, identifiers), describing(new, touched, after, identifiers)
+	describer := describerOf(identifiers)
+	was, is := describer.compiled(old, touched, before), describer.compiled(new, touched, after)
 	changes := []Change{}
 	for name := range touched {
 		stood, stands := before[name], after[name]
@@ -132,12 +133,26 @@ func usesAny(f *edgecore.Feature, segments map[int]bool) bool {
 	})
 }
 
-// descriptions are flags of a program by name; the zero value knows none.
-type descriptions struct{ describer *eval.Describer }
+// describer describes what is compared.
+type describer struct{ *eval.Describer }
 
-// describing compiles some flags, and the parents that they need.
-func describing(d *edgecore.Definitions, wanted map[string]bool, index map[string]*edgecore.Feature, identifiers []string) descriptions {
-	part, taken := &edgecore.Definitions{Segments: d.Segments}, map[string]bool{}
+func describerOf(identifiers []string) describer {
+	if len(identifiers) == 0 {
+		identifiers = eval.DefaultIdentifierFields()
+	}
+	return describer{eval.NewDescriber(identifiers)}
+}
+
+// descriptions are flags of a program by name.
+type descriptions struct {
+	describer describer
+	program   *eval.Program
+}
+
+// compiled describes some flags of definitions; they are compiled with the
+// parents that they need.
+func (d describer) compiled(from *edgecore.Definitions, wanted map[string]bool, index map[string]*edgecore.Feature) descriptions {
+	part, taken := &edgecore.Definitions{Segments: from.Segments}, map[string]bool{}
 	take := func(name string) {
 		if f := index[name]; f != nil && !taken[name] {
 			taken[name] = true
@@ -152,18 +167,8 @@ func describing(d *edgecore.Definitions, wanted map[string]bool, index map[strin
 			}
 		}
 	}
-	if len(part.Features) == 0 {
-		return descriptions{}
-	}
 	p, _ := eval.Compile(part)
-	return newDescriptions(p.Specialize(&eval.Context{}), identifiers)
-}
-
-func newDescriptions(p *eval.Program, identifiers []string) descriptions {
-	if len(identifiers) == 0 {
-		identifiers = eval.DefaultIdentifierFields()
-	}
-	return descriptions{p.NewDescriber(identifiers)}
+	return descriptions{d, p.Specialize(&eval.Context{})}
 }
 
 // lookup describes a flag, nil for one that is not there. One that is there and
@@ -172,10 +177,7 @@ func (d descriptions) lookup(name string, there bool) *eval.Description {
 	if !there {
 		return nil
 	}
-	var out eval.Description
-	if d.describer != nil {
-		out, _ = d.describer.Named(name)
-	}
+	out, _ := d.describer.Named(d.program, name)
 	return &out
 }
 
@@ -218,7 +220,8 @@ func (s *Snapshot) diffRules(stored []byte) []Change {
 	if err != nil {
 		return nil // not reached: it has just been encoded
 	}
-	was, is := newDescriptions(before, s.spec.Rules.Fields), newDescriptions(after, s.spec.Rules.Fields)
+	describer := describerOf(s.spec.Rules.Fields)
+	was, is := descriptions{describer, before}, descriptions{describer, after}
 	changes := []Change{}
 	for _, f := range after.Flags() {
 		stood, ok := before.Lookup(f.Name)

@@ -57,9 +57,12 @@ func valuesText(k *eval.DescribedCondition) (text string, whole bool) {
 
 // conditionParts compares conditions, of which the order does not count.
 func conditionParts(was, is []*eval.DescribedCondition) (parts []string) {
+	if slices.Equal(was, is) {
+		return nil
+	}
 	left, right := slices.Clone(was), []*eval.DescribedCondition{}
 	for _, k := range is {
-		if i := slices.IndexFunc(left, func(o *eval.DescribedCondition) bool { return sameCondition(o, k) }); i >= 0 {
+		if i := slices.Index(left, k); i >= 0 {
 			left = slices.Delete(left, i, i+1)
 			continue
 		}
@@ -89,11 +92,6 @@ func conditionParts(was, is []*eval.DescribedCondition) (parts []string) {
 		parts = append(parts, "condition added: "+text)
 	}
 	return parts
-}
-
-func sameCondition(a, b *eval.DescribedCondition) bool {
-	return a == b || a.Field == b.Field && a.Operator == b.Operator && a.AnyCase == b.AnyCase && a.Digests == b.Digests &&
-		slices.Equal(a.Values, b.Values) && len(conditionParts(a.All, b.All)) == 0
 }
 
 // conditionChange tells what differs between two conditions on one field.

@@ -113,7 +113,7 @@ func contextOf(s gen.Source, state *gen.State) eval.Context {
 // nothing.
 func TestDiffIsComplete(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		for range 5 {
+		for range 3 {
 			diffIsComplete(t)
 		}
 	})
@@ -143,7 +143,7 @@ func diffIsComplete(t *rapid.T) {
 				t.Errorf("%s: %q says nothing", what, c)
 			}
 		}
-		for range 20 {
+		for range 12 {
 			c := contextOf(s, state)
 			for _, name := range state.Flags {
 				diff := cmp.Diff(before.Evaluate(name, &c), after.Evaluate(name, &c))

@@ -119,7 +119,7 @@ func overrideParts(was, is []eval.DescribedOverride) []string {
 	}
 	var parts []string
 	for i := range is {
-		if !sameCondition(was[i].Condition, is[i].Condition) {
+		if was[i].Condition != is[i].Condition {
 			parts = append(parts, "override of "+word(is[i].Variant)+": "+conditionChange(was[i].Condition, is[i].Condition))
 		}
 	}

@@ -137,7 +137,7 @@ func (t *Target) setDefaults() {
 	t.Static = map[string]string{}
 	t.Contextual = snapshot.ContextualOff
 	t.Identifiers = eval.IdentifiersAllow
-	t.IdentifierFields = []string{"userId", "sessionId", "remoteAddress"}
+	t.IdentifierFields = eval.DefaultIdentifierFields()
 	t.Debounce = 100 * time.Millisecond
 	t.MinInterval = time.Second
 }

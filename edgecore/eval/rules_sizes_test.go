@@ -1,0 +1,40 @@
+package eval_test
+
+import (
+	"testing"
+
+	"github.com/flagcast/flagcast/edgecore/eval"
+)
+
+// A flag has the size of rules with nothing else in them.
+func TestSizes(t *testing.T) {
+	p, _ := compile(t, `{"name":"off","enabled":false,"strategies":[]},{"name":"list","enabled":true,"strategies":[{"name":"default","constraints":[
+			{"contextName":"country","operator":"IN","values":["no","se"]},{"contextName":"plan","operator":"NOT_IN","values":["free"]}]}]},
+		{"name":"shared","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"country","operator":"IN","values":["no","se"]}]}]},
+		{"name":"variants","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"30","stickiness":"random","groupId":"g"}}],
+		"variants":[{"name":"red","weight":1,"payload":{"type":"json","value":"{}"}},{"name":"blue","weight":1}]}`)
+	none := p.Select(func(eval.Flag) bool { return false })
+	bare := len(encodeRules(t, none))
+	for i, got := range p.Sizes() {
+		f := p.Flags()[i]
+		alone := len(encodeRules(t, p.Select(func(other eval.Flag) bool { return other == f }))) - bare
+		// A byte more for each field: the end of its values.
+		if got > alone || got < alone-2 {
+			t.Errorf("%s: %d bytes, alone it takes %d", f.Name, got, alone)
+		}
+	}
+}
+
+func TestEnabledInRules(t *testing.T) {
+	p, _ := compile(t, `{"name":"off","enabled":false,"strategies":[]},{"name":"on","enabled":true,"strategies":[]},
+		{"name":"child","enabled":true,"strategies":[{"name":"userWithId","parameters":{"userIds":"1"}}],"dependencies":[{"feature":"parent"}]},
+		{"name":"parent","enabled":true,"strategies":[{"name":"userWithId","parameters":{"userIds":"1"}}]}`)
+	p = p.Select(func(f eval.Flag) bool { return f.Name != "parent" })
+	names, err := eval.EnabledInRules(encodeRules(t, p))
+	if err != nil || len(names) != 2 || names[0] != "child" || names[1] != "on" {
+		t.Errorf("%q, %v", names, err)
+	}
+	if _, err := eval.EnabledInRules([]byte(`{"names":"a","flags":[1,1]}`)); err == nil {
+		t.Error("there are more flags than names")
+	}
+}

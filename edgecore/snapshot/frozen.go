@@ -1,0 +1,54 @@
+package snapshot
+
+import (
+	"strings"
+	"time"
+
+	"github.com/flagcast/flagcast/edgecore/eval"
+)
+
+// Freeze is a flag of an evaluated snapshot that has one answer for everybody,
+// although it depends on the request.
+type Freeze struct {
+	Flag      string
+	As        string   // the answer: "off", "on", "on (red)" or "left out"
+	DependsOn []string // context fields, and eval.RandomDraw
+}
+
+func (f Freeze) String() string {
+	last := len(f.DependsOn) - 1
+	needs := f.DependsOn[last]
+	if last > 0 {
+		needs = strings.Join(f.DependsOn[:last], ", ") + " and " + needs
+	}
+	return f.Flag + " " + f.As + ", depends on " + needs
+}
+
+// Frozen lists the flags that a target freezes, sorted as those of the program.
+// Formats that are evaluated later freeze none.
+func Frozen(p *eval.Program, spec *Spec, now time.Time) []Freeze {
+	frozen := []Freeze{}
+	if spec.Format != Evaluated1 {
+		return frozen
+	}
+	static := spec.static(now)
+	view := p.NewView(&static)
+	for i, needs := range p.DependsOn(&static) {
+		f := p.Flags()[i]
+		if len(needs) == 0 || !spec.Takes(f.Name, f.Project) {
+			continue
+		}
+		one := Freeze{Flag: f.Name, As: "off", DependsOn: needs}
+		r := view.Flag(i)
+		switch {
+		case spec.Contextual == ContextualOmit:
+			one.As = "left out"
+		case r.Enabled && r.Variant.Enabled:
+			one.As = "on (" + word(r.Variant.Name) + ")"
+		case r.Enabled:
+			one.As = "on"
+		}
+		frozen = append(frozen, one)
+	}
+	return frozen
+}

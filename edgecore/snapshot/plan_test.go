@@ -1,0 +1,222 @@
+package snapshot_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/snapshot"
+)
+
+func compiled(t testing.TB, document string) (*edgecore.Definitions, *eval.Program) {
+	t.Helper()
+	d := parse(t, document)
+	p, _ := eval.Compile(d)
+	return d, p
+}
+
+func texts[T fmt.Stringer](list []T) string {
+	words := make([]string, len(list))
+	for i, one := range list {
+		words[i] = one.String()
+	}
+	return strings.Join(words, "\n")
+}
+
+func TestFrozen(t *testing.T) {
+	_, p := compiled(t, document)
+	cn := eval.Context{Fields: map[string]string{"country": "cn"}}
+	for _, tc := range []struct {
+		name string
+		spec snapshot.Spec
+		want string
+	}{
+		{"off", snapshot.Spec{}, "all on, depends on remoteAddress, sessionId, userId and a random draw\n" +
+			"canary off, depends on sessionId, userId and a random draw\nlocal off, depends on country"},
+		{"what the target knows", snapshot.Spec{Static: cn, Flags: []string{"canary", "local"}}, "canary off, depends on sessionId, userId and a random draw"},
+		{"evaluate", snapshot.Spec{Contextual: snapshot.ContextualEvaluate, Flags: []string{"all"}}, "all on (blue), depends on remoteAddress, sessionId, userId and a random draw"},
+		{"omit", snapshot.Spec{Contextual: snapshot.ContextualOmit, Flags: []string{"local"}}, "local left out, depends on country"},
+		{"a user", snapshot.Spec{Static: eval.Context{Fields: map[string]string{"userId": "3"}}}, "local off, depends on country"},
+		{"rules are not frozen", snapshot.Spec{Format: snapshot.Rules1}, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if tc.spec.Format == "" {
+				tc.spec.Format = snapshot.Evaluated1
+			}
+			frozen := snapshot.Frozen(p, &tc.spec, now)
+			if diff := cmp.Diff(tc.want, texts(frozen)); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+			s := encode(t, document, tc.spec)
+			var names []string
+			for _, f := range frozen {
+				names = append(names, f.Flag)
+			}
+			if diff := cmp.Diff(s.Contextual, names); diff != "" {
+				t.Errorf("the snapshot says otherwise (-snapshot +frozen)\n%s", diff)
+			}
+		})
+	}
+}
+
+const withIDs = `{"features":[
+	{"name":"users","enabled":true,"strategies":[{"name":"userWithId","parameters":{"userIds":"u1, u2,u3,u1"}},{"name":"remoteAddress","parameters":{"IPs":"10.0.0.1"}}]},
+	{"name":"segment","enabled":true,"strategies":[{"name":"default","segments":[1],"constraints":[{"contextName":"sessionId","operator":"IN","values":["s1","s2"]}]}]},
+	{"name":"asleep","enabled":false,"strategies":[{"name":"default","segments":[1]}]},
+	{"name":"never","enabled":true,"strategies":[{"name":"custom","constraints":[{"contextName":"userId","operator":"STR_ENDS_WITH","values":["u1"]}]}]},
+	{"name":"override","enabled":true,"strategies":[],"variants":[{"name":"a","weight":1,"overrides":[{"contextName":"userId","values":["u9"]}]},{"name":"b","weight":1}]},
+	{"name":"number","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"userId","operator":"NUM_EQ","value":"4711"},{"contextName":"userId","operator":"NUM_GT","value":"5"}]}]},
+	{"name":"email","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"email","operator":"IN","values":["a@example.com"]},{"contextName":"userId","operator":"DATE_AFTER","value":"2026-01-01T00:00:00Z"}]}]},
+	{"name":"parent","enabled":true,"strategies":[{"name":"userWithId","parameters":{"userIds":"u1"}}]},
+	{"name":"child","enabled":true,"strategies":[],"dependencies":[{"feature":"parent"}]}
+],"segments":[{"id":1,"constraints":[{"contextName":"userId","operator":"NOT_IN","values":["u1","u2"]}]}]}`
+
+func TestIdentifiersOfTargets(t *testing.T) {
+	d, p := compiled(t, withIDs)
+	for _, tc := range []struct {
+		name string
+		spec snapshot.Spec
+		want string
+	}{
+		{"rules", snapshot.Spec{Format: snapshot.Rules1}, "number: 1 userId\noverride: 1 userId\nparent: 1 userId\nsegment: 2 sessionIds, 2 userIds\nusers: 1 remoteAddress, 3 userIds"},
+		{"what the target knows", snapshot.Spec{Format: snapshot.Rules1, Static: eval.Context{Fields: map[string]string{"userId": "u7"}}}, "segment: 2 sessionIds\nusers: 1 remoteAddress"},
+		{"a parent that is hidden", snapshot.Spec{Format: snapshot.Rules1, Flags: []string{"child"}}, "parent: 1 userId"},
+		{"hashed", snapshot.Spec{Format: snapshot.Rules1, Rules: eval.RulesOptions{Identifiers: eval.IdentifiersHash}}, ""},
+		{"refused", snapshot.Spec{Format: snapshot.Rules1, Rules: eval.RulesOptions{Identifiers: eval.IdentifiersRefuse}}, ""},
+		{"allowed", snapshot.Spec{Format: snapshot.Rules1, Flags: []string{"users"}, Rules: eval.RulesOptions{Identifiers: eval.IdentifiersAllow}}, "users: 1 remoteAddress, 3 userIds"},
+		{"a field of one's own", snapshot.Spec{Format: snapshot.Rules1, Rules: eval.RulesOptions{Fields: []string{"email"}}}, "email: 1 email"},
+		{"definitions", snapshot.Spec{Format: snapshot.Definitions1}, "asleep: 2 userIds\nnever: 1 userId\nnumber: 1 userId\noverride: 1 userId\nparent: 1 userId\nsegment: 2 sessionIds, 2 userIds\nusers: 1 remoteAddress, 3 userIds"},
+		{"a parent of definitions", snapshot.Spec{Format: snapshot.Definitions1, Flags: []string{"child"}}, "parent: 1 userId"},
+		{"answers", snapshot.Spec{Format: snapshot.Evaluated1}, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, texts(snapshot.Identifiers(d, p, &tc.spec))); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLargest(t *testing.T) {
+	document := withFlag(strategies(having(in("country", strings.Repeat("x", 500), strings.Repeat("y", 500))), `{"name":"default","segments":[1]}`))
+	for format, want := range map[snapshot.Format]string{
+		snapshot.Evaluated1:   "f p",
+		snapshot.Rules1:       "f p",
+		snapshot.Definitions1: "f p segment 1",
+	} {
+		s := encode(t, document, snapshot.Spec{Format: format, IncludeDisabled: true, Static: eval.Context{Fields: map[string]string{"userId": "1"}}})
+		stored := s.Seal(1, now)
+		sizes := s.Largest(3)
+		if diff := cmp.Diff(sizes, snapshot.Largest(stored, 3)); diff != "" {
+			t.Errorf("%s: not the same of what is stored (-content +stored)\n%s", format, diff)
+		}
+		var names []string
+		total := 0
+		for _, size := range sizes {
+			names, total = append(names, size.Flag), total+size.Bytes
+		}
+		if got := strings.Join(names, " "); got != want || total > len(stored) {
+			t.Errorf("%s: %s with %d bytes of %d, want %s", format, got, total, len(stored), want)
+		}
+		if format != snapshot.Evaluated1 && (sizes[0].Bytes < 1000 || sizes[1].Bytes > 700) {
+			t.Errorf("%s: %v", format, sizes)
+		}
+		if one := s.Largest(1); len(one) != 1 || one[0] != sizes[0] {
+			t.Errorf("%s: of one: %v", format, one)
+		}
+	}
+	if sizes := snapshot.Largest([]byte("<html>"), 10); len(sizes) > 0 {
+		t.Errorf("of no snapshot: %v", sizes)
+	}
+}
+
+func TestLoss(t *testing.T) {
+	off := strings.NewReplacer(`"name":"on","enabled":true`, `"name":"on","enabled":false`, `"name":"all"`, `"name":"everyone"`).Replace(document)
+	evaluated := snapshot.Spec{Static: eval.Context{Fields: map[string]string{"country": "cn"}}}
+	listed := evaluated
+	listed.IncludeDisabled = true
+	selected := snapshot.Spec{Format: snapshot.Rules1, Flags: []string{"child"}}
+	for _, tc := range []struct {
+		name     string
+		old, new string
+		before   snapshot.Spec
+		after    snapshot.Spec
+		on       int
+		lost     string
+	}{
+		{"evaluated", document, off, evaluated, evaluated, 4, "all child on"},
+		{"evaluated, with those that are off", document, off, listed, listed, 4, "all child on"},
+		{"rules", document, off, snapshot.Spec{Format: snapshot.Rules1}, snapshot.Spec{Format: snapshot.Rules1}, 5, "all child on"},
+		{"rules: a parent that is hidden", document, document, snapshot.Spec{Format: snapshot.Rules1}, selected, 5, "all canary local on"},
+		{"rules: it was hidden before", document, off, selected, snapshot.Spec{Format: snapshot.Rules1}, 1, "child"},
+		{"definitions", document, off, snapshot.Spec{Format: snapshot.Definitions1}, snapshot.Spec{Format: snapshot.Definitions1}, 5, "all on"},
+		{"another format", document, off, evaluated, snapshot.Spec{Format: snapshot.Rules1}, 0, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			before, after := encode(t, tc.old, tc.before), encode(t, tc.new, tc.after)
+			for what, content := range map[string][]byte{"sealed": after.Seal(2, now), "content": after.Content()} {
+				on, lost, flags := snapshot.Loss(before.Seal(1, now), content)
+				if got := strings.Join(flags, " "); on != tc.on || lost != len(flags) || got != tc.lost {
+					t.Errorf("%s: %d on, %d lost: %s; want %d, %s", what, on, lost, got, tc.on, tc.lost)
+				}
+			}
+		})
+	}
+	s := encode(t, document, evaluated)
+	for name, foreign := range map[string]string{"HTML": "<html>", "another object": `{"a":1}`, "cut off": `{"toggles":[`, "a list": `[]`} {
+		if on, lost, _ := snapshot.Loss([]byte(foreign), s.Content()); on+lost > 0 {
+			t.Errorf("before was %s: %d, %d", name, on, lost)
+		}
+		if on, lost, _ := snapshot.Loss(s.Content(), []byte(foreign)); on+lost > 0 {
+			t.Errorf("after is %s: %d, %d", name, on, lost)
+		}
+	}
+}
+
+// A snapshot loses nothing over itself, and all over an empty one.
+func TestLossLaws(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s, state, old, next := pairOf(t)
+		before, _ := eval.Compile(old)
+		after, _ := eval.Compile(next)
+		nothing := &edgecore.Definitions{}
+		none, _ := eval.Compile(nothing)
+		for _, format := range snapshot.Formats() {
+			spec := snapshot.Spec{Format: format, Static: contextOf(s, state), IncludeDisabled: s.IntN(2) == 1}
+			if format != snapshot.Evaluated1 {
+				spec.Static = eval.Context{}
+			}
+			was, is, empty := encoded(t, old, before, spec), encoded(t, next, after, spec), encoded(t, nothing, none, spec)
+			stored := was.Seal(1, now)
+			all, lost, _ := snapshot.Loss(stored, stored)
+			if lost > 0 {
+				t.Errorf("%s: %d lost over itself", format, lost)
+			}
+			for what, after := range map[string][]byte{"an empty snapshot": empty.Seal(1, now), "nothing": nil} {
+				if on, lost, flags := snapshot.Loss(stored, after); on != all || lost != on || len(flags) != on {
+					t.Errorf("%s: %d lost of %d over %s: %v", format, lost, on, what, flags)
+				}
+			}
+			_, _, flags := snapshot.Loss(stored, is.Seal(1, now))
+			if !slices.IsSorted(flags) {
+				t.Errorf("%s: not sorted: %v", format, flags)
+			}
+			// What is lost is what the difference marks.
+			var marked []string
+			for _, c := range is.DiffStored(stored) {
+				if c.Sign == snapshot.SecondLook && !strings.Contains(c.Text, "frozen") {
+					marked = append(marked, c.Flag)
+				}
+			}
+			if diff := cmp.Diff(flags, marked); diff != "" && format != snapshot.Definitions1 {
+				t.Errorf("%s: lost and marked differ (-lost +marked)\n%s", format, diff)
+			}
+		}
+	})
+}
