@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/flagcast/flagcast/edgecore/publish"
+	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/sinks"
 )
 
@@ -26,7 +29,9 @@ type result struct {
 	Verified bool      `json:"verified"`         // a read has shown what was written
 	Seen     *bool     `json:"seen,omitempty"`   // with --wait-seen: every probe shows it
 	Changes  []change  `json:"changes"`
-	Text     string    `json:"text,omitempty"` // why it is held or pinned
+	Frozen   []string  `json:"frozen,omitempty"`  // dry run: flags that have one answer for everybody although they depend on the request
+	InClear  []string  `json:"inClear,omitempty"` // dry run: flags that hold ids, and how many
+	Text     string    `json:"text,omitempty"`    // why it is held or pinned
 	Error    string    `json:"error,omitempty"`
 }
 
@@ -49,6 +54,18 @@ func (r *syncRun) result(t *publish.Target, out publish.Outcome, verified bool) 
 	if out.Err != nil {
 		made.Error = out.Err.Error()
 	}
+	if st, err := r.core.store.Load(t.Environment); err == nil && r.flags.dryRun {
+		for i := range t.Cells {
+			if spec := &t.Cells[i].Spec; t.Cells[i].Key == out.Key {
+				for _, f := range snapshot.Frozen(st.Program, spec, time.Now()) {
+					made.Frozen = append(made.Frozen, f.String())
+				}
+				for _, h := range snapshot.Identifiers(st.Definitions, st.Program, spec) {
+					made.InClear = append(made.InClear, h.String())
+				}
+			}
+		}
+	}
 	return made
 }
 
@@ -59,15 +76,32 @@ func (r *syncRun) print(w io.Writer) error {
 		e.SetEscapeHTML(false)
 		return e.Encode(r.results)
 	}
-	for i := range r.results {
-		r.results[i].print(w)
+	for i := 0; i < len(r.results); {
+		// Keys of a matrix that fare alike are told of once.
+		alike := 1
+		for i+alike < len(r.results) && r.results[i].like(&r.results[i+alike]) {
+			alike++
+		}
+		r.results[i].print(w, r.results[i+1:i+alike])
+		i += alike
+	}
+	if r.flags.dryRun {
+		r.summary(w)
 	}
 	return nil
 }
 
-// print writes a result for people.
-func (r *result) print(w io.Writer) {
-	word, size := r.Action, ""
+// like tells whether a report of one says all about the other but its key.
+func (r *result) like(o *result) bool {
+	return r.Target == o.Target && r.Action == o.Action && r.Text == o.Text && r.Action != "held" && r.Action != "failed" &&
+		slices.Equal(r.Changes, o.Changes) && slices.Equal(r.Frozen, o.Frozen) && slices.Equal(r.InClear, o.InClear)
+}
+
+const keysNamed = 3
+
+// print writes a result, which those of others are like, for people.
+func (r *result) print(w io.Writer, others []result) {
+	word := r.Action
 	switch {
 	case r.Error != "":
 		word = "FAILED"
@@ -76,21 +110,94 @@ func (r *result) print(w io.Writer) {
 	case r.Action == "held":
 		word = "HELD"
 	}
-	if r.Bytes > 0 {
-		size = fmt.Sprintf(", %d bytes", r.Bytes)
+	keys, bytes := []string{string(r.Key)}, r.Bytes
+	for _, o := range others {
+		keys, bytes = append(keys, string(o.Key)), bytes+o.Bytes
 	}
-	fmt.Fprintf(w, "%s: %s (%s in %s%s)\n", r.Target, word, r.Key, r.Sink, size)
+	if n := len(keys); n > keysNamed {
+		keys = append(keys[:keysNamed], fmt.Sprintf("… and %d more", n-keysNamed))
+	}
+	size := ""
+	switch {
+	case r.Bytes > 0 && r.DryRun && len(others) == 0:
+		size = fmt.Sprintf(", %s", r.sizes())
+	case r.Bytes > 0:
+		size = fmt.Sprintf(", %d bytes", bytes)
+	}
+	fmt.Fprintf(w, "%s: %s (%s in %s%s)\n", r.Target, word, strings.Join(keys, ", "), r.Sink, size)
 	for _, line := range []string{r.Error, r.Text} {
 		if line != "" {
-			fmt.Fprintf(w, "  %s\n", line)
+			fmt.Fprintf(w, "  %s\n", strings.ReplaceAll(line, "\n", "\n  "))
 		}
 	}
 	for _, c := range r.Changes {
 		fmt.Fprintf(w, "  %s\n", strings.TrimRight(c.Sign+" "+c.Flag+" "+c.Text, " "))
 	}
+	if r.DryRun {
+		list(w, "the same for everyone:", r.Frozen)
+		list(w, "leaves in clear:", r.InClear)
+	}
+	if r.writes() && !r.DryRun && !r.Verified {
+		fmt.Fprintln(w, "  accepted; the sink does not show it yet")
+	}
+	if r.Seen != nil {
+		fmt.Fprintf(w, "  %s\n", map[bool]string{true: "seen by every probe", false: "NOT SEEN by every probe in time"}[*r.Seen])
+	}
 	if r.Action == "held" {
 		fmt.Fprintf(w, "  if it is meant: flagcast sync --target %s --accept %.12s\n", r.Target, r.Digest)
 	}
+}
+
+// listed is how many flags of a kind a report names.
+const listed = 10
+
+func list(w io.Writer, title string, items []string) {
+	for i, item := range items {
+		if i == listed {
+			fmt.Fprintf(w, "  %s … and %d more\n", title, len(items)-i)
+			return
+		}
+		fmt.Fprintf(w, "  %s %s\n", title, item)
+	}
+}
+
+// sizes is what a write changes: "5320 -> 5480 of 26214400 bytes".
+func (r *result) sizes() string {
+	text := fmt.Sprint(r.Bytes)
+	if r.Before > 0 {
+		text = fmt.Sprintf("%d -> %d", r.Before, r.Bytes)
+	}
+	if r.Limit > 0 {
+		text += fmt.Sprintf(" of %d", r.Limit)
+	}
+	return text + " bytes"
+}
+
+// summary is the last line of a plan.
+func (r *syncRun) summary(w io.Writer) {
+	writes, bytes, twice := 0, 0, 0
+	flags := map[string]bool{}
+	for _, result := range r.results {
+		if !result.writes() && result.Action != "held" {
+			continue
+		}
+		if result.writes() {
+			writes, bytes = writes+1, bytes+result.Bytes
+		}
+		for _, c := range result.Changes {
+			if key := c.Flag; !flags[key] {
+				flags[key] = true
+				if c.Sign == "!!" {
+					twice++
+				}
+			}
+		}
+	}
+	look := ""
+	if twice > 0 {
+		look = fmt.Sprintf(", %d to look at twice (!!)", twice)
+	}
+	fmt.Fprintf(w, "Plan: %s, %s, %s%s. Nothing was written.\n", count(writes, "write"), count(bytes, "byte"), count(len(flags), "changed flag"), look)
 }
 
 // writes tells whether the sink gets something.
@@ -115,6 +222,8 @@ func (r *syncRun) verdict() error {
 		return failed(exitSome, fmt.Errorf("%d of %s failed", failures, count(len(r.results), "target")), "")
 	case failures > 0:
 		return failed(exitFailed, fmt.Errorf("%s failed", count(failures, "target")), "")
+	case slices.ContainsFunc(r.results, func(r result) bool { return r.Seen != nil && !*r.Seen }):
+		return failed(exitFailed, errors.New("not everything was seen in time"), "the sink has it; flagcast status shows what each probe says")
 	case held > 0:
 		return failed(exitHeld, fmt.Errorf("%s held by the guard", count(held, "snapshot")), "if it is meant, --accept its digest")
 	case r.flags.exitCode && pending:

@@ -325,7 +325,7 @@ func (p *Publisher) count(s *step, err error, now time.Time) {
 			s.lost(s.meta, now, callTimeout)
 		}
 		s.seen.known, s.tried = false, s.want
-		s.Err = fmt.Errorf("put %q to %s (%d bytes): %w", s.Key, p.target.SinkName, len(s.body), err)
+		s.Err = fmt.Errorf("put %q to %s (%d bytes): %w%s", s.Key, p.target.SinkName, len(s.body), err, largest(err, s.body))
 		return
 	}
 	s.Bytes = len(s.body)
@@ -345,6 +345,18 @@ func (p *Publisher) count(s *step, err error, now time.Time) {
 		s.Action = "published"
 	}
 	s.history = s.body
+}
+
+// largest names what makes a snapshot too large for its sink.
+func largest(err error, body []byte) string {
+	if _, ok := errors.AsType[*sinks.TooLargeError](err); !ok {
+		return ""
+	}
+	var words []string
+	for _, f := range snapshot.Largest(body, 10) {
+		words = append(words, fmt.Sprintf("%s (%d bytes)", f.Flag, f.Bytes))
+	}
+	return "; the largest flags: " + strings.Join(words, ", ") + "; leave some out by \"flags\" or \"projects\" of the target"
 }
 
 // explain tells what a pass means in the language of flags.

@@ -51,9 +51,13 @@ func TestLowerRevisions(t *testing.T) {
 		polling(t, []string{allToken}, s, func(t *testing.T, f *follower) {
 			later(time.Minute)
 			s.set(allToken, lagging)
-			later(32 * time.Second) // two answers
+			for asked := s.count(); s.count() < asked+2; {
+				later(time.Second)
+			}
 			f.expect(t, "x y")
-			later(30 * time.Second)
+			for asked := s.count(); s.count() < asked+1; {
+				later(time.Second)
+			}
 			f.expect(t, "x y", "x")
 			if got := f.revisions; got[len(got)-1] != 7 {
 				t.Errorf("revisions %v", got)
