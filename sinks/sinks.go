@@ -141,7 +141,9 @@ type Quoted interface {
 // Spreader is implemented by sinks whose service tells whether a write has
 // reached every place at the edge.
 type Spreader interface {
-	// Spread reports whether the last write of a key is everywhere.
+	// Spread reports whether the last write of a key is everywhere. A sink of
+	// several products of which some cannot tell wraps errors.ErrUnsupported
+	// for those: ask no more, the answer is not known.
 	Spread(ctx context.Context, key Key) (bool, error)
 }
 
