@@ -39,7 +39,7 @@ func TestConfigCheck(t *testing.T) {
 		"no host":               {func(c *edgekv.Config) { c.Endpoint = "https://" }, []string{"endpoint"}},
 		"a proxy without one":   {func(c *edgekv.Config) { c.Proxy = "me:hunter2@proxy" }, []string{"proxy"}},
 		"many at once": {
-			func(c *edgekv.Config) { c.Product, c.Site, c.Namespace, c.Credentials.Type = "a", "b", "", "rrsa" },
+			func(c *edgekv.Config) { c.Product, c.Site, c.Namespace, c.Credentials.Type = "a", "b", "", "profile" },
 			[]string{"product", "site", "namespace", "credentials.type"},
 		},
 	}

@@ -67,6 +67,8 @@ func (d dialect) hint(o operation, e *alicloud.Error) string {
 		return false
 	}
 	switch {
+	case e.Status == 0:
+		return "" // the credentials say it themselves
 	case is(codeNoNamespace):
 		return "create the namespace, or set create_namespace: true"
 	case is("InvalidNameSpace.QuotaFull"):
@@ -76,7 +78,7 @@ func (d dialect) hint(o operation, e *alicloud.Error) string {
 	case is("InvalidTimeStamp"):
 		return "set the clock of this machine: it may be 15 minutes off at most"
 	case is("InvalidSecurityToken", "MissingSecurityToken"):
-		return "renew the temporary keys under credentials (type: sts): they have expired or do not belong together"
+		return "renew the temporary keys under credentials (type: sts), or set the clock: they have expired or do not belong together"
 	case is("InvalidAccessKeyId"):
 		return "check credentials.access_key_id, and site: an account of the China site (cn) does not exist on the international one (intl)"
 	case is("SignatureDoesNotMatch", "IncompleteSignature"):

@@ -36,11 +36,12 @@ func New(c Config, base http.RoundTripper) (*Sink, error) {
 	if err := errors.Join(c.Check()...); err != nil {
 		return nil, err
 	}
-	credentials, err := c.Credentials.New()
+	base, err := transport.WithProxy(base, c.Proxy)
 	if err != nil {
 		return nil, err
 	}
-	if base, err = transport.WithProxy(base, c.Proxy); err != nil {
+	credentials, err := c.Credentials.New(base)
+	if err != nil {
 		return nil, err
 	}
 	d, _ := dialectOf(c.Product)

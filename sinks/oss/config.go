@@ -124,3 +124,18 @@ func (c *Config) endpoint() *url.URL {
 	endpoint, _ := alicloud.ParseEndpoint(text, "")
 	return endpoint
 }
+
+// Credential names the credential that calls, without telling it: settings
+// with the same one have the same name.
+func (c *Config) Credential() string { return c.Credentials.Credential("oss") }
+
+// Permissions are the actions that the sink calls, on what is under its prefix.
+func (c *Config) Permissions() []sinks.Permission {
+	return append([]sinks.Permission{{
+		Title:    fmt.Sprintf("RAM policy for bucket %q: attach it to the RAM user or role of the credentials", c.Bucket),
+		Document: alicloud.Policy(resource(c.Bucket, c.Prefix), "oss:"+actionPut, "oss:"+actionGet, "oss:"+actionDelete),
+	}}, c.Credentials.Trust()...)
+}
+
+// resource names what is under a prefix, in RAM policies.
+func resource(bucket, prefix string) string { return "acs:oss:*:*:" + bucket + "/" + prefix + "*" }

@@ -54,7 +54,7 @@ func TestConfigCheck(t *testing.T) {
 		"a header more":          {func(c *oss.Config) { c.CacheControl = "no-cache\r\nX: y" }, []string{"cache_control"}},
 		"temporary keys":         {func(c *oss.Config) { c.Credentials.Type = "sts" }, []string{"credentials.security_token"}},
 		"many at once": {
-			func(c *oss.Config) { c.Bucket, c.Region, c.Prefix, c.Credentials.Type = "", "", "/", "rrsa" },
+			func(c *oss.Config) { c.Bucket, c.Region, c.Prefix, c.Credentials.Type = "", "", "/", "profile" },
 			[]string{"bucket", "region", "prefix", "credentials.type"},
 		},
 	}

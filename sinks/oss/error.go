@@ -84,6 +84,8 @@ func mayPass(e *alicloud.Error) bool { return e.Code == codeSlow || e.MayPass() 
 func (s *Sink) hint(action string, e *alicloud.Error) string {
 	says := func(part string) bool { return strings.Contains(strings.ToLower(e.Message), part) }
 	switch {
+	case e.Status == 0:
+		return "" // the credentials say it themselves
 	case e.Code == "NoSuchBucket":
 		return "check bucket, or create it"
 	case e.Code == "AccessDenied" && says("specified endpoint"):
@@ -91,9 +93,9 @@ func (s *Sink) hint(action string, e *alicloud.Error) string {
 	case says("signing region"):
 		return fmt.Sprintf("the bucket is not in region %q: set region to its own", s.region)
 	case strings.Contains(e.Code, "SecurityToken"), says("security token"):
-		return "renew the temporary keys under credentials (type: sts): they have expired or do not belong together"
+		return "renew the temporary keys under credentials (type: sts), or set the clock: they have expired or do not belong together"
 	case e.Code == "AccessDenied":
-		return fmt.Sprintf("allow oss:%s on resource \"acs:oss:*:*:%s/%s*\" in the RAM policy of these keys, and check that the policy of the bucket does not deny it", action, s.bucket, s.prefix)
+		return fmt.Sprintf("allow oss:%s on resource %q in the RAM policy of these keys, and check that the policy of the bucket does not deny it", action, resource(s.bucket, s.prefix))
 	case e.Code == "SignatureDoesNotMatch":
 		return "check credentials.access_key_secret"
 	case e.Code == "InvalidAccessKeyId":

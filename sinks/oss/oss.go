@@ -27,7 +27,8 @@ import (
 	"github.com/flagcast/flagcast/sinks/internal/alicloud"
 )
 
-// immutable lets caches keep what never changes for a year.
+// immutable lets caches keep what never changes for a year. It does not say
+// "public", which would let them keep what only a signed request may read.
 const immutable = "max-age=31536000, immutable"
 
 // Sink is one bucket, or what is under one prefix of it. It is safe for
@@ -47,11 +48,12 @@ func New(c Config, base http.RoundTripper) (*Sink, error) {
 	if err := errors.Join(c.Check()...); err != nil {
 		return nil, err
 	}
-	credentials, err := c.Credentials.New()
+	base, err := transport.WithProxy(base, c.Proxy)
 	if err != nil {
 		return nil, err
 	}
-	if base, err = transport.WithProxy(base, c.Proxy); err != nil {
+	credentials, err := c.Credentials.New(base)
+	if err != nil {
 		return nil, err
 	}
 	return &Sink{
@@ -86,10 +88,6 @@ func (s *Sink) put(ctx context.Context, o sinks.Object) error {
 	if err := s.Limits().CheckSize(o); err != nil {
 		return err
 	}
-	bucket, err := s.open(ctx, actionPut)
-	if err != nil {
-		return err
-	}
 	options := []sdk.Option{sdk.WithContext(ctx)}
 	if o.ContentType != "" {
 		options = append(options, sdk.ContentType(o.ContentType))
@@ -107,7 +105,9 @@ func (s *Sink) put(ctx context.Context, o sinks.Object) error {
 	}
 	// The SDK compares the CRC-64 of what it has sent with that of what is
 	// stored.
-	return alicloud.Cause(bucket.PutObject(s.prefix+string(o.Key), bytes.NewReader(o.Body), options...))
+	return s.call(ctx, actionPut, func(bucket *sdk.Bucket) error {
+		return bucket.PutObject(s.prefix+string(o.Key), bytes.NewReader(o.Body), options...)
+	})
 }
 
 // headerText writes what a header cannot hold as an escape of a Go string, such
@@ -133,21 +133,20 @@ func (s *Sink) get(ctx context.Context, key sinks.Key) ([]byte, error) {
 	if err := s.Limits().CheckKey(key); err != nil {
 		return nil, err
 	}
-	bucket, err := s.open(ctx, actionGet)
-	if err != nil {
-		return nil, err
-	}
-	result, err := bucket.DoGetObject(&sdk.GetObjectRequest{ObjectKey: s.prefix + string(key)}, []sdk.Option{sdk.WithContext(ctx)})
-	if err != nil {
-		return nil, alicloud.Cause(err)
-	}
-	defer func() { _ = result.Response.Close() }()
-	body, err := io.ReadAll(result.Response)
-	if err != nil {
-		return nil, fmt.Errorf("read the object: %w", err)
-	}
-	result.Response.ClientCRC = result.ClientCRC.Sum64()
-	return body, sdk.CheckCRC(result.Response, actionGet)
+	var body []byte
+	err := s.call(ctx, actionGet, func(bucket *sdk.Bucket) error {
+		result, err := bucket.DoGetObject(&sdk.GetObjectRequest{ObjectKey: s.prefix + string(key)}, []sdk.Option{sdk.WithContext(ctx)})
+		if err != nil {
+			return err
+		}
+		defer func() { _ = result.Response.Close() }()
+		if body, err = io.ReadAll(result.Response); err != nil {
+			return fmt.Errorf("read the object: %w", err)
+		}
+		result.Response.ClientCRC = result.ClientCRC.Sum64()
+		return sdk.CheckCRC(result.Response, actionGet)
+	})
+	return body, err
 }
 
 // Delete removes the object. OSS itself takes an absent one for a success.
@@ -159,30 +158,30 @@ func (s *Sink) delete(ctx context.Context, key sinks.Key) error {
 	if err := s.Limits().CheckKey(key); err != nil {
 		return err
 	}
-	bucket, err := s.open(ctx, actionDelete)
-	if err != nil {
-		return err
-	}
-	return alicloud.Cause(bucket.DeleteObject(s.prefix+string(key), sdk.WithContext(ctx)))
+	return s.call(ctx, actionDelete, func(bucket *sdk.Bucket) error {
+		return bucket.DeleteObject(s.prefix+string(key), sdk.WithContext(ctx))
+	})
 }
 
-// open returns the SDK's bucket for one call of an action, with the keys of this moment.
-// That costs a few allocations; the connections belong to base and stay.
-func (s *Sink) open(ctx context.Context, action string) (*sdk.Bucket, error) {
-	keys, err := s.credentials.Retrieve(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("retrieve credentials: %w", err)
-	}
-	client, err := sdk.New(
-		s.endpoint.String(), keys.AccessKeyID, keys.AccessKeySecret.Reveal(),
-		sdk.SecurityToken(keys.SecurityToken.Reveal()),
-		sdk.AuthVersion(sdk.AuthV4), sdk.Region(s.region), sdk.UserAgent("flagcast"),
-		sdk.HTTPClient(&http.Client{Transport: &exchange{base: s.base, timeout: s.timeout, action: action, keys: keys}}),
-	)
-	if err != nil {
-		return nil, err
-	}
-	return client.Bucket(s.bucket)
+// call makes one call of an action with the SDK, of which a client costs a few
+// allocations; the connections belong to base and stay.
+func (s *Sink) call(ctx context.Context, action string, do func(*sdk.Bucket) error) error {
+	return alicloud.With(ctx, s.credentials, action, func(keys alicloud.Keys) error {
+		client, err := sdk.New(
+			s.endpoint.String(), keys.AccessKeyID, keys.AccessKeySecret.Reveal(),
+			sdk.SecurityToken(keys.SecurityToken.Reveal()),
+			sdk.AuthVersion(sdk.AuthV4), sdk.Region(s.region), sdk.UserAgent("flagcast"),
+			sdk.HTTPClient(&http.Client{Transport: &exchange{base: s.base, timeout: s.timeout, action: action, keys: keys}}),
+		)
+		if err != nil {
+			return err
+		}
+		bucket, err := client.Bucket(s.bucket)
+		if err != nil {
+			return err
+		}
+		return alicloud.Cause(do(bucket))
+	})
 }
 
 // String names the bucket in messages.

@@ -55,20 +55,22 @@ type Call struct {
 // What may pass is tried again, each time signed anew. Every error is an
 // *Error. Use it for idempotent actions only.
 func (c *Client) Do(ctx context.Context, call Call, answer any) error {
-	a := &attempts{client: c, request: Request{
-		Method: call.Method, Host: c.endpoint.Host, Action: call.Action, Version: c.version, Query: call.Query,
-	}}
-	if len(call.Form) > 0 {
-		a.request.ContentType, a.request.Body = formType, []byte(call.Form.Encode())
-	}
-	failed := c.do(ctx, a, answer)
-	if failed == nil {
-		return nil
-	}
-	failed.Action = call.Action
-	failed.MaybeApplied = failed.MaybeApplied || a.unsettled
-	failed.Code, failed.Message, failed.RequestID = Clean(failed.Code, a.keys), Clean(failed.Message, a.keys), Clean(failed.RequestID, a.keys)
-	return failed
+	return With(ctx, c.credentials, call.Action, func(keys Keys) error {
+		a := &attempts{client: c, keys: keys, request: Request{
+			Method: call.Method, Host: c.endpoint.Host, Action: call.Action, Version: c.version, Query: call.Query,
+		}}
+		if len(call.Form) > 0 {
+			a.request.ContentType, a.request.Body = formType, []byte(call.Form.Encode())
+		}
+		failed := c.do(ctx, a, answer)
+		if failed == nil {
+			return nil
+		}
+		failed.Action = call.Action
+		failed.MaybeApplied = failed.MaybeApplied || a.unsettled
+		failed.clean(keys)
+		return failed
+	})
 }
 
 func (c *Client) do(ctx context.Context, a *attempts, answer any) *Error {
@@ -115,34 +117,26 @@ func refusal(status int, body []byte) *Error {
 // attempts signs and makes the attempts of one call, one after the other.
 type attempts struct {
 	client  *Client
+	keys    Keys
 	request Request
 
-	keys      Keys // of the latest attempt
 	unsettled bool // an attempt may have been carried out unseen
 }
 
 // RoundTrip makes one attempt, with a date and a nonce of its own.
 func (a *attempts) RoundTrip(request *http.Request) (*http.Response, error) {
 	ctx := request.Context()
-	keys, err := a.client.credentials.Retrieve(ctx)
-	if err != nil {
-		err = fmt.Errorf("retrieve credentials: %w", err)
-	}
-	if ctx.Err() != nil {
-		err = ctx.Err()
-	}
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		_ = request.Body.Close()
 		return nil, err
 	}
 	signed := request.Clone(ctx)
-	for name, value := range a.request.Sign(keys, a.client.now(), a.client.nonce()) {
+	for name, value := range a.request.Sign(a.keys, a.client.now(), a.client.nonce()) {
 		signed.Header.Set(name, value)
 	}
 	signed.Header.Set("Accept", "application/json")
 	signed.Header.Set("User-Agent", "flagcast")
 	response, err := a.client.base.RoundTrip(signed)
-	a.keys = keys
 	a.unsettled = a.unsettled || Doubtful(response, err)
 	return response, err
 }

@@ -88,18 +88,54 @@ func TestEveryAttemptIsSignedAnew(t *testing.T) {
 	}
 }
 
-// rotating hands out other keys each time.
-type rotating struct{ calls int }
+// rotating hands out other keys after each renewal.
+type rotating struct{ renewals int }
 
 func (r *rotating) Retrieve(context.Context) (Keys, error) {
-	r.calls++
-	return Keys{AccessKeyID: fmt.Sprint("id-", r.calls), AccessKeySecret: secret.New("s")}, nil
+	return Keys{AccessKeyID: fmt.Sprint("id-", r.renewals), AccessKeySecret: secret.New("rotating-secret")}, nil
 }
 
-func TestEveryAttemptUsesTheNewestKeys(t *testing.T) {
-	_, s, _ := do(t, &rotating{}, step{status: 503}, step{status: 200, body: fine})
-	if got := s.seen[1].Get("Authorization"); !strings.Contains(got, "Credential=id-2,") {
-		t.Errorf("the second attempt is signed by %s", got)
+func (r *rotating) Renew(used Keys) bool {
+	r.renewals++
+	return used.AccessKeyID == fmt.Sprint("id-", r.renewals-1)
+}
+
+func TestKeysThatHaveExpiredAreRenewedOnce(t *testing.T) {
+	expired := step{status: 400, body: `{"Code":"InvalidSecurityToken.Expired"}`}
+	tests := map[string]struct {
+		credentials  Credentials
+		steps        []step
+		calls        int
+		last         string // id of the last attempt
+		code         string
+		maybeApplied bool
+	}{
+		"renewed":                     {&rotating{}, []step{expired, {status: 200, body: fine}}, 2, "id-1", "", false},
+		"renewed, and still expired":  {&rotating{}, []step{expired}, 2, "id-1", "InvalidSecurityToken.Expired", false},
+		"forgotten, and renewed":      {&rotating{}, []step{{status: 404, body: `{"Code":"InvalidAccessKeyId.NotFound"}`}, {status: 200, body: fine}}, 2, "id-1", "", false},
+		"no others":                   {static{testKeys}, []step{expired}, 1, "test-id", "InvalidSecurityToken.Expired", false},
+		"applied before, perhaps":     {&rotating{}, []step{{err: io.EOF}, expired, {status: 403, body: `{"Code":"NoPermission"}`}}, 3, "id-1", "NoPermission", true},
+		"the same keys, another code": {&rotating{}, []step{{status: 400, body: `{"Code":"InvalidSecurityToken.Malformed"}`}}, 1, "id-0", "InvalidSecurityToken.Malformed", false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, s, failed := do(t, test.credentials, test.steps...)
+			if len(s.seen) != test.calls {
+				t.Errorf("%d attempts, want %d", len(s.seen), test.calls)
+			}
+			if got := s.seen[len(s.seen)-1].Get("Authorization"); !strings.Contains(got, "Credential="+test.last+",") {
+				t.Errorf("the last attempt is signed by %s", got)
+			}
+			if test.code == "" {
+				if failed != nil {
+					t.Error(failed)
+				}
+				return
+			}
+			if failed == nil || failed.Code != test.code || failed.MaybeApplied != test.maybeApplied {
+				t.Errorf("got %v, maybe applied %t", failed, failed != nil && failed.MaybeApplied)
+			}
+		})
 	}
 }
 
@@ -114,6 +150,7 @@ func TestOutcomes(t *testing.T) {
 		maybeApplied bool
 	}{
 		"throttled to the end":        {[]step{{status: 400, body: `{"Code":"Throttling"}`}}, 4, "Throttling", 400, true, false},
+		"throttled in other words":    {[]step{{status: 400, body: `{"Code":"ThrottlingQuota"}`}}, 4, "ThrottlingQuota", 400, true, false},
 		"a 400 that is retryable":     {[]step{{status: 400, body: `{"Code":"TooManyRequests"}`}}, 4, "TooManyRequests", 400, true, false},
 		"a nonce seen before":         {[]step{{status: 400, body: `{"Code":"SignatureNonceUsed"}`}}, 4, "SignatureNonceUsed", 400, true, false},
 		"too quick":                   {[]step{{status: 429, body: `{"Code":"TooQuickRequests"}`}}, 4, "TooQuickRequests", 429, true, false},
@@ -170,11 +207,13 @@ func TestErrorsHoldNoCredential(t *testing.T) {
 // failing has no keys.
 type failing struct{}
 
-func (failing) Retrieve(context.Context) (Keys, error) { return Keys{}, errors.New("no role") }
+func (failing) Retrieve(context.Context) (Keys, error) { return Keys{}, &mend{"no role", nil} }
+
+func (failing) Renew(Keys) bool { return false }
 
 func TestNothingIsSentWithoutKeys(t *testing.T) {
 	_, s, failed := do(t, failing{}, step{status: 200, body: fine})
-	if len(s.seen) != 0 || failed == nil || failed.MaybeApplied || !strings.Contains(failed.Error(), "retrieve credentials: no role") {
+	if len(s.seen) != 0 || failed == nil || failed.MaybeApplied || failed.MayPass() || failed.Error() != "call PutKv: retrieve credentials: no role" {
 		t.Errorf("%d attempts, error %v", len(s.seen), failed)
 	}
 }

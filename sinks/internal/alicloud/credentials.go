@@ -4,73 +4,45 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"time"
 
 	"github.com/flagcast/flagcast/edgecore/secret"
 	"github.com/flagcast/flagcast/sinks"
 )
 
-// Keys are what one request is signed with.
+// Keys are what a call is signed with.
 type Keys struct {
 	AccessKeyID     string
 	AccessKeySecret secret.Secret
 	SecurityToken   secret.Secret // absent for a permanent access key
 }
 
-// Credentials hands out keys. It is asked before every attempt, so that keys
-// that expire can be renewed between two of them, and is safe for concurrent
-// use.
+// Credentials hands out keys. It is safe for concurrent use.
 type Credentials interface {
+	// Retrieve returns keys that hold now. An error that lasts until a person
+	// does something wraps sinks.ErrPermanent.
 	Retrieve(ctx context.Context) (Keys, error)
+	// Renew is told that the service took these keys for expired, and tells
+	// whether Retrieve may give others now.
+	Renew(used Keys) bool
 }
 
-// Config is the setting "credentials" of a sink.
-type Config struct {
-	// Type says where the keys come from: "access_key" (an AccessKey pair of
-	// a RAM user; the default) or "sts" (temporary keys with a security token).
-	Type            string        `yaml:"type"`
-	AccessKeyID     string        `yaml:"access_key_id"`
-	AccessKeySecret secret.Secret `yaml:"access_key_secret"`
-	SecurityToken   secret.Secret `yaml:"security_token"`
-}
-
-const (
-	typeAccessKey = "access_key"
-	typeSTS       = "sts"
-)
-
-// DefaultConfig returns the settings that hold where the file says nothing.
-func DefaultConfig() Config { return Config{Type: typeAccessKey} }
-
-// Check returns a *sinks.ConfigError for every fault; prefix is put before the
-// name of each setting ("credentials.").
-func (c Config) Check(prefix string) []error {
-	var faults []error
-	fault := func(key, problem string) {
-		faults = append(faults, &sinks.ConfigError{Key: prefix + key, Problem: problem})
-	}
-	if c.Type != typeAccessKey && c.Type != typeSTS {
-		fault("type", fmt.Sprintf("%q is not supported: use %q or %q", c.Type, typeAccessKey, typeSTS))
-		return faults
-	}
-	if c.AccessKeyID == "" {
-		fault("access_key_id", `is missing: set it, for instance to "${ALIBABA_CLOUD_ACCESS_KEY_ID}"`)
-	}
-	if c.AccessKeySecret.IsZero() {
-		fault("access_key_secret", `is missing: set it, for instance to "${ALIBABA_CLOUD_ACCESS_KEY_SECRET}", or name a file in access_key_secret_file`)
-	}
-	switch {
-	case c.Type == typeSTS && c.SecurityToken.IsZero():
-		fault("security_token", `is missing, and type "sts" needs it: set it, for instance to "${ALIBABA_CLOUD_SECURITY_TOKEN}", or name a file in security_token_file`)
-	case c.Type == typeAccessKey && !c.SecurityToken.IsZero():
-		fault("security_token", `does not go with type "access_key": set type "sts", or remove the token`)
-	}
-	return faults
-}
-
-// New returns the credentials that the settings describe.
-func (c Config) New() (Credentials, error) {
+// New returns the credentials that the settings describe. base makes the
+// connections to what hands out temporary keys. Nothing is sent yet.
+//
+// github.com/aliyun/credentials-go is not used for that: its providers (v1.4.14)
+// have no context, no lock around their keys, fixed addresses, and give up keys
+// that still hold when they cannot renew them.
+func (c Config) New(base http.RoundTripper) (Credentials, error) {
 	if err := errors.Join(c.Check("credentials.")...); err != nil {
 		return nil, err
+	}
+	switch c.Type {
+	case typeRRSA:
+		return newRenewed(newRRSA(c, base).fetch), nil
+	case typeECS:
+		return newRenewed(newECS(c, base).fetch), nil
 	}
 	return static{Keys{AccessKeyID: c.AccessKeyID, AccessKeySecret: c.AccessKeySecret, SecurityToken: c.SecurityToken}}, nil
 }
@@ -78,3 +50,60 @@ func (c Config) New() (Credentials, error) {
 type static struct{ keys Keys }
 
 func (s static) Retrieve(context.Context) (Keys, error) { return s.keys, nil }
+
+func (s static) Renew(Keys) bool { return false }
+
+// With makes a call with keys that hold now, and once more with new ones when
+// the service takes these for expired. action is the name of the call.
+func With(ctx context.Context, c Credentials, action string, call func(Keys) error) error {
+	doubtful := false
+	for again := false; ; again = true {
+		keys, err := c.Retrieve(ctx)
+		if err != nil {
+			return &Error{Action: action, MaybeApplied: doubtful, Err: fmt.Errorf("retrieve credentials: %w", err)}
+		}
+		err = call(keys)
+		failed, ok := errors.AsType[*Error](err)
+		if !ok {
+			return err
+		}
+		failed.MaybeApplied = failed.MaybeApplied || doubtful
+		if again || !expired(failed.Code) || !c.Renew(keys) {
+			return err
+		}
+		doubtful = failed.MaybeApplied
+	}
+}
+
+// temporary are keys as STS and the metadata service write them.
+type temporary struct {
+	AccessKeyID     string `json:"AccessKeyId"`
+	AccessKeySecret string `json:"AccessKeySecret"`
+	SecurityToken   string `json:"SecurityToken"`
+	Expiration      string `json:"Expiration"`
+}
+
+func (t temporary) keys() (Keys, time.Time, error) {
+	ends, err := time.Parse(time.RFC3339, t.Expiration)
+	if err != nil || t.AccessKeyID == "" || t.AccessKeySecret == "" || t.SecurityToken == "" {
+		return Keys{}, ends, errors.New("the answer does not hold temporary keys")
+	}
+	return Keys{
+		AccessKeyID: t.AccessKeyID, AccessKeySecret: secret.New(t.AccessKeySecret), SecurityToken: secret.New(t.SecurityToken),
+	}, ends, nil
+}
+
+// mend is an error that lasts until a person does what its text says.
+type mend struct {
+	text  string
+	cause error // or nil
+}
+
+func (m *mend) Error() string { return m.text }
+
+func (m *mend) Unwrap() []error {
+	if m.cause == nil {
+		return []error{sinks.ErrPermanent}
+	}
+	return []error{sinks.ErrPermanent, m.cause}
+}

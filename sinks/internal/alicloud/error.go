@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"github.com/flagcast/flagcast/sinks"
 )
 
 // Error is a call that brought no result.
@@ -58,6 +60,8 @@ func (e *Error) Unwrap() error { return e.Err }
 // a network error, a 5xx but 501, a throttled call.
 func (e *Error) MayPass() bool {
 	switch {
+	case errors.Is(e.Err, sinks.ErrPermanent): // the credentials
+		return false
 	case e.Status == 0, e.Code != "" && retryable(e.Code):
 		return true
 	case e.Status < 300: // accepted, but the answer was unreadable
@@ -68,15 +72,31 @@ func (e *Error) MayPass() bool {
 	return e.Status >= 500 && e.Status != http.StatusNotImplemented
 }
 
+// clean takes what was secret in the request out of the answer.
+func (e *Error) clean(keys Keys) {
+	e.Code, e.Message, e.RequestID = Clean(e.Code, keys), Clean(e.Message, keys), Clean(e.RequestID, keys)
+}
+
+// expired names the codes for temporary keys that have ended, those of the
+// OpenAPI and of OSS. Ids that ended long ago are not known any more (EC
+// 0002-00000002 of OSS).
+func expired(code string) bool {
+	switch code {
+	case "InvalidSecurityToken.Expired", "InvalidAccessKeyId.NotFound", "SecurityTokenExpired", "InvalidAccessKeyId":
+		return true
+	}
+	return false
+}
+
 // retryable names the codes that pass by themselves, whatever their status:
-// TooManyRequests and Throttling.* come as a 400 (error tables of DCDN and ESA,
+// TooManyRequests and Throttling* come as a 400 (error tables of DCDN and ESA,
 // gateway-wide codes of the OpenAPI).
 func retryable(code string) bool {
 	switch code {
-	case "Throttling", "TooManyRequests", "TooQuickRequests", "SignatureNonceUsed":
+	case "TooManyRequests", "TooQuickRequests", "SignatureNonceUsed":
 		return true
 	}
-	return strings.HasPrefix(code, "Throttling.")
+	return strings.HasPrefix(code, "Throttling")
 }
 
 func retryStatus(_ int, body []byte) bool {

@@ -98,12 +98,9 @@ func (s *Server) verify(r *http.Request, bucket, name, hostRegion string) *refus
 	if r.Header.Get("x-oss-content-sha256") != "UNSIGNED-PAYLOAD" {
 		return deny(400, malformed, "x-oss-content-sha256 must be UNSIGNED-PAYLOAD.")
 	}
-	if scope[0] != s.options.AccessKeyID || scope[0] == "" {
-		return deny(403, "InvalidAccessKeyId", "The OSS Access Key Id you provided does not exist in our records.",
-			[2]string{"OSSAccessKeyId", scope[0]}, [2]string{"EC", "0002-00000902"})
-	}
-	if r.Header.Get("x-oss-security-token") != s.options.SecurityToken {
-		return deny(403, "InvalidSecurityToken", "The security token you provided is invalid.", [2]string{"EC", "0002-00000006"})
+	secret, refused := s.account(r, scope[0])
+	if refused != nil {
+		return refused
 	}
 	stamp, at, refused := s.stamp(r)
 	if refused != nil {
@@ -119,7 +116,7 @@ func (s *Server) verify(r *http.Request, bucket, name, hostRegion string) *refus
 	canonical := canonicalRequest(r, bucket, name, additional)
 	digest := sha256.Sum256([]byte(canonical))
 	toSign := fmt.Sprintf("OSS4-HMAC-SHA256\n%s\n%s\n%x", stamp, strings.Join(scope[1:], "/"), digest)
-	key := []byte("aliyun_v4" + s.options.AccessKeySecret)
+	key := []byte("aliyun_v4" + secret)
 	for _, part := range append(scope[1:], toSign) {
 		code := hmac.New(sha256.New, key)
 		_, _ = code.Write([]byte(part))
@@ -132,6 +129,27 @@ func (s *Server) verify(r *http.Request, bucket, name, hostRegion string) *refus
 			[2]string{"StringToSign", toSign}, [2]string{"CanonicalRequest", canonical}, [2]string{"EC", "0002-00000201"})
 	}
 	return nil
+}
+
+// account finds the secret of an access key, and checks the token that belongs
+// to it.
+func (s *Server) account(r *http.Request, id string) (secret string, refused *refusal) {
+	secret, token := s.options.AccessKeySecret, s.options.SecurityToken
+	var ends time.Time
+	known := id == s.options.AccessKeyID && id != ""
+	if !known && s.options.Lookup != nil {
+		secret, token, ends, known = s.options.Lookup(id)
+	}
+	switch {
+	case !known:
+		return "", deny(403, "InvalidAccessKeyId", "The OSS Access Key Id you provided does not exist in our records.",
+			[2]string{"OSSAccessKeyId", id}, [2]string{"EC", "0002-00000902"})
+	case r.Header.Get("x-oss-security-token") != token:
+		return "", deny(403, "InvalidSecurityToken", "The security token you provided is invalid.", [2]string{"EC", "0002-00000006"})
+	case !ends.IsZero() && !s.options.Now().Before(ends):
+		return "", deny(403, "SecurityTokenExpired", "The security token you provided has expired.", [2]string{"EC", "0002-00000007"})
+	}
+	return secret, nil
 }
 
 // stamp returns the time that was signed, as it was written.

@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,6 +27,9 @@ type Options struct {
 	AccessKeyID, AccessKeySecret string // the one account that it knows
 	// SecurityToken makes the keys temporary ones: every request must carry it.
 	SecurityToken string
+	// Lookup knows further keys by their id: temporary ones, which a request
+	// with SecurityTokenExpired is refused for after their end.
+	Lookup func(id string) (secret, token string, ends time.Time, ok bool)
 	// Versioning makes the bucket keep versions, and so ignore
 	// x-oss-forbid-overwrite.
 	Versioning bool
@@ -47,6 +51,8 @@ type Fault struct {
 	Reset bool
 	// Applied carries the request out before.
 	Applied bool
+	// RetryAfter is a header of the answer.
+	RetryAfter string
 	// Damaged carries the request out and answers it, with one byte of the body
 	// changed on its way.
 	Damaged bool
@@ -119,6 +125,25 @@ func (s *Server) Calls(method string) int {
 	return s.calls[method]
 }
 
+// Actions returns what all requests so far have needed a permission for, by the
+// names of RAM, sorted.
+func (s *Server) Actions() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var names []string
+	for method := range s.calls {
+		name, ok := map[string]string{
+			http.MethodPut: "oss:PutObject", http.MethodGet: "oss:GetObject", http.MethodDelete: "oss:DeleteObject",
+		}[method]
+		if !ok {
+			name = "unknown:" + method
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var body []byte
@@ -150,6 +175,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) goWrong(w http.ResponseWriter, r *http.Request, name string, body []byte, f Fault) {
+	if f.RetryAfter != "" {
+		w.Header().Set("Retry-After", f.RetryAfter)
+	}
 	if f.Applied {
 		s.run(httptest.NewRecorder(), r, name, body)
 	}

@@ -268,3 +268,30 @@ func FuzzSignaturesAgree(f *testing.F) {
 		}
 	})
 }
+
+// Keys that a Lookup knows are verified as others are, and end.
+func TestTemporaryKeysEnd(t *testing.T) {
+	tests := map[string]struct {
+		secret, token string
+		ends          time.Duration
+		known         bool
+		code          string
+	}{
+		"good":           {"secret", "token", time.Minute, true, ""},
+		"at their end":   {"secret", "token", 0, true, "SecurityTokenExpired"},
+		"another token":  {"secret", "other", time.Minute, true, "InvalidSecurityToken"},
+		"another secret": {"other", "token", time.Minute, true, "SignatureDoesNotMatch"},
+		"unknown":        {"", "", 0, false, "InvalidAccessKeyId"},
+	}
+	for name, test := range tests {
+		server := newServer(func(o *osstest.Options) {
+			o.AccessKeyID = ""
+			o.Lookup = func(id string) (string, string, time.Time, bool) {
+				return test.secret, test.token, time.Now().Add(test.ends), test.known && id == "id"
+			}
+		})
+		if _, code := send(t, server, signed(t, endpoint, "flags", "k")); code != test.code {
+			t.Errorf("%s: answers %q, want %q", name, code, test.code)
+		}
+	}
+}

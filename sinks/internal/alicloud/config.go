@@ -1,0 +1,158 @@
+package alicloud
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+
+	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/sinks"
+)
+
+// Config is the setting "credentials" of a sink.
+type Config struct {
+	// Type says where the keys come from: "access_key" (an AccessKey pair of
+	// a RAM user; the default), "sts" (temporary keys with a security token),
+	// "rrsa" (a role that a pod of ACK assumes with its token) or
+	// "ecs_ram_role" (the role of an ECS instance).
+	Type            string        `yaml:"type"`
+	AccessKeyID     string        `yaml:"access_key_id"`
+	AccessKeySecret secret.Secret `yaml:"access_key_secret"`
+	SecurityToken   secret.Secret `yaml:"security_token"`
+	// Of rrsa. The first three are, where they are absent, what ACK's
+	// ack-pod-identity-webhook has put into the environment of the pod.
+	RoleARN         string `yaml:"role_arn"`
+	OIDCProviderARN string `yaml:"oidc_provider_arn"`
+	OIDCTokenFile   string `yaml:"oidc_token_file"`
+	RoleSessionName string `yaml:"role_session_name"`
+	STSEndpoint     string `yaml:"sts_endpoint"`
+	// Of ecs_ram_role; absent is the role that the instance has.
+	RoleName string `yaml:"role_name"`
+}
+
+const (
+	typeAccessKey = "access_key"
+	typeSTS       = "sts"
+	typeRRSA      = "rrsa"
+	typeECS       = "ecs_ram_role"
+)
+
+// Variables that ack-pod-identity-webhook sets.
+const (
+	variableRole     = "ALIBABA_CLOUD_ROLE_ARN"
+	variableProvider = "ALIBABA_CLOUD_OIDC_PROVIDER_ARN"
+	variableToken    = "ALIBABA_CLOUD_OIDC_TOKEN_FILE"
+)
+
+// DefaultConfig returns the settings that hold where the file says nothing.
+func DefaultConfig() Config {
+	return Config{Type: typeAccessKey, RoleSessionName: "flagcast", STSEndpoint: "sts.aliyuncs.com"}
+}
+
+var (
+	rolePattern     = regexp.MustCompile(`^acs:ram::\d+:role/[A-Za-z0-9._-]+$`)
+	providerPattern = regexp.MustCompile(`^acs:ram::\d+:oidc-provider/[A-Za-z0-9._-]+$`)
+	sessionPattern  = regexp.MustCompile(`^[A-Za-z0-9.@_-]{2,64}$`)
+	namePattern     = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+)
+
+// Check returns a *sinks.ConfigError for every fault; prefix is put before the
+// name of each setting ("credentials."). What rrsa takes from the environment
+// is missed when it is used, not here: the same file has to load outside of
+// the pod.
+func (c Config) Check(prefix string) []error {
+	var faults []error
+	fault := func(key, problem string) {
+		faults = append(faults, &sinks.ConfigError{Key: prefix + key, Problem: problem})
+	}
+	switch c.Type {
+	case typeAccessKey, typeSTS:
+		if c.AccessKeyID == "" {
+			fault("access_key_id", `is missing: set it, for instance to "${ALIBABA_CLOUD_ACCESS_KEY_ID}"`)
+		}
+		if c.AccessKeySecret.IsZero() {
+			fault("access_key_secret", `is missing: set it, for instance to "${ALIBABA_CLOUD_ACCESS_KEY_SECRET}", or name a file in access_key_secret_file`)
+		}
+		if c.Type == typeSTS && c.SecurityToken.IsZero() {
+			fault("security_token", `is missing, and type "sts" needs it: set it, for instance to "${ALIBABA_CLOUD_SECURITY_TOKEN}", or name a file in security_token_file`)
+		}
+	case typeRRSA:
+		if c.RoleARN != "" && !rolePattern.MatchString(c.RoleARN) {
+			fault("role_arn", fmt.Sprintf(`%q is not the ARN of a role: write it like "acs:ram::1234567890123456:role/flagcast"`, c.RoleARN))
+		}
+		if c.OIDCProviderARN != "" && !providerPattern.MatchString(c.OIDCProviderARN) {
+			fault("oidc_provider_arn", fmt.Sprintf(`%q is not the ARN of an OIDC provider: write it like "acs:ram::1234567890123456:oidc-provider/ack-rrsa-c0123456789"`, c.OIDCProviderARN))
+		}
+		if !sessionPattern.MatchString(c.RoleSessionName) {
+			fault("role_session_name", fmt.Sprintf(`%q is not a name: 2 to 64 letters, digits, ".", "@", "-" and "_"`, c.RoleSessionName))
+		}
+		if _, problem := ParseEndpoint(c.STSEndpoint, exampleSTS); problem != "" {
+			fault("sts_endpoint", problem)
+		}
+	case typeECS:
+		if c.RoleName != "" && !namePattern.MatchString(c.RoleName) {
+			fault("role_name", fmt.Sprintf(`%q is not the name of a role: letters, digits, ".", "-" and "_", and no ARN`, c.RoleName))
+		}
+	default:
+		fault("type", fmt.Sprintf("%q is not supported: use %q, %q, %q or %q", c.Type, typeAccessKey, typeSTS, typeRRSA, typeECS))
+		return faults
+	}
+	return append(faults, c.strays(prefix)...)
+}
+
+const exampleSTS = "sts-vpc.cn-hangzhou.aliyuncs.com"
+
+// strays are settings that another type has.
+func (c Config) strays(prefix string) []error {
+	var faults []error
+	defaults := DefaultConfig()
+	for _, setting := range []struct {
+		key     string
+		set     bool
+		typesOf string
+	}{
+		{"access_key_id", c.AccessKeyID != "", typeAccessKey + " " + typeSTS},
+		{"access_key_secret", !c.AccessKeySecret.IsZero(), typeAccessKey + " " + typeSTS},
+		{"security_token", !c.SecurityToken.IsZero(), typeSTS},
+		{"role_arn", c.RoleARN != "", typeRRSA},
+		{"oidc_provider_arn", c.OIDCProviderARN != "", typeRRSA},
+		{"oidc_token_file", c.OIDCTokenFile != "", typeRRSA},
+		{"role_session_name", c.RoleSessionName != "" && c.RoleSessionName != defaults.RoleSessionName, typeRRSA},
+		{"sts_endpoint", c.STSEndpoint != "" && c.STSEndpoint != defaults.STSEndpoint, typeRRSA},
+		{"role_name", c.RoleName != "", typeECS},
+	} {
+		types := strings.Fields(setting.typesOf)
+		if setting.set && c.Type != types[0] && c.Type != types[len(types)-1] {
+			faults = append(faults, &sinks.ConfigError{
+				Key: prefix + setting.key, Problem: fmt.Sprintf("does not go with type %q: set type %q, or remove it", c.Type, types[0]),
+			})
+		}
+	}
+	return faults
+}
+
+// resolved fills what is absent from the environment.
+func (c Config) resolved() Config {
+	if c.Type != typeRRSA {
+		return c
+	}
+	for setting, variable := range map[*string]string{
+		&c.RoleARN: variableRole, &c.OIDCProviderARN: variableProvider, &c.OIDCTokenFile: variableToken,
+	} {
+		if *setting == "" {
+			*setting = os.Getenv(variable)
+		}
+	}
+	return c
+}
+
+// Credential names who calls a service, without telling it: equal settings
+// give the same name, other keys or roles another.
+func (c Config) Credential(service string) string {
+	c = c.resolved()
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []string{service, c.Type, c.AccessKeyID, c.RoleARN, c.RoleName}))
+	return "alicloud-" + hex.EncodeToString(sum[:8])
+}
