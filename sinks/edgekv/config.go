@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"strings"
 
 	"github.com/flagcast/flagcast/edgecore/transport"
 	"github.com/flagcast/flagcast/sinks"
@@ -75,4 +76,30 @@ func (c *Config) endpoint() *url.URL {
 	}
 	endpoint, _ := alicloud.ParseEndpoint(text, exampleHost)
 	return endpoint
+}
+
+// Credential names the credential that calls, without telling it: settings
+// with the same one have the same name. Each product counts its calls for
+// itself.
+func (c *Config) Credential() string { return c.Credentials.Credential(c.Product) }
+
+// Permissions are the actions that the sink calls. EdgeKV has no permissions
+// for single namespaces.
+func (c *Config) Permissions() []sinks.Permission {
+	d, _ := dialectOf(c.Product)
+	used := []operation{d.put, d.batch, d.get, d.delete}
+	if d.status.action != "" {
+		used = append(used, d.status)
+	}
+	if c.CreateNamespace {
+		used = append(used, d.create)
+	}
+	var actions []string
+	for _, o := range used {
+		actions = append(actions, d.product+":"+o.action)
+	}
+	return append([]sinks.Permission{{
+		Title:    fmt.Sprintf("RAM policy for EdgeKV of %s: attach it to the RAM user or role of the credentials", strings.ToUpper(d.product)),
+		Document: alicloud.Policy("*", actions...),
+	}}, c.Credentials.Trust()...)
 }

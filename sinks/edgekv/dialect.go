@@ -14,6 +14,8 @@ type dialect struct {
 	get     operation
 	delete  operation
 	create  operation
+	batch   operation // puts many keys
+	status  operation // tells whether a key is everywhere; only DCDN has it
 }
 
 type operation struct{ action, method string }
@@ -29,6 +31,7 @@ func dialectOf(product string) (dialect, bool) {
 			get:     operation{"GetKv", http.MethodGet},
 			delete:  operation{"DeleteKv", http.MethodGet}, // so documented
 			create:  operation{"CreateKvNamespace", http.MethodPost},
+			batch:   operation{"BatchPutKv", http.MethodPost},
 		}, true
 	case "dcdn":
 		return dialect{
@@ -39,6 +42,8 @@ func dialectOf(product string) (dialect, bool) {
 			get:     operation{"GetDcdnKv", http.MethodGet},
 			delete:  operation{"DeleteDcdnKv", http.MethodPost},
 			create:  operation{"PutDcdnKvNamespace", http.MethodPost},
+			batch:   operation{"BatchPutDcdnKv", http.MethodPost},
+			status:  operation{"GetDcdnKvStatus", http.MethodPost},
 		}, true
 	}
 	return dialect{}, false

@@ -43,13 +43,13 @@ func (s *Sink) failed(verb string, o operation, key sinks.Key, err error) error 
 	if !ok {
 		return f
 	}
-	if answer.MaybeApplied && o == s.dialect.put {
+	if answer.MaybeApplied && (o == s.dialect.put || o == s.dialect.batch) && answer.Action == o.action {
 		f.text += ": outcome unknown"
 		f.causes = append(f.causes, sinks.ErrAmbiguous)
 	}
 	if !answer.MayPass() {
 		f.causes = append(f.causes, sinks.ErrPermanent)
-		if hint := s.dialect.hint(o, answer); hint != "" {
+		if hint := s.dialect.hint(answer); hint != "" {
 			f.text += ": " + hint
 		}
 	}
@@ -57,7 +57,7 @@ func (s *Sink) failed(verb string, o operation, key sinks.Key, err error) error 
 }
 
 // hint says what a person can do about a permanent error.
-func (d dialect) hint(o operation, e *alicloud.Error) string {
+func (d dialect) hint(e *alicloud.Error) string {
 	is := func(prefixes ...string) bool {
 		for _, prefix := range prefixes {
 			if strings.HasPrefix(e.Code, prefix) {
@@ -84,8 +84,8 @@ func (d dialect) hint(o operation, e *alicloud.Error) string {
 	case is("SignatureDoesNotMatch", "IncompleteSignature"):
 		return "check credentials.access_key_secret"
 	case is("Forbidden", "NoPermission", "Unauthorized"):
-		return fmt.Sprintf("allow %s:%s on resource \"*\" in the RAM policy of these keys%s", d.product, o.action, d.orElse())
-	case is("InvalidAccount"), strings.Contains(e.Code, "NotOpen"):
+		return fmt.Sprintf("allow %s:%s on resource \"*\" in the RAM policy of these keys%s", d.product, e.Action, d.orElse())
+	case is("InvalidAccount", "DcdnServiceNotFound"), strings.Contains(e.Code, "NotOpen"):
 		return "open EdgeKV for this account in the console" + d.orElse()
 	case is("InvalidAction", "InvalidVersion", "InvalidApi"), e.Code == "" && (e.Status < 400 || e.Status == 404 || e.Status == 405):
 		return "check endpoint, product and site"

@@ -12,11 +12,11 @@ import (
 )
 
 // actions are the names that a test needs of one dialect.
-type actions struct{ product, put, get, delete, create string }
+type actions struct{ product, put, get, delete, create, batch string }
 
 var dialects = []actions{
-	{"esa", "PutKv", "GetKv", "DeleteKv", "CreateKvNamespace"},
-	{"dcdn", "PutDcdnKv", "GetDcdnKv", "DeleteDcdnKv", "PutDcdnKvNamespace"},
+	{"esa", "PutKv", "GetKv", "DeleteKv", "CreateKvNamespace", "BatchPutKv"},
+	{"dcdn", "PutDcdnKv", "GetDcdnKv", "DeleteDcdnKv", "PutDcdnKvNamespace", "BatchPutDcdnKv"},
 }
 
 const (

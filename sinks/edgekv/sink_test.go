@@ -108,11 +108,18 @@ func TestLastingTrouble(t *testing.T) {
 }
 
 func TestNewUsersOfDCDNArePointedToESA(t *testing.T) {
-	sink, server := setup(t, "dcdn", nil)
-	server.Fail(1, edgekvtest.Fault{Status: 400, Code: "InvalidAccount.Malformed"})
-	_, err := sink.Get(t.Context(), "k")
-	if err == nil || !strings.Contains(err.Error(), "product: esa") {
-		t.Errorf("error does not name the other product: %v", err)
+	for code, status := range map[string]int{
+		"InvalidAccount.Malformed": 400, "DcdnServiceNotFound": 404, "ErService.NotOpen": 400,
+		"Forbidden.RAM": 403, "NoPermission": 403, "Unauthorized.InvalidParameters": 403,
+	} {
+		for _, product := range []string{"dcdn", "esa"} {
+			sink, server := setup(t, product, nil)
+			server.Fail(1, edgekvtest.Fault{Status: status, Code: code})
+			_, err := sink.Get(t.Context(), "k")
+			if !errors.Is(err, sinks.ErrPermanent) || strings.Contains(err.Error(), "product: esa") != (product == "dcdn") {
+				t.Errorf("%s of %s: %v", code, product, err)
+			}
+		}
 	}
 }
 

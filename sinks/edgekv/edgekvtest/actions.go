@@ -1,11 +1,13 @@
 package edgekvtest
 
 import (
+	"encoding/json"
 	"fmt"
 	"mime"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -15,8 +17,9 @@ const (
 	valueBytes     = 2_000_000
 	namespaceBytes = 1_000_000_000
 	namespaceQuota = 10
-	echoWhole      = 256 // characters of a value that a put echoes whole
-	echoEnd        = 100 // of a longer one, at each end
+	batchBytes     = 2_000_000 // of one batch; the pages do not say of what
+	echoWhole      = 256       // characters of a value that a put echoes whole
+	echoEnd        = 100       // of a longer one, at each end
 )
 
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
@@ -43,12 +46,15 @@ func products() map[string]product {
 			"GetDcdnKv":          {"GET", at, nil, get},
 			"DeleteDcdnKv":       {"POST", at, nil, remove},
 			"PutDcdnKvNamespace": {"POST", nil, []string{"Namespace", "Description"}, create},
+			"BatchPutDcdnKv":     {"POST", at[:1], []string{"KvList"}, putMany},
+			"GetDcdnKvStatus":    {"POST", at, nil, status},
 		}},
 		"esa": {"2024-09-10", map[string]action{
 			"PutKv":             {"POST", at, []string{"Value"}, put(func(n int) any { return strconv.Itoa(n) })},
 			"GetKv":             {"GET", at, nil, get},
 			"DeleteKv":          {"GET", at, nil, remove},
 			"CreateKvNamespace": {"POST", nil, []string{"Namespace", "Description"}, create},
+			"BatchPutKv":        {"POST", at[:1], []string{"KvList"}, putMany},
 		}},
 	}
 }
@@ -132,25 +138,77 @@ func (s *Server) locate(p url.Values) (*namespace, string, *refusal) {
 
 func put(length func(int) any) func(*Server, url.Values) (map[string]any, *refusal) {
 	return func(s *Server, p url.Values) (map[string]any, *refusal) {
-		space, key, refused := s.locate(p)
-		if refused != nil {
-			return nil, refused
-		}
 		value := p.Get("Value")
-		grows := len(value) - len(space.stored[key])
-		switch {
-		case len(value) > valueBytes:
-			return nil, refuse(400, "InvalidValue.ExceedsMaximum", "The size of the value cannot exceed 2,000,000 bytes.")
-		case space.bytes+grows > namespaceBytes:
-			return nil, refuse(403, "InvalidKey.ExceedsCapacity", "The maximum capacity of a single namespace cannot exceed 1 GB.")
-		}
-		space.bytes += grows
-		space.stored[key] = value
-		if !s.options.Stale {
-			space.seen[key] = value
+		if refused := s.store(p, value); refused != nil {
+			return nil, refused
 		}
 		return map[string]any{"Length": length(len(value)), "Value": echo(value)}, nil
 	}
+}
+
+func (s *Server) store(p url.Values, value string) *refusal {
+	space, key, refused := s.locate(p)
+	if refused != nil {
+		return refused
+	}
+	grows := len(value) - len(space.stored[key])
+	switch {
+	case len(value) > valueBytes:
+		return refuse(400, "InvalidValue.ExceedsMaximum", "The size of the value cannot exceed 2,000,000 bytes.")
+	case space.bytes+grows > namespaceBytes:
+		return refuse(403, "InvalidKey.ExceedsCapacity", "The maximum capacity of a single namespace cannot exceed 1 GB.")
+	}
+	space.bytes += grows
+	space.stored[key] = value
+	if !s.options.Stale {
+		space.seen[key] = value
+	}
+	return nil
+}
+
+// putMany stores each key for itself: what it cannot store is listed, without
+// a reason.
+func putMany(s *Server, p url.Values) (map[string]any, *refusal) {
+	list := p.Get("KvList")
+	var entries []map[string]string
+	if json.Unmarshal([]byte(list), &entries) != nil || len(entries) == 0 {
+		return nil, refuse(400, "InvalidParameter", "The specified parameter is invalid.")
+	}
+	if len(url.Values{"KvList": {list}}.Encode()) > batchBytes {
+		return nil, refuse(400, "InvalidValue.ExceedsMaximum", "The size of the values cannot exceed 2,000,000 bytes.")
+	}
+	if !namePattern.MatchString(p.Get("Namespace")) {
+		return nil, refuse(400, "InvalidNameSpace.Malformed", "The specified namespace is invalid.")
+	}
+	if s.namespaces[p.Get("Namespace")] == nil {
+		return nil, refuse(404, "InvalidNameSpace.NotFound", "The specified namespace does not exist.")
+	}
+	stored, failed := []string{}, []string{}
+	for _, e := range entries {
+		if len(e) != 2 || e["Key"] == "" || e["Value"] == "" {
+			return nil, refuse(400, "InvalidParameter", "The specified parameter is invalid.")
+		}
+		at := url.Values{"Namespace": p["Namespace"], "Key": {e["Key"]}}
+		if slices.Contains(s.failKeys, e["Key"]) || s.store(at, e["Value"]) != nil {
+			failed = append(failed, e["Key"])
+			continue
+		}
+		stored = append(stored, e["Key"])
+	}
+	return map[string]any{"SuccessKeys": stored, "FailKeys": failed}, nil
+}
+
+// status tells whether all places at the edge have what is stored.
+func status(s *Server, p url.Values) (map[string]any, *refusal) {
+	space, key, refused := s.locate(p)
+	if refused != nil {
+		return nil, refused
+	}
+	value, ok := space.stored[key]
+	if !ok {
+		return nil, refuse(404, "InvalidKey.NotFound", "The specified key does not exist.")
+	}
+	return map[string]any{"Complete": space.seen[key] == value}, nil
 }
 
 func echo(value string) string {

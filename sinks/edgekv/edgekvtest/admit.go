@@ -56,10 +56,8 @@ func (s *Server) verify(r *http.Request, body []byte) *refusal {
 		name, value, _ := strings.Cut(claim, "=")
 		claims[name] = value
 	}
-	if claims["Credential"] != s.options.AccessKeyID || s.options.AccessKeyID == "" {
-		return refuse(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found.")
-	}
-	if refused := s.checkToken(r); refused != nil {
+	secret, refused := s.account(r, claims["Credential"])
+	if refused != nil {
 		return refused
 	}
 	sent := sha256.Sum256(body)
@@ -72,7 +70,7 @@ func (s *Server) verify(r *http.Request, body []byte) *refusal {
 	canonical := canonicalRequest(r, claims["SignedHeaders"])
 	digest := sha256.Sum256([]byte(canonical))
 	toSign := fmt.Sprintf("ACS3-HMAC-SHA256\n%x", digest)
-	code := hmac.New(sha256.New, []byte(s.options.AccessKeySecret))
+	code := hmac.New(sha256.New, []byte(secret))
 	_, _ = code.Write([]byte(toSign))
 	claimed, err := hex.DecodeString(claims["Signature"])
 	if err != nil || !hmac.Equal(claimed, code.Sum(nil)) || claims["Signature"] != strings.ToLower(claims["Signature"]) {
@@ -82,15 +80,27 @@ func (s *Server) verify(r *http.Request, body []byte) *refusal {
 	return s.checkFresh(r)
 }
 
-func (s *Server) checkToken(r *http.Request) *refusal {
-	token, id := r.Header.Get("x-acs-security-token"), r.Header.Get("x-acs-accesskey-id")
-	switch {
-	case token != s.options.SecurityToken:
-		return refuse(400, "InvalidSecurityToken.MismatchWithAccessKey", "Specified SecurityToken mismatch with the AccessKey.")
-	case token != "" && id != s.options.AccessKeyID:
-		return refuse(400, "MissingAccessKeyId", "x-acs-accesskey-id is mandatory with a security token.")
+// account finds the secret of an access key, and checks the token that belongs
+// to it.
+func (s *Server) account(r *http.Request, id string) (secret string, refused *refusal) {
+	secret, owned := s.options.AccessKeySecret, s.options.SecurityToken
+	var ends time.Time
+	known := id == s.options.AccessKeyID && id != ""
+	if !known && s.options.Lookup != nil {
+		secret, owned, ends, known = s.options.Lookup(id)
 	}
-	return nil
+	token, tokenOf := r.Header.Get("x-acs-security-token"), r.Header.Get("x-acs-accesskey-id")
+	switch {
+	case !known:
+		return "", refuse(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found.")
+	case token != owned:
+		return "", refuse(400, "InvalidSecurityToken.MismatchWithAccessKey", "Specified SecurityToken mismatch with the AccessKey.")
+	case token != "" && tokenOf != id:
+		return "", refuse(400, "MissingAccessKeyId", "x-acs-accesskey-id is mandatory with a security token.")
+	case !ends.IsZero() && !s.options.Now().Before(ends):
+		return "", refuse(400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired.")
+	}
+	return secret, nil
 }
 
 func (s *Server) checkFresh(r *http.Request) *refusal {

@@ -12,8 +12,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"time"
 )
@@ -24,7 +26,10 @@ type Options struct {
 	AccessKeyID, AccessKeySecret string // the one account that it knows
 	// SecurityToken makes the keys temporary ones: every request must carry it.
 	SecurityToken string
-	Namespaces    []string // exist from the start
+	// Lookup knows further keys by their id: temporary ones, which a call with
+	// InvalidSecurityToken.Expired is refused for after their end.
+	Lookup     func(id string) (secret, token string, ends time.Time, ok bool)
+	Namespaces []string // exist from the start
 	// Stale makes a get return what was there before the latest writes, until
 	// Settle is called.
 	Stale bool
@@ -46,6 +51,10 @@ type Fault struct {
 	Reset bool
 	// Applied carries the call out before.
 	Applied bool
+	// RetryAfter is a header of the answer.
+	RetryAfter string
+	// Keys makes a batch answer, and store all keys but these.
+	Keys []string
 }
 
 // Server is the service. It is an http.Handler, safe for concurrent use.
@@ -60,6 +69,7 @@ type Server struct {
 	recent     []time.Time
 	faults     []Fault
 	requests   int
+	failKeys   []string // of the batch that is being carried out
 }
 
 // New returns a server with the options.
@@ -117,6 +127,13 @@ func (s *Server) Calls(action string) int {
 	return s.calls[action]
 }
 
+// Actions returns the names of all actions that were called, sorted.
+func (s *Server) Actions() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.calls))
+}
+
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, 32<<20))
@@ -137,6 +154,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if len(s.faults) > 0 {
 		fault := s.faults[0]
 		s.faults = s.faults[1:]
+		if s.failKeys = fault.Keys; len(fault.Keys) > 0 {
+			s.run(w, does, r, body)
+			s.failKeys = nil
+			return
+		}
 		if fault.Applied {
 			s.run(httptest.NewRecorder(), does, r, body)
 		}
@@ -160,6 +182,9 @@ func (s *Server) run(w http.ResponseWriter, does action, r *http.Request, body [
 }
 
 func (s *Server) goWrong(w http.ResponseWriter, f Fault) {
+	if f.RetryAfter != "" {
+		w.Header().Set("Retry-After", f.RetryAfter)
+	}
 	switch {
 	case f.Reset:
 		panic(http.ErrAbortHandler)

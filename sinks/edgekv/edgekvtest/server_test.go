@@ -224,3 +224,108 @@ func FuzzSignaturesAgree(f *testing.F) {
 		}
 	})
 }
+
+// Keys that a Lookup knows are verified as others are, and end.
+func TestTemporaryKeysEnd(t *testing.T) {
+	tests := map[string]struct {
+		secret, token string
+		ends          time.Duration
+		known         bool
+		code          string
+	}{
+		"good":           {"secret", "token", time.Minute, true, ""},
+		"at their end":   {"secret", "token", 0, true, "InvalidSecurityToken.Expired"},
+		"another token":  {"secret", "other", time.Minute, true, "InvalidSecurityToken.MismatchWithAccessKey"},
+		"another secret": {"other", "token", time.Minute, true, "SignatureDoesNotMatch"},
+		"unknown":        {"", "", 0, false, "InvalidAccessKeyId.NotFound"},
+	}
+	for name, test := range tests {
+		server := newServer(func(o *edgekvtest.Options) {
+			o.AccessKeyID = ""
+			o.Lookup = func(id string) (string, string, time.Time, bool) {
+				return test.secret, test.token, now.Add(test.ends), test.known && id == "id"
+			}
+		})
+		if _, code := send(t, server, sign(putRequest(), keys, "n")); code != test.code {
+			t.Errorf("%s: answers %q, want %q", name, code, test.code)
+		}
+	}
+}
+
+func TestBatches(t *testing.T) {
+	list := func(text string) string { return url.Values{"KvList": {text}}.Encode() }
+	entry := func(key, value string) string { return `{"Key":"` + key + `","Value":"` + value + `"}` }
+	tests := map[string]struct {
+		body           string
+		code           string
+		stored, failed string // keys, as they are listed
+	}{
+		"two":              {list("[" + entry("a", "1") + "," + entry("b", "2") + "]"), "", `["a","b"]`, `[]`},
+		"a bad key":        {list("[" + entry("a", "1") + "," + entry("b/c", "2") + "]"), "", `["a"]`, `["b/c"]`},
+		"none":             {list("[]"), "InvalidParameter", "", ""},
+		"no list":          {list(entry("a", "1")), "InvalidParameter", "", ""},
+		"an odd member":    {list(`[{"Key":"a","Value":"1","Odd":"x"}]`), "InvalidParameter", "", ""},
+		"an empty value":   {list("[" + entry("a", "") + "]"), "InvalidParameter", "", ""},
+		"a number":         {list(`[{"Key":"a","Value":1}]`), "InvalidParameter", "", ""},
+		"no parameter":     {"", "MissingKvList", "", ""},
+		"2,000,000 bytes":  {list("[" + entry("a", strings.Repeat("x", 2_000_000-len(list("["+entry("a", "")+"]")))) + "]"), "", `["a"]`, `[]`},
+		"2,000,001 bytes":  {list("[" + entry("a", strings.Repeat("x", 2_000_001-len(list("["+entry("a", "")+"]")))) + "]"), "InvalidValue.ExceedsMaximum", "", ""},
+		"the key outside":  {list("["+entry("a", "1")+"]") + "&Key=a", "InvalidParameter", "", ""},
+		"a value too many": {list("["+entry("a", "1")+"]") + "&" + list("[]"), "InvalidParameter", "", ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			server := newServer(nil)
+			request := putRequest()
+			request.Action, request.Query, request.Body = "BatchPutKv", url.Values{"Namespace": {"flags"}}, []byte(test.body)
+			w := httptest.NewRecorder()
+			server.ServeHTTP(w, sign(request, keys, "n"))
+			var answer struct {
+				Code                  string
+				SuccessKeys, FailKeys json.RawMessage
+			}
+			if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
+				t.Fatal(err)
+			}
+			if answer.Code != test.code || string(answer.SuccessKeys) != test.stored || string(answer.FailKeys) != test.failed {
+				t.Errorf("answers %s", w.Body)
+			}
+			if _, ok := server.Value("flags", "a"); ok != (test.code == "") {
+				t.Errorf("stored: %t", ok)
+			}
+		})
+	}
+}
+
+// Only DCDN tells whether a key is everywhere.
+func TestStatus(t *testing.T) {
+	server := newServer(func(o *edgekvtest.Options) { o.Product, o.Stale = "dcdn", true })
+	call := func(action, body, nonce string) string {
+		request := putRequest()
+		request.Action, request.Version, request.Body = action, "2018-01-15", []byte(body)
+		if body == "" {
+			request.ContentType = ""
+		}
+		w := httptest.NewRecorder()
+		server.ServeHTTP(w, sign(request, keys, nonce))
+		return w.Body.String()
+	}
+	for i, step := range []struct {
+		before func()
+		want   string
+	}{
+		{func() {}, "InvalidKey.NotFound"},
+		{func() { call("PutDcdnKv", "Value=v", "put") }, `"Complete":false`},
+		{server.Settle, `"Complete":true`},
+	} {
+		step.before()
+		if got := call("GetDcdnKvStatus", "", strings.Repeat("n", i+1)); !strings.Contains(got, step.want) {
+			t.Errorf("step %d: answers %s, want %s", i, got, step.want)
+		}
+	}
+	request := putRequest()
+	request.Action = "GetKvStatus"
+	if _, code := send(t, newServer(nil), sign(request, keys, "n")); code != "InvalidAction.NotFound" {
+		t.Errorf("ESA answers %q", code)
+	}
+}
