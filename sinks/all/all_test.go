@@ -16,6 +16,7 @@ import (
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/sinks/all"
+	"github.com/flagcast/flagcast/sinks/edgekv"
 	"github.com/flagcast/flagcast/test/need"
 )
 
@@ -171,5 +172,37 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	if _, err := all.Open("memory", settings); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestRoleNeedsNoKeys: the settings of a pod on ACK and of an ECS instance are
+// complete without any key, wherever the file is loaded.
+func TestRoleNeedsNoKeys(t *testing.T) {
+	for _, variable := range []string{"ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "ALIBABA_CLOUD_OIDC_TOKEN_FILE"} {
+		t.Setenv(variable, "")
+	}
+	path := filepath.Join(t.TempDir(), "flagcast.yaml")
+	text := `
+upstream: { file: flags.json }
+sinks:
+  cn:   { type: edgekv, product: esa, namespace: flags, credentials: { type: rrsa } }
+  back: { type: oss, bucket: flags, region: cn-hangzhou, prefix: unleash/, credentials: { type: ecs_ram_role } }
+  own:  { type: edgekv, namespace: flags, credentials: { type: rrsa, oidc_token_file: token } }
+`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Load(path, config.Overrides{SinkConfig: all.Settings, SinkTypes: all.Types()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, sink := range c.Sinks {
+		if _, err := all.Open(sink.Type, sink.Settings); err != nil {
+			t.Errorf("open %s: %v", name, err)
+		}
+	}
+	own, _ := c.Sinks["own"].Settings.(*edgekv.Config)
+	if want := filepath.Join(filepath.Dir(path), "token"); own == nil || own.Credentials.OIDCTokenFile != want {
+		t.Errorf("the token file is in %+v, want %q", own, want)
 	}
 }
