@@ -45,7 +45,7 @@ func TestBatchesAreAsFewCallsAsCanBe(t *testing.T) {
 	}{
 		"none":              {nil, 0, 0},
 		"one":               {many(1, 1), 0, 1},
-		"200 small ones":    {many(200, 5000), 1, 0},
+		"200 small ones":    {many(200, 500), 1, 0},
 		"3 of one megabyte": {many(3, 990_000), 1, 1},
 		"large ones alone":  {many(3, 1_700_000), 0, 3},
 		// In a batch each quote becomes six bytes.

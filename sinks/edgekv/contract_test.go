@@ -10,6 +10,7 @@ import (
 	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/edgekv"
 	"github.com/flagcast/flagcast/sinks/edgekv/edgekvtest"
+	"github.com/flagcast/flagcast/sinks/internal/alicloud/alicloudtest"
 	"github.com/flagcast/flagcast/sinks/sinktest"
 )
 
@@ -32,6 +33,26 @@ func TestContract(t *testing.T) {
 			}, sinktest.Options{})
 		})
 	}
+}
+
+// The same with the keys of a role, which end before each case.
+func TestContractWithKeysThatEnd(t *testing.T) {
+	issuer := alicloudtest.NewIssuer(time.Hour)
+	server := httptest.NewServer(edgekvtest.New(edgekvtest.Options{Lookup: issuer.Lookup, Namespaces: []string{"flags"}}))
+	t.Cleanup(server.Close)
+	sts := httptest.NewServer(alicloudtest.NewSTS(issuer, testRole, testProvider, podToken))
+	t.Cleanup(sts.Close)
+	inPod(t)
+	config := edgekv.DefaultConfig()
+	config.Namespace, config.Endpoint, config.Credentials.Type, config.Credentials.STSEndpoint = "flags", server.URL, "rrsa", sts.URL
+	sink, err := edgekv.New(config, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sinktest.Run(t, func(*testing.T) sinks.Sink {
+		issuer.Expire()
+		return sink
+	}, sinktest.Options{})
 }
 
 // The same against a real account. The namespace has to exist.

@@ -98,3 +98,23 @@ func TestTimeouts(t *testing.T) {
 		}
 	}
 }
+
+// A put that lands after a later one replaces it: the sink cannot see that, but
+// it has said that the outcome is unknown.
+func TestPutThatLandsLate(t *testing.T) {
+	each(t, func(t *testing.T, a actions) {
+		sink, server := setup(t, a.product, nil)
+		server.Fail(4, edgekvtest.Fault{Late: true})
+		if err := sink.Put(t.Context(), sinks.Object{Key: "k", Body: []byte("old")}); !errors.Is(err, sinks.ErrAmbiguous) {
+			t.Errorf("put answers %v", err)
+		}
+		if _, err := sink.Get(t.Context(), "k"); !errors.Is(err, sinks.ErrNotFound) {
+			t.Errorf("before it lands: %v", err)
+		}
+		put(t, sink, "k", "new")
+		server.Land()
+		if got, err := sink.Get(t.Context(), "k"); err != nil || string(got) != "old" {
+			t.Errorf("after it has landed: %q and %v", got, err)
+		}
+	})
+}

@@ -75,3 +75,23 @@ func TestTimeoutAfterThePut(t *testing.T) {
 		}
 	})
 }
+
+// A put that lands after a later one replaces it: the sink cannot see that, but
+// it has said that the outcome is unknown. An immutable object stays.
+func TestPutThatLandsLate(t *testing.T) {
+	for want, immutable := range map[string]bool{"old": false, "new": true} {
+		synctest.Test(t, func(t *testing.T) {
+			sink, server := setup(t, nil)
+			server.Fail(4, osstest.Fault{Late: true})
+			object := sinks.Object{Key: "k", Body: []byte("old"), Immutable: immutable}
+			if err := sink.Put(t.Context(), object); !errors.Is(err, sinks.ErrAmbiguous) {
+				t.Errorf("put answers %v", err)
+			}
+			put(t, sink, "k", "new")
+			server.Land()
+			if got := stored(server, "k"); got != want {
+				t.Errorf("immutable %t: stored is %q, want %q", immutable, got, want)
+			}
+		})
+	}
+}

@@ -51,6 +51,8 @@ type Fault struct {
 	Reset bool
 	// Applied carries the call out before.
 	Applied bool
+	// Late breaks the connection, and carries the call out when Land is called.
+	Late bool
 	// RetryAfter is a header of the answer.
 	RetryAfter string
 	// Keys makes a batch answer, and store all keys but these.
@@ -69,6 +71,7 @@ type Server struct {
 	recent     []time.Time
 	faults     []Fault
 	requests   int
+	late       []func()
 	failKeys   []string // of the batch that is being carried out
 }
 
@@ -97,6 +100,16 @@ func (s *Server) Fail(n int, f Fault) {
 	for range n {
 		s.faults = append(s.faults, f)
 	}
+}
+
+// Land carries out what was late, in the order in which it came.
+func (s *Server) Land() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, run := range s.late {
+		run()
+	}
+	s.late = nil
 }
 
 // Settle shows all writes so far to every get, for a server with Stale.
@@ -158,6 +171,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.run(w, does, r, body)
 			s.failKeys = nil
 			return
+		}
+		if fault.Late {
+			s.late = append(s.late, func() { s.run(httptest.NewRecorder(), does, r, body) })
+			fault.Reset = true
 		}
 		if fault.Applied {
 			s.run(httptest.NewRecorder(), does, r, body)

@@ -51,6 +51,8 @@ type Fault struct {
 	Reset bool
 	// Applied carries the request out before.
 	Applied bool
+	// Late breaks the connection, and carries the request out when Land is called.
+	Late bool
 	// RetryAfter is a header of the answer.
 	RetryAfter string
 	// Damaged carries the request out and answers it, with one byte of the body
@@ -76,6 +78,7 @@ type Server struct {
 	calls           map[string]int
 	faults          []Fault
 	requests        int
+	late            []func()
 }
 
 // New returns a server with the options.
@@ -98,6 +101,16 @@ func (s *Server) Fail(n int, f Fault) {
 	for range n {
 		s.faults = append(s.faults, f)
 	}
+}
+
+// Land carries out what was late, in the order in which it came.
+func (s *Server) Land() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, run := range s.late {
+		run()
+	}
+	s.late = nil
 }
 
 // Settle shows all writes so far to every read, for a server with Stale.
@@ -177,6 +190,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) goWrong(w http.ResponseWriter, r *http.Request, name string, body []byte, f Fault) {
 	if f.RetryAfter != "" {
 		w.Header().Set("Retry-After", f.RetryAfter)
+	}
+	if f.Late {
+		s.late = append(s.late, func() { s.run(httptest.NewRecorder(), r, name, body) })
+		f.Reset = true
 	}
 	if f.Applied {
 		s.run(httptest.NewRecorder(), r, name, body)
