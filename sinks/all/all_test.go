@@ -175,18 +175,22 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// TestRoleNeedsNoKeys: the settings of a pod on ACK and of an ECS instance are
-// complete without any key, wherever the file is loaded.
-func TestRoleNeedsNoKeys(t *testing.T) {
+// TestCredentialsOfTheEnvironment: the settings of a pod on ACK and of an ECS
+// instance are complete without any key, wherever the file is loaded, and those
+// of an AccessKey pair where the environment has it.
+func TestCredentialsOfTheEnvironment(t *testing.T) {
 	for _, variable := range []string{"ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "ALIBABA_CLOUD_OIDC_TOKEN_FILE"} {
 		t.Setenv(variable, "")
 	}
+	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "id")
+	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "secret")
 	path := filepath.Join(t.TempDir(), "flagcast.yaml")
 	text := `
 upstream: { file: flags.json }
 sinks:
   cn:   { type: edgekv, product: esa, namespace: flags, credentials: { type: rrsa } }
-  back: { type: oss, bucket: flags, region: cn-hangzhou, prefix: unleash/, credentials: { type: ecs_ram_role } }
+  back: { type: oss, bucket: flags, region: cn-hangzhou, prefix: unleash/ }
+  ecs:  { type: oss, bucket: flags, region: cn-hangzhou, credentials: { type: ecs_ram_role } }
   own:  { type: edgekv, namespace: flags, credentials: { type: rrsa, oidc_token_file: token } }
 `
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

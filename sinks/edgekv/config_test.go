@@ -18,6 +18,8 @@ func valid() edgekv.Config {
 }
 
 func TestConfigCheck(t *testing.T) {
+	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "")
+	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "")
 	tests := map[string]struct {
 		change func(*edgekv.Config)
 		keys   []string // settings at fault

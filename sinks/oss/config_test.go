@@ -20,6 +20,8 @@ func valid() oss.Config {
 }
 
 func TestConfigCheck(t *testing.T) {
+	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "")
+	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "")
 	tests := map[string]struct {
 		change func(*oss.Config)
 		keys   []string // settings at fault

@@ -75,6 +75,9 @@ func tables(t *testing.T) (rows map[string]map[string]documented, meanings map[s
 }
 
 func TestEveryKeyIsDocumented(t *testing.T) {
+	for _, variable := range []string{"ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET"} {
+		t.Setenv(variable, "") // what a setting may come from
+	}
 	got, meanings := tables(t)
 	want := map[string]map[string]documented{"sinks": {"type": {"text", "required"}}}
 	defaults := loadDefaults(t)

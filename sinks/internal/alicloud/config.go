@@ -18,7 +18,9 @@ type Config struct {
 	// a RAM user; the default), "sts" (temporary keys with a security token),
 	// "rrsa" (a role that a pod of ACK assumes with its token) or
 	// "ecs_ram_role" (the role of an ECS instance).
-	Type            string        `yaml:"type"`
+	Type string `yaml:"type"`
+	// Of access_key and sts. Where all are absent they come from the
+	// environment, by the names that the tools of Alibaba Cloud use.
 	AccessKeyID     string        `yaml:"access_key_id"`
 	AccessKeySecret secret.Secret `yaml:"access_key_secret"`
 	SecurityToken   secret.Secret `yaml:"security_token"`
@@ -40,8 +42,12 @@ const (
 	typeECS       = "ecs_ram_role"
 )
 
-// Variables that ack-pod-identity-webhook sets.
+// Variables that all tools of Alibaba Cloud read; those of a role are set by
+// ack-pod-identity-webhook.
 const (
+	variableID       = "ALIBABA_CLOUD_ACCESS_KEY_ID"
+	variableSecret   = "ALIBABA_CLOUD_ACCESS_KEY_SECRET"
+	variableSession  = "ALIBABA_CLOUD_SECURITY_TOKEN"
 	variableRole     = "ALIBABA_CLOUD_ROLE_ARN"
 	variableProvider = "ALIBABA_CLOUD_OIDC_PROVIDER_ARN"
 	variableToken    = "ALIBABA_CLOUD_OIDC_TOKEN_FILE"
@@ -70,14 +76,15 @@ func (c Config) Check(prefix string) []error {
 	}
 	switch c.Type {
 	case typeAccessKey, typeSTS:
-		if c.AccessKeyID == "" {
-			fault("access_key_id", `is missing: set it, for instance to "${ALIBABA_CLOUD_ACCESS_KEY_ID}"`)
+		keys := c.resolved()
+		if keys.AccessKeyID == "" {
+			fault("access_key_id", "is missing: set it, or the variable "+variableID)
 		}
-		if c.AccessKeySecret.IsZero() {
-			fault("access_key_secret", `is missing: set it, for instance to "${ALIBABA_CLOUD_ACCESS_KEY_SECRET}", or name a file in access_key_secret_file`)
+		if keys.AccessKeySecret.IsZero() {
+			fault("access_key_secret", "is missing: set it, name a file in access_key_secret_file, or leave access_key_id out, too, and set the variable "+variableSecret)
 		}
-		if c.Type == typeSTS && c.SecurityToken.IsZero() {
-			fault("security_token", `is missing, and type "sts" needs it: set it, for instance to "${ALIBABA_CLOUD_SECURITY_TOKEN}", or name a file in security_token_file`)
+		if c.Type == typeSTS && keys.SecurityToken.IsZero() {
+			fault("security_token", `is missing, and type "sts" needs it: set it, name a file in security_token_file, or leave the others out, too, and set the variable `+variableSession)
 		}
 	case typeRRSA:
 		if c.RoleARN != "" && !rolePattern.MatchString(c.RoleARN) {
@@ -134,16 +141,25 @@ func (c Config) strays(prefix string) []error {
 	return faults
 }
 
-// resolved fills what is absent from the environment.
+// resolved fills what is absent from the environment. Keys are taken from one
+// place or the other, never half and half.
 func (c Config) resolved() Config {
-	if c.Type != typeRRSA {
-		return c
-	}
-	for setting, variable := range map[*string]string{
-		&c.RoleARN: variableRole, &c.OIDCProviderARN: variableProvider, &c.OIDCTokenFile: variableToken,
-	} {
-		if *setting == "" {
-			*setting = os.Getenv(variable)
+	switch c.Type {
+	case typeAccessKey, typeSTS:
+		if c.AccessKeyID != "" || !c.AccessKeySecret.IsZero() || !c.SecurityToken.IsZero() {
+			return c
+		}
+		c.AccessKeyID, c.AccessKeySecret = os.Getenv(variableID), secret.New(os.Getenv(variableSecret))
+		if c.Type == typeSTS {
+			c.SecurityToken = secret.New(os.Getenv(variableSession))
+		}
+	case typeRRSA:
+		for setting, variable := range map[*string]string{
+			&c.RoleARN: variableRole, &c.OIDCProviderARN: variableProvider, &c.OIDCTokenFile: variableToken,
+		} {
+			if *setting == "" {
+				*setting = os.Getenv(variable)
+			}
 		}
 	}
 	return c

@@ -38,7 +38,7 @@ func (c Config) New(base http.RoundTripper) (Credentials, error) {
 	if err := errors.Join(c.Check("credentials.")...); err != nil {
 		return nil, err
 	}
-	switch c.Type {
+	switch c = c.resolved(); c.Type {
 	case typeRRSA:
 		return newRenewed(newRRSA(c, base).fetch), nil
 	case typeECS:

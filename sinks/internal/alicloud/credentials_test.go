@@ -27,7 +27,16 @@ func of(kind string, change func(*Config)) Config {
 	return c
 }
 
+// outside removes what a developer's machine may have.
+func outside(t *testing.T) {
+	t.Helper()
+	for _, variable := range []string{variableID, variableSecret, variableSession, variableRole, variableProvider, variableToken} {
+		t.Setenv(variable, "")
+	}
+}
+
 func TestConfigCheck(t *testing.T) {
+	outside(t)
 	id, key, token := "id", secret.New("the-secret"), secret.New("the-token")
 	pair := func(c *Config) { c.AccessKeyID, c.AccessKeySecret = id, key }
 	all := func(c *Config) { pair(c); c.SecurityToken = token }
@@ -86,6 +95,44 @@ func TestConfigCheck(t *testing.T) {
 			}
 			if text := fmt.Sprint(err, test.config); strings.Contains(text, "the-secret") || strings.Contains(text, "the-token") {
 				t.Errorf("a secret is printed: %s", text)
+			}
+		})
+	}
+}
+
+func TestKeysOfTheEnvironment(t *testing.T) {
+	tests := map[string]struct {
+		config    Config
+		id, token string // of the variables; the secret is always there
+		want      string // id and token that are used; empty: faults
+	}{
+		"a pair":               {of("access_key", nil), "env-id", "", "env-id "},
+		"a pair, and a token":  {of("access_key", nil), "env-id", "env-token", "env-id "},
+		"temporary keys":       {of("sts", nil), "env-id", "env-token", "env-id env-token"},
+		"no token":             {of("sts", nil), "env-id", "", ""},
+		"no id":                {of("access_key", nil), "", "", ""},
+		"half and half":        {of("access_key", func(c *Config) { c.AccessKeyID = "id" }), "env-id", "", ""},
+		"the file comes first": {of("access_key", func(c *Config) { c.AccessKeyID, c.AccessKeySecret = "id", secret.New("s") }), "env-id", "", "id "},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			outside(t)
+			t.Setenv(variableID, test.id)
+			t.Setenv(variableSecret, "env-secret")
+			t.Setenv(variableSession, test.token)
+			credentials, err := test.config.New(http.DefaultTransport)
+			if test.want == "" {
+				if err == nil {
+					t.Error("no fault")
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			keys, err := credentials.Retrieve(t.Context())
+			if got := keys.AccessKeyID + " " + keys.SecurityToken.Reveal(); err != nil || got != test.want || keys.AccessKeySecret.IsZero() {
+				t.Errorf("got %q and %v, want %q", got, err, test.want)
 			}
 		})
 	}

@@ -42,7 +42,7 @@ type rrsa struct {
 
 func newRRSA(c Config, base http.RoundTripper) *rrsa {
 	endpoint, _ := ParseEndpoint(c.STSEndpoint, exampleSTS)
-	return &rrsa{c.resolved(), endpoint, transport.NewClient(transport.Options{
+	return &rrsa{c, endpoint, transport.NewClient(transport.Options{
 		Base: stamped{base}, Timeout: stsTimeout, Attempts: stsAttempts, RetryStatus: retryStatus,
 	})}
 }
