@@ -27,6 +27,7 @@ var allowed = map[string][]string{
 	"edgecore/upstream":       {"edgecore", "edgecore/secret", "edgecore/transport"},
 	"edgecore/access":         {"edgecore", "edgecore/secret", "edgecore/transport"},
 	"edgecore/publish":        {"edgecore/state", "edgecore/snapshot", "sinks"},
+	"edgecore/notify":         {"edgecore/publish", "edgecore/secret", "edgecore/transport"},
 	"edgecore/api":            {"edgecore/state", "edgecore/eval", "edgecore/access"},
 	"bundles":                 {"edgecore/snapshot", "workers"},
 	"sinks/internal/alicloud": {"sinks", "edgecore/secret", "edgecore/transport"},
