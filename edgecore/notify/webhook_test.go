@@ -1,0 +1,358 @@
+package notify_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/flagcast/flagcast/edgecore/notify"
+	"github.com/flagcast/flagcast/edgecore/publish"
+	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/sinks/sinktest"
+)
+
+// mark is in every secret of these tests.
+const mark = "s3cr3t"
+
+// service answers like a chat service, and keeps what it was told.
+type service struct {
+	mu      sync.Mutex
+	began   time.Time
+	calls   []call
+	answers []answer // in turn, the last one again and again
+}
+
+type call struct {
+	after  time.Duration // since the test began
+	query  string
+	header http.Header
+	body   []byte
+}
+
+type answer struct {
+	status int
+	body   string
+}
+
+var taken = map[notify.Service]answer{
+	notify.Slack:    {200, "ok"},
+	notify.DingTalk: {200, `{"errcode":0,"errmsg":"ok"}`},
+	notify.Feishu:   {200, `{"StatusCode":0,"StatusMessage":"success","code":0,"data":{},"msg":"success"}`},
+	notify.JSON:     {204, ""},
+}
+
+func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	body, _ := io.ReadAll(r.Body)
+	a := s.answers[min(len(s.calls), len(s.answers)-1)]
+	s.calls = append(s.calls, call{time.Since(s.began), r.URL.RawQuery, r.Header, body})
+	if a.status == 0 {
+		panic(http.ErrAbortHandler)
+	}
+	w.WriteHeader(a.status)
+	_, _ = io.WriteString(w, a.body)
+}
+
+// told lists the texts of all calls, each line after the seconds at which it came.
+func (s *service) told(t *testing.T) []string {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := []string{}
+	for _, c := range s.calls {
+		var body struct {
+			Text json.RawMessage `json:"text"`
+		}
+		if err := json.Unmarshal(c.body, &body); err != nil {
+			t.Fatalf("body %q: %v", c.body, err)
+		}
+		text := ""
+		if err := json.Unmarshal(body.Text, &text); err != nil {
+			t.Fatalf("body %q: %v", c.body, err)
+		}
+		for line := range strings.SplitSeq(text, "\n") {
+			list = append(list, fmt.Sprintf("%.0fs %s", c.after.Seconds(), strings.TrimPrefix(line, "flagcast: target ")))
+		}
+	}
+	return list
+}
+
+// running is a webhook whose loop runs.
+type running struct {
+	t       *testing.T
+	service *service
+	webhook *notify.Webhook
+	log     *bytes.Buffer
+	stop    func()
+}
+
+// start runs a webhook until the test ends. Its log and its service are
+// looked at after stop.
+func start(t *testing.T, o notify.Options, answers ...answer) *running {
+	t.Helper()
+	log := &bytes.Buffer{}
+	if answers == nil {
+		answers = []answer{taken[o.Service]}
+	}
+	s := &service{began: time.Now(), answers: answers}
+	o.Position, o.Base, o.Log = 2, sinktest.InMemory(s), slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	if o.URL.IsZero() {
+		o.URL = secret.New("https://hooks.test/services/" + mark + "/path")
+	}
+	if o.Kinds == nil {
+		o.Kinds = notify.Kinds()
+	}
+	o.After = max(o.After, 1)
+	w := notify.NewWebhook(o)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- w.Run(ctx) }()
+	r := &running{t: t, service: s, webhook: w, log: log}
+	r.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("run: %v", err)
+		}
+		if strings.Contains(log.String(), mark) {
+			t.Errorf("the log holds a secret:\n%s", log)
+		}
+	})
+	t.Cleanup(r.stop)
+	return r
+}
+
+// after lets time pass, then sends events of a target.
+func (r *running) after(d time.Duration, target string, kinds ...publish.Kind) {
+	time.Sleep(d)
+	for _, kind := range kinds {
+		e := publish.Event{Time: time.Now(), Kind: kind, Target: target, Sink: "cf", Text: "because", Failures: 1}
+		if kind == publish.Recovered {
+			e.Text = ""
+		}
+		r.webhook.Event(e)
+	}
+}
+
+func (r *running) want(lines ...string) {
+	r.t.Helper()
+	r.stop()
+	if diff := cmp.Diff(append([]string{}, lines...), r.service.told(r.t)); diff != "" {
+		r.t.Errorf("(-want +told):\n%s", diff)
+	}
+}
+
+func TestOutageIsToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, notify.Options{Service: notify.Slack, After: 3})
+		for failures := 1; failures < 20; failures++ {
+			time.Sleep(time.Minute)
+			r.webhook.Event(publish.Event{Time: time.Now(), Kind: publish.Failed, Target: "t", Sink: "cf", Text: "put: 503", Failures: failures})
+		}
+		r.after(time.Minute, "t", publish.Stale)
+		r.after(time.Minute, "t", publish.Stale)
+		r.after(time.Minute, "t", publish.Recovered)
+		r.after(time.Minute, "t", publish.Recovered)
+		time.Sleep(time.Hour)
+		r.want(
+			"183s t (sink cf) has failed 3 times in a row: put: 503",
+			"1203s t (sink cf) is stale: because",
+			"1323s t (sink cf) is up to date again",
+		)
+	})
+}
+
+func TestNothingToldNothingRecovered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, notify.Options{Service: notify.Slack, After: 2})
+		r.webhook.Event(publish.Event{Time: time.Now(), Kind: publish.Failed, Target: "t", Failures: 1})
+		r.after(time.Minute, "t", publish.Recovered)
+		// Before the message has left, all is well again.
+		r.after(time.Minute, "t", publish.Held)
+		r.after(time.Second, "t", publish.Recovered)
+		r.after(time.Minute, "t", publish.Published, publish.Repaired, publish.Unverified, publish.Pinned, publish.Unpinned)
+		time.Sleep(time.Hour)
+		r.want()
+	})
+}
+
+func TestFlappingTargetDoesNotFlood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, notify.Options{Service: notify.Slack})
+		for range 60 {
+			r.after(5*time.Second, "t", publish.Failed)
+			r.after(5*time.Second, "t", publish.Recovered)
+		}
+		time.Sleep(time.Hour)
+		// In ten minutes: at once, and then every five minutes at most.
+		r.want(
+			"8s t (sink cf) has failed: because",
+			"13s t (sink cf) is up to date again",
+			"308s t (sink cf) has failed: because",
+			"313s t (sink cf) is up to date again",
+		)
+	})
+}
+
+func TestHeldIsToldForEachContent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, notify.Options{Service: notify.Slack})
+		for _, digest := range []string{"d1", "d1", "d2", "d3"} {
+			r.webhook.Event(publish.Event{Time: time.Now(), Kind: publish.Held, Target: "t", Sink: "cf", Digest: digest, Text: "7 of 9 flags would go"})
+			time.Sleep(time.Minute)
+		}
+		time.Sleep(time.Hour)
+		r.want(
+			"3s t (sink cf) is held: 7 of 9 flags would go (to publish it all the same: flagcast sync --target t --accept d1)",
+			"303s t (sink cf) is held: 7 of 9 flags would go (to publish it all the same: flagcast sync --target t --accept d3)",
+		)
+	})
+}
+
+func TestTargetsAndKindsAreChosen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, notify.Options{Service: notify.Slack, Targets: []string{"web-*", "app"}, Kinds: []publish.Kind{publish.Held, publish.Recovered}})
+		for _, target := range []string{"web-cf", "app", "app-2", "batch"} {
+			r.after(0, target, publish.Failed, publish.Held)
+		}
+		time.Sleep(time.Minute)
+		r.after(0, "app", publish.Recovered)
+		r.after(0, "batch", publish.Recovered)
+		time.Sleep(time.Hour)
+		r.want(
+			"3s web-cf (sink cf) is held: because",
+			"3s app (sink cf) is held: because",
+			"63s app (sink cf) is up to date again",
+		)
+	})
+}
+
+// TestManyTargetsAreOneMessage: a credential that has ended makes all targets
+// fail at once, and DingTalk takes 20 messages a minute.
+func TestManyTargetsAreOneMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, notify.Options{Service: notify.Slack})
+		for i := range 300 {
+			r.after(time.Millisecond, fmt.Sprintf("t%03d", i), publish.Failed)
+		}
+		time.Sleep(time.Hour)
+		r.stop()
+		told := r.service.told(t)
+		if len(r.service.calls) != 1 || len(told) < 20 || told[0] != "3s t000 (sink cf) has failed: because" {
+			t.Errorf("%d messages: %q", len(r.service.calls), told)
+		}
+		if last := fmt.Sprintf("3s flagcast: and %d more; flagcast status shows all", 300-len(told)+1); told[len(told)-1] != last {
+			t.Errorf("the last line is %q, want %q", told[len(told)-1], last)
+		}
+		if n := len(r.service.calls[0].body); n > 4000 {
+			t.Errorf("the message has %d bytes, Slack cuts after 4000 characters", n)
+		}
+	})
+}
+
+func TestQueueIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, notify.Options{Service: notify.JSON})
+		for i := range 1200 {
+			r.after(time.Microsecond, fmt.Sprintf("t%04d", i), publish.Failed)
+		}
+		time.Sleep(time.Minute)
+		r.stop()
+		var body struct{ Events []struct{ Target string } }
+		if err := json.Unmarshal(r.service.calls[0].body, &body); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(body.Events); n != 1000 || body.Events[0].Target != "t0200" || body.Events[n-1].Target != "t1199" {
+			t.Errorf("%d events from %s, want the newest 1000", n, body.Events[0].Target)
+		}
+		if !strings.Contains(r.log.String(), "200 events were dropped") {
+			t.Errorf("the log does not count what was dropped:\n%s", r.log)
+		}
+	})
+}
+
+func TestUndeliveredIsSentLater(t *testing.T) {
+	for name, refused := range map[notify.Service]answer{
+		notify.Slack:    {404, "no_service"},
+		notify.DingTalk: {200, `{"errcode":310000,"errmsg":"sign not match"}`},
+		notify.Feishu:   {200, `{"code":19021,"data":{},"msg":"sign match fail or timestamp is not within one hour from current time"}`},
+		notify.JSON:     {502, "<html>"},
+	} {
+		t.Run(string(name), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				answers := []answer{refused, taken[name]}
+				if refused.status == 502 { // the transport tries three times
+					answers = []answer{refused, refused, refused, taken[name]}
+				}
+				r := start(t, notify.Options{Service: name}, answers...)
+				r.after(0, "t", publish.Stale)
+				time.Sleep(10 * time.Minute)
+				r.after(0, "t", publish.Recovered)
+				time.Sleep(10 * time.Minute)
+				r.stop()
+				// Refused, taken half a minute later, and the recovery.
+				if n := len(r.service.calls); n != len(answers)+1 {
+					t.Errorf("%d calls, want %d", n, len(answers)+1)
+				}
+				log := r.log.String()
+				for _, part := range []string{"level=WARN", "webhook 2 (" + string(name) + ") fails", "level=INFO", ") works again"} {
+					if strings.Count(log, part) != 1 {
+						t.Errorf("the log has %q %d times:\n%s", part, strings.Count(log, part), log)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestRecoveryOfWhatNobodyHeard: the service was away for the whole outage.
+func TestRecoveryOfWhatNobodyHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, notify.Options{Service: notify.Slack}, answer{404, ""}, answer{404, ""}, taken[notify.Slack])
+		r.after(0, "t", publish.Failed)
+		r.after(10*time.Second, "t", publish.Recovered)
+		time.Sleep(time.Minute)
+		r.after(0, "u", publish.Failed)
+		time.Sleep(time.Hour)
+		r.stop()
+		told := r.service.told(t)
+		if diff := cmp.Diff("u (sink cf) has failed: because", strings.TrimLeft(told[len(told)-1], "0123456789s ")); diff != "" || strings.Contains(strings.Join(told, "\n"), "again") {
+			t.Errorf("told %q", told)
+		}
+	})
+}
+
+func TestRunSendsWhatIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, notify.Options{Service: notify.Slack})
+		r.after(0, "t", publish.Failed)
+		r.want("0s t (sink cf) has failed: because")
+	})
+}
+
+// TestRunEndsInTime: a service that does not answer holds nobody up.
+func TestRunEndsInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, notify.Options{Service: notify.Slack}, answer{})
+		r.after(0, "t", publish.Failed)
+		began := time.Now()
+		r.stop()
+		if took := time.Since(began); took > 6*time.Second {
+			t.Errorf("the end took %s", took)
+		}
+		if !strings.Contains(r.log.String(), "the process ends, 1 events were not told") {
+			t.Errorf("the log does not tell what was lost:\n%s", r.log)
+		}
+	})
+}
