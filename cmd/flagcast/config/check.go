@@ -21,6 +21,7 @@ func (d *decoder) check(c *Config) {
 	served := d.checkUpstream(&c.Upstream)
 	d.checkAPI(&c.API, served, c.Upstream.File != "")
 	d.checkTargets(c, served)
+	d.checkNotify(c)
 }
 
 // environments are those that upstream serves; nil when a fault hides them.

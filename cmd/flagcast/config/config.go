@@ -28,12 +28,15 @@ import (
 // oneof (the words a text may be, separated by spaces), required. A text named
 // "file" or "dir", or ending in "_file" or "_dir", is a path.
 type Config struct {
-	Upstream Upstream         `yaml:"upstream"`
-	State    State            `yaml:"state"`
-	API      API              `yaml:"api"`
-	Log      Log              `yaml:"log"`
-	Sinks    map[string]*Sink `yaml:"sinks"`
-	Targets  []Target         `yaml:"targets"`
+	Upstream    Upstream         `yaml:"upstream"`
+	State       State            `yaml:"state"`
+	API         API              `yaml:"api"`
+	Log         Log              `yaml:"log"`
+	Audit       Audit            `yaml:"audit"`
+	Notify      []Webhook        `yaml:"notify"`
+	Healthcheck Healthcheck      `yaml:"healthcheck"`
+	Sinks       map[string]*Sink `yaml:"sinks"`
+	Targets     []Target         `yaml:"targets"`
 }
 
 // Upstream says where definitions come from: either URL and Tokens, or File.
@@ -131,6 +134,7 @@ func (c *Config) setDefaults() {
 	c.Upstream.Timeout = 10 * time.Second
 	c.API.Listen = ":3063"
 	c.Log = Log{Level: slog.LevelInfo, Format: "text"}
+	c.Healthcheck.Interval = time.Minute
 }
 
 func (t *Target) setDefaults() {

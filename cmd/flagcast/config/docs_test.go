@@ -122,6 +122,7 @@ func loadDefaults(t *testing.T) *config.Config {
 	t.Helper()
 	c, err := load(t, `
 upstream: { file: flags.json }
+notify: [{ type: json, url: "https://hook.example" }]
 sinks: { s: { type: memory } }
 targets: [{ name: t, sink: s, environment: default, snapshot: evaluated/1, key: k, history: { sink: s } }]
 `, config.Overrides{SinkConfig: all.Settings, SinkTypes: all.Types()})
@@ -271,7 +272,11 @@ func TestExampleLoads(t *testing.T) {
 	}
 	dir := t.TempDir()
 	path := filepath.Join(dir, "flagcast.yaml")
-	for file, text := range map[string]string{path: example, filepath.Join(dir, "secrets", "cloudflare"): "s3cr3t\n"} {
+	for file, text := range map[string]string{
+		path: example,
+		filepath.Join(dir, "secrets", "cloudflare"): "s3cr3t\n",
+		filepath.Join(dir, "secrets", "slack"):      "https://hooks.example/s3cr3t\n",
+	} {
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -284,8 +289,10 @@ func TestExampleLoads(t *testing.T) {
 			switch name {
 			case "UNLEASH_TOKEN", "FRONTEND_TOKEN":
 				return "*:production.s3cr3t", true
-			case "ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET":
+			case "ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "DINGTALK_SECRET":
 				return "s3cr3t", true
+			case "DINGTALK_ROBOT", "HEALTHCHECK_URL":
+				return "https://hooks.example/s3cr3t", true
 			}
 			return "", false
 		},

@@ -58,6 +58,7 @@ func Load(path string, o Overrides) (*Config, error) {
 			return nil, d.err(d.src)
 		}
 		d.hideSecrets(root)
+		d.hideWebhooks(root)
 		d.structure(root, reflect.ValueOf(c).Elem(), "")
 	}
 	d.override(c, o)

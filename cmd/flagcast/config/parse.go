@@ -140,7 +140,7 @@ func (s *source) hideBlindly() {
 			continue
 		}
 		under = -1
-		if at := secretName.FindStringIndex(text); at != nil {
+		if at := secretLine.FindStringIndex(text); at != nil {
 			// From the end of the word on: "tokens: [" loses its "s".
 			end := len([]rune(text[:at[1]]))
 			if colon := strings.IndexByte(text[at[1]:], ':'); colon >= 0 {

@@ -27,6 +27,31 @@ func (d *decoder) hideSecrets(n *node) {
 	}
 }
 
+// hideWebhooks masks the addresses of webhooks, which are credentials, in
+// whatever form they stand there.
+func (d *decoder) hideWebhooks(root *node) {
+	for _, name := range []string{"notify", "healthcheck"} {
+		if e := root.get(name); e != nil {
+			d.hideAddresses(e.value, true)
+		}
+	}
+}
+
+// hideAddresses masks what looks like an address below n; scalars that are one by
+// their place are masked whatever they are.
+func (d *decoder) hideAddresses(n *node, place bool) {
+	if n.scalar() && (place || strings.Contains(n.text, "/")) && !reference(n.text) {
+		d.src.hide(n.line, n.column, n.raw)
+	}
+	for _, item := range n.items {
+		d.hideAddresses(item, place)
+	}
+	for i := range n.entries {
+		e := &n.entries[i]
+		d.hideAddresses(e.value, names(e.name, "url"))
+	}
+}
+
 // hideItems masks a scalar, or the scalars of a list.
 func (d *decoder) hideItems(n *node) {
 	if n.scalar() && !reference(n.text) {

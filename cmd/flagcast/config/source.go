@@ -132,6 +132,9 @@ var (
 	userInfo = regexp.MustCompile(`://[^\s/@"']+@`)
 	// secretName is a key whose value is not for everybody, by its name.
 	secretName = regexp.MustCompile(`(?i)token|secret|passw|private|api_?key|access_?key|authori[sz]ation|cookie|^auth$`)
+	// secretLine is a line that has such a key, or one below which addresses
+	// are credentials, in a text that could not be parsed.
+	secretLine = regexp.MustCompile(secretName.String() + `|^\s*["']?(notify|healthcheck)\b`)
 )
 
 // secretSpans finds in a text what looks like a secret wherever it stands.

@@ -70,7 +70,7 @@ func (d *decoder) checkTarget(c *Config, t *Target, where string, served environ
 	d.checkDelivery(c, t, where)
 	for i, glob := range t.Flags {
 		if _, err := path.Match(glob, ""); err != nil && d.sound(t, "flags") {
-			d.wrong(t, "flags", fmt.Sprintf("item %d of %q%s is no pattern", i+1, "flags", in(where)), `patterns have *, ? and [a-z]; "\" before one of these means the character`)
+			d.wrong(t, "flags", fmt.Sprintf("item %d of %q%s is no pattern", i+1, "flags", in(where)), globHint)
 		}
 	}
 }
