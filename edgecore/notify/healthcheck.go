@@ -73,12 +73,9 @@ func (h *Healthcheck) Run(ctx context.Context) error {
 	}
 }
 
-// Once calls now if all is well, for a command that ends. Its error does not
+// Once calls now, for a command that has done its work. Its error does not
 // hold the URL.
 func (h *Healthcheck) Once(ctx context.Context) error {
-	if err := h.well(); err != nil {
-		return nil
-	}
 	if err := h.call(ctx); err != nil {
 		return fmt.Errorf("call the healthcheck: %w", err)
 	}

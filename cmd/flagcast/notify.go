@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/notify"
+	"github.com/flagcast/flagcast/edgecore/publish"
+)
+
+// upstreamAway is how long upstream may not answer before all is no longer
+// well, as in deploy/prometheus/alerts.yml.
+const upstreamAway = 10 * time.Minute
+
+// listeners builds what the configuration says about events: one listener for
+// publishers, never nil, and loops to run beside them. by is the command. End
+// the loops after the publishers have ended, so that they tell the last
+// events. It reaches nobody; only the audit file is made.
+func (c *core) listeners(by string) (publish.Listener, []func(context.Context) error, error) {
+	listeners := notify.Listeners{}
+	var loops []func(context.Context) error
+	if c.config.Audit.File != "" {
+		listeners = append(listeners, notify.OpenAudit(c.config.Audit.File, by, c.log))
+	}
+	for i, w := range c.config.Notify {
+		webhook := notify.NewWebhook(webhookOptions(w, i+1, by, c))
+		listeners, loops = append(listeners, webhook), append(loops, webhook.Run)
+	}
+	if by == "serve" && !c.config.Healthcheck.URL.IsZero() {
+		troubles := notify.NewTroubles()
+		listeners = append(listeners, troubles)
+		loops = append(loops, c.healthcheck(func() error { return c.well(troubles) }).Run)
+	}
+	return listeners, loops, nil
+}
+
+func webhookOptions(w config.Webhook, position int, by string, c *core) notify.Options {
+	o := notify.Options{
+		Position: position, Service: notify.Service(w.Type), URL: w.URL, Secret: w.Secret,
+		Targets: w.Targets, After: w.After, Log: c.log,
+	}
+	if by != "serve" {
+		o.After = 1 // there is no second try
+	}
+	for _, kind := range w.Events {
+		o.Kinds = append(o.Kinds, publish.Kind(kind))
+	}
+	return o
+}
+
+func (c *core) healthcheck(well func() error) *notify.Healthcheck {
+	return notify.NewHealthcheck(notify.HealthcheckOptions{
+		URL: c.config.Healthcheck.URL, Interval: c.config.Healthcheck.Interval, Well: well, Log: c.log,
+	})
+}
+
+// well tells whether every target has flags, from an upstream that answers,
+// and none is in trouble.
+func (c *core) well(troubles *notify.Troubles) error {
+	for _, t := range c.config.Targets {
+		if _, err := c.store.Load(t.Environment); err != nil {
+			return fmt.Errorf("environment %q: %w", t.Environment, err)
+		}
+		if err := c.heardLately(t.Environment); err != nil {
+			return err
+		}
+	}
+	return troubles.Err()
+}
+
+func (c *core) heardLately(env edgecore.Environment) error {
+	if at, failures := c.heard(env); failures > 0 && time.Since(at) > upstreamAway {
+		return fmt.Errorf("environment %q: upstream has not answered for more than %s", env, upstreamAway)
+	}
+	return nil
+}
+
+// checkIn calls the healthcheck once, for a command that has brought all
+// targets up to date.
+func (c *core) checkIn(ctx context.Context) {
+	if c.config.Healthcheck.URL.IsZero() {
+		return
+	}
+	if err := c.healthcheck(nil).Once(ctx); err != nil {
+		c.log.Warn(err.Error())
+	}
+}
