@@ -91,16 +91,17 @@ func (a *Audit) Event(e publish.Event) {
 
 // append writes one line by one call, so that lines of two processes do not
 // mix (POSIX: O_APPEND sets the offset and writes in one step). Without a line
-// it only opens the file.
+// it only looks whether the file can be written.
 func (a *Audit) append(line []byte) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	f, err := os.OpenFile(a.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(a.path, os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return hintAudit(err)
 	}
 	defer f.Close()
 	if len(line) == 0 {
+		a.torn = torn(f)
 		return nil
 	}
 	if a.torn {
@@ -111,6 +112,19 @@ func (a *Audit) append(line []byte) error {
 		a.torn = n < len(line)
 	}
 	return err
+}
+
+// torn tells whether a file ends in a part of a line, as it does after a disk
+// was full. While another process writes, that may be a part of its line: then
+// an empty line comes after it.
+func torn(f *os.File) bool {
+	info, err := f.Stat()
+	if err != nil || info.Size() == 0 {
+		return false
+	}
+	last := make([]byte, 1)
+	n, _ := f.ReadAt(last, info.Size()-1)
+	return n == 1 && last[0] != '\n'
 }
 
 func hintAudit(err error) error {

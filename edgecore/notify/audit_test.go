@@ -61,8 +61,11 @@ func read(t *testing.T, path string) string {
 func TestAuditLinesDoNotMix(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.jsonl")
 	var writers sync.WaitGroup
+	audits := map[string]*notify.Audit{}
 	for _, by := range []string{"serve", "pin"} {
-		a := notify.OpenAudit(path, by, slog.New(slog.DiscardHandler))
+		audits[by] = notify.OpenAudit(path, by, slog.New(slog.DiscardHandler))
+	}
+	for by, a := range audits {
 		for i := range 4 {
 			writers.Go(func() {
 				for j := range 50 {
@@ -117,5 +120,36 @@ func TestAuditWarnsOnce(t *testing.T) {
 	}
 	if warns, over := strings.Count(log.String(), "level=WARN"), strings.Count(log.String(), "works again"); warns != 1 || over != 2 || !strings.Contains(log.String(), "make its folder") {
 		t.Errorf("%d warnings, want one with a hint, and the end:\n%s", warns, &log)
+	}
+}
+
+// TestAuditAfterAPartOfALine: a disk that was full costs one line, not two.
+func TestAuditAfterAPartOfALine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit.jsonl")
+	if err := os.WriteFile(path, []byte("{}\n{\"time\":\"2026"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a := notify.OpenAudit(path, "sync", slog.New(slog.DiscardHandler))
+	for range 2 {
+		a.Event(publish.Event{Kind: publish.Published, Target: "t"})
+	}
+	lines := strings.Split(read(t, path), "\n")
+	if len(lines) != 5 || !json.Valid([]byte(lines[2])) || !json.Valid([]byte(lines[3])) || lines[4] != "" {
+		t.Errorf("lines %q", lines)
+	}
+}
+
+// TestAuditOfAFullDisk: a write that fails is a warning, too.
+func TestAuditOfAFullDisk(t *testing.T) {
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("this system has no /dev/full, which refuses every write")
+	}
+	var log bytes.Buffer
+	a := notify.OpenAudit("/dev/full", "sync", slog.New(slog.NewTextHandler(&log, nil)))
+	for range 3 {
+		a.Event(publish.Event{Kind: publish.Published, Target: "t"})
+	}
+	if warns := strings.Count(log.String(), "no space left"); warns != 1 {
+		t.Errorf("%d warnings, want one:\n%s", warns, &log)
 	}
 }
