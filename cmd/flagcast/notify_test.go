@@ -107,6 +107,9 @@ healthcheck: { url: "SERVER/s3cr3t/well" }
 			t.Errorf("call %d is %q, want %q", i+1, told.calls[i], part)
 		}
 	}
+	if !strings.Contains(told.calls[0], `"event":"failed"`) {
+		t.Errorf("sync does not tell its only failure: %q", told.calls[0])
+	}
 	told.core.checkIn(t.Context())
 	if last := told.calls[len(told.calls)-1]; last != "GET /s3cr3t/well " {
 		t.Errorf("the healthcheck was called by %q", last)

@@ -109,7 +109,6 @@ func (q *queue) put(e entry) {
 		if older.gathered.Before(e.gathered) {
 			e.gathered = older.gathered
 		}
-		maps.Copy(e.ends, older.ends)
 	} else if len(q.waiting) >= mostWaiting {
 		oldest, first := s, e.order
 		for other, w := range q.waiting {

@@ -115,14 +115,14 @@ func TestErrorsHoldNoURL(t *testing.T) {
 		answer  answer
 		want    string
 	}{
-		{"slack", notify.Slack, answer{403, "invalid_token"}, "HTTP 403 Forbidden: invalid_token"},
-		{"an answer with the path", notify.Slack, answer{404, "Cannot POST /hook/" + mark + "/last"}, "HTTP 404 Not Found: Cannot POST [redacted]"},
-		{"dingtalk", notify.DingTalk, answer{200, `{"errcode":300001,"errmsg":"no token ` + mark + ` token"}`}, "refused with code 300001: no token [redacted]"},
-		{"no answer of dingtalk", notify.DingTalk, answer{200, "<html>" + mark}, "answered without a code"},
-		{"feishu", notify.Feishu, answer{400, `{"code":19001,"msg":"param invalid: ` + mark + `-SEC-of-the-robot"}`}, "refused with code 19001: param invalid: [redacted]"},
-		{"feishu's older form", notify.Feishu, answer{200, `{"StatusCode":19024,"StatusMessage":"Key Words Not Found"}`}, "refused with code 19024: Key Words Not Found"},
-		{"json", notify.JSON, answer{404, "no such hook: " + mark}, "HTTP 404 Not Found"},
-		{"redirect", notify.JSON, answer{302, ""}, "HTTP 302 Found"},
+		{"slack", notify.Slack, answer{status: 403, body: "invalid_token"}, "HTTP 403 Forbidden: invalid_token"},
+		{"an answer with the path", notify.Slack, answer{status: 404, body: "Cannot POST /hook/" + mark + "/last"}, "HTTP 404 Not Found: Cannot POST [redacted]"},
+		{"dingtalk", notify.DingTalk, answer{status: 200, body: `{"errcode":300001,"errmsg":"no token ` + mark + ` token"}`}, "refused with code 300001: no token [redacted]"},
+		{"no answer of dingtalk", notify.DingTalk, answer{status: 200, body: "<html>" + mark}, "answered without a code"},
+		{"feishu", notify.Feishu, answer{status: 400, body: `{"code":19001,"msg":"param invalid: ` + mark + `-SEC-of-the-robot"}`}, "refused with code 19001: param invalid: [redacted]"},
+		{"feishu's older form", notify.Feishu, answer{status: 200, body: `{"StatusCode":19024,"StatusMessage":"Key Words Not Found"}`}, "refused with code 19024: Key Words Not Found"},
+		{"json", notify.JSON, answer{status: 404, body: "no such hook: " + mark}, "HTTP 404 Not Found"},
+		{"redirect", notify.JSON, answer{status: 302, body: ""}, "HTTP 302 Found"},
 		{"connection", notify.JSON, answer{}, "unexpected EOF"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -43,21 +43,23 @@ type call struct {
 type answer struct {
 	status int
 	body   string
+	delay  time.Duration
 }
 
 var taken = map[notify.Service]answer{
-	notify.Slack:    {200, "ok"},
-	notify.DingTalk: {200, `{"errcode":0,"errmsg":"ok"}`},
-	notify.Feishu:   {200, `{"StatusCode":0,"StatusMessage":"success","code":0,"data":{},"msg":"success"}`},
-	notify.JSON:     {204, ""},
+	notify.Slack:    {status: 200, body: "ok"},
+	notify.DingTalk: {status: 200, body: `{"errcode":0,"errmsg":"ok"}`},
+	notify.Feishu:   {status: 200, body: `{"StatusCode":0,"StatusMessage":"success","code":0,"data":{},"msg":"success"}`},
+	notify.JSON:     {status: 204},
 }
 
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	body, _ := io.ReadAll(r.Body)
+	s.mu.Lock()
 	a := s.answers[min(len(s.calls), len(s.answers)-1)]
 	s.calls = append(s.calls, call{time.Since(s.began), r.URL.RawQuery, r.Header, body})
+	s.mu.Unlock()
+	time.Sleep(a.delay)
 	if a.status == 0 {
 		panic(http.ErrAbortHandler)
 	}
@@ -284,10 +286,10 @@ func TestQueueIsBounded(t *testing.T) {
 
 func TestUndeliveredIsSentLater(t *testing.T) {
 	for name, refused := range map[notify.Service]answer{
-		notify.Slack:    {404, "no_service"},
-		notify.DingTalk: {200, `{"errcode":310000,"errmsg":"sign not match"}`},
-		notify.Feishu:   {200, `{"code":19021,"data":{},"msg":"sign match fail or timestamp is not within one hour from current time"}`},
-		notify.JSON:     {502, "<html>"},
+		notify.Slack:    {status: 404, body: "no_service"},
+		notify.DingTalk: {status: 200, body: `{"errcode":310000,"errmsg":"sign not match"}`},
+		notify.Feishu:   {status: 200, body: `{"code":19021,"data":{},"msg":"sign match fail or timestamp is not within one hour from current time"}`},
+		notify.JSON:     {status: 502, body: "<html>"},
 	} {
 		t.Run(string(name), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -316,10 +318,36 @@ func TestUndeliveredIsSentLater(t *testing.T) {
 	}
 }
 
+// TestNewestWins: what is refused is sent again as things are then.
+func TestNewestWins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, notify.Options{Service: notify.Slack}, answer{status: 404, delay: 4 * time.Second}, taken[notify.Slack])
+		send := func(kind publish.Kind, text string) {
+			r.webhook.Event(publish.Event{Time: time.Now(), Kind: kind, Target: "t", Sink: "cf", Text: text, Digest: text, Failures: 1})
+		}
+		send(publish.Failed, "500")
+		send(publish.Held, "d1")
+		time.Sleep(5 * time.Second) // the message is on its way
+		send(publish.Held, "d2")
+		time.Sleep(5 * time.Second) // it was refused
+		send(publish.Failed, "401")
+		time.Sleep(time.Minute)
+		r.stop()
+		for i, want := range [][]string{{"500", "d1"}, {"401", "d2"}} {
+			if body := string(r.service.calls[i].body); !strings.Contains(body, want[0]) || !strings.Contains(body, want[1]) {
+				t.Errorf("message %d is %q, want it to tell %q", i+1, body, want)
+			}
+		}
+		if n := len(r.service.calls); n != 2 {
+			t.Errorf("%d messages, want 2", n)
+		}
+	})
+}
+
 // TestRecoveryOfWhatNobodyHeard: the service was away for the whole outage.
 func TestRecoveryOfWhatNobodyHeard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := start(t, notify.Options{Service: notify.Slack}, answer{404, ""}, answer{404, ""}, taken[notify.Slack])
+		r := start(t, notify.Options{Service: notify.Slack}, answer{status: 404}, answer{status: 404}, taken[notify.Slack])
 		r.after(0, "t", publish.Failed)
 		r.after(10*time.Second, "t", publish.Recovered)
 		time.Sleep(time.Minute)
