@@ -3,17 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
-	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/notify"
 	"github.com/flagcast/flagcast/edgecore/publish"
 )
-
-// upstreamAway is how long upstream may not answer before all is no longer
-// well, as in deploy/prometheus/alerts.yml.
-const upstreamAway = 10 * time.Minute
 
 // listeners builds what the configuration says about events: one listener for
 // publishers, never nil, and loops to run beside them. by is the command. End
@@ -57,25 +51,15 @@ func (c *core) healthcheck(well func() error) *notify.Healthcheck {
 	})
 }
 
-// well tells whether every target has flags, from an upstream that answers,
-// and none is in trouble.
+// well tells whether every target has flags and none is in trouble. A target
+// whose flags upstream does not confirm becomes stale.
 func (c *core) well(troubles *notify.Troubles) error {
 	for _, t := range c.config.Targets {
 		if _, err := c.store.Load(t.Environment); err != nil {
 			return fmt.Errorf("environment %q: %w", t.Environment, err)
 		}
-		if err := c.heardLately(t.Environment); err != nil {
-			return err
-		}
 	}
 	return troubles.Err()
-}
-
-func (c *core) heardLately(env edgecore.Environment) error {
-	if at, failures := c.heard(env); failures > 0 && time.Since(at) > upstreamAway {
-		return fmt.Errorf("environment %q: upstream has not answered for more than %s", env, upstreamAway)
-	}
-	return nil
 }
 
 // checkIn calls the healthcheck once, for a command that has brought all

@@ -12,13 +12,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/notify"
 	"github.com/flagcast/flagcast/edgecore/publish"
-	"github.com/flagcast/flagcast/edgecore/upstream"
 	"github.com/flagcast/flagcast/sinks/all"
 )
 
@@ -153,14 +151,5 @@ func TestWell(t *testing.T) {
 	troubles.Event(publish.Event{Kind: publish.Stale, Target: "web"})
 	check(`target "web": stale`)
 	troubles.Event(publish.Event{Kind: publish.Recovered, Target: "web"})
-	told.core.feeds["e"] = quiet{upstream.Status{LastOK: time.Now().Add(-time.Minute), Failures: 3}}
 	check("")
-	told.core.feeds["e"] = quiet{upstream.Status{LastOK: time.Now().Add(-time.Hour), Failures: 3}}
-	check("upstream has not answered")
 }
-
-// quiet is a feed that delivers nothing.
-type quiet struct{ status upstream.Status }
-
-func (q quiet) Run(context.Context, func(*edgecore.Definitions)) error { return nil }
-func (q quiet) Status() upstream.Status                                { return q.status }

@@ -20,7 +20,7 @@ const (
 func text(taken []entry) string {
 	var b strings.Builder
 	for i, e := range taken {
-		line := line(e.event)
+		line := e.line()
 		if i > 0 && b.Len()+len(line) > textBytes {
 			fmt.Fprintf(&b, "flagcast: and %d more; flagcast status shows all\n", len(taken)-i)
 			break
@@ -30,8 +30,13 @@ func text(taken []entry) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-func line(e publish.Event) string {
-	about := fmt.Sprintf("flagcast: target %s (sink %s) ", cut(e.Target, lineBytes), cut(e.Sink, lineBytes))
+func (t *entry) line() string {
+	e := t.event
+	place := "sink " + e.Sink
+	if e.Key != "" {
+		place = fmt.Sprintf("key %s in sink %s", e.Key, e.Sink)
+	}
+	about := fmt.Sprintf("flagcast: target %s (%s) ", cut(e.Target, lineBytes), cut(place, lineBytes))
 	words := cut(strings.Join(strings.Fields(e.Text), " "), lineBytes)
 	switch e.Kind {
 	case publish.Failed:
@@ -42,7 +47,10 @@ func line(e publish.Event) string {
 	case publish.Held:
 		about += "is held"
 		if e.Digest != "" {
-			words += fmt.Sprintf(" (to publish it all the same: flagcast sync --target %s --accept %s)", e.Target, e.Digest)
+			words += fmt.Sprintf(" (if it is meant: flagcast sync --target %s --accept %.12s)", e.Target, e.Digest)
+		}
+		if len(t.keys) > 1 {
+			words += fmt.Sprintf("; %d keys are held, see flagcast status", len(t.keys))
 		}
 	case publish.Stale:
 		about += "is stale"

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore/publish"
+	"github.com/flagcast/flagcast/sinks"
 )
 
 const (
@@ -44,6 +45,9 @@ type entry struct {
 	event    publish.Event
 	order    int // of arrival
 	gathered time.Time
+	// keys of a matrix that the event concerns, with those of events that it
+	// has replaced.
+	keys map[sinks.Key]bool
 	// ends are the events, by order, that a Recovered takes back.
 	ends map[int]bool
 }
@@ -87,7 +91,7 @@ func (q *queue) add(e publish.Event, now time.Time) {
 		return
 	}
 	q.arrived++
-	q.put(entry{event: e, order: q.arrived, gathered: now.Add(gather)})
+	q.put(entry{event: e, order: q.arrived, gathered: now.Add(gather), keys: map[sinks.Key]bool{e.Key: true}})
 }
 
 // recovered ends the outage of a target. What is still waiting is no longer
@@ -109,6 +113,7 @@ func (q *queue) put(e entry) {
 		if older.gathered.Before(e.gathered) {
 			e.gathered = older.gathered
 		}
+		maps.Copy(e.keys, older.keys)
 	} else if len(q.waiting) >= mostWaiting {
 		oldest, first := s, e.order
 		for other, w := range q.waiting {
@@ -183,7 +188,9 @@ func (q *queue) undelivered(taken []entry) {
 		case c.heard[e.order]: // still the same outage
 			delete(c.heard, e.order)
 			delete(c.told, s.kind)
-			if !waits {
+			if waits {
+				maps.Copy(newer.keys, e.keys)
+			} else {
 				q.put(e)
 			}
 		default:

@@ -46,7 +46,7 @@ func body(t *testing.T, o notify.Options) call {
 const key = mark + "-SEC-of-the-robot"
 
 func TestBodies(t *testing.T) {
-	plain := `flagcast: target web (sink cf) has failed 3 times in a row: put <at user_id=\"all\"> & *x* line 2`
+	plain := `flagcast: target web (key k in sink cf) has failed 3 times in a row: put <at user_id=\"all\"> & *x* line 2`
 	for _, tc := range []struct {
 		name    string
 		options notify.Options

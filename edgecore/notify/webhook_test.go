@@ -19,6 +19,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/notify"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/sinktest"
 )
 
@@ -216,9 +217,24 @@ func TestHeldIsToldForEachContent(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		r.want(
-			"3s t (sink cf) is held: 7 of 9 flags would go (to publish it all the same: flagcast sync --target t --accept d1)",
-			"303s t (sink cf) is held: 7 of 9 flags would go (to publish it all the same: flagcast sync --target t --accept d3)",
+			"3s t (sink cf) is held: 7 of 9 flags would go (if it is meant: flagcast sync --target t --accept d1)",
+			"303s t (sink cf) is held: 7 of 9 flags would go (if it is meant: flagcast sync --target t --accept d3)",
 		)
+	})
+}
+
+// TestHeldMatrix: the guard holds every key of a matrix with a digest of its
+// own, which is one trouble.
+func TestHeldMatrix(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, notify.Options{Service: notify.Slack}, answer{status: 404, delay: 4 * time.Second}, taken[notify.Slack])
+		for i, key := range []sinks.Key{"flags-cn", "flags-us", "flags-eu"} {
+			r.webhook.Event(publish.Event{Time: time.Now(), Kind: publish.Held, Target: "t", Sink: "cf", Key: key, Digest: strings.Repeat(fmt.Sprint(i), 64), Text: "no flags"})
+			time.Sleep(2 * time.Second) // the third comes while the message is on its way
+		}
+		time.Sleep(time.Hour)
+		line := "t (key flags-eu in sink cf) is held: no flags (if it is meant: flagcast sync --target t --accept 222222222222); 3 keys are held, see flagcast status"
+		r.want("3s "+strings.NewReplacer("eu", "us", "2222", "1111", "3 keys", "2 keys").Replace(line), "37s "+line)
 	})
 }
 

@@ -40,9 +40,11 @@ func alertRules(t *testing.T) []alertRule {
 }
 
 // TestAlerts: every alert says what it means, and docs/operations.md what to
-// do, under a heading of its name; no heading is of an alert that is gone.
+// do, under a heading of its name, and what its metrics are; no heading is of
+// an alert that is gone.
 func TestAlerts(t *testing.T) {
 	const page = "https://github.com/flagcast/flagcast/blob/main/docs/operations.md#"
+	metrics := rows(section(t, read(t, "docs/operations.md"), "## Metrics"))
 	var names []string
 	for _, r := range alertRules(t) {
 		names = append(names, r.Alert)
@@ -58,8 +60,14 @@ func TestAlerts(t *testing.T) {
 		if _, err := time.ParseDuration(r.For); r.For != "" && err != nil {
 			t.Errorf("%s: %v", r.Alert, err)
 		}
-		if !strings.Contains(r.Expr, "flagcast_") {
+		named := words(`(flagcast_\w+)`, r.Expr)
+		if len(named) == 0 {
 			t.Errorf("%s: the expression %q has no metric of flagcast", r.Alert, r.Expr)
+		}
+		for _, metric := range named {
+			if metrics[metric] == nil {
+				t.Errorf("%s: the metric %q is not in docs/operations.md", r.Alert, metric)
+			}
 		}
 	}
 	headings := words(`(?m)^### (\S+)$`, section(t, read(t, "docs/operations.md"), "## Alerts"))
