@@ -379,9 +379,12 @@ func TestRecoveryOfWhatNobodyHeard(t *testing.T) {
 
 func TestRunSendsWhatIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := start(t, notify.Options{Service: notify.Slack})
+		r := start(t, notify.Options{Service: notify.Slack}, answer{status: 200, delay: 3 * time.Second})
 		r.after(0, "t", publish.Failed)
 		r.want("0s t (sink cf) has failed: because")
+		if r.log.Len() > 0 {
+			t.Errorf("log: %s", r.log)
+		}
 	})
 }
 
