@@ -32,6 +32,8 @@ type core struct {
 	feeds   map[edgecore.Environment]upstream.Feed
 	sinks   map[string]sinks.Sink // by their names in the configuration
 	targets []publish.Target
+	// listener takes the events of publishers; nil: nobody does.
+	listener publish.Listener
 	// registry holds the metrics of everything.
 	registry *prometheus.Registry
 }
@@ -144,6 +146,9 @@ func (c *core) newTarget(t *config.Target) publish.Target {
 	if t.History != nil {
 		target.History = &publish.History{Sink: c.sinks[t.History.Sink], SinkName: t.History.Sink, Keep: t.History.Keep}
 	}
+	if s, ok := sinks.As[sinks.Spreader](target.Sink); ok && spreads(s) {
+		target.Seers = append(target.Seers, &spread{s, t.Combinations()[0].Key})
+	}
 	for _, one := range t.Combinations() {
 		fields := maps.Clone(t.Static)
 		maps.Copy(fields, one.Values)
@@ -168,7 +173,7 @@ const staleAfter = 15 * time.Minute
 // publishers makes one for each target.
 func (c *core) publishers() []*publish.Publisher {
 	options := publish.Options{
-		Log: c.log, Metrics: publish.NewMetrics(c.registry), StaleAfter: max(staleAfter, 3*c.config.Upstream.Interval),
+		Log: c.log, Metrics: publish.NewMetrics(c.registry), Listener: c.listener, StaleAfter: max(staleAfter, 3*c.config.Upstream.Interval),
 		Heard: func(env edgecore.Environment) time.Time { at, _ := c.heard(env); return at },
 	}
 	var list []*publish.Publisher

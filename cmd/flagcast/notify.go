@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/edgecore/notify"
@@ -29,6 +32,24 @@ func (c *core) listeners(by string) (publish.Listener, []func(context.Context) e
 		loops = append(loops, c.healthcheck(func() error { return c.well(troubles) }).Run)
 	}
 	return listeners, loops, nil
+}
+
+// telling runs f while events are told as the configuration says. They are
+// told until f has ended, and those of its end, too.
+func (c *core) telling(ctx context.Context, by string, f func() error) error {
+	listener, loops, err := c.listeners(by)
+	if err != nil {
+		return err
+	}
+	c.listener = listener
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var group errgroup.Group
+	for _, loop := range loops {
+		group.Go(func() error { return loop(ctx) })
+	}
+	err = f()
+	stop()
+	return errors.Join(err, group.Wait())
 }
 
 func webhookOptions(w config.Webhook, position int, by string, c *core) notify.Options {

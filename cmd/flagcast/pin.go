@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -44,7 +45,9 @@ upstream.`,
 			if chosen != 1 {
 				return failed(exitUsage, errors.New("pin needs to know what to hold"), "give one of --previous, --current, --from FILE, --from sink:NAME/KEY")
 			}
-			return runPin(c, flags)
+			ctx, cancel := context.WithTimeout(c.Context(), flags.timeout)
+			defer cancel()
+			return onTarget(ctx, c, "pin", flags.target, func(one *oneTarget) error { return one.pin(ctx, flags) })
 		},
 	}
 	c.Flags().StringVar(&flags.target, "target", "", "the `target`; needed")
@@ -66,34 +69,9 @@ func newUnpin() *cobra.Command {
 at its next schedule; flagcast sync does it at once.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			core, p, t, err := onePublisher(c, target)
-			if err != nil {
-				return err
-			}
 			ctx, cancel := context.WithTimeout(c.Context(), timeout)
 			defer cancel()
-			pinned := false
-			for _, one := range t.Cells {
-				stored, err := p.Stored(ctx, one.Key)
-				if err != nil {
-					return failed(exitFailed, err, "")
-				}
-				if meta, err := snapshot.Open(stored); err != nil || meta.Pinned == "" {
-					continue
-				}
-				pinned = true
-				out, err := p.Rewrite(ctx, publish.Rewrite{Key: one.Key, Kind: publish.Unpinned})
-				if err != nil {
-					return failed(exitFailed, err, "")
-				}
-				fmt.Fprintf(c.OutOrStdout(), "%s: unpinned (%s in %s, seq %d)\n", t.Name, one.Key, t.SinkName, out.Seq)
-			}
-			if !pinned {
-				return failed(exitFailed, fmt.Errorf("target %q is not pinned", target), "")
-			}
-			core.readBack(ctx, c, p)
-			fmt.Fprintf(c.OutOrStdout(), "It is brought up to date at the next schedule of a running publisher, or by: flagcast sync --target %s\n", t.Name)
-			return nil
+			return onTarget(ctx, c, "unpin", target, func(one *oneTarget) error { return one.unpin(ctx) })
 		},
 	}
 	c.Flags().StringVar(&target, "target", "", "the `target`; needed")
@@ -101,67 +79,97 @@ at its next schedule; flagcast sync does it at once.`,
 	return c
 }
 
-// onePublisher makes the publisher of one target, which Run is not called of.
-func onePublisher(c *cobra.Command, name string) (*core, *publish.Publisher, *publish.Target, error) {
+// oneTarget is what pin and unpin work on.
+type oneTarget struct {
+	*core
+	*publish.Publisher
+	target *publish.Target
+	out    io.Writer
+}
+
+// onTarget runs f on one target of the configuration, and tells of its events.
+func onTarget(ctx context.Context, c *cobra.Command, by, name string, f func(*oneTarget) error) error {
 	if name == "" {
-		return nil, nil, nil, failed(exitUsage, errors.New("--target is missing"), "name one target of the configuration")
+		return failed(exitUsage, errors.New("--target is missing"), "name one target of the configuration")
 	}
 	cfg, err := load(c, config.Overrides{})
 	if err != nil {
-		return nil, nil, nil, err
+		return err
 	}
 	core, err := newOnce(c, cfg)
 	if err != nil {
-		return nil, nil, nil, err
+		return err
 	}
 	if err := core.selectTargets([]string{name}); err != nil {
-		return nil, nil, nil, err
+		return err
 	}
-	t := &core.targets[0]
-	return core, publish.New(*t, core.store, core.once(nil)), t, nil
+	return core.telling(ctx, by, func() error {
+		t := &core.targets[0]
+		return f(&oneTarget{core, publish.New(*t, core.store, core.once(nil)), t, c.OutOrStdout()})
+	})
 }
 
 // readBack says when what was written does not show yet.
-func (c *core) readBack(ctx context.Context, command *cobra.Command, p *publish.Publisher) {
+func (o *oneTarget) readBack(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, verifyFor)
 	defer cancel()
-	if !p.Verify(ctx) {
-		fmt.Fprintln(command.OutOrStdout(), "The sink has accepted it, and does not show it yet.")
+	if !o.Verify(ctx) {
+		fmt.Fprintln(o.out, "The sink has accepted it, and does not show it yet.")
 	}
 }
 
-func runPin(c *cobra.Command, flags pinFlags) error {
-	core, p, t, err := onePublisher(c, flags.target)
-	if err != nil {
-		return err
+func (o *oneTarget) unpin(ctx context.Context) error {
+	pinned := false
+	for _, cell := range o.target.Cells {
+		stored, err := o.Stored(ctx, cell.Key)
+		if err != nil {
+			return err
+		}
+		if meta, err := snapshot.Open(stored); err != nil || meta.Pinned == "" {
+			continue
+		}
+		pinned = true
+		out, err := o.Rewrite(ctx, publish.Rewrite{Key: cell.Key, Kind: publish.Unpinned})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(o.out, "%s: unpinned (%s in %s, seq %d)\n", o.target.Name, cell.Key, o.target.SinkName, out.Seq)
 	}
+	if !pinned {
+		return fmt.Errorf("target %q is not pinned", o.target.Name)
+	}
+	o.readBack(ctx)
+	fmt.Fprintf(o.out, "It is brought up to date at the next schedule of a running publisher, or by: flagcast sync --target %s\n", o.target.Name)
+	return nil
+}
+
+func (o *oneTarget) pin(ctx context.Context, flags pinFlags) error {
+	t := o.target
 	if flags.from != "" && len(t.Cells) > 1 {
 		return failed(exitUsage, fmt.Errorf("target %q has %d keys, --from holds one snapshot", t.Name, len(t.Cells)), "use --previous, or --current")
 	}
-	ctx, cancel := context.WithTimeout(c.Context(), flags.timeout)
-	defer cancel()
 	// Everything is read and checked before anything is written.
 	contents := make([][]byte, len(t.Cells))
-	for i, one := range t.Cells {
-		stored, err := p.Stored(ctx, one.Key)
+	for i, cell := range t.Cells {
+		stored, err := o.Stored(ctx, cell.Key)
 		if err != nil {
-			return failed(exitFailed, err, "")
+			return err
 		}
-		if contents[i], err = core.pinned(ctx, flags, t, one, stored); err != nil {
+		if contents[i], err = o.pinned(ctx, flags, t, cell, stored); err != nil {
 			return err
 		}
 	}
-	for i, one := range t.Cells {
-		out, err := p.Rewrite(ctx, publish.Rewrite{Key: one.Key, Content: contents[i], Pinned: flags.reason, Kind: publish.Pinned})
+	for i, cell := range t.Cells {
+		out, err := o.Rewrite(ctx, publish.Rewrite{Key: cell.Key, Content: contents[i], Pinned: flags.reason, Kind: publish.Pinned})
 		if err != nil {
-			return failed(exitFailed, err, "")
+			return err
 		}
 		meta, _ := snapshot.Open(contents[i])
-		fmt.Fprintf(c.OutOrStdout(), "%s: pinned (%s in %s, seq %d): digest %.12s, revision %d, first published %s\n",
-			t.Name, one.Key, t.SinkName, out.Seq, meta.Digest, meta.Revision, meta.PublishedAt.Format(time.RFC3339))
+		fmt.Fprintf(o.out, "%s: pinned (%s in %s, seq %d): digest %.12s, revision %d, first published %s\n",
+			t.Name, cell.Key, t.SinkName, out.Seq, meta.Digest, meta.Revision, meta.PublishedAt.Format(time.RFC3339))
 	}
-	core.readBack(ctx, c, p)
-	fmt.Fprintf(c.OutOrStdout(), "It stays until: flagcast unpin --target %s\n", t.Name)
+	o.readBack(ctx)
+	fmt.Fprintf(o.out, "It stays until: flagcast unpin --target %s\n", t.Name)
 	return nil
 }
 

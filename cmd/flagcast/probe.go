@@ -77,6 +77,15 @@ type spread struct {
 	key sinks.Key
 }
 
+// spreads tells whether a service says at all how far a write has come. It
+// makes no call, since the context has ended.
+func spreads(s sinks.Spreader) bool {
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := s.Spread(ended, checkKey)
+	return !errors.Is(err, errors.ErrUnsupported)
+}
+
 func (s *spread) Name() string { return "every place, key " + string(s.key) }
 
 // Seen returns the wanted seq once the service says that the last write is

@@ -90,26 +90,30 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, publishing
 	defer listener.Close()
 	core.store.Restore(core.environments())
 
-	core.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	var publishers []*publish.Publisher
-	if publishing {
-		publishers = core.publishers()
+	if !publishing {
+		return core.run(ctx, listener, nil)
 	}
-	handler, err := core.handler(publishers)
+	return core.telling(ctx, "serve", func() error { return core.run(ctx, listener, core.publishers()) })
+}
+
+// run follows upstream, serves and publishes.
+func (c *core) run(ctx context.Context, listener net.Listener, publishers []*publish.Publisher) error {
+	c.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	handler, err := c.handler(publishers)
 	if err != nil {
 		return err
 	}
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout,
 		WriteTimeout: requestTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorLog: slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
 	}
-	core.greet(listener.Addr())
+	c.greet(listener.Addr())
 
 	// Two groups: what produces ends first, then the store writes what it
 	// has received last.
 	group, running := errgroup.WithContext(ctx)
-	core.follow(running, group)
+	c.follow(running, group)
 	for _, p := range publishers {
 		group.Go(func() error { return p.Run(running) })
 	}
@@ -127,7 +131,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, publishing
 	})
 	storing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	stored := make(chan error, 1)
-	go func() { stored <- core.store.Run(storing) }()
+	go func() { stored <- c.store.Run(storing) }()
 	err = group.Wait()
 	stop()
 	return errors.Join(err, <-stored)

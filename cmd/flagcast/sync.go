@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -101,28 +102,49 @@ func runSync(c *cobra.Command, cfg *config.Config, flags syncFlags) error {
 		return err
 	}
 	run := &syncRun{core: core, flags: flags}
-	if flags.plan != "" {
-		if err := run.apply(ctx); err != nil {
-			return err
-		}
+	if flags.dryRun {
+		err = run.do(ctx, c.InOrStdin())
 	} else {
-		if err := core.obtain(ctx, flags.from, c.InOrStdin()); err != nil {
-			return err
-		}
-		run.pass(ctx)
+		err = core.telling(ctx, "sync", func() error { return run.do(ctx, c.InOrStdin()) })
 	}
-	if flags.out != "" {
-		if err := run.savePlan(flags.out); err != nil {
-			return err
-		}
-	}
-	if flags.waitSeen > 0 {
-		run.waitSeen(ctx)
+	if err != nil {
+		return err
 	}
 	if err := run.print(c.OutOrStdout()); err != nil {
 		return err
 	}
-	return run.verdict()
+	verdict := run.verdict()
+	if verdict == nil && !flags.dryRun {
+		core.checkIn(ctx)
+	}
+	annotations := c.OutOrStdout()
+	if flags.json {
+		annotations = c.ErrOrStderr() // the runner reads both
+	}
+	return errors.Join(verdict, reportToGitHub(annotations, run.rows(), os.Getenv))
+}
+
+// do makes the pass, or carries out the plan.
+func (r *syncRun) do(ctx context.Context, stdin io.Reader) error {
+	if r.flags.plan != "" {
+		if err := r.apply(ctx); err != nil {
+			return err
+		}
+	} else {
+		if err := r.core.obtain(ctx, r.flags.from, stdin); err != nil {
+			return err
+		}
+		r.pass(ctx)
+	}
+	if r.flags.out != "" {
+		if err := r.savePlan(r.flags.out); err != nil {
+			return err
+		}
+	}
+	if r.flags.waitSeen > 0 {
+		r.waitSeen(ctx)
+	}
+	return nil
 }
 
 // newOnce makes the core of a command that runs once: its report says what the
@@ -184,7 +206,7 @@ type syncRun struct {
 
 // options of publishers that run once.
 func (c *core) once(accept []string) publish.Options {
-	return publish.Options{Log: c.log, Metrics: publish.NewMetrics(prometheus.NewRegistry()), Accept: accept}
+	return publish.Options{Log: c.log, Metrics: publish.NewMetrics(prometheus.NewRegistry()), Listener: c.listener, Accept: accept}
 }
 
 // verifyFor is how long sync waits for a write to show; stores that show it

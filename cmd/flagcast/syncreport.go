@@ -200,6 +200,19 @@ func (r *syncRun) summary(w io.Writer) {
 	fmt.Fprintf(w, "Plan: %s, %s, %s%s. Nothing was written.\n", count(writes, "write"), count(bytes, "byte"), count(len(flags), "changed flag"), look)
 }
 
+// rows is what GitHub Actions shows.
+func (r *syncRun) rows() []githubRow {
+	var rows []githubRow
+	for _, one := range r.results {
+		err := one.Error
+		if one.Action == "held" {
+			err = "held: " + one.Text
+		}
+		rows = append(rows, githubRow{target: one.Target, action: one.Action, err: err, changes: len(one.Changes), key: one.Key, bytes: one.Bytes})
+	}
+	return rows
+}
+
 // writes tells whether the sink gets something.
 func (r *result) writes() bool {
 	return r.Action == "published" || r.Action == "repaired" || r.Action == "rewritten"
