@@ -29,6 +29,10 @@ var cases = []struct {
 	{"does nothing when the context has ended", cancelledBefore},
 	{"leaves a whole object when the context ends", cancelledDuring},
 	{"neither keeps nor changes the caller's bytes", bodyIsTheCallers},
+	{"stores many objects at once", storesMany},
+	{"answers for each of many objects", answersForEach},
+	{"reads many keys, absent ones among them", readsMany},
+	{"does nothing for many when the context has ended", cancelledMany},
 }
 
 func storesExactly(p *probe) {

@@ -9,7 +9,8 @@ import (
 // Faulty passes calls on to a sink unless a hook says otherwise, for tests of
 // what stands above a sink. A nil hook changes nothing. Hooks run in the
 // caller's goroutine, possibly several at once; one that waits until ctx ends
-// is a slow service.
+// is a slow service. Calls for many objects ask the hook for each of them, in
+// turn, and are otherwise those of the sink.
 //
 //	lost := errors.New("connection reset")
 //	sink := &sinktest.Faulty{Sink: memory.New()}
@@ -48,6 +49,39 @@ func (f *Faulty) Get(ctx context.Context, key sinks.Key) ([]byte, error) {
 		return body, err
 	}
 	return f.OnGet(ctx, key, body, err)
+}
+
+// PutBatch asks OnPut for each object, and then puts those that it applies.
+func (f *Faulty) PutBatch(ctx context.Context, objects []sinks.Object) []error {
+	if f.OnPut == nil {
+		return sinks.PutAll(ctx, f.Sink, objects)
+	}
+	errs := make([]error, len(objects))
+	var applied []sinks.Object
+	var places []int
+	for i, o := range objects {
+		var apply bool
+		if apply, errs[i] = f.OnPut(ctx, o); apply {
+			applied, places = append(applied, o), append(places, i)
+		}
+	}
+	for n, failed := range sinks.PutAll(ctx, f.Sink, applied) {
+		if failed != nil {
+			errs[places[n]] = failed
+		}
+	}
+	return errs
+}
+
+// GetBatch asks OnGet for each key.
+func (f *Faulty) GetBatch(ctx context.Context, keys []sinks.Key) ([][]byte, []error) {
+	bodies, errs := sinks.GetAll(ctx, f.Sink, keys)
+	if f.OnGet != nil {
+		for i, key := range keys {
+			bodies[i], errs[i] = f.OnGet(ctx, key, bodies[i], errs[i])
+		}
+	}
+	return bodies, errs
 }
 
 // Delete asks OnDelete.

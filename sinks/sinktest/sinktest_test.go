@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -103,6 +105,136 @@ var broken = map[string]struct {
 	"keeps the caller's bytes": {func() sinks.Sink {
 		return &keeper{Sink: memory.Limited(limit), bodies: map[sinks.Key][]byte{}}
 	}, "neither keeps nor changes the caller's bytes"},
+	"mixes up many objects": {func() sinks.Sink {
+		b := newBatched()
+		b.put = func(ctx context.Context, objects []sinks.Object) []error {
+			turned := slices.Clone(objects)
+			for i := range turned {
+				turned[i].Body = objects[len(objects)-1-i].Body
+			}
+			return sinks.PutAll(ctx, b.Sink, turned)
+		}
+		return b
+	}, "stores many objects at once"},
+	"answers many keys in an order of its own": {func() sinks.Sink {
+		b := newBatched()
+		b.get = func(ctx context.Context, keys []sinks.Key) ([][]byte, []error) {
+			bodies, errs := sinks.GetAll(ctx, b.Sink, keys)
+			slices.Reverse(bodies)
+			return bodies, errs
+		}
+		return b
+	}, "stores many objects at once"},
+	"escapes many objects otherwise than one": {func() sinks.Sink {
+		b := newBatched()
+		b.put = func(ctx context.Context, objects []sinks.Object) []error {
+			changed := slices.Clone(objects)
+			for i := range changed {
+				changed[i].Body = bytes.ReplaceAll(changed[i].Body, []byte("<"), []byte(`\u003c`))
+			}
+			return sinks.PutAll(ctx, b.Sink, changed)
+		}
+		return b
+	}, "stores many objects at once"},
+	"refuses all objects for one": {func() sinks.Sink {
+		b := newBatched()
+		b.put = func(ctx context.Context, objects []sinks.Object) []error {
+			errs := make([]error, len(objects))
+			for _, o := range objects {
+				if err := b.Limits().CheckSize(o); err != nil {
+					for i := range errs {
+						errs[i] = err
+					}
+					return errs
+				}
+			}
+			return sinks.PutAll(ctx, b.Sink, objects)
+		}
+		return b
+	}, "answers for each of many objects"},
+	"leaves out what it cannot store": {func() sinks.Sink {
+		b := newBatched()
+		b.put = func(ctx context.Context, objects []sinks.Object) []error {
+			errs := sinks.PutAll(ctx, b.Sink, objects)
+			for i, err := range errs {
+				if errors.Is(err, sinks.ErrPermanent) {
+					errs[i] = nil
+				}
+			}
+			return errs
+		}
+		return b
+	}, "answers for each of many objects"},
+	"calls one absent key of many a failure": {func() sinks.Sink {
+		b := newBatched()
+		b.get = func(ctx context.Context, keys []sinks.Key) ([][]byte, []error) {
+			bodies, errs := sinks.GetAll(ctx, b.Sink, keys)
+			for i, err := range errs {
+				if errors.Is(err, sinks.ErrNotFound) {
+					errs[i] = errors.New("not there")
+				}
+			}
+			return bodies, errs
+		}
+		return b
+	}, "reads many keys, absent ones among them"},
+	"calls all of many keys absent for one": {func() sinks.Sink {
+		b := newBatched()
+		b.get = func(ctx context.Context, keys []sinks.Key) ([][]byte, []error) {
+			bodies, errs := sinks.GetAll(ctx, b.Sink, keys)
+			if slices.ContainsFunc(errs, func(err error) bool { return errors.Is(err, sinks.ErrNotFound) }) {
+				for i := range errs {
+					errs[i] = sinks.ErrNotFound
+				}
+			}
+			return bodies, errs
+		}
+		return b
+	}, "reads many keys, absent ones among them"},
+	"works on for many without a context": {func() sinks.Sink {
+		b := newBatched()
+		b.put = func(_ context.Context, objects []sinks.Object) []error {
+			return sinks.PutAll(context.Background(), b.Sink, objects)
+		}
+		return b
+	}, "does nothing for many when the context has ended"},
+	"calls what was not sent outcome unknown": {func() sinks.Sink {
+		b := newBatched()
+		b.put = func(ctx context.Context, objects []sinks.Object) []error {
+			errs := sinks.PutAll(ctx, b.Sink, objects)
+			for i, err := range errs {
+				if errors.Is(err, context.Canceled) {
+					errs[i] = fmt.Errorf("%w: %w", sinks.ErrAmbiguous, err)
+				}
+			}
+			return errs
+		}
+		return b
+	}, "does nothing for many when the context has ended"},
+}
+
+// batched is a sink with calls for many objects.
+type batched struct {
+	sinks.Sink
+	put func(context.Context, []sinks.Object) []error
+	get func(context.Context, []sinks.Key) ([][]byte, []error)
+}
+
+func newBatched() *batched {
+	s := memory.Limited(limit)
+	return &batched{
+		Sink: s,
+		put:  func(ctx context.Context, objects []sinks.Object) []error { return sinks.PutAll(ctx, s, objects) },
+		get:  func(ctx context.Context, keys []sinks.Key) ([][]byte, []error) { return sinks.GetAll(ctx, s, keys) },
+	}
+}
+
+func (b *batched) PutBatch(ctx context.Context, objects []sinks.Object) []error {
+	return b.put(ctx, objects)
+}
+
+func (b *batched) GetBatch(ctx context.Context, keys []sinks.Key) ([][]byte, []error) {
+	return b.get(ctx, keys)
 }
 
 // TestSuiteNoticesDefects runs the suite in a process of its own, since a
@@ -205,6 +337,47 @@ func TestFaultyGivesTheSinksErrorFirst(t *testing.T) {
 	var large *sinks.TooLargeError
 	if err := f.Put(t.Context(), sinks.Object{Key: "k", Body: []byte("12")}); !errors.As(err, &large) {
 		t.Errorf("got %v, want the error of the sink behind it", err)
+	}
+}
+
+func TestFaultyAsksForEachOfMany(t *testing.T) {
+	lost := errors.New("answer lost")
+	inner, calls := newBatched(), 0
+	through := inner.put
+	inner.put = func(ctx context.Context, objects []sinks.Object) []error {
+		calls++
+		return through(ctx, objects)
+	}
+	f := &sinktest.Faulty{Sink: inner}
+	f.OnPut = func(_ context.Context, o sinks.Object) (bool, error) {
+		switch o.Key {
+		case "lost":
+			return true, lost
+		case "refused":
+			return false, lost
+		}
+		return true, nil
+	}
+	keys := []sinks.Key{"lost", "refused", "large", "good"}
+	var objects []sinks.Object
+	for _, key := range keys {
+		objects = append(objects, sinks.Object{Key: key, Body: []byte(key)})
+	}
+	objects[2].Body = make([]byte, limit+1)
+	errs := sinks.PutAll(t.Context(), f, objects)
+	var large *sinks.TooLargeError
+	if !errors.Is(errs[0], lost) || !errors.Is(errs[1], lost) || !errors.As(errs[2], &large) || errs[3] != nil || calls != 1 {
+		t.Errorf("got %v after %d calls", errs, calls)
+	}
+	f.OnGet = func(_ context.Context, key sinks.Key, body []byte, err error) ([]byte, error) {
+		if key == "good" {
+			return []byte("older"), nil
+		}
+		return body, err
+	}
+	bodies, errs := sinks.GetAll(t.Context(), f, keys)
+	if string(bodies[0]) != "lost" || !errors.Is(errs[1], sinks.ErrNotFound) || !errors.Is(errs[2], sinks.ErrNotFound) || string(bodies[3]) != "older" {
+		t.Errorf("got %q, %v", bodies, errs)
 	}
 }
 
