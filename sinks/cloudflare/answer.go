@@ -13,8 +13,12 @@ import (
 	"github.com/cloudflare/cloudflare-go/v7/option"
 )
 
-// answerBytes is as much as is read of an answer that is not a value.
-const answerBytes = 1 << 20
+// As much is read of an answer that is not a value: one that names 10,000 keys,
+// and one with bulkGetBytes of values, each byte escaped to six.
+const (
+	answerBytes     = 8 << 20
+	bulkAnswerBytes = 6*bulkGetBytes + answerBytes
+)
 
 // answer is what the service said when it did not do what was asked. It keeps
 // no request, and so no token, unlike the error of the SDK.
@@ -64,10 +68,15 @@ func (s *Sink) exchange(req *http.Request, next option.MiddlewareNext) (*http.Re
 	if err != nil {
 		return nil, err
 	}
-	if resp.StatusCode == http.StatusOK && req.Method == http.MethodGet {
+	s.quota.learn(resp.Header)
+	if resp.StatusCode == http.StatusOK && req.Method == http.MethodGet && strings.Contains(req.URL.Path, "/values/") {
 		return resp, nil // a value, which has no envelope
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, answerBytes))
+	limit := int64(answerBytes)
+	if req.Method == http.MethodPost { // a bulk get
+		limit = bulkAnswerBytes
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, limit))
 	_ = resp.Body.Close()
 	if err != nil {
 		return nil, fmt.Errorf("answered %d %s, and the answer ends early: %w", resp.StatusCode, http.StatusText(resp.StatusCode), err)

@@ -32,10 +32,20 @@ const (
 	metadataBytes = 1024 // of the serialised JSON
 )
 
+// Calls of the API for each user or token, from the documentation of its rate
+// limits. One call too many blocks all of them for as long.
+const (
+	calls   = 1200
+	callsIn = 5 * time.Minute
+)
+
 // Sink stores objects in one namespace.
 type Sink struct {
-	config Config
-	values *kv.NamespaceValueService
+	config     Config
+	namespaces *kv.NamespaceService
+	bulk       *http.Client // for calls that carry many objects
+	quota      quota
+	titles     titles
 }
 
 // New makes a sink whose requests go through base, or a transport of its own
@@ -54,12 +64,14 @@ func open(c Config, o transport.Options) (*Sink, error) {
 	}
 	o.Timeout, o.RetryStatus = c.Timeout, tooMany
 	s := &Sink{config: c}
-	s.values = kv.NewNamespaceValueService(
+	s.namespaces = kv.NewNamespaceService(
 		option.WithBaseURL(strings.TrimRight(c.Endpoint, "/")+"/"),
 		option.WithHTTPClient(transport.NewClient(o)),
 		option.WithMaxRetries(0), // the client above retries
 		option.WithMiddleware(s.exchange),
 	)
+	o.Timeout = 2 * c.Timeout // bulkBytes are twice valueBytes
+	s.bulk = transport.NewClient(o)
 	return s, nil
 }
 
@@ -69,6 +81,7 @@ func (s *Sink) Limits() sinks.Limits {
 	return sinks.Limits{
 		KeyBytes: keyBytes, ValueBytes: valueBytes,
 		WritePace: time.Second, Propagation: time.Minute,
+		Calls: calls, CallsIn: callsIn,
 	}
 }
 
@@ -81,32 +94,66 @@ func (s *Sink) Locate(key sinks.Key) string {
 // Put writes the value and its metadata. The content type has no place in
 // Workers KV and is dropped.
 func (s *Sink) Put(ctx context.Context, o sinks.Object) error {
+	if err := s.check(o); err != nil {
+		return err
+	}
+	call := fmt.Sprintf("put %q", o.Key)
+	if err := s.ready(ctx); err != nil {
+		return s.explain(ctx, call, err, false, 0)
+	}
+	contentType, form := encode(o)
+	traced, sent := trace(ctx)
+	var params kv.NamespaceValueUpdateParams
+	params.AccountID.Value, params.AccountID.Present = s.config.Account, true
+	_, err := s.namespaces.Values.Update(traced, s.config.Namespace, string(o.Key), params, option.WithRequestBody(contentType, form))
+	if err != nil {
+		return s.explain(ctx, call, err, sent.Load(), len(o.Body))
+	}
+	return nil
+}
+
+// check returns the error of an object that the service would refuse.
+func (s *Sink) check(o sinks.Object) error {
 	if err := s.Limits().CheckSize(o); err != nil {
 		return fmt.Errorf("cloudflare: put: %w", err)
 	}
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("cloudflare: put %q: %w", o.Key, err)
-	}
-	contentType, form, err := encode(o)
-	if err != nil {
-		return fmt.Errorf("cloudflare: put %q: %w", o.Key, err)
-	}
-	// Any attempt that has reached the service may have been carried out.
-	var sent atomic.Bool
-	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
-	var params kv.NamespaceValueUpdateParams
-	params.AccountID.Value, params.AccountID.Present = s.config.Account, true
-	_, err = s.values.Update(traced, s.config.Namespace, string(o.Key), params, option.WithRequestBody(contentType, form))
-	if err != nil {
-		return s.explain(fmt.Sprintf("put %q", o.Key), err, sent.Load(), len(o.Body))
+	if meta := metadata(o); len(meta) > metadataBytes {
+		return fmt.Errorf("cloudflare: put %q: metadata has %d bytes as JSON, the limit is %d: %w", o.Key, len(meta), metadataBytes, sinks.ErrPermanent)
 	}
 	return nil
+}
+
+// ready returns why a call need not be sent.
+func (s *Sink) ready(ctx context.Context) error {
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("%w: %w", errUnsent, ctx.Err())
+	case !pathSafe.MatchString(s.config.Namespace):
+		return errNoID
+	}
+	return nil
+}
+
+// trace tells whether any attempt has reached the service, so that it may have
+// been carried out.
+func trace(ctx context.Context) (traced context.Context, sent *atomic.Bool) {
+	sent = new(atomic.Bool)
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }}), sent
+}
+
+// metadata is the JSON of what is stored beside the value, nil for nothing.
+func metadata(o sinks.Object) []byte {
+	if len(o.Meta) == 0 {
+		return nil
+	}
+	text, _ := json.Marshal(o.Meta) // does not fail for strings
+	return text
 }
 
 // encode makes the form of a put: the part value, and the part metadata with
 // one JSON text. The SDK would spread a map over several parts, which the
 // service ignores.
-func encode(o sinks.Object) (contentType string, form []byte, err error) {
+func encode(o sinks.Object) (contentType string, form []byte) {
 	var b bytes.Buffer
 	b.Grow(len(o.Body) + 2048)
 	w := multipart.NewWriter(&b)
@@ -115,19 +162,12 @@ func encode(o sinks.Object) (contentType string, form []byte, err error) {
 		part, _ := w.CreateFormField(name)
 		_, _ = part.Write(content)
 	}
-	if len(o.Meta) > 0 {
-		meta, err := json.Marshal(o.Meta)
-		if err != nil {
-			return "", nil, err
-		}
-		if len(meta) > metadataBytes {
-			return "", nil, fmt.Errorf("metadata has %d bytes as JSON, the limit is %d: %w", len(meta), metadataBytes, sinks.ErrPermanent)
-		}
+	if meta := metadata(o); meta != nil {
 		field("metadata", meta)
 	}
 	field("value", o.Body)
 	_ = w.Close()
-	return w.FormDataContentType(), b.Bytes(), nil
+	return w.FormDataContentType(), b.Bytes()
 }
 
 // Get reads the value. Cloudflare may answer with an older one, and that a new
@@ -137,21 +177,24 @@ func (s *Sink) Get(ctx context.Context, key sinks.Key) ([]byte, error) {
 		return nil, fmt.Errorf("cloudflare: get: %w", err)
 	}
 	call := fmt.Sprintf("get %q", key)
+	if err := s.ready(ctx); err != nil {
+		return nil, s.explain(ctx, call, err, false, 0)
+	}
 	var params kv.NamespaceValueGetParams
 	params.AccountID.Value, params.AccountID.Present = s.config.Account, true
-	resp, err := s.values.Get(ctx, s.config.Namespace, string(key), params)
+	resp, err := s.namespaces.Values.Get(ctx, s.config.Namespace, string(key), params)
 	if err != nil {
-		return nil, s.explain(call, err, false, 0)
+		return nil, s.explain(ctx, call, err, false, 0)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, valueBytes+1))
 	switch {
 	case ctx.Err() != nil:
-		return nil, s.explain(call, ctx.Err(), false, 0)
+		return nil, s.explain(ctx, call, ctx.Err(), false, 0)
 	case err != nil:
-		return nil, s.explain(call, fmt.Errorf("read the answer: %w", err), false, 0)
+		return nil, s.explain(ctx, call, fmt.Errorf("read the answer: %w", err), false, 0)
 	case len(body) > valueBytes:
-		return nil, s.explain(call, fmt.Errorf("the answer has more than %d bytes, which no value has", valueBytes), false, 0)
+		return nil, s.explain(ctx, call, fmt.Errorf("the answer has more than %d bytes, which no value has", valueBytes), false, 0)
 	}
 	return body, nil
 }
@@ -161,13 +204,17 @@ func (s *Sink) Delete(ctx context.Context, key sinks.Key) error {
 	if err := s.Limits().CheckKey(key); err != nil {
 		return fmt.Errorf("cloudflare: delete: %w", err)
 	}
+	call := fmt.Sprintf("delete %q", key)
+	if err := s.ready(ctx); err != nil {
+		return s.explain(ctx, call, err, false, 0)
+	}
 	var params kv.NamespaceValueDeleteParams
 	params.AccountID.Value, params.AccountID.Present = s.config.Account, true
-	_, err := s.values.Delete(ctx, s.config.Namespace, string(key), params)
+	_, err := s.namespaces.Values.Delete(ctx, s.config.Namespace, string(key), params)
 	if err == nil {
 		return nil
 	}
-	if err = s.explain(fmt.Sprintf("delete %q", key), err, false, 0); errors.Is(err, sinks.ErrNotFound) {
+	if err = s.explain(ctx, call, err, false, 0); errors.Is(err, sinks.ErrNotFound) {
 		return nil
 	}
 	return err

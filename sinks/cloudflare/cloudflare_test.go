@@ -158,11 +158,11 @@ func TestErrors(t *testing.T) {
 		},
 		"namespace that is gone": {
 			change: func(c *Config) { c.Namespace = strings.Repeat("b", 32) },
-			kind:   sinks.ErrPermanent, calls: 1, text: []string{"answered 404 Not Found, code 10013: namespace not found; check namespace \"bbbb"},
+			kind:   sinks.ErrPermanent, calls: 2, text: []string{"answered 404 Not Found, code 10013: namespace not found; check namespace \"bbbb"},
 		},
 		"title instead of an id": {
 			change: func(c *Config) { c.Namespace = "flags" },
-			kind:   sinks.ErrPermanent, calls: 1, text: []string{"code 10011", `namespace "flags" looks like a title: the id is needed, 32 hexadecimal digits`},
+			kind:   sinks.ErrPermanent, calls: 2, text: []string{"code 10011", `namespace "flags" looks like a title: the id is needed, 32 hexadecimal digits`},
 		},
 		"account that is no id": {
 			faults: []cloudflaretest.Fault{cloudflaretest.Refuse(400, 7003, "Could not route")},
@@ -196,6 +196,14 @@ func TestErrors(t *testing.T) {
 			faults: []cloudflaretest.Fault{cloudflaretest.TooManyRequests("300")},
 			calls:  1, text: []string{"answered 429", "retry after 300"},
 		},
+		"rate limit without a time": {
+			faults: twice(cloudflaretest.TooManyRequests("")),
+			calls:  2, text: []string{"answered 429 Too Many Requests, code 10022: too many requests; Workers KV takes"},
+		},
+		"unavailable": {
+			faults: twice(cloudflaretest.Answer(503, "<html><h1>Service Unavailable</h1></html>", "Content-Type", "text/html")),
+			calls:  2, text: []string{"answered 503 Service Unavailable, with a page of 41 bytes that is not from the API"},
+		},
 		"internal error": {
 			faults: twice(cloudflaretest.Refuse(500, 10001, "service temporarily unavailable")),
 			calls:  2, text: []string{"answered 500 Internal Server Error, code 10001: service temporarily unavailable"},
@@ -210,7 +218,7 @@ func TestErrors(t *testing.T) {
 		},
 		"success is false for a reason": {
 			faults: []cloudflaretest.Fault{cloudflaretest.Refuse(200, 10013, "namespace not found")},
-			kind:   sinks.ErrPermanent, calls: 1, text: []string{"code 10013", "check namespace"},
+			kind:   sinks.ErrPermanent, calls: 2, text: []string{"code 10013", "check namespace"},
 		},
 		"no envelope": {
 			faults: []cloudflaretest.Fault{cloudflaretest.Answer(200, "ok", "Content-Type", "text/plain")},

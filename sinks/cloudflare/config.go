@@ -15,8 +15,8 @@ import (
 type Config struct {
 	// Account is the id of the account, 32 hexadecimal digits.
 	Account string `yaml:"account"`
-	// Namespace is the id of the KV namespace, 32 hexadecimal digits; its
-	// title is not an id.
+	// Namespace is the id of the KV namespace, 32 hexadecimal digits. Its
+	// title is no id: the first call fails and names the id.
 	Namespace string `yaml:"namespace"`
 	// APIToken has the permission "Workers KV Storage Write" for the account.
 	// Cloudflare grants it per account, not per namespace.
@@ -48,16 +48,16 @@ func (c *Config) Check() []error {
 	fault := func(key, problem string) {
 		errs = append(errs, &sinks.ConfigError{Key: key, Problem: problem})
 	}
-	id := func(key, value, what, where string) {
-		switch {
-		case value == "":
-			fault(key, "is missing; give the "+what+" id, 32 hexadecimal digits ("+where+")")
-		case !pathSafe.MatchString(value):
-			fault(key, "is not an id; give the "+what+" id, 32 hexadecimal digits ("+where+")")
-		}
+	switch {
+	case c.Account == "":
+		fault("account", "is missing; give the account id, 32 hexadecimal digits ("+whereAccount+")")
+	case !pathSafe.MatchString(c.Account):
+		fault("account", "is not an id; give the account id, 32 hexadecimal digits ("+whereAccount+")")
 	}
-	id("account", c.Account, "account", whereAccount)
-	id("namespace", c.Namespace, "namespace", whereNamespace)
+	// What may be a title passes: only the service can tell its id.
+	if strings.TrimSpace(c.Namespace) == "" {
+		fault("namespace", "is missing; give the namespace id, 32 hexadecimal digits ("+whereNamespace+")")
+	}
 	switch token := c.APIToken.Reveal(); {
 	case token == "":
 		fault("api_token", "is missing; create a token with the permission \"Workers KV Storage Write\" and give it as api_token or api_token_file")

@@ -23,7 +23,8 @@ func TestCheck(t *testing.T) {
 	}{
 		"good":             {func(*Config) {}, nil},
 		"empty":            {func(c *Config) { *c = DefaultConfig() }, []string{"account: is missing", "namespace: is missing", "api_token: is missing"}},
-		"title":            {func(c *Config) { c.Namespace = "my flags" }, []string{"namespace: is not an id; give the namespace id, 32 hex"}},
+		"title":            {func(c *Config) { c.Namespace = "my flags" }, nil}, // the service tells its id
+		"blank":            {func(c *Config) { c.Namespace = " " }, []string{"namespace: is missing; give the namespace id, 32 hex"}},
 		"path in an id":    {func(c *Config) { c.Account = "../x" }, []string{"account: is not an id"}},
 		"line break":       {func(c *Config) { c.APIToken = secret.New("hidden\n") }, []string{"api_token: holds a space, a line break"}},
 		"no URL":           {func(c *Config) { c.Endpoint = "api.cloudflare.com" }, []string{"endpoint: is not the URL of an API"}},

@@ -38,9 +38,26 @@ type failure struct {
 func (f *failure) Error() string   { return f.text }
 func (f *failure) Unwrap() []error { return f.wraps }
 
+var (
+	// errNoID says that the namespace cannot stand in an address.
+	errNoID = errors.New("namespace is not an id")
+	// errUnsent says that the context had ended before the call.
+	errUnsent = errors.New("nothing was sent")
+)
+
 // explain makes the error of a call. sent says that it is a put which the
 // service may have received; size is the size of its body.
-func (s *Sink) explain(call string, err error, sent bool, size int) error {
+func (s *Sink) explain(ctx context.Context, call string, err error, sent bool, size int) error {
+	return s.reason(ctx, err, sent, size).of(call)
+}
+
+// of says which call has failed.
+func (f *failure) of(call string) error {
+	return &failure{text: "cloudflare: " + call + ": " + f.text, wraps: f.wraps}
+}
+
+// reason is explain for several calls that have failed together.
+func (s *Sink) reason(ctx context.Context, err error, sent bool, size int) *failure {
 	f := &failure{wraps: []error{err}}
 	hint := ""
 	var a *answer
@@ -48,7 +65,7 @@ func (s *Sink) explain(call string, err error, sent bool, size int) error {
 	switch {
 	case errors.As(err, &a):
 		var kind error
-		kind, hint = s.remedy(a, size)
+		kind, hint = s.remedy(ctx, a, size)
 		if kind == nil && sent && (slices.Contains(statusesUnknown, a.status) || a.status == http.StatusOK && len(a.errors) == 0) {
 			kind = sinks.ErrAmbiguous
 		}
@@ -60,14 +77,16 @@ func (s *Sink) explain(call string, err error, sent bool, size int) error {
 		hint = "let this machine trust the certificate of endpoint or proxy"
 	case sent:
 		f.wraps = append(f.wraps, sinks.ErrAmbiguous)
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.Is(err, errUnsent):
+	case errors.Is(err, errNoID):
+		f.wraps, hint = append(f.wraps, sinks.ErrPermanent), s.checkNamespace(ctx)
 	default:
 		hint = fmt.Sprintf("check that this machine reaches %q, through proxy if it needs one", s.config.Endpoint)
 	}
 	if slices.Contains(f.wraps, sinks.ErrAmbiguous) {
 		hint = "the object may have been stored; read it to know"
 	}
-	f.text = fmt.Sprintf("cloudflare: %s: %v", call, err)
+	f.text = err.Error()
 	if hint != "" {
 		f.text += "; " + hint
 	}
@@ -81,7 +100,7 @@ func (s *Sink) explain(call string, err error, sent bool, size int) error {
 // pass, and what a person can do.
 //
 //nolint:staticcheck // kind is what to wrap, not a failure of this function
-func (s *Sink) remedy(a *answer, size int) (kind error, hint string) {
+func (s *Sink) remedy(ctx context.Context, a *answer, size int) (kind error, hint string) {
 	switch {
 	case a.has(codeKeyNotFound):
 		return sinks.ErrNotFound, ""
@@ -89,12 +108,8 @@ func (s *Sink) remedy(a *answer, size int) (kind error, hint string) {
 		return nil, "Workers KV takes one write of a key per second, and the API 1,200 requests of a token in 5 minutes"
 	case a.status == http.StatusRequestEntityTooLarge || a.has(codeTooLarge):
 		return &sinks.TooLargeError{Size: size, Limit: valueBytes}, fmt.Sprintf("the object has %d bytes", size)
-	case a.has(codesNamespace...):
-		hint = fmt.Sprintf("check namespace %q", s.config.Namespace)
-		if !hexID.MatchString(s.config.Namespace) {
-			hint = fmt.Sprintf("namespace %q looks like a title: the id is needed, 32 hexadecimal digits", s.config.Namespace)
-		}
-		return sinks.ErrPermanent, hint + " (" + whereNamespace + ")"
+	case a.has(codesNamespace...), a.has(codesAccount...) && !hexID.MatchString(s.config.Namespace):
+		return sinks.ErrPermanent, s.checkNamespace(ctx)
 	case a.has(codesAccount...):
 		return sinks.ErrPermanent, fmt.Sprintf("check account %q (%s) and namespace %q (%s)", s.config.Account, whereAccount, s.config.Namespace, whereNamespace)
 	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden || a.status < 500 && a.has(codesAuth...):

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"strings"
@@ -58,6 +59,65 @@ func TestContractInWorkerd(t *testing.T) {
 		}
 		if err := json.Unmarshal(text, &got); err != nil || got.Value != `{"größe":1}` || got.Metadata["seq"] != "7" {
 			t.Errorf("the worker reads %s (%v)", text, err)
+		}
+	})
+
+	// As Put and PutBatch write them: for a worker they are the same.
+	t.Run("a worker reads what was written with others", func(t *testing.T) {
+		list := objects(3, 500)
+		if err := errors.Join(s.PutBatch(t.Context(), list)...); err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range list {
+			resp, err := http.Get(worker.URL + "/" + string(o.Key))
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+			var got struct {
+				Value    string
+				Metadata map[string]string
+			}
+			if err != nil || json.Unmarshal(text, &got) != nil || got.Value != string(o.Body) || !maps.Equal(got.Metadata, o.Meta) {
+				t.Errorf("the worker reads %s (%v)", text, err)
+			}
+		}
+	})
+
+	t.Run("bytes that are no text are read exactly", func(t *testing.T) {
+		keys := []sinks.Key{"bytes", "mark", "replaced"}
+		for i, body := range []string{"{\xff\x00}", "\ufeff{}", "\ufffd"} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.Locate(keys[i]), strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Content-Type", "application/octet-stream")
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+		}
+		bodies, errs := s.GetBatch(t.Context(), keys)
+		if err := errors.Join(errs...); err != nil || string(bodies[0]) != "{\xff\x00}" || string(bodies[2]) != "\ufffd" {
+			t.Errorf("got %q, %v", bodies, err)
+		}
+		// The exception that GetBatch names.
+		if string(bodies[1]) != "{}" {
+			t.Errorf("a byte order mark is kept: %q", bodies[1])
+		}
+	})
+
+	t.Run("a title instead of an id", func(t *testing.T) {
+		c := c
+		c.Namespace = "FLAGS" // the explorer knows the binding as the title
+		s, err := New(c, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = s.Get(t.Context(), "k"); !errors.Is(err, sinks.ErrPermanent) || !strings.Contains(err.Error(), `"FLAGS" is the title of namespace `+explorerNamespace+": write that id") {
+			t.Errorf("got %v", err)
 		}
 	})
 

@@ -7,8 +7,11 @@ package cloudflaretest
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -26,9 +29,15 @@ const (
 type Options struct {
 	// Account and Namespace are the ids that exist; Token is the credential.
 	Account, Namespace, Token string
+	// Title is the title of the namespace.
+	Title string
+	// HideNamespaces refuses to list them.
+	HideNamespaces bool
 	// Now, when set, makes the server refuse a second write of one key within
 	// a second of this clock.
 	Now func() time.Time
+	// Calls is how many are allowed in five minutes. Default 1,200.
+	Calls int
 }
 
 // Server holds one namespace of one account.
@@ -37,13 +46,17 @@ type Server struct {
 	URL                       string
 	Account, Namespace, Token string
 
-	now func() time.Time
+	options Options
+	now     func() time.Time
 
 	mu      sync.Mutex
 	entries map[string]Entry
+	earlier map[string]Entry // what reads show, if not nil
 	written map[string]time.Time
 	faults  []Fault
 	calls   []string
+	since   time.Time // the beginning of the span of calls
+	made    int       // calls since then
 }
 
 // Entry is what is stored under a key.
@@ -56,7 +69,7 @@ type Entry struct {
 func New(t testing.TB, o Options) *Server {
 	t.Helper()
 	s := &Server{
-		Account: o.Account, Namespace: o.Namespace, Token: o.Token, now: o.Now,
+		Account: o.Account, Namespace: o.Namespace, Token: o.Token, options: o, now: o.Now,
 		entries: map[string]Entry{}, written: map[string]time.Time{},
 	}
 	for _, d := range []struct {
@@ -71,7 +84,10 @@ func New(t testing.TB, o Options) *Server {
 			*d.field = d.value
 		}
 	}
-	server := httptest.NewServer(http.HandlerFunc(s.dispatch))
+	if s.options.Calls == 0 {
+		s.options.Calls = 1200
+	}
+	server := httptest.NewServer(s)
 	t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()
@@ -103,19 +119,67 @@ func (s *Server) Calls() []string {
 	return append([]string(nil), s.calls...)
 }
 
-func (s *Server) dispatch(w http.ResponseWriter, r *http.Request) {
+// Lag makes reads show what is stored now, whatever is written later, until it
+// is called with false.
+func (s *Server) Lag(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.earlier = nil
+	if on {
+		s.earlier = maps.Clone(s.entries)
+	}
+}
+
+// shown returns what a read shows.
+func (s *Server) shown(key string) (Entry, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	entries := s.entries
+	if s.earlier != nil {
+		entries = s.earlier
+	}
+	e, ok := entries[key]
+	return e, ok
+}
+
+// ServeHTTP serves the API, for tests without a network.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.calls = append(s.calls, r.Method+" "+r.URL.EscapedPath())
 	var fault Fault
 	if len(s.faults) > 0 {
 		fault, s.faults = s.faults[0], s.faults[1:]
 	}
+	left, rest := s.count()
 	s.mu.Unlock()
+	w.Header().Set("Ratelimit", fmt.Sprintf(`"default";r=%d;t=%d`, max(left, 0), rest))
+	w.Header().Set("Ratelimit-Policy", fmt.Sprintf(`"default";q=%d;w=300`, s.options.Calls))
+	if left < 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(rest))
+		refuse(w, http.StatusTooManyRequests, 10022, "too many requests")
+		return
+	}
 	if fault != nil {
 		fault(w, r, s.serve)
 		return
 	}
 	s.serve(w, r)
+}
+
+// count counts a call. It returns how many are left, below 0 for one too many,
+// and the seconds until there are new ones. The caller holds mu.
+func (s *Server) count() (left, rest int) {
+	const span = 5 * time.Minute
+	now := time.Now()
+	if now.Sub(s.since) >= span {
+		s.since, s.made = now, 0
+	}
+	s.made++
+	left = s.options.Calls - s.made
+	if left < 0 {
+		s.since = now // blocked for all of the next span
+	}
+	return left, int(s.since.Add(span).Sub(now).Seconds())
 }
 
 // serve checks credential and path.
@@ -131,15 +195,24 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	// client/v4/accounts/{account}/storage/kv/namespaces/{namespace}/values/{key}
 	parts := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
-	if len(parts) != 10 || strings.Join(parts[:3], "/") != "client/v4/accounts" ||
-		strings.Join(parts[4:7], "/") != "storage/kv/namespaces" || parts[8] != "values" {
+	if len(parts) < 7 || strings.Join(parts[:3], "/") != "client/v4/accounts" ||
+		strings.Join(parts[4:7], "/") != "storage/kv/namespaces" {
 		refuse(w, http.StatusNotFound, 10025, "endpoint does not exist")
 		return
 	}
-	switch account, namespace := parts[3], parts[7]; {
-	case account != s.Account:
+	if parts[3] != s.Account {
 		refuse(w, http.StatusForbidden, 10000, "Authentication error")
 		return
+	}
+	if len(parts) == 7 && r.Method == http.MethodGet {
+		s.list(w, r)
+		return
+	}
+	if len(parts) < 9 {
+		refuse(w, http.StatusNotFound, 10025, "endpoint does not exist")
+		return
+	}
+	switch namespace := parts[7]; {
 	case len(namespace) != 32:
 		refuse(w, http.StatusBadRequest, 10011, "malformed namespace id")
 		return
@@ -147,12 +220,38 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, 10013, "namespace not found")
 		return
 	}
-	s.value(w, r, parts[9])
+	switch call := r.Method + " " + strings.Join(parts[8:], "/"); {
+	case parts[8] == "values" && len(parts) == 10:
+		s.value(w, r, parts[9])
+	case call == "PUT bulk":
+		s.bulkPut(w, r)
+	case call == "POST bulk/get":
+		s.bulkGet(w, r)
+	default:
+		refuse(w, http.StatusNotFound, 10025, "endpoint does not exist")
+	}
 }
 
-// accept writes the envelope of a success without a result.
-func accept(w http.ResponseWriter) {
-	envelope(w, http.StatusOK, map[string]any{"success": true, "errors": []any{}, "messages": []any{}, "result": nil})
+// list serves the namespaces of the account: the one of the server and one
+// more, on one page.
+func (s *Server) list(w http.ResponseWriter, r *http.Request) {
+	if s.options.HideNamespaces {
+		refuse(w, http.StatusForbidden, 10000, "Authentication error")
+		return
+	}
+	if n, err := strconv.Atoi(r.URL.Query().Get("per_page")); err != nil || n < 2 || n > 1000 {
+		refuse(w, http.StatusBadRequest, 10008, "malformed per_page")
+		return
+	}
+	accept(w, []any{
+		map[string]any{"id": strings.Repeat("0", 32), "title": "others", "supports_url_encoding": true},
+		map[string]any{"id": s.Namespace, "title": s.options.Title, "supports_url_encoding": true},
+	})
+}
+
+// accept writes the envelope of a success.
+func accept(w http.ResponseWriter, result any) {
+	envelope(w, http.StatusOK, map[string]any{"success": true, "errors": []any{}, "messages": []any{}, "result": result})
 }
 
 func refuse(w http.ResponseWriter, status, code int, message string) {

@@ -1,8 +1,12 @@
 package cloudflaretest
 
 import (
+	"bytes"
+	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 )
 
 // Fault answers a request in place of the server; serve does what the server
@@ -25,10 +29,13 @@ func Refuse(status, code int, message string) Fault {
 	return func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) { refuse(w, status, code, message) }
 }
 
-// TooManyRequests answers as the rate limit of the API does.
+// TooManyRequests answers as the rate limit of the API does; retryAfter "" is
+// the answer of a gateway that does not say when.
 func TooManyRequests(retryAfter string) Fault {
 	return func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
-		w.Header().Set("Retry-After", retryAfter)
+		if retryAfter != "" {
+			w.Header().Set("Retry-After", retryAfter)
+		}
 		refuse(w, http.StatusTooManyRequests, 10022, "too many requests")
 	}
 }
@@ -64,7 +71,7 @@ func CutShort() Fault {
 	}
 }
 
-// Stall closes arrived when the request is there, and answers when release is
+// Stall closes arrived, unless it is nil, when the request is there, and answers when release is
 // closed or the client has gone. With apply the request has been carried out
 // before.
 func Stall(apply bool, arrived chan<- struct{}, release <-chan struct{}) Fault {
@@ -73,7 +80,9 @@ func Stall(apply bool, arrived chan<- struct{}, release <-chan struct{}) Fault {
 		if apply {
 			serve(kept, r)
 		}
-		close(arrived)
+		if arrived != nil {
+			close(arrived)
+		}
 		select {
 		case <-release:
 		case <-r.Context().Done():
@@ -85,5 +94,40 @@ func Stall(apply bool, arrived chan<- struct{}, release <-chan struct{}) Fault {
 		}
 		w.WriteHeader(kept.Code)
 		_, _ = w.Write(kept.Body.Bytes())
+	}
+}
+
+// Partly lets a bulk write through but for some keys, which it names as not
+// fully written. With apply they have been written.
+func Partly(apply bool, keys ...string) Fault {
+	return func(w http.ResponseWriter, r *http.Request, serve http.HandlerFunc) {
+		text, err := io.ReadAll(r.Body)
+		var pairs []json.RawMessage
+		if err != nil || json.Unmarshal(text, &pairs) != nil {
+			panic(http.ErrAbortHandler)
+		}
+		var named []string
+		kept := slices.DeleteFunc(slices.Clone(pairs), func(pair json.RawMessage) bool {
+			var p bulkPair
+			_ = json.Unmarshal(pair, &p)
+			if p.Key == nil || !slices.Contains(keys, *p.Key) {
+				return false
+			}
+			named = append(named, *p.Key)
+			return !apply
+		})
+		text, err = json.Marshal(kept)
+		if err != nil {
+			panic(err) // of what was JSON
+		}
+		r.Body = io.NopCloser(bytes.NewReader(text))
+		answer := httptest.NewRecorder()
+		serve(answer, r)
+		if answer.Code != http.StatusOK {
+			w.WriteHeader(answer.Code)
+			_, _ = w.Write(answer.Body.Bytes())
+			return
+		}
+		written(w, len(pairs), named)
 	}
 }

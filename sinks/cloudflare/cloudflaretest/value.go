@@ -8,18 +8,16 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
-	"time"
 )
 
 // value serves one key, given as it stands in the path.
 func (s *Server) value(w http.ResponseWriter, r *http.Request, escaped string) {
 	key, err := url.PathUnescape(escaped)
-	switch {
-	case err != nil || key == "" || key == "." || key == "..":
-		refuse(w, http.StatusBadRequest, 10042, "illegal key name")
-		return
-	case len(key) > MaxKeyBytes:
-		refuse(w, http.StatusRequestURITooLong, 10030, "key is too long")
+	if err != nil {
+		key = ""
+	}
+	if refused := checkKey(key); refused != nil {
+		refuse(w, refused.status, refused.code, refused.message)
 		return
 	}
 	switch r.Method {
@@ -31,14 +29,24 @@ func (s *Server) value(w http.ResponseWriter, r *http.Request, escaped string) {
 		s.mu.Lock()
 		delete(s.entries, key)
 		s.mu.Unlock()
-		accept(w)
+		accept(w, nil)
 	default:
 		refuse(w, http.StatusMethodNotAllowed, 10025, "endpoint does not exist")
 	}
 }
 
+func checkKey(key string) *refusal {
+	switch {
+	case key == "" || key == "." || key == "..":
+		return &refusal{http.StatusBadRequest, 10042, "illegal key name"}
+	case len(key) > MaxKeyBytes:
+		return &refusal{http.StatusRequestURITooLong, 10030, "key is too long"}
+	}
+	return nil
+}
+
 func (s *Server) get(w http.ResponseWriter, key string) {
-	entry, ok := s.Stored(key)
+	entry, ok := s.shown(key)
 	if !ok {
 		refuse(w, http.StatusNotFound, 10009, "get: 'key not found'")
 		return
@@ -63,15 +71,12 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, key string) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.now != nil {
-		if last, ok := s.written[key]; ok && s.now().Sub(last) < time.Second {
-			refuse(w, http.StatusTooManyRequests, 10022, "too many requests")
-			return
-		}
-		s.written[key] = s.now()
+	if !s.pace(key) {
+		refuse(w, http.StatusTooManyRequests, 10022, "too many requests")
+		return
 	}
 	s.entries[key] = entry
-	accept(w)
+	accept(w, nil)
 }
 
 type refusal struct {
