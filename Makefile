@@ -6,7 +6,7 @@ GO   ?= go
 NODE ?= node
 NPM  ?= npm
 
-.PHONY: all build test test-go test-evaluation test-workers test-e2e check bench deps clean
+.PHONY: all build test test-go test-sinks test-evaluation test-workers test-e2e check bench deps clean
 
 all: build
 
@@ -21,10 +21,15 @@ test/node_modules/.package-lock.json: test/package.json test/package-lock.json t
 	cd test && $(NPM) ci --ignore-scripts --loglevel=error
 	@touch $@
 
-test: deps test-go test-evaluation test-workers test-e2e
+test: deps test-go test-sinks test-evaluation test-workers test-e2e
 
 test-go: deps
-	FLAGCAST_NO_SKIP=1 $(GO) test -race -shuffle=on -timeout 20m $$($(GO) list ./... | grep -v '/test/e2e\|/test/differential')
+	FLAGCAST_NO_SKIP=1 $(GO) test -race -shuffle=on -timeout 20m $$($(GO) list ./... | grep -v '/test/e2e\|/test/differential\|/sinks')
+
+# By itself, for its output: the contract of sinks as a table, and how many
+# schedules of faults the publisher has come through.
+test-sinks: deps
+	FLAGCAST_NO_SKIP=1 $(GO) test -race -shuffle=on -timeout 20m -json ./sinks/... | $(GO) run ./test/contract
 
 # By itself, for its output: how many cases and queries agree, and the seed.
 test-evaluation: deps

@@ -88,17 +88,18 @@ func run(in io.Reader, out io.Writer) error {
 	return nil
 }
 
-// table prints the sentences of the contract by the runs of it.
+// table prints the sentences of the contract by the runs of it, the tests
+// whose name begins with TestContract.
 func table(out io.Writer, results map[string]string) {
 	runs, cases := map[string]map[string]string{}, map[string]bool{}
 	for name := range results {
-		if parent, ok := strings.CutSuffix(name, "/"+suite); ok {
+		if parent, ok := strings.CutSuffix(name, "/"+suite); ok && strings.Contains(name, " TestContract") {
 			runs[parent] = map[string]string{}
 		}
 	}
 	for name, result := range results {
 		i := strings.LastIndexByte(name, '/')
-		if i > 0 && runs[name[:i]] != nil {
+		if i > 0 && runs[name[:i]] != nil && !strings.Contains(name[i:], "#") {
 			runs[name[:i]][name[i+1:]], cases[name[i+1:]] = result, true
 		}
 	}
