@@ -74,9 +74,10 @@ type DescribedCondition struct {
 	// Identifies says that Values are ids, or parts of them: to be counted,
 	// not shown. Digests says that they are digests of ids.
 	Identifies, Digests bool
-	// Opaque says that Values mean nothing to people.
-	Opaque bool
-	All    []*DescribedCondition // of a segment
+	// Pattern is the text of a regular expression, of which the value is the
+	// program; nil of one that was decoded.
+	Pattern *string
+	All     []*DescribedCondition // of a segment
 }
 
 // Reach says for whom a flag is on.
@@ -273,9 +274,11 @@ func (d *Describer) describe(p *Program, k *condition) *DescribedCondition {
 			out.Values = append(out.Values, prefix.String())
 		}
 	default:
-		var text string
-		text, out.Opaque = k.operand()
-		out.Values, out.List = []string{text}, false
+		out.Values, out.List = []string{k.operand()}, false
+		if pattern, ok := k.pattern.(*pair); ok {
+			text := pattern.String()
+			out.Pattern = &text
+		}
 	}
 	slices.Sort(out.Values)
 	return out
@@ -346,19 +349,16 @@ func (k *condition) operator() string {
 	return word
 }
 
-// operand is what an operator without a list compares with. A pattern that was
-// decoded is opaque: nothing but its program is left.
-func (k *condition) operand() (text string, opaque bool) {
+// operand is what an operator without a list compares with.
+func (k *condition) operand() string {
 	switch k.op {
 	case opNumber:
-		return formatNumber(k.number), false
+		return formatNumber(k.number)
 	case opVersion:
-		return k.version.String(), false
+		return k.version.String()
+	default:
+		return fmt.Sprint(k.machineOf().code)
 	}
-	if pattern, ok := k.pattern.(*pair); ok {
-		return pattern.String(), false
-	}
-	return fmt.Sprint(k.machineOf().code), true
 }
 
 // identifies tells whether the operands of a condition are values of its field,

@@ -62,8 +62,8 @@ func (c *DescribedCondition) text(most int) string {
 	switch {
 	case c.List:
 		text += quotedList(c.Values, most)
-	case operator == "REGEX" && !c.Opaque:
-		text += strconv.Quote(c.Values[0])
+	case c.Pattern != nil:
+		text += strconv.Quote(*c.Pattern)
 	default:
 		text += c.Values[0]
 	}

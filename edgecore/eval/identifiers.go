@@ -2,6 +2,7 @@ package eval
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/flagcast/flagcast/edgecore"
 )
@@ -97,7 +98,11 @@ func (s *identifierSet) overrides(list []edgecore.Variant) {
 func (s *identifierSet) conditions(list []*DescribedCondition) {
 	for _, c := range list {
 		s.conditions(c.All)
-		if c.Identifies && !c.Digests {
+		switch {
+		case !c.Identifies, c.Digests:
+		case c.Pattern != nil:
+			s.add(c.Field, strings.TrimPrefix(*c.Pattern, "(?i)")) // as setPattern writes it
+		default:
 			s.add(c.Field, c.Values...)
 		}
 	}

@@ -212,13 +212,18 @@ func (s *Snapshot) DiffStored(stored []byte) []Change {
 // diffRules compares what is decoded. What cannot be decoded counts as
 // nothing.
 func (s *Snapshot) diffRules(stored []byte) []Change {
-	before, err := eval.DecodeRules([]byte(gjson.GetBytes(stored, "rules").Raw))
-	if err != nil {
-		before = &eval.Program{}
+	before, err := &eval.Program{}, error(nil)
+	if len(stored) > 0 {
+		if before, err = eval.DecodeRules([]byte(gjson.GetBytes(stored, "rules").Raw)); err != nil {
+			before = &eval.Program{}
+		}
 	}
-	after, err := eval.DecodeRules([]byte(gjson.GetBytes(s.content, "rules").Raw))
-	if err != nil {
-		return nil // not reached: it has just been encoded
+	after := s.program
+	if s.spec.Rules.Identifiers == eval.IdentifiersHash {
+		// Digests can be compared with digests only.
+		if after, err = eval.DecodeRules([]byte(gjson.GetBytes(s.content, "rules").Raw)); err != nil {
+			return nil // not reached: it has just been encoded
+		}
 	}
 	describer := describerOf(s.spec.Rules.Fields)
 	was, is := descriptions{describer, before}, descriptions{describer, after}

@@ -46,13 +46,21 @@ func segmentText(k *eval.DescribedCondition) (text string, whole bool) {
 // valuesText shows values that are few, and counts the others and all ids.
 func valuesText(k *eval.DescribedCondition) (text string, whole bool) {
 	switch {
-	case k.Opaque && !k.Identifies:
-		return "", false
 	case k.Digests || k.Identifies:
 		return counted(len(k.Values), "values"), false
+	case strings.HasSuffix(k.Operator, "REGEX"):
+		return shownPattern(k.Pattern), false
 	}
 	text = listText(k.Values, "values")
 	return text, text != counted(len(k.Values), "values")
+}
+
+// shownPattern is nothing for a pattern that was decoded, or is long.
+func shownPattern(pattern *string) string {
+	if pattern == nil || len([]rune(*pattern)) > mostListed {
+		return ""
+	}
+	return word(*pattern)
 }
 
 // conditionParts compares conditions, of which the order does not count.
@@ -114,7 +122,7 @@ func valuesChange(was, is *eval.DescribedCondition) string {
 	switch {
 	case was.Digests != is.Digests:
 		return " " + from + " " + digestsText(was) + " -> " + digestsText(is)
-	case from != to:
+	case from != to && from != "" && to != "":
 		return " " + from + " -> " + to
 	case !is.List:
 		return " changed"

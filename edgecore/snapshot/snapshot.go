@@ -84,7 +84,8 @@ type Snapshot struct {
 
 	spec     Spec
 	revision uint64
-	content  []byte // a JSON object: what the digest covers
+	content  []byte        // a JSON object: what the digest covers
+	program  *eval.Program // of rules
 }
 
 // Format returns the format of the snapshot.
@@ -204,6 +205,7 @@ func (s *Snapshot) specialize(p *eval.Program) error {
 		}
 	}
 	s.content = slices.Concat([]byte(`{"rules":`), rules, []byte("}"))
+	s.program = rest
 	return nil
 }
 
