@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -81,6 +82,8 @@ func TestFromAFlipToTheEdge(t *testing.T) {
 	w.answersLikeUnleashForEverybody(t)
 	w.servesSDKs(t)
 	w.flips(t)
+	w.tellsHowItIs(t)
+	w.takesBack(t)
 	w.survivesUnleash(t)
 	w.restartsWithoutUnleash(t)
 	for _, secret := range []string{"rig-backend", "e2e-api-token", accessKeySecret} {
@@ -121,17 +124,35 @@ sinks:
   cn: { type: edgekv, namespace: flags, endpoint: %[5]q, credentials: { access_key_id: %[6]s, access_key_secret: "${SECRET}" } }
 targets:
   - { name: folder, sink: out, environment: development, snapshot: evaluated/1, context: %[7]s, key: unleash-flags, schedule: "@every 1s" }
-  - { name: cloudflare, sink: cf, environment: development, snapshot: evaluated/1, context: %[7]s, key: unleash-flags, schedule: "@every 1m" }
+  - { name: cloudflare, sink: cf, environment: development, snapshot: evaluated/1, context: %[7]s, key: unleash-flags, schedule: "@every 2s", history: { sink: out }, probe: ["%[8]s/flagcast/status"] }
   - { name: rules, sink: rules, environment: development, snapshot: rules/1, key: unleash-rules, schedule: "@every 1m" }
   - { name: edgekv, sink: cn, environment: development, snapshot: evaluated/1, context: %[7]s, key: unleash-flags, schedule: "@every 1m" }
-`, w.unleash.URL, namespace, w.cloudflare.API, w.rules.API, w.alibaba.api, accessKeyID, context)
-	path := filepath.Join(w.dir, "flagcast.yaml")
-	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+`, w.unleash.URL, namespace, w.cloudflare.API, w.rules.API, w.alibaba.api, accessKeyID, context, w.cloudflare.URL)
+	if err := os.WriteFile(w.config(), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w.flagcast = rig.StartFlagcast(t, w.binary, path, map[string]string{
-		"UNLEASH_TOKEN": w.unleash.Backend, "CF_TOKEN": "e2e-api-token", "SECRET": accessKeySecret,
-	})
+	w.flagcast = rig.StartFlagcast(t, w.binary, w.config(), w.secrets())
+}
+
+func (w *world) config() string { return filepath.Join(w.dir, "flagcast.yaml") }
+
+func (w *world) secrets() map[string]string {
+	return map[string]string{"UNLEASH_TOKEN": w.unleash.Backend, "CF_TOKEN": "e2e-api-token", "SECRET": accessKeySecret}
+}
+
+// run calls flagcast beside the one that serves.
+func (w *world) run(t *testing.T, arguments ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), w.binary, append([]string{"--config", w.config()}, arguments...)...)
+	cmd.Env = os.Environ()
+	for name, value := range w.secrets() {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("flagcast %s: %v\n%s", strings.Join(arguments, " "), err, out)
+	}
+	return string(out)
 }
 
 // answersLikeUnleash compares both workers with Unleash's own frontend API.
@@ -209,9 +230,61 @@ func (w *world) flips(t *testing.T) {
 		})
 	}
 	w.answersLikeUnleash(t)
-	if text := w.flagcast.Output(); !strings.Contains(text, "~ new-feature 100 % -> off  published to out in ") {
+	if text := w.flagcast.Output(); !strings.Contains(text, "!! new-feature on -> OFF for everyone  published to out in ") {
 		t.Error("the log does not tell the change in flag terms")
 	}
+}
+
+// tellsHowItIs: the core says of every target that it is well, and of the one
+// with a probe that the worker has it.
+func (w *world) tellsHowItIs(t *testing.T) {
+	var lag int64
+	w.flagcast.Until(t, "every target is well, and seen", func() bool {
+		var report struct {
+			Targets []struct {
+				Target, State string
+				SeenLagMs     *int64
+			}
+		}
+		if err := json.Unmarshal([]byte(get(t, w.flagcast.URL+"/internal-backstage/targets")), &report); err != nil {
+			t.Fatal(err)
+		}
+		for _, target := range report.Targets {
+			if target.Target == "cloudflare" && target.SeenLagMs == nil || target.State != "ok" {
+				return false
+			}
+			if target.Target == "cloudflare" {
+				lag = *target.SeenLagMs
+			}
+		}
+		return len(report.Targets) == 4
+	})
+	t.Logf("the probe saw the last change %d ms after its arrival\n%s", lag, w.run(t, "status", "--url", w.flagcast.URL))
+}
+
+// takesBack: a pin puts the content before the last flip back and holds it,
+// whatever Unleash says; the others follow. unpin lets it follow again.
+func (w *world) takesBack(t *testing.T) {
+	worker := func() bool { return isOn(rig.Toggles(t, w.cloudflare.URL, "", nil), "new-feature") }
+	if !worker() {
+		t.Fatal("the flag is off before")
+	}
+	pinned := time.Now()
+	w.run(t, "pin", "--target", "cloudflare", "--previous", "--reason", "e2e")
+	w.flagcast.Until(t, "the worker has what was before", func() bool { return !worker() })
+	t.Logf("a pin is seen in the worker after %d ms", time.Since(pinned).Milliseconds())
+	for _, on := range []bool{false, true} {
+		w.unleash.Switch(t, "new-feature", on)
+		w.flagcast.Until(t, "the folder follows", func() bool { return isOn(fileToggles(t, w.dir), "new-feature") == on })
+	}
+	if worker() {
+		t.Error("a pinned target has followed")
+	}
+	w.flagcast.Until(t, "the core knows of the pin", func() bool {
+		return strings.Contains(w.run(t, "status", "--url", w.flagcast.URL), "pinned: unleash-flags (e2e)")
+	})
+	w.run(t, "unpin", "--target", "cloudflare")
+	w.flagcast.Until(t, "the worker follows again", worker)
 }
 
 // survivesUnleash: with Unleash gone everything goes on answering.
