@@ -21,6 +21,7 @@ type cell struct {
 
 	verified bool   // a read has shown what was written
 	tried    string // digest of a put that has failed
+	sent     uint64 // highest seq that was sent, arrived or not
 	held     string // digest that the guard has stopped
 	history  []byte // written and not yet in the history
 
@@ -64,17 +65,22 @@ func (c *cell) look(body []byte, err error) (problem, failure error) {
 	return err, nil
 }
 
-// wrote notes what was put, or may have been.
+// seq returns that of the next write.
+func (c *cell) seq(now time.Time) uint64 {
+	return snapshot.NextSeq(max(c.seen.seq, c.sent), now)
+}
+
+// wrote notes what was put.
 func (c *cell) wrote(body []byte, meta snapshot.Meta, now time.Time, stale time.Duration) {
 	c.written = written{digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned != "", at: now, until: now.Add(stale)}
 	c.seen = seen{known: true, digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned, at: meta.PublishedAt}
 	c.stored, c.meta, c.verified, c.tried, c.held = body, meta, false, "", ""
 }
 
-// lost notes that a put may have been applied: its seq is used up, and only a
-// read can tell.
-func (c *cell) lost(meta snapshot.Meta, now time.Time, window time.Duration) {
-	c.written = written{digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned != "", at: now, until: now.Add(window), lost: true}
+// lost notes that a put may have been applied, or may be until its deadline:
+// only a read can tell.
+func (c *cell) lost(meta snapshot.Meta, now, deadline time.Time) {
+	c.written = written{digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned != "", at: now, until: deadline, lost: true}
 	c.seen.known, c.verified = false, true // nothing to verify; the next pass reads
 }
 

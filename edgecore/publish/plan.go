@@ -24,7 +24,7 @@ type written struct {
 	digest string
 	seq    uint64
 	pinned bool
-	at     time.Time
+	at     time.Time // when it was over
 	until  time.Time // until then a read may show what was there before
 	lost   bool      // the answer was lost: it may not have been applied
 }

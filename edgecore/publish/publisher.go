@@ -141,7 +141,7 @@ func (p *Publisher) Once(ctx context.Context, reconcile bool) ([]Outcome, error)
 	})
 	p.read(ctx, steps, now)
 	compute(steps, func(s *step) { p.decide(s, st, now) })
-	p.write(ctx, steps, since, now)
+	p.write(ctx, steps, since)
 	p.explain(steps, st, flipped)
 	for _, s := range steps {
 		s.snap = nil // what is stored has its text; only the digest is needed again
@@ -258,13 +258,15 @@ func (p *Publisher) guard(s *step) string {
 }
 
 // write puts what is to be put, all in one call where the sink has one for it.
-func (p *Publisher) write(ctx context.Context, steps []*step, since, now time.Time) {
+// The reads before may have taken long: seq and time are those of the sending.
+func (p *Publisher) write(ctx context.Context, steps []*step, since time.Time) {
+	now := time.Now()
 	var writing []*step
 	var seq uint64
 	for _, s := range steps {
 		if s.Err == nil && s.due {
 			writing = append(writing, s)
-			seq = max(seq, snapshot.NextSeq(max(s.seen.seq, s.written.seq), now))
+			seq = max(seq, s.seq(now))
 		}
 	}
 	if len(writing) == 0 {
@@ -283,9 +285,10 @@ func (p *Publisher) write(ctx context.Context, steps []*step, since, now time.Ti
 	}
 	callCtx, cancel := bound(ctx, len(objects))
 	defer cancel()
+	deadline, _ := callCtx.Deadline()
 	errs := sinks.PutAll(callCtx, p.target.Sink, objects)
 	for i, s := range writing {
-		p.count(s, errs[i], now)
+		p.count(s, errs[i], deadline)
 		if errs[i] == nil {
 			p.since = since
 		}
@@ -295,7 +298,7 @@ func (p *Publisher) write(ctx context.Context, steps []*step, since, now time.Ti
 		case <-p.sightings:
 		default:
 		}
-		p.sightings <- sighting{seq: seq, since: since, put: now}
+		p.sightings <- sighting{seq: seq, since: since, put: time.Now()}
 	}
 }
 
@@ -308,8 +311,10 @@ func object(key sinks.Key, body []byte, meta snapshot.Meta) sinks.Object {
 	}
 }
 
-// count notes what has become of a put.
-func (p *Publisher) count(s *step, err error, now time.Time) {
+// count notes what has become of a put that had until a deadline.
+func (p *Publisher) count(s *step, err error, deadline time.Time) {
+	now := time.Now()
+	s.sent = s.meta.Seq
 	reason := ReasonContent
 	switch {
 	case s.beat:
@@ -322,7 +327,7 @@ func (p *Publisher) count(s *step, err error, now time.Time) {
 	p.metrics.put(&p.target, reason, len(s.body))
 	if err != nil {
 		if errors.Is(err, sinks.ErrAmbiguous) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-			s.lost(s.meta, now, callTimeout)
+			s.lost(s.meta, now, deadline)
 		}
 		s.seen.known, s.tried = false, s.want
 		s.Err = fmt.Errorf("put %q to %s (%d bytes): %w%s", s.Key, p.target.SinkName, len(s.body), err, largest(err, s.body))

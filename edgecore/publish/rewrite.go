@@ -61,8 +61,7 @@ func (p *Publisher) Rewrite(ctx context.Context, r Rewrite) (Outcome, error) {
 	now := time.Now()
 	s := &step{cell: c, Outcome: &out, next: put}
 	var err error
-	seq := snapshot.NextSeq(max(c.seen.seq, c.written.seq), now)
-	s.body, s.meta, err = snapshot.Reseal(content, seq, now, func(m *snapshot.Meta) {
+	s.body, s.meta, err = snapshot.Reseal(content, c.seq(now), now, func(m *snapshot.Meta) {
 		m.Pinned = r.Pinned
 		m.Target, m.Heartbeat = p.target.Name, int(p.target.Heartbeat/time.Second)
 	})
@@ -72,7 +71,8 @@ func (p *Publisher) Rewrite(ctx context.Context, r Rewrite) (Outcome, error) {
 	c.want = s.meta.Digest
 	callCtx, cancel := bound(ctx, 1)
 	defer cancel()
-	p.count(s, p.target.Sink.Put(callCtx, object(r.Key, s.body, s.meta)), now)
+	deadline, _ := callCtx.Deadline()
+	p.count(s, p.target.Sink.Put(callCtx, object(r.Key, s.body, s.meta)), deadline)
 	out.Digest, out.Seq = s.meta.Digest, s.meta.Seq
 	if out.Err != nil {
 		out.Action = "failed"
