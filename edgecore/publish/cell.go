@@ -14,16 +14,17 @@ import (
 // cell is what a publisher knows of one key. The publisher's goroutine owns it.
 type cell struct {
 	Cell
-	seen    seen
-	written written
-	stored  []byte        // the snapshot that was read or written last, nil where there is none
-	meta    snapshot.Meta // of it
+	seen   seen
+	newest newest
+	stored []byte        // the snapshot that was read or written last, nil where there is none
+	meta   snapshot.Meta // of it
 
-	verified bool   // a read has shown what was written
-	tried    string // digest of a put that has failed
-	sent     uint64 // highest seq that was sent, arrived or not
-	held     string // digest that the guard has stopped
-	history  []byte // written and not yet in the history
+	put      time.Time // when the last put was over
+	verified bool      // a read has shown it
+	tried    string    // digest of a put that has failed
+	sent     uint64    // highest seq that was sent, arrived or not
+	held     string    // digest that the guard has stopped
+	history  []byte    // written and not yet in the history
 
 	program *eval.Program // what want and snap were made of
 	want    string        // digest of the wanted content
@@ -46,7 +47,7 @@ func (c *cell) encode(st *state.State, now time.Time, whole bool) error {
 
 // look notes what a read has shown. problem says why what is stored is no
 // snapshot.
-func (c *cell) look(body []byte, err error) (problem, failure error) {
+func (c *cell) look(body []byte, err error, now time.Time, stale time.Duration) (problem, failure error) {
 	switch {
 	case errors.Is(err, sinks.ErrNotFound):
 		c.seen = seen{known: true, fresh: true, absent: true}
@@ -59,20 +60,26 @@ func (c *cell) look(body []byte, err error) (problem, failure error) {
 	// A damaged snapshot may still tell its seq, and readers may have seen it
 	// whole: stay above.
 	c.seen = seen{known: true, fresh: true, foreign: err != nil, digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned, at: meta.PublishedAt}
-	if err == nil && c.seen.seq >= c.written.seq {
+	if err != nil {
+		return err, nil
+	}
+	if c.settled(now) || c.seen.seq >= c.meta.Seq {
 		c.stored, c.meta = body, meta
 	}
-	return err, nil
+	if meta.Seq > c.newest.seq {
+		c.newest = newest{digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned != "", until: now.Add(stale)}
+	}
+	return nil, nil
 }
 
 // seq returns that of the next write.
 func (c *cell) seq(now time.Time) uint64 {
-	return snapshot.NextSeq(max(c.seen.seq, c.sent), now)
+	return snapshot.NextSeq(max(c.seen.seq, c.newest.seq, c.sent), now)
 }
 
 // wrote notes what was put.
 func (c *cell) wrote(body []byte, meta snapshot.Meta, now time.Time, stale time.Duration) {
-	c.written = written{digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned != "", at: now, until: now.Add(stale)}
+	c.newest, c.put = newest{digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned != "", until: now.Add(stale)}, now
 	c.seen = seen{known: true, digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned, at: meta.PublishedAt}
 	c.stored, c.meta, c.verified, c.tried, c.held = body, meta, false, "", ""
 }
@@ -80,11 +87,17 @@ func (c *cell) wrote(body []byte, meta snapshot.Meta, now time.Time, stale time.
 // lost notes that a put may have been applied, or may be until its deadline:
 // only a read can tell.
 func (c *cell) lost(meta snapshot.Meta, now, deadline time.Time) {
-	c.written = written{digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned != "", at: now, until: deadline, lost: true}
+	c.newest, c.put = newest{digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned != "", until: deadline, lost: true}, now
 	c.seen.known, c.verified = false, true // nothing to verify; the next pass reads
+}
+
+// settled tells whether what a read has shown is stored now: the newest, or an
+// older one that has come late and taken its place.
+func (c *cell) settled(now time.Time) bool {
+	return c.seen.seq >= c.newest.seq || !now.Before(c.newest.until)
 }
 
 // shown tells whether the last read has shown the last put, or something newer.
 func (c *cell) shown() bool {
-	return !c.seen.absent && !c.seen.foreign && c.seen.seq >= c.written.seq
+	return !c.seen.absent && !c.seen.foreign && c.seen.seq >= c.newest.seq
 }

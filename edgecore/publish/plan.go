@@ -19,14 +19,15 @@ type seen struct {
 	at      time.Time // publishedAt
 }
 
-// written is the last put of this process.
-type written struct {
+// newest is the snapshot with the highest seq that is known to have been stored:
+// the last put of this process, or what a read has shown since. Readers order
+// by seq and may have it, whatever has come late and taken its place.
+type newest struct {
 	digest string
 	seq    uint64
 	pinned bool
-	at     time.Time // when it was over
 	until  time.Time // until then a read may show what was there before
-	lost   bool      // the answer was lost: it may not have been applied
+	lost   bool      // a put whose answer was lost: it may not have been applied
 }
 
 type action int
@@ -41,37 +42,39 @@ const (
 )
 
 // plan decides what to do about one key whose reads may be stale for a while.
-// It is the whole policy: equal content is never written, nothing is written
-// unread, a pin is respected, and what was put is given time to become visible.
+// It is the whole policy: equal content is not written unless readers may have
+// something newer, nothing is written unread, a pin is respected, and what was
+// put is given time to become visible.
 //
-//	read in this pass  stored is                  own put         then
-//	no                 not the wanted digest      -               read
-//	no                 the wanted digest          -               keep
-//	yes                older than a fresh put     of wanted       await
-//	yes                older than a fresh put     a pin           pinned
-//	yes                older than a fresh put     of other        put
-//	yes                pinned                     -               pinned
-//	yes                the wanted digest          -               keep
-//	yes                anything else              of wanted       mend
-//	yes                anything else              none, of other  put
-func plan(want string, s seen, w written, now time.Time) action {
+//	read in this pass  stored is                      newest known    then
+//	no                 not the wanted digest          -               read
+//	no                 the wanted digest              -               keep
+//	yes                older, and may be a stale read of wanted       await
+//	yes                older, and may be a stale read a pin           pinned
+//	yes                older, and may be a stale read of other        put
+//	yes                pinned                         -               pinned
+//	yes                the wanted digest              -               keep
+//	yes                the wanted digest, but older   of other        put
+//	yes                anything else                  of wanted       mend
+//	yes                anything else                  none, of other  put
+func plan(want string, s seen, n newest, now time.Time) action {
 	equal := !s.absent && !s.foreign && s.digest == want
 	switch {
 	case !s.known, !s.fresh && (!equal || s.pinned != ""):
 		return read
-	case s.seq < w.seq && now.Before(w.until):
+	case s.seq < n.seq && now.Before(n.until):
 		switch {
-		case w.pinned:
+		case n.pinned:
 			return pinned
-		case w.digest == want:
+		case n.digest == want:
 			return await
 		}
 		return put
 	case s.pinned != "" && !s.foreign:
 		return pinned
-	case equal:
+	case equal && (s.seq >= n.seq || n.digest == want):
 		return keep
-	case w.seq != 0 && w.digest == want:
+	case n.seq != 0 && n.digest == want:
 		return mend
 	default:
 		return put

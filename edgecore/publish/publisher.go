@@ -145,7 +145,7 @@ func (p *Publisher) Once(ctx context.Context, reconcile bool) ([]Outcome, error)
 	p.explain(steps, st, flipped)
 	for _, s := range steps {
 		s.snap = nil // what is stored has its text; only the digest is needed again
-		s.Digest, s.Seq = s.want, max(s.seen.seq, s.written.seq)
+		s.Digest, s.Seq = s.want, max(s.seen.seq, s.newest.seq)
 	}
 	return outcomes, p.settle(ctx, steps, st, since)
 }
@@ -184,7 +184,7 @@ func (p *Publisher) read(ctx context.Context, steps []*step, now time.Time) {
 	var keys []sinks.Key
 	for _, s := range steps {
 		if s.Err == nil {
-			if s.next = plan(s.want, s.seen, s.written, now); s.next == read {
+			if s.next = plan(s.want, s.seen, s.newest, now); s.next == read {
 				reading, keys = append(reading, s), append(keys, s.Key)
 			}
 		}
@@ -196,7 +196,7 @@ func (p *Publisher) read(ctx context.Context, steps []*step, now time.Time) {
 	defer cancel()
 	bodies, errs := sinks.GetAll(ctx, p.target.Sink, keys)
 	for i, s := range reading {
-		problem, err := s.look(bodies[i], errs[i])
+		problem, err := s.look(bodies[i], errs[i], now, p.target.stale())
 		switch {
 		case err != nil:
 			s.Err = fmt.Errorf("read %q in %s: %w", s.Key, p.target.SinkName, err)
@@ -204,7 +204,7 @@ func (p *Publisher) read(ctx context.Context, steps []*step, now time.Time) {
 		case problem != nil:
 			p.log.Warn("what is stored will be replaced", "key", s.Key, "sink", p.target.SinkName, "err", problem)
 		}
-		s.next = plan(s.want, s.seen, s.written, now)
+		s.next = plan(s.want, s.seen, s.newest, now)
 	}
 }
 
@@ -234,7 +234,7 @@ func (p *Publisher) decide(s *step, st *state.State, now time.Time) {
 // beats tells whether what is stored has to be written again.
 func (p *Publisher) beats(c *cell, now time.Time) bool {
 	return p.target.Heartbeat > 0 && c.seen.known && !c.seen.absent && !c.seen.foreign && c.stored != nil &&
-		c.seen.seq >= c.written.seq && !now.Before(c.seen.at.Add(p.target.Heartbeat))
+		c.settled(now) && !now.Before(c.seen.at.Add(p.target.Heartbeat))
 }
 
 // Guard: what turns off more than half of the flags, and more than
@@ -319,7 +319,7 @@ func (p *Publisher) count(s *step, err error, deadline time.Time) {
 	switch {
 	case s.beat:
 		reason = ReasonHeartbeat
-	case s.tried == s.want, s.written.lost && s.written.digest == s.want:
+	case s.tried == s.want, s.newest.lost && s.newest.digest == s.want:
 		reason = ReasonRetry
 	case s.next == mend:
 		reason = ReasonRepair
@@ -335,7 +335,7 @@ func (p *Publisher) count(s *step, err error, deadline time.Time) {
 	}
 	s.Bytes = len(s.body)
 	repaired := s.next == mend
-	before := s.written
+	before := s.newest
 	s.wrote(s.body, s.meta, now, p.target.stale())
 	p.metrics.accepted(&p.target, now)
 	switch {

@@ -17,7 +17,7 @@ func (p *Publisher) report(steps []*step, st *state.State, since time.Time) {
 		if told == nil && len(s.Changes) > 0 && s.Action != "failed" && s.Action != "held" {
 			told = s
 		}
-		p.log.Debug(s.Action, "key", s.Key, "sink", p.target.SinkName, "seq", max(s.seen.seq, s.written.seq),
+		p.log.Debug(s.Action, "key", s.Key, "sink", p.target.SinkName, "seq", max(s.seen.seq, s.newest.seq),
 			"bytes", s.Bytes, "digest", short(s.want), "revision", st.Definitions.Revision)
 	}
 	end := "no change for " + p.target.Name
@@ -53,7 +53,7 @@ func short(digest string) string { return digest[:min(12, len(digest))] }
 func (p *Publisher) tell(steps []*step, st *state.State) {
 	for _, s := range steps {
 		e := Event{
-			Key: s.Key, Seq: max(s.seen.seq, s.written.seq), Digest: s.want, Revision: st.Definitions.Revision,
+			Key: s.Key, Seq: max(s.seen.seq, s.newest.seq), Digest: s.want, Revision: st.Definitions.Revision,
 			Bytes: s.Bytes, Changes: s.Changes, Text: s.Text,
 		}
 		switch {

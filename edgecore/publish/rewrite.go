@@ -109,7 +109,8 @@ func (p *Publisher) Stored(ctx context.Context, key sinks.Key) ([]byte, error) {
 	c := p.cells[i]
 	callCtx, cancel := bound(ctx, 1)
 	defer cancel()
-	if _, err := c.look(p.target.Sink.Get(callCtx, key)); err != nil {
+	body, err := p.target.Sink.Get(callCtx, key)
+	if _, err := c.look(body, err, time.Now(), p.target.stale()); err != nil {
 		return nil, fmt.Errorf("read %q in %s: %w", key, p.target.SinkName, err)
 	}
 	return c.stored, nil

@@ -140,8 +140,8 @@ func (p *Publisher) turn(ctx context.Context, a *agenda, now time.Time) {
 func (p *Publisher) lastPut() time.Time {
 	var last time.Time
 	for _, c := range p.cells {
-		if c.written.at.After(last) {
-			last = c.written.at
+		if c.put.After(last) {
+			last = c.put
 		}
 	}
 	return last
@@ -224,21 +224,21 @@ func (p *Publisher) verify(ctx context.Context, a *agenda) {
 	bodies, errs := sinks.GetAll(callCtx, p.target.Sink, keys)
 	now, waiting := time.Now(), false
 	for i, c := range looking {
-		was := c.seen
-		_, err := c.look(bodies[i], errs[i])
+		was, written := c.seen, c.newest
+		_, err := c.look(bodies[i], errs[i], now, p.target.stale())
 		switch {
 		case err == nil && c.shown():
 			c.verified = true
-			if c.seen.digest != c.written.digest {
+			if c.seen.digest != written.digest {
 				p.log.Warn("another publisher writes this key; the next reconcile will put this one's content back", "key", c.Key, "sink", p.target.SinkName)
 			}
 			continue
-		case !now.Before(c.written.until):
+		case !now.Before(c.newest.until):
 			c.verified = true // as far as can be told: the reconcile decides
 			p.metrics.unverified(&p.target)
-			p.emit(Event{Kind: Unverified, Key: c.Key, Seq: c.written.seq, Digest: c.written.digest})
+			p.emit(Event{Kind: Unverified, Key: c.Key, Seq: c.newest.seq, Digest: c.newest.digest})
 			p.log.Warn("the put was accepted but no read has shown it: reconciling",
-				"key", c.Key, "sink", p.target.SinkName, "after", now.Sub(c.written.at).Round(time.Second).String(), "err", err)
+				"key", c.Key, "sink", p.target.SinkName, "after", now.Sub(c.put).Round(time.Second).String(), "err", err)
 			a.pass, a.reconcile = now, true
 		default:
 			waiting = true

@@ -131,7 +131,7 @@ func (p *Publisher) Inspect(ctx context.Context) {
 	bodies, errs := sinks.GetAll(callCtx, p.target.Sink, keys)
 	h := &p.health
 	for i, c := range p.cells {
-		if _, err := c.look(bodies[i], errs[i]); err != nil {
+		if _, err := c.look(bodies[i], errs[i], time.Now(), p.target.stale()); err != nil {
 			h.err = fmt.Errorf("read %q in %s: %w", c.Key, p.target.SinkName, err)
 			h.failures = 1
 		}
