@@ -37,6 +37,7 @@ const (
 	read                 // read the key first
 	await                // the own put is not visible yet: look again later
 	pinned               // somebody holds this content
+	lift                 // and readers may have something newer: write it again above that
 	put                  // the content is new
 	mend                 // stored is missing, damaged or by another publisher
 )
@@ -52,6 +53,7 @@ const (
 //	yes                older, and may be a stale read of wanted       await
 //	yes                older, and may be a stale read a pin           pinned
 //	yes                older, and may be a stale read of other        put
+//	yes                pinned, but older              of other        lift
 //	yes                pinned                         -               pinned
 //	yes                the wanted digest              -               keep
 //	yes                the wanted digest, but older   of other        put
@@ -70,6 +72,8 @@ func plan(want string, s seen, n newest, now time.Time) action {
 			return await
 		}
 		return put
+	case s.pinned != "" && !s.foreign && s.seq < n.seq && n.digest != s.digest:
+		return lift
 	case s.pinned != "" && !s.foreign:
 		return pinned
 	case equal && (s.seq >= n.seq || n.digest == want):

@@ -101,11 +101,11 @@ const (
 type step struct {
 	*cell
 	*Outcome
-	next action
-	due  bool // to be put
-	beat bool // what is stored, for its heartbeat
-	body []byte
-	meta snapshot.Meta
+	next  action
+	due   bool // to be put
+	again bool // what is stored, for its heartbeat or above what readers may have
+	body  []byte
+	meta  snapshot.Meta
 }
 
 // Once makes one pass: it brings what is stored up to date. With reconcile it
@@ -223,11 +223,11 @@ func (p *Publisher) decide(s *step, st *state.State, now time.Time) {
 		if held := p.guard(s); held != "" {
 			s.Action, s.Text, s.due = "held", held, false
 		}
-	case s.next == pinned:
-		s.Action, s.Text = "pinned", s.seen.pinned
+	case s.next == pinned || s.next == lift:
+		s.Action, s.Text = "pinned", s.cell.meta.Pinned
 	}
-	if !s.due && s.next != await && p.beats(s.cell, now) {
-		s.due, s.beat = true, true
+	if !s.due && (s.next == lift || s.next != await && p.beats(s.cell, now)) {
+		s.due, s.again = true, true
 	}
 }
 
@@ -274,7 +274,7 @@ func (p *Publisher) write(ctx context.Context, steps []*step, since time.Time) {
 	}
 	objects := make([]sinks.Object, len(writing))
 	compute(writing, func(s *step) {
-		if s.beat {
+		if s.again {
 			s.body, s.meta, s.Err = snapshot.Reseal(s.stored, seq, now, nil)
 		} else {
 			s.body, s.meta = s.snap.Seal(seq, now), s.snap.Meta(seq, now)
@@ -317,7 +317,9 @@ func (p *Publisher) count(s *step, err error, deadline time.Time) {
 	s.sent = s.meta.Seq
 	reason := ReasonContent
 	switch {
-	case s.beat:
+	case s.next == lift:
+		reason = ReasonRepair
+	case s.again:
 		reason = ReasonHeartbeat
 	case s.tried == s.want, s.newest.lost && s.newest.digest == s.want:
 		reason = ReasonRetry
@@ -339,7 +341,7 @@ func (p *Publisher) count(s *step, err error, deadline time.Time) {
 	s.wrote(s.body, s.meta, now, p.target.stale())
 	p.metrics.accepted(&p.target, now)
 	switch {
-	case s.beat:
+	case s.again:
 		if s.Action == "" {
 			s.Action = "rewritten"
 		}
