@@ -44,23 +44,23 @@ func (p *Publisher) Rewrite(ctx context.Context, r Rewrite) (Outcome, error) {
 		return out, fmt.Errorf("target %q has no key %q", p.target.Name, r.Key)
 	}
 	c := p.cells[i]
-	if _, err := p.Stored(ctx, r.Key); err != nil {
+	stored, err := p.Stored(ctx, r.Key)
+	if err != nil {
 		return out, err
 	}
-	out.Stored, out.Before = c.stored, len(c.stored)
+	out.Stored, out.Before = stored, len(stored)
 	if r.Base != nil && *r.Base != c.base() {
 		return out, fmt.Errorf("write %q to %s: %w", r.Key, p.target.SinkName, ErrChanged)
 	}
 	content := r.Content
 	if content == nil {
-		content = c.stored
+		content = stored
 	}
 	if content == nil {
 		return out, fmt.Errorf("write %q to %s: nothing of flagcast is stored there", r.Key, p.target.SinkName)
 	}
 	now := time.Now()
 	s := &step{cell: c, Outcome: &out, next: put}
-	var err error
 	s.body, s.meta, err = snapshot.Reseal(content, c.seq(now), now, func(m *snapshot.Meta) {
 		m.Pinned = r.Pinned
 		m.Target, m.Heartbeat = p.target.Name, int(p.target.Heartbeat/time.Second)
@@ -68,7 +68,7 @@ func (p *Publisher) Rewrite(ctx context.Context, r Rewrite) (Outcome, error) {
 	if err != nil {
 		return out, fmt.Errorf("write %q to %s: %w", r.Key, p.target.SinkName, err)
 	}
-	c.want = s.meta.Digest
+	c.want, c.program = s.meta.Digest, nil // the next pass wants what upstream says
 	callCtx, cancel := bound(ctx, 1)
 	defer cancel()
 	deadline, _ := callCtx.Deadline()
@@ -112,6 +112,9 @@ func (p *Publisher) Stored(ctx context.Context, key sinks.Key) ([]byte, error) {
 	body, err := p.target.Sink.Get(callCtx, key)
 	if _, err := c.look(body, err, time.Now(), p.target.stale()); err != nil {
 		return nil, fmt.Errorf("read %q in %s: %w", key, p.target.SinkName, err)
+	}
+	if c.seen.absent || c.seen.foreign {
+		return nil, nil
 	}
 	return c.stored, nil
 }
