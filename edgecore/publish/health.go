@@ -68,6 +68,9 @@ func (p *Publisher) age(now time.Time) {
 	}
 	h := &p.health
 	last, why := h.succeeded, "it could not be brought up to date"
+	if h.failures == 0 && !last.IsZero() {
+		last = now // nothing was to be done since
+	}
 	if p.options.Heard != nil {
 		if heard := p.options.Heard(p.target.Environment); heard.Before(last) {
 			last, why = heard, "upstream has not confirmed its flags"
@@ -86,5 +89,8 @@ func (p *Publisher) age(now time.Time) {
 		p.emit(Event{Kind: Stale, Text: text, Failures: h.failures})
 	case was && !h.stale:
 		p.recover()
+	default:
+		return
 	}
+	p.post()
 }
