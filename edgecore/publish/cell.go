@@ -25,6 +25,7 @@ type cell struct {
 	sent     uint64    // highest seq that was sent, arrived or not
 	held     string    // digest that the guard has stopped
 	history  []byte    // written and not yet in the history
+	replaced []byte    // what was stored before that, nil for nothing
 
 	program *eval.Program // what want and snap were made of
 	want    string        // digest of the wanted content

@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -77,35 +78,70 @@ func (h *History) Body(ctx context.Context, key sinks.Key, e Entry) ([]byte, err
 	return body, nil
 }
 
-// add keeps a snapshot, and drops the oldest beyond what is kept.
-func (h *History) add(ctx context.Context, key sinks.Key, body []byte) error {
-	meta, err := snapshot.Open(body)
-	if err != nil {
-		return err
-	}
+// add keeps a snapshot, and drops the oldest beyond what is kept. What it has
+// replaced is kept, too, if it is not there: somebody else has stored it, or a
+// process that has ended before it was kept.
+func (h *History) add(ctx context.Context, key sinks.Key, replaced, body []byte) error {
 	entries, err := h.List(ctx, key)
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(entries, func(e Entry) bool { return e.Seq == meta.Seq }) {
-		return h.keep(ctx, key, meta.Seq, body) // the list was written, and then something failed
+	bodies := map[uint64][]byte{} // to be written
+	listed := func(seq uint64) bool {
+		return slices.ContainsFunc(entries, func(e Entry) bool { return e.Seq == seq })
 	}
-	entries = append([]Entry{{Seq: meta.Seq, Digest: meta.Digest, Revision: meta.Revision, Bytes: len(body), At: meta.PublishedAt, Pinned: meta.Pinned}}, entries...)
-	slices.SortStableFunc(entries, func(a, b Entry) int { return int(int64(b.Seq) - int64(a.Seq)) })
-	keep := min(max(h.Keep, 1), len(entries))
-	for _, e := range entries[keep:] {
-		if err := h.Sink.Delete(ctx, EntryKey(key, e.Seq)); err != nil {
-			return fmt.Errorf("drop %q from the history in %s: %w", EntryKey(key, e.Seq), h.SinkName, err)
+	take := func(meta snapshot.Meta, b []byte) {
+		bodies[meta.Seq] = b
+		if !listed(meta.Seq) {
+			entries = append(entries, Entry{Seq: meta.Seq, Digest: meta.Digest, Revision: meta.Revision, Bytes: len(b), At: meta.PublishedAt, Pinned: meta.Pinned})
 		}
 	}
-	list, err := json.Marshal(map[string]any{"entries": entries[:keep]})
+	meta, err := snapshot.Open(body)
 	if err != nil {
 		return err
 	}
-	if err := h.Sink.Put(ctx, sinks.Object{Key: ListKey(key), Body: list, ContentType: "application/json"}); err != nil {
-		return fmt.Errorf("write the history of %q to %s: %w", key, h.SinkName, err)
+	again := listed(meta.Seq) // the list was written, and then something failed
+	if old, err := snapshot.Open(replaced); err == nil {
+		// A heartbeat gives content a seq that is not listed.
+		there := len(entries) > 0 && entries[0].Digest == old.Digest && entries[0].Pinned == old.Pinned
+		if again && listed(old.Seq) || !again && !there && !listed(old.Seq) {
+			take(old, replaced)
+		}
 	}
-	return h.keep(ctx, key, meta.Seq, body)
+	take(meta, body)
+	if !again {
+		if entries, err = h.list(ctx, key, entries); err != nil {
+			return err
+		}
+	}
+	for _, e := range entries {
+		if b := bodies[e.Seq]; b != nil {
+			if err := h.keep(ctx, key, e.Seq, b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// list writes the newest entries, and returns them.
+func (h *History) list(ctx context.Context, key sinks.Key, entries []Entry) ([]Entry, error) {
+	slices.SortStableFunc(entries, func(a, b Entry) int { return cmp.Compare(b.Seq, a.Seq) })
+	keep := min(max(h.Keep, 1), len(entries))
+	for _, e := range entries[keep:] {
+		if err := h.Sink.Delete(ctx, EntryKey(key, e.Seq)); err != nil {
+			return nil, fmt.Errorf("drop %q from the history in %s: %w", EntryKey(key, e.Seq), h.SinkName, err)
+		}
+	}
+	entries = entries[:keep]
+	list, err := json.Marshal(map[string]any{"entries": entries})
+	if err != nil {
+		return nil, err
+	}
+	if err := h.Sink.Put(ctx, sinks.Object{Key: ListKey(key), Body: list, ContentType: "application/json"}); err != nil {
+		return nil, fmt.Errorf("write the history of %q to %s: %w", key, h.SinkName, err)
+	}
+	return entries, nil
 }
 
 func (h *History) keep(ctx context.Context, key sinks.Key, seq uint64, body []byte) error {
@@ -122,16 +158,19 @@ func (p *Publisher) archive(ctx context.Context) {
 	parallel(len(p.cells), 8, func(i int) {
 		c := p.cells[i]
 		if c.history == nil || p.target.History == nil {
-			c.history = nil
+			c.history, c.replaced = nil, nil
 			return
+		}
+		if ctx.Err() != nil {
+			return // the next process keeps it when it replaces it
 		}
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
-		if err := p.target.History.add(ctx, c.Key, c.history); err != nil {
+		if err := p.target.History.add(ctx, c.Key, c.replaced, c.history); err != nil {
 			p.metrics.unrecorded(&p.target)
 			p.log.Warn("what was published is not in the history yet: "+err.Error(), "key", c.Key)
 			return
 		}
-		c.history = nil
+		c.history, c.replaced = nil, nil
 	})
 }

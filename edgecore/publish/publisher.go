@@ -337,7 +337,7 @@ func (p *Publisher) count(s *step, err error, deadline time.Time) {
 	}
 	s.Bytes = len(s.body)
 	repaired := s.next == mend
-	before := s.newest
+	before, replaced := s.newest, s.stored
 	s.wrote(s.body, s.meta, now, p.target.stale())
 	p.metrics.accepted(&p.target, now)
 	switch {
@@ -351,7 +351,7 @@ func (p *Publisher) count(s *step, err error, deadline time.Time) {
 	default:
 		s.Action = "published"
 	}
-	s.history = s.body
+	s.replaced, s.history = replaced, s.body
 }
 
 // largest names what makes a snapshot too large for its sink.
