@@ -331,7 +331,10 @@ func (p *Publisher) count(s *step, err error, deadline time.Time) {
 		if errors.Is(err, sinks.ErrAmbiguous) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 			s.lost(s.meta, now, deadline)
 		}
-		s.seen.known, s.tried = false, s.want
+		s.seen.known = false
+		if !s.again {
+			s.tried = s.want
+		}
 		s.Err = fmt.Errorf("put %q to %s (%d bytes): %w%s", s.Key, p.target.SinkName, len(s.body), err, largest(err, s.body))
 		return
 	}

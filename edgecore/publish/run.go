@@ -176,6 +176,9 @@ func (p *Publisher) pass(ctx context.Context, a *agenda) {
 	if p.unverified() && a.verify.IsZero() {
 		a.verify, a.looks = now, 0
 	}
+	if !a.pass.IsZero() && !a.beat.IsZero() && a.beat.Before(a.pass) {
+		a.beat = a.pass // what has to wait for another reason is not due before
+	}
 }
 
 // nextBeat is when something that is stored has to be written again; at the
