@@ -82,7 +82,7 @@ func (c *cell) seq(now time.Time) uint64 {
 func (c *cell) wrote(body []byte, meta snapshot.Meta, now time.Time, stale time.Duration) {
 	c.newest, c.put = newest{digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned != "", until: now.Add(stale)}, now
 	c.seen = seen{known: true, digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned, at: meta.PublishedAt}
-	c.stored, c.meta, c.verified, c.tried, c.held = body, meta, false, "", ""
+	c.stored, c.meta, c.verified, c.tried = body, meta, false, ""
 }
 
 // lost notes that a put may have been applied, or may be until its deadline:

@@ -419,7 +419,11 @@ func (p *Publisher) settle(ctx context.Context, steps []*step, st *state.State, 
 		case s.Action == "":
 			s.Action = "unchanged"
 		}
-		if s.Action != "held" {
+		switch s.Action {
+		case "held", "failed", "waiting":
+		case "unchanged":
+			s.held, s.tried = "", ""
+		default:
 			s.held = ""
 		}
 		if s.seen.fresh && s.shown() {
