@@ -21,8 +21,14 @@ type health struct {
 }
 
 // feel notes how a pass has ended, and tells of troubles and of their end.
-func (p *Publisher) feel(steps []*step, failed error) {
+// After a pass that waits for a put whose answer was lost nobody can be sure:
+// the failure stands.
+func (p *Publisher) feel(steps []*step, failed error, unsure bool) {
 	h := &p.health
+	if failed == nil && unsure {
+		p.post()
+		return
+	}
 	h.held, h.pinned = false, false
 	largest := 0
 	for _, s := range steps {

@@ -49,6 +49,8 @@ type Publisher struct {
 	last   *edgecore.Definitions // what the last pass was about
 	flip   time.Time             // of the next DATE constraint, zero for none
 	health health
+	// unshown counts the puts, in a row, that were accepted and never shown.
+	unshown int
 
 	since     time.Time     // the arrival of the change that was put last, zero once it is verified
 	sightings chan sighting // to the goroutine that watches the edge; nil without Run
@@ -196,6 +198,7 @@ func (p *Publisher) read(ctx context.Context, steps []*step, now time.Time) {
 	defer cancel()
 	bodies, errs := sinks.GetAll(ctx, p.target.Sink, keys)
 	for i, s := range reading {
+		before := s.stored
 		problem, err := s.look(bodies[i], errs[i], now, p.target.stale())
 		switch {
 		case err != nil:
@@ -205,6 +208,11 @@ func (p *Publisher) read(ctx context.Context, steps []*step, now time.Time) {
 			p.log.Warn("what is stored will be replaced", "key", s.Key, "sink", p.target.SinkName, "err", problem)
 		}
 		s.next = plan(s.want, s.seen, s.newest, now)
+		if s.found() && s.next == keep && s.tried == s.want {
+			s.Action, s.Bytes, s.tried = "published", len(s.stored), ""
+			s.replaced, s.history = before, s.stored
+			p.metrics.accepted(&p.target, s.put)
+		}
 	}
 }
 
@@ -272,7 +280,6 @@ func (p *Publisher) write(ctx context.Context, steps []*step, since time.Time) {
 	if len(writing) == 0 {
 		return
 	}
-	objects := make([]sinks.Object, len(writing))
 	compute(writing, func(s *step) {
 		if s.again {
 			s.body, s.meta, s.Err = snapshot.Reseal(s.stored, seq, now, nil)
@@ -280,6 +287,11 @@ func (p *Publisher) write(ctx context.Context, steps []*step, since time.Time) {
 			s.body, s.meta = s.snap.Seal(seq, now), s.snap.Meta(seq, now)
 		}
 	})
+	writing = slices.DeleteFunc(writing, func(s *step) bool { return s.Err != nil })
+	if len(writing) == 0 {
+		return
+	}
+	objects := make([]sinks.Object, len(writing))
 	for i, s := range writing {
 		objects[i] = object(s.Key, s.body, s.meta)
 	}
@@ -287,19 +299,40 @@ func (p *Publisher) write(ctx context.Context, steps []*step, since time.Time) {
 	defer cancel()
 	deadline, _ := callCtx.Deadline()
 	errs := sinks.PutAll(callCtx, p.target.Sink, objects)
+	arrived := false
 	for i, s := range writing {
 		p.count(s, errs[i], deadline)
-		if errs[i] == nil {
-			p.since = since
-		}
+		arrived = arrived || errs[i] == nil && !s.again
 	}
-	if p.since == since && p.sightings != nil {
-		select { // newest wins
-		case <-p.sightings:
-		default:
-		}
-		p.sightings <- sighting{seq: seq, since: since, put: time.Now()}
+	if arrived {
+		p.arrived(seq, since)
 	}
+}
+
+// arrived notes that the sink has taken a change, and has the edge watched for
+// it.
+func (p *Publisher) arrived(seq uint64, since time.Time) {
+	p.since = since
+	if p.sightings == nil {
+		return
+	}
+	select { // newest wins
+	case <-p.sightings:
+	default:
+	}
+	p.sightings <- sighting{seq: seq, since: since, put: time.Now()}
+}
+
+// shown measures how long a change took, once reads have shown all of it.
+func (p *Publisher) shown(now time.Time) {
+	if p.since.IsZero() || p.unverified() {
+		return
+	}
+	lag := now.Sub(p.since)
+	p.since = time.Time{}
+	p.metrics.verified(&p.target, lag)
+	p.postLag(lag)
+	p.log.Debug("verified", "lag_ms", lag.Milliseconds())
 }
 
 // object is a snapshot as sinks take it. A list of keys with their metadata
@@ -321,7 +354,7 @@ func (p *Publisher) count(s *step, err error, deadline time.Time) {
 		reason = ReasonRepair
 	case s.again:
 		reason = ReasonHeartbeat
-	case s.tried == s.want, s.newest.lost && s.newest.digest == s.want:
+	case s.tried == s.want:
 		reason = ReasonRetry
 	case s.next == mend:
 		reason = ReasonRepair
@@ -339,8 +372,7 @@ func (p *Publisher) count(s *step, err error, deadline time.Time) {
 		return
 	}
 	s.Bytes = len(s.body)
-	repaired := s.next == mend
-	before, replaced := s.newest, s.stored
+	before := s.stored
 	s.wrote(s.body, s.meta, now, p.target.stale())
 	p.metrics.accepted(&p.target, now)
 	switch {
@@ -349,12 +381,22 @@ func (p *Publisher) count(s *step, err error, deadline time.Time) {
 			s.Action = "rewritten"
 		}
 		return
-	case repaired && !before.lost:
+	case reason == ReasonRepair:
 		s.Action = "repaired"
 	default:
 		s.Action = "published"
 	}
-	s.replaced, s.history = replaced, s.body
+	s.replaced, s.history = before, s.body
+}
+
+// found tells whether a read has shown a put whose answer was lost, for the
+// first time. From then on it is as any other.
+func (c *cell) found() bool {
+	if !c.newest.lost || c.seen.absent || c.seen.foreign || c.seen.seq != c.newest.seq || c.seen.digest != c.newest.digest {
+		return false
+	}
+	c.newest.lost = false
+	return true
 }
 
 // largest names what makes a snapshot too large for its sink.
@@ -403,7 +445,7 @@ func wanted(spec *snapshot.Spec, changes []snapshot.Change) []snapshot.Change {
 // settle names what has become of each key, and tells.
 func (p *Publisher) settle(ctx context.Context, steps []*step, st *state.State, since time.Time) error {
 	var failed error
-	others := 0
+	others, unsure, found := 0, false, uint64(0)
 	for _, s := range steps {
 		switch {
 		case s.Err != nil:
@@ -416,6 +458,7 @@ func (p *Publisher) settle(ctx context.Context, steps []*step, st *state.State, 
 			continue
 		case s.next == await:
 			s.Action = "waiting"
+			unsure = unsure || s.newest.lost
 		case s.Action == "":
 			s.Action = "unchanged"
 		}
@@ -429,18 +472,25 @@ func (p *Publisher) settle(ctx context.Context, steps []*step, st *state.State, 
 		if s.seen.fresh && s.shown() {
 			s.verified = true
 		}
+		if s.Action == "published" && !s.due {
+			found = s.seen.seq
+		}
 	}
+	if found > 0 {
+		p.arrived(found, since)
+	}
+	p.shown(time.Now())
 	if others > 0 {
 		failed = fmt.Errorf("%w (and %d more of %d keys)", failed, others, len(steps))
 	}
-	if failed == nil {
+	if failed == nil && !unsure {
 		p.last = st.Definitions
 	}
 	p.report(steps, st, since)
 	p.tell(steps, st)
 	p.archive(ctx)
 	if ctx.Err() == nil {
-		p.feel(steps, failed)
+		p.feel(steps, failed, unsure)
 	}
 	return failed
 }

@@ -14,7 +14,7 @@ func (p *Publisher) report(steps []*step, st *state.State, since time.Time) {
 	var told *step
 	for _, s := range steps {
 		counts[s.Action]++
-		if told == nil && len(s.Changes) > 0 && s.Action != "failed" && s.Action != "held" {
+		if told == nil && len(s.Changes) > 0 && s.Action != "failed" && s.Action != "held" && s.Action != "waiting" {
 			told = s
 		}
 		p.log.Debug(s.Action, "key", s.Key, "sink", p.target.SinkName, "seq", max(s.seen.seq, s.newest.seq),

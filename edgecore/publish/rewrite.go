@@ -130,9 +130,9 @@ func (c *cell) base() Base {
 // Verify reads back what was put until it shows or ctx ends, and tells whether
 // it has. It is not for use beside Run, which does it by itself.
 func (p *Publisher) Verify(ctx context.Context) bool {
-	a := agenda{}
+	a, shown := agenda{}, true
 	for p.unverified() && ctx.Err() == nil {
-		p.verify(ctx, &a)
+		shown = p.verify(ctx, &a) && shown
 		if a.verify.IsZero() {
 			break
 		}
@@ -143,5 +143,5 @@ func (p *Publisher) Verify(ctx context.Context) bool {
 		case <-timer.C:
 		}
 	}
-	return !p.unverified()
+	return shown && !p.unverified()
 }

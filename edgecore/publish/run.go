@@ -166,14 +166,15 @@ func (p *Publisher) pass(ctx context.Context, a *agenda) {
 		a.pass, a.reconcile = time.Time{}, false
 	}
 	a.flip, a.beat = p.flip, p.nextBeat(now)
+	wrote, waiting := false, false
 	for _, o := range outcomes {
-		if o.Action == "waiting" {
-			a.pass, a.reconcile = earlier(a.pass, now.Add(firstBackoff<<min(a.looks, 5))), true
-			a.looks++
-			break
-		}
+		wrote, waiting = wrote || o.Bytes > 0, waiting || o.Action == "waiting"
 	}
-	if p.unverified() && a.verify.IsZero() {
+	if waiting {
+		a.pass, a.reconcile = earlier(a.pass, now.Add(firstBackoff<<min(a.looks, 5))), true
+		a.looks++
+	}
+	if p.unverified() && (a.verify.IsZero() || wrote) {
 		a.verify, a.looks = now, 0
 	}
 	if !a.pass.IsZero() && !a.beat.IsZero() && a.beat.Before(a.pass) {
@@ -209,8 +210,9 @@ func (p *Publisher) unverified() bool {
 }
 
 // verify reads puts back. Reads may be stale: it looks again with growing
-// pauses while they may be, and then has the keys written again if need be.
-func (p *Publisher) verify(ctx context.Context, a *agenda) {
+// pauses while they may be, and then has the keys written again if need be. false
+// says that it has given up a put.
+func (p *Publisher) verify(ctx context.Context, a *agenda) bool {
 	a.verify = time.Time{}
 	var keys []sinks.Key
 	var looking []*cell
@@ -220,12 +222,12 @@ func (p *Publisher) verify(ctx context.Context, a *agenda) {
 		}
 	}
 	if len(looking) == 0 {
-		return
+		return true
 	}
 	callCtx, cancel := bound(ctx, len(keys))
 	defer cancel()
 	bodies, errs := sinks.GetAll(callCtx, p.target.Sink, keys)
-	now, waiting := time.Now(), false
+	now, waiting, lost := time.Now(), false, false
 	for i, c := range looking {
 		was, written := c.seen, c.newest
 		_, err := c.look(bodies[i], errs[i], now, p.target.stale())
@@ -236,29 +238,36 @@ func (p *Publisher) verify(ctx context.Context, a *agenda) {
 				p.log.Warn("another publisher writes this key; the next reconcile will put this one's content back", "key", c.Key, "sink", p.target.SinkName)
 			}
 			continue
-		case !now.Before(c.newest.until):
+		case !now.Before(c.newest.until) && (err == nil || now.Sub(c.put) >= verifyFor):
 			c.verified = true // as far as can be told: the reconcile decides
 			p.metrics.unverified(&p.target)
 			p.emit(Event{Kind: Unverified, Key: c.Key, Seq: c.newest.seq, Digest: c.newest.digest})
 			p.log.Warn("the put was accepted but no read has shown it: reconciling",
 				"key", c.Key, "sink", p.target.SinkName, "after", now.Sub(c.put).Round(time.Second).String(), "err", err)
-			a.pass, a.reconcile = now, true
+			lost = true
 		default:
 			waiting = true
 		}
 		// A stale read is not news: the next change is compared with the put.
 		c.seen = was
 	}
-	switch {
-	case waiting:
+	if lost {
+		// A sink that takes puts and stores nothing is not asked for ever
+		// without a pause.
+		p.unshown++
+		p.since = time.Time{}
+		a.reconcile = true
+		if p.health.failures == 0 {
+			a.pass = earlier(a.pass, now.Add(backoff(p.unshown, nil)))
+		}
+	}
+	if waiting {
 		a.verify = now.Add(firstBackoff << min(a.looks, 5))
 		a.looks++
-	case !p.since.IsZero():
-		lag := now.Sub(p.since)
-		p.metrics.verified(&p.target, lag)
-		p.postLag(lag)
-		p.log.Debug("verified", "keys", len(keys), "lag_ms", lag.Milliseconds())
-		p.since = time.Time{}
+	} else if !lost {
+		p.unshown = 0
 	}
+	p.shown(now)
 	p.post()
+	return !lost
 }
