@@ -1,0 +1,420 @@
+package publish_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/robfig/cron/v3"
+
+	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/publish"
+	"github.com/flagcast/flagcast/edgecore/snapshot"
+	"github.com/flagcast/flagcast/edgecore/state"
+	"github.com/flagcast/flagcast/sinks"
+	"github.com/flagcast/flagcast/test/need"
+)
+
+const (
+	faultSchedules = 10_000
+	faultWorkers   = 4
+)
+
+// Whatever happens, once faults stop every key holds exactly the newest
+// content within one reconcile, and on the way there nothing is ever wrong for
+// a reader. The seed that a failure prints runs that schedule first.
+func TestFaults(t *testing.T) {
+	base := need.Seed(t)
+	documents := definitionsPool(t)
+	began := time.Now()
+	var next, writes atomic.Int64
+	t.Run("schedules", func(t *testing.T) {
+		for i := range faultWorkers {
+			t.Run(fmt.Sprint(i), func(t *testing.T) {
+				t.Parallel()
+				for !t.Failed() {
+					n := next.Add(1) - 1
+					if n >= faultSchedules {
+						return
+					}
+					synctest.Test(t, func(t *testing.T) { writes.Add(runSchedule(t, base+uint64(n), documents)) })
+				}
+			})
+		}
+	})
+	t.Logf("%d fault schedules with %d puts in %s", min(next.Load(), faultSchedules), writes.Load(), time.Since(began).Round(time.Millisecond))
+}
+
+// flipAt is three minutes after time begins in a bubble.
+var flipAt = time.Date(2000, 1, 1, 0, 3, 0, 0, time.UTC)
+
+// definitionsPool makes definitions that differ in all keys, in some and in
+// none. Flag d is on from flipAt.
+func definitionsPool(t *testing.T) []*edgecore.Definitions {
+	var pool []*edgecore.Definitions
+	for i := range 2 * 3 * 3 * 2 {
+		var features []string
+		for n, name := range []string{"a", "b"} {
+			switch i / []int{1, 3}[n] % 3 {
+			case 1:
+				features = append(features, fmt.Sprintf(`{"name":%q,"enabled":true,"strategies":[]}`, name))
+			case 2:
+				features = append(features, fmt.Sprintf(`{"name":%q,"enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"country","operator":"IN","values":["cn"]}]}]}`, name))
+			}
+		}
+		if i >= 18 {
+			features = append(features, `{"name":"d","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"currentTime","operator":"DATE_AFTER","value":"`+flipAt.Format(time.RFC3339)+`"}]}]}`)
+		}
+		d, err := edgecore.Parse(fmt.Appendf(nil, `{"features":[%s],"meta":{"revisionId":%d}}`, strings.Join(features, ","), i+1), "e")
+		if err != nil {
+			t.Fatal(err)
+		}
+		pool = append(pool, d)
+	}
+	return pool
+}
+
+// schedule is one run of a publisher with everything that happens to it.
+type schedule struct {
+	*rand.Rand
+	t         *testing.T
+	lab       *lab
+	documents []*edgecore.Definitions
+	store     *state.Store
+	target    publish.Target
+	bulk      bool
+	metrics   *publish.Metrics
+	registry  *prometheus.Registry
+	readers   []reader
+	pins      map[sinks.Key]map[string]bool // digests
+
+	lives   int
+	stop    func()
+	now     *publish.Publisher
+	process *process // that it stores with
+	mu      sync.Mutex
+	told    publish.Kind // the last of failed and recovered
+}
+
+// Event implements publish.Listener.
+func (s *schedule) Event(e publish.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.Kind == publish.Failed || e.Kind == publish.Recovered {
+		s.told = e.Kind
+	}
+}
+
+const reconcileEvery = 5 * time.Minute
+
+func runSchedule(t *testing.T, seed uint64, documents []*edgecore.Definitions) int64 {
+	s := &schedule{
+		Rand: rand.New(rand.NewPCG(seed, 0)), t: t, documents: documents,
+		store: state.New(state.Options{Log: quiet()}), registry: prometheus.NewRegistry(),
+		pins: map[sinks.Key]map[string]bool{},
+	}
+	s.metrics = publish.NewMetrics(s.registry)
+	s.target = publish.Target{
+		Name: "t", Environment: "e", SinkName: "s",
+		Schedule: cron.Every(reconcileEvery), Debounce: time.Duration(s.IntN(500)) * time.Millisecond,
+		MinInterval: time.Duration(1+s.IntN(4)) * time.Second,
+	}
+	var keys []sinks.Key
+	for _, country := range []string{"cn", "de", "us"}[:max(1, s.IntN(5)-1)] {
+		spec := snapshot.Spec{Format: snapshot.Evaluated1, Environment: "e", Target: "t", Static: eval.Context{Fields: map[string]string{"country": country}}}
+		if s.IntN(4) == 0 {
+			spec.Format = snapshot.Rules1
+		}
+		keys = append(keys, sinks.Key(country))
+		s.target.Cells = append(s.target.Cells, publish.Cell{Key: sinks.Key(country), Spec: spec})
+		s.pins[sinks.Key(country)] = map[string]bool{}
+	}
+	if s.IntN(3) == 0 {
+		s.target.Heartbeat = time.Duration(2+s.IntN(10)) * time.Minute
+	}
+	s.bulk = s.IntN(2) == 0
+	s.lab = newLab(seed, keys, func(format string, args ...any) {
+		t.Errorf("FLAGCAST_SEED=%d: "+format, append([]any{seed}, args...)...)
+	})
+	s.readers = []reader{{map[sinks.Key]snapshot.Meta{}}, {map[sinks.Key]snapshot.Meta{}}}
+	s.run()
+	if t.Failed() {
+		for _, step := range s.lab.trace {
+			t.Log(step)
+		}
+	}
+	return int64(s.lab.puts)
+}
+
+func (s *schedule) deliver() {
+	d := s.documents[s.IntN(len(s.documents))]
+	s.lab.mu.Lock()
+	s.lab.note("definitions %d", d.Revision)
+	s.lab.mu.Unlock()
+	s.store.Put(d)
+}
+
+// sink makes what another process stores with.
+func (s *schedule) sink(name string, life bool) sinks.Sink {
+	limits := sinks.Limits{}
+	if s.stale() {
+		limits.Propagation = time.Minute
+	}
+	p := s.lab.open(name, life, limits, s.target.MinInterval)
+	if life {
+		s.process = p
+	}
+	if s.bulk {
+		return bulk{p}
+	}
+	return p
+}
+
+func (s *schedule) stale() bool { return s.target.Debounce%2 == 0 } // as good as any coin
+
+func (s *schedule) publisher(name string, life bool) *publish.Publisher {
+	t := s.target
+	t.Sink = s.sink(name, life)
+	return publish.New(t, s.store, publish.Options{Log: quiet(), Metrics: s.metrics, Listener: s})
+}
+
+// start begins a life of the publisher.
+func (s *schedule) start() {
+	s.lives++
+	ctx, cancel := context.WithCancel(s.t.Context())
+	done := make(chan struct{})
+	p := s.publisher(fmt.Sprint("life ", s.lives), true)
+	s.now, s.told = p, ""
+	go func() {
+		defer close(done)
+		if err := p.Run(ctx); err != nil {
+			s.lab.fail("%v", err)
+		}
+	}()
+	s.stop = func() { cancel(); <-done }
+}
+
+// rewrite is a pin or an unpin by a process of its own.
+func (s *schedule) rewrite(key sinks.Key, pin bool) error {
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Duration(1+s.IntN(90))*time.Second)
+	defer cancel()
+	r := publish.Rewrite{Key: key, Kind: publish.Unpinned}
+	if pin {
+		r.Kind, r.Pinned = publish.Pinned, "because"
+		snap := s.encode(s.cell(key), s.documents[s.IntN(len(s.documents))])
+		r.Content = snap.Seal(0, time.Now())
+		s.pins[key][snap.Digest] = true
+	}
+	_, err := s.publisher(string(r.Kind), false).Rewrite(ctx, r)
+	return err
+}
+
+func (s *schedule) cell(key sinks.Key) publish.Cell {
+	for _, c := range s.target.Cells {
+		if c.Key == key {
+			return c
+		}
+	}
+	panic(key)
+}
+
+func (s *schedule) encode(c publish.Cell, d *edgecore.Definitions) snapshot.Snapshot {
+	program, _ := eval.Compile(d)
+	snap, err := snapshot.Encode(d, program, c.Spec, time.Now())
+	if err != nil {
+		panic(err)
+	}
+	return snap
+}
+
+func (s *schedule) key() sinks.Key { return s.target.Cells[s.IntN(len(s.target.Cells))].Key }
+
+// pass lets time pass in steps in which readers read.
+func (s *schedule) pass(d time.Duration) {
+	for range 2 {
+		time.Sleep(d/2 + time.Microsecond)
+		for i := range s.readers {
+			s.readers[i].look(s.lab)
+		}
+	}
+	synctest.Wait()
+}
+
+func (s *schedule) pause() time.Duration {
+	d := time.Duration(s.Int64N(int64(10 * time.Second)))
+	if s.IntN(4) == 0 {
+		d *= 15
+	}
+	return d + 10*time.Millisecond
+}
+
+func (s *schedule) run() {
+	calm := s.IntN(6) == 0 // nothing but changes, restarts and stale reads
+	if !calm && s.IntN(8) == 0 {
+		s.lab.skewed = true
+		for _, c := range s.target.Cells {
+			snap := s.encode(c, s.documents[0])
+			s.lab.store(c.Key, snap.Seal(uint64(time.Now().Add(time.Hour).UnixMilli()), time.Now()), false)
+		}
+	}
+	lag := time.Duration(0)
+	if s.stale() {
+		lag = time.Minute
+	}
+	s.lab.set(0, lag)
+	s.deliver()
+	s.start()
+	for range 3 + s.IntN(8) {
+		s.pass(s.pause())
+		switch n := s.IntN(20); {
+		case n < 9:
+			s.deliver()
+		case n < 12:
+			s.stop()
+			time.Sleep(time.Duration(10+s.IntN(3000)) * time.Millisecond)
+			s.start()
+		case calm:
+		case n < 14:
+			if key := s.key(); s.lab.now(key).body != nil {
+				s.lab.damage(key, s.IntN(4))
+			}
+		case n < 16:
+			_ = s.rewrite(s.key(), n == 14)
+		default:
+			s.lab.set(s.Float64()*[]float64{0, 1, 1}[s.IntN(3)], lag)
+		}
+	}
+	s.deliver()
+	s.lab.set(0, 0)
+	s.settle()
+	s.expect("", calm)
+	if s.IntN(8) == 0 && !calm {
+		s.pinAndUnpin()
+	}
+	if s.IntN(8) == 0 {
+		s.quiet()
+	}
+	s.stop()
+	s.count(calm)
+}
+
+// settle waits for what is under way: late puts, calls that have their time,
+// reads that may be stale for the publisher; and then for one reconcile.
+func (s *schedule) settle() {
+	s.pass(lateFor + 3*time.Minute + 2*time.Minute)
+	s.pass(reconcileEvery + 10*time.Second)
+	s.lab.late.Wait()
+}
+
+// expect checks that every key holds the newest content, or a pin of it.
+func (s *schedule) expect(pinned sinks.Key, calm bool) {
+	st, err := s.store.Load("e")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	state := s.now.Status()
+	held := false
+	for i, c := range s.target.Cells {
+		v := s.lab.now(c.Key)
+		want := s.encode(c, st.Definitions)
+		isPinned := v.meta.Pinned != "" && !v.foreign
+		held = held || isPinned
+		switch {
+		case v.body == nil || v.foreign:
+			s.lab.fail("%s: stored is %s", c.Key, v)
+		case isPinned && pinned != "none" && !calm:
+			if !s.pins[c.Key][v.meta.Digest] {
+				s.lab.fail("%s: pinned is %s, which nobody has pinned", c.Key, v)
+			}
+		case pinned == c.Key || isPinned || v.meta.Digest != want.Digest:
+			s.lab.fail("%s: stored is %s, want the digest %.6s (pinned %q)", c.Key, v, want.Digest, pinned)
+		}
+		for _, r := range s.readers {
+			if seen := r.seen[c.Key]; s.process.aware(c.Key) && seen.Digest != v.meta.Digest {
+				s.lab.fail("%s: a reader stays with seq %d digest %.6s, stored is %s", c.Key, seen.Seq, seen.Digest, v)
+			}
+		}
+		if k := state.Keys[i]; k.Digest != v.meta.Digest || k.Seq != v.meta.Seq || !k.Verified || k.Pinned != v.meta.Pinned {
+			s.lab.fail("%s: the status says %+v, stored is %s", c.Key, k, v)
+		}
+	}
+	if want := map[bool]string{false: "ok", true: "pinned"}[held]; state.State != want {
+		s.lab.fail("the state is %q, want %q: %+v", state.State, want, state)
+	}
+	if s.told == publish.Failed {
+		s.lab.fail("a failure was told, and not that it is over")
+	}
+}
+
+// pinAndUnpin lets a person hold one key, without faults.
+func (s *schedule) pinAndUnpin() {
+	key := s.key()
+	if err := s.rewrite(key, true); err != nil {
+		s.lab.fail("pin: %v", err)
+	}
+	s.pins[key] = map[string]bool{s.lab.now(key).meta.Digest: true}
+	s.deliver()
+	s.settle()
+	s.expect(key, false)
+	for _, c := range s.target.Cells {
+		if err := s.rewrite(c.Key, false); err != nil {
+			s.lab.fail("unpin: %v", err)
+		}
+	}
+	s.pass(reconcileEvery + 10*time.Second)
+	s.expect("none", false)
+}
+
+// quiet checks that nothing but heartbeats is written when nothing happens.
+func (s *schedule) quiet() {
+	before := s.lab.sent()
+	s.pass(30 * time.Minute)
+	beats := 0
+	if s.target.Heartbeat > 0 {
+		beats = len(s.target.Cells) * int(30*time.Minute/s.target.Heartbeat+1)
+	}
+	if n := s.lab.sent() - before; n > beats {
+		s.lab.fail("%d puts in half an hour in which nothing has happened, with a heartbeat of %s", n, s.target.Heartbeat)
+	}
+}
+
+// count checks that every put is counted, for the right reason.
+func (s *schedule) count(calm bool) {
+	families, err := s.registry.Gather()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	reasons, sum, bytes := map[string]int{}, 0, 0
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			n := int(m.GetCounter().GetValue())
+			switch f.GetName() {
+			case "flagcast_publish_writes_total":
+				for _, label := range m.GetLabel() {
+					if label.GetName() == "reason" {
+						reasons[label.GetValue()] += n
+					}
+				}
+				sum += n
+			case "flagcast_publish_written_bytes_total":
+				bytes += n
+			}
+		}
+	}
+	if sum != s.lab.puts || bytes != s.lab.bytes {
+		s.lab.fail("%d puts of %d bytes are counted, %d of %d were sent: %v", sum, bytes, s.lab.puts, s.lab.bytes, reasons)
+	}
+	switch {
+	case calm && reasons["retry"]+reasons["repair"] > 0, s.target.Heartbeat == 0 && reasons["heartbeat"] > 0,
+		reasons["retry"] > s.lab.failed:
+		s.lab.fail("%d puts have failed, %d objects were harmed (calm: %v, heartbeat %s), and the reasons are %v", s.lab.failed, s.lab.harmed, calm, s.target.Heartbeat, reasons)
+	}
+}
