@@ -113,6 +113,27 @@ func TestManyObjects(t *testing.T) {
 	}
 }
 
+// A trace is told of each call, and of none where one call is enough.
+func TestTrace(t *testing.T) {
+	list, _ := objects(20)
+	for _, batches := range []bool{false, true} {
+		var s sinks.Sink = memory.New()
+		if batches {
+			s = &service{Sink: memory.New()}
+		}
+		began, done := 0, atomic.Int64{}
+		ctx := sinks.WithTrace(t.Context(), &sinks.Trace{Began: func(n int) { began += n }, Done: func() { done.Add(1) }})
+		sinks.PutAll(ctx, sinks.Paced(s, sinks.NewPace(1000, time.Second)), list)
+		want := 20
+		if batches {
+			want = 0
+		}
+		if began != want || int(done.Load()) != want {
+			t.Errorf("batches %v: %d calls began, %d are done, want %d", batches, began, done.Load(), want)
+		}
+	}
+}
+
 func TestDryRunWritesNothing(t *testing.T) {
 	inner := memory.Limited(10)
 	s := sinks.DryRun(inner)

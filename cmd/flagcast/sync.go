@@ -102,6 +102,8 @@ func runSync(c *cobra.Command, cfg *config.Config, flags syncFlags) error {
 		return err
 	}
 	run := &syncRun{core: core, flags: flags}
+	ctx, clear := withProgress(ctx, c.ErrOrStderr())
+	defer clear()
 	if flags.dryRun {
 		err = run.do(ctx, c.InOrStdin())
 	} else {
@@ -110,6 +112,7 @@ func runSync(c *cobra.Command, cfg *config.Config, flags syncFlags) error {
 	if err != nil {
 		return err
 	}
+	clear()
 	if err := run.print(c.OutOrStdout()); err != nil {
 		return err
 	}
