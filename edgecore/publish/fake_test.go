@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -31,15 +32,18 @@ type store struct {
 	was []byte    // what stale reads show
 	at  time.Time // of the last write
 
+	limits     sinks.Limits
 	puts, gets int
 	lastSeq    uint64
 	lag        time.Duration // reads show the older object for this long
 	before     func() error  // refuses a put
 	after      func() error  // applies it and fails
+	read       func() error  // fails a read
+	drops      bool          // puts are accepted, and nothing is stored
 }
 
 func (s *store) Limits() sinks.Limits {
-	return sinks.Limits{WritePace: time.Second, Propagation: time.Minute}
+	return s.limits
 }
 
 func (s *store) Put(_ context.Context, o sinks.Object) error {
@@ -64,6 +68,9 @@ func (s *store) Put(_ context.Context, o sinks.Object) error {
 		s.t.Errorf("two writes of one key within %s", time.Since(s.at))
 	}
 	s.puts++
+	if s.drops {
+		return nil
+	}
 	s.lastSeq, s.at = meta.Seq, time.Now()
 	s.was, s.now = s.now, bytes.Clone(o.Body)
 	if s.after != nil {
@@ -76,6 +83,11 @@ func (s *store) Get(context.Context, sinks.Key) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gets++
+	if s.read != nil {
+		if err := s.read(); err != nil {
+			return nil, err
+		}
+	}
 	shown := s.now
 	if time.Since(s.at) < s.lag {
 		shown = s.was
@@ -107,6 +119,12 @@ func (s *store) count() int {
 	return s.puts
 }
 
+func (s *store) reads() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.gets
+}
+
 // has reports what is stored: "f=on" or "f=off", "" for nothing.
 func (s *store) has() string {
 	s.mu.Lock()
@@ -123,10 +141,13 @@ func (s *store) has() string {
 
 // world is one publisher with its surroundings.
 type world struct {
-	store  *state.Store
-	sink   *store
-	log    *bytes.Buffer
-	target publish.Target
+	store    *state.Store
+	sink     *store
+	log      *bytes.Buffer
+	target   publish.Target
+	options  publish.Options // but for what publisher sets
+	registry *prometheus.Registry
+	running  *publish.Publisher
 
 	mu     sync.Mutex
 	events []publish.Event
@@ -140,7 +161,12 @@ func (w *world) Event(e publish.Event) {
 }
 
 func newWorld(t testing.TB) *world {
-	w := &world{store: state.New(state.Options{Log: quiet()}), sink: &store{t: t}, log: &bytes.Buffer{}}
+	w := &world{
+		store: state.New(state.Options{Log: quiet()}), sink: &store{t: t}, log: &bytes.Buffer{},
+		registry: prometheus.NewRegistry(),
+	}
+	w.sink.limits = sinks.Limits{WritePace: time.Second, Propagation: time.Minute}
+	w.options.Metrics = publish.NewMetrics(w.registry)
 	every, err := cron.ParseStandard("@every 1m")
 	if err != nil {
 		t.Fatal(err)
@@ -156,8 +182,61 @@ func newWorld(t testing.TB) *world {
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func (w *world) publisher() *publish.Publisher {
-	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	return publish.New(w.target, w.store, publish.Options{Log: log, Metrics: publish.NewMetrics(prometheus.NewRegistry()), Listener: w})
+	o := w.options
+	o.Log, o.Listener = slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), w
+	return publish.New(w.target, w.store, o)
+}
+
+// told lists the kinds of the events so far that are one of those wanted.
+func (w *world) told(wanted ...publish.Kind) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var kinds []string
+	for _, e := range w.events {
+		if slices.Contains(wanted, e.Kind) {
+			kinds = append(kinds, string(e.Kind))
+		}
+	}
+	return strings.Join(kinds, " ")
+}
+
+// metric returns the sum of a metric's series, or that with one label value.
+func metric(t testing.TB, r *prometheus.Registry, name, label string) float64 {
+	t.Helper()
+	families, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0.0
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			wanted := f.GetName() == "flagcast_publish_"+name && label == ""
+			for _, l := range m.GetLabel() {
+				wanted = wanted || f.GetName() == "flagcast_publish_"+name && l.GetValue() == label
+			}
+			if wanted {
+				sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			}
+		}
+	}
+	return sum
+}
+
+// reasons tells how many puts were counted, by reason.
+func (w *world) reasons(t testing.TB) string {
+	t.Helper()
+	return reasons(t, w.registry)
+}
+
+func reasons(t testing.TB, r *prometheus.Registry) string {
+	t.Helper()
+	var words []string
+	for _, reason := range []string{publish.ReasonContent, publish.ReasonRetry, publish.ReasonRepair, publish.ReasonHeartbeat} {
+		if n := metric(t, r, "writes_total", reason); n > 0 {
+			words = append(words, fmt.Sprint(n, " ", reason))
+		}
+	}
+	return strings.Join(words, ", ")
 }
 
 // run starts a publisher that ends with the test.
@@ -165,6 +244,7 @@ func (w *world) run(t *testing.T) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	p := w.publisher()
+	w.running = p
 	go func() { done <- p.Run(ctx) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
@@ -182,6 +262,33 @@ func (w *world) deliver(t testing.TB, on bool) {
 	t.Helper()
 	revision++
 	w.put(t, fmt.Sprintf(`{"features":[{"name":"f","enabled":%v,"strategies":[]}],"meta":{"revisionId":%d}}`, on, revision))
+}
+
+// flags delivers definitions in which flags of these names are on.
+func (w *world) flags(t testing.TB, names ...string) {
+	t.Helper()
+	var features []string
+	for _, name := range names {
+		features = append(features, fmt.Sprintf(`{"name":%q,"enabled":true,"strategies":[]}`, name))
+	}
+	w.put(t, `{"features":[`+strings.Join(features, ",")+`]}`)
+}
+
+// meta opens what is stored.
+func (s *store) meta() snapshot.Meta {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	meta, err := snapshot.Open(s.now)
+	if err != nil {
+		s.t.Errorf("stored is %.60q: %v", s.now, err)
+	}
+	return meta
+}
+
+func (s *store) change(f func(s *store)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(s)
 }
 
 func (w *world) put(t testing.TB, document string) {
