@@ -160,7 +160,7 @@ func (p *Publisher) pass(ctx context.Context, a *agenda) {
 		return
 	case err != nil:
 		wait := backoff(p.health.failures, err)
-		a.pass, a.reconcile = now.Add(wait), true
+		a.pass, a.reconcile = now.Add(wait), false // keys that have failed are read in any case
 		p.log.Error("publish: "+err.Error(), "failures", p.health.failures, "retry_in", wait.Round(time.Millisecond).String())
 	default:
 		a.pass, a.reconcile = time.Time{}, false
@@ -171,7 +171,7 @@ func (p *Publisher) pass(ctx context.Context, a *agenda) {
 		wrote, waiting = wrote || o.Bytes > 0, waiting || o.Action == "waiting"
 	}
 	if waiting {
-		a.pass, a.reconcile = earlier(a.pass, now.Add(firstBackoff<<min(a.looks, 5))), true
+		a.pass = earlier(a.pass, now.Add(firstBackoff<<min(a.looks, 5)))
 		a.looks++
 	}
 	if p.unverified() && (a.verify.IsZero() || wrote) {
