@@ -2,7 +2,8 @@
 // a folder, for web servers, images and volumes. A reader of the file sees the
 // old object or the new one, never a part, and what was put survives a power
 // cut: every put writes a hidden file beside it, syncs it, renames it and
-// syncs the folder.
+// syncs the folder. What a process that was killed has left beside is removed by
+// the first put of a later one, an hour after.
 package file
 
 import (
@@ -13,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/flagcast/flagcast/sinks"
 )
@@ -35,7 +37,10 @@ func (c *Config) Check() []error {
 }
 
 // Sink stores objects in one folder. Several may share a folder.
-type Sink struct{ dir string }
+type Sink struct {
+	dir  string
+	tidy sync.Once
+}
 
 // New makes a sink. It touches no file and makes no requests: the transport is
 // not used.
@@ -59,6 +64,7 @@ func (s *Sink) Put(ctx context.Context, o sinks.Object) error {
 	if err := replace(ctx, s.Locate(o.Key), o.Body); err != nil {
 		return s.explain("put", o.Key, err)
 	}
+	s.tidy.Do(func() { tidy(s.dir) })
 	return nil
 }
 

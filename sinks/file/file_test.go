@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/file"
@@ -33,6 +34,39 @@ func TestContract(t *testing.T) {
 	}
 	for _, f := range left {
 		t.Errorf("left behind: %s", f.Name())
+	}
+}
+
+// A process that was killed leaves the file that it was writing. A later one
+// removes it, and nothing that somebody may still be writing, or that is not its
+// own.
+func TestLeftoversOfAKilledProcess(t *testing.T) {
+	dir := t.TempDir()
+	ago := time.Now().Add(-2 * time.Hour)
+	for name, old := range map[string]bool{".flagcast-OLD.tmp": true, ".flagcast-NEW.tmp": false, ".other.tmp": true, "k.json": true} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if old {
+			if err := os.Chtimes(path, ago, ago); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := open(t, dir).Put(t.Context(), sinks.Object{Key: "other", Body: []byte(`{}`)}); err != nil {
+		t.Fatal(err)
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, f := range files {
+		left = append(left, f.Name())
+	}
+	if got := strings.Join(left, " "); got != ".flagcast-NEW.tmp .other.tmp k.json other.json" {
+		t.Errorf("left are %s", got)
 	}
 }
 

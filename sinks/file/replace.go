@@ -7,10 +7,35 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
+	"time"
 
 	"github.com/flagcast/flagcast/sinks"
 )
+
+// prefix and suffix are those of the names of files beside.
+const prefix, suffix = ".flagcast-", ".tmp"
+
+// abandoned is the age of a file beside that nobody writes any more.
+const abandoned = time.Hour
+
+// tidy removes what processes that were killed have left in a folder. That it
+// cannot is no failure of what was stored.
+func tidy(dir string) {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, f := range files {
+		if !strings.HasPrefix(f.Name(), prefix) || !strings.HasSuffix(f.Name(), suffix) {
+			continue
+		}
+		if info, err := f.Info(); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > abandoned {
+			_ = os.Remove(filepath.Join(dir, f.Name()))
+		}
+	}
+}
 
 // replace writes a file beside path, syncs it and gives it the name path. The
 // file beside has a short name of its own, so that the longest key fits, and
@@ -24,7 +49,7 @@ func replace(ctx context.Context, path string, body []byte) (err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	beside := filepath.Join(dir, ".flagcast-"+rand.Text()+".tmp")
+	beside := filepath.Join(dir, prefix+rand.Text()+suffix)
 	f, err := os.OpenFile(beside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
