@@ -37,7 +37,7 @@ const (
 	read                 // read the key first
 	await                // the own put is not visible yet: look again later
 	pinned               // somebody holds this content
-	lift                 // and readers may have something newer: write it again above that
+	lift                 // it is right, and readers may have something newer: write it again above that
 	put                  // the content is new
 	mend                 // stored is missing, damaged or by another publisher
 )
@@ -48,21 +48,21 @@ const (
 // put is given time to become visible.
 //
 //	read in this pass  stored is                      newest known    then
-//	no                 not the wanted digest          -               read
-//	no                 the wanted digest              -               keep
+//	no                 the wanted digest, newest      -               keep
+//	no                 anything else                  -               read
 //	yes                older, and may be a stale read of wanted       await
 //	yes                older, and may be a stale read a pin           pinned
 //	yes                older, and may be a stale read of other        put
-//	yes                pinned, but older              of other        lift
+//	yes                pinned or wanted, but older    -               lift
 //	yes                pinned                         -               pinned
 //	yes                the wanted digest              -               keep
-//	yes                the wanted digest, but older   of other        put
 //	yes                anything else                  of wanted       mend
 //	yes                anything else                  none, of other  put
 func plan(want string, s seen, n newest, now time.Time) action {
 	equal := !s.absent && !s.foreign && s.digest == want
+	isPinned := !s.absent && !s.foreign && s.pinned != ""
 	switch {
-	case !s.known, !s.fresh && (!equal || s.pinned != ""):
+	case !s.known, !s.fresh && (!equal || isPinned || s.seq < n.seq):
 		return read
 	case s.seq < n.seq && now.Before(n.until):
 		switch {
@@ -72,11 +72,11 @@ func plan(want string, s seen, n newest, now time.Time) action {
 			return await
 		}
 		return put
-	case s.pinned != "" && !s.foreign && s.seq < n.seq && n.digest != s.digest:
+	case (isPinned || equal) && s.seq < n.seq:
 		return lift
-	case s.pinned != "" && !s.foreign:
+	case isPinned:
 		return pinned
-	case equal && (s.seq >= n.seq || n.digest == want):
+	case equal:
 		return keep
 	case n.seq != 0 && n.digest == want:
 		return mend

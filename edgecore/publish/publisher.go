@@ -105,7 +105,8 @@ type step struct {
 	*Outcome
 	next  action
 	due   bool // to be put
-	again bool // what is stored, for its heartbeat or above what readers may have
+	again bool // what is stored, above what readers may have
+	beat  bool // and it is time for its heartbeat
 	body  []byte
 	meta  snapshot.Meta
 }
@@ -231,10 +232,11 @@ func (p *Publisher) decide(s *step, st *state.State, now time.Time) {
 		if held := p.guard(s); held != "" {
 			s.Action, s.Text, s.due = "held", held, false
 		}
-	case s.next == pinned || s.next == lift:
+	case s.next == pinned, s.next == lift && s.seen.pinned != "":
 		s.Action, s.Text = "pinned", s.cell.meta.Pinned
 	}
-	if !s.due && (s.next == lift || s.next != await && p.beats(s.cell, now)) {
+	s.beat = !s.due && s.next != await && p.beats(s.cell, now)
+	if s.beat || s.next == lift {
 		s.due, s.again = true, true
 	}
 }
@@ -350,10 +352,10 @@ func (p *Publisher) count(s *step, err error, deadline time.Time) {
 	s.sent = s.meta.Seq
 	reason := ReasonContent
 	switch {
-	case s.next == lift:
-		reason = ReasonRepair
-	case s.again:
+	case s.beat:
 		reason = ReasonHeartbeat
+	case s.again:
+		reason = ReasonRepair
 	case s.tried == s.want:
 		reason = ReasonRetry
 	case s.next == mend:
