@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,6 +34,7 @@ const (
 // a reader. The seed that a failure prints runs that schedule first.
 func TestFaults(t *testing.T) {
 	base := need.Seed(t)
+	defer debug.SetGCPercent(debug.SetGCPercent(800)) // half the time of the race detector
 	documents := definitionsPool(t)
 	began := time.Now()
 	var next, writes atomic.Int64
@@ -91,6 +93,7 @@ type schedule struct {
 	store     *state.Store
 	target    publish.Target
 	bulk      bool
+	shelf     *shelf // of the history
 	metrics   *publish.Metrics
 	registry  *prometheus.Registry
 	readers   []reader
@@ -141,6 +144,10 @@ func runSchedule(t *testing.T, seed uint64, documents []*edgecore.Definitions) i
 		s.target.Heartbeat = time.Duration(2+s.IntN(10)) * time.Minute
 	}
 	s.bulk = s.IntN(2) == 0
+	if s.IntN(3) == 0 {
+		s.shelf = &shelf{t: t, bodies: map[sinks.Key][]byte{}}
+		s.target.History = &publish.History{Sink: s.shelf, SinkName: "back", Keep: 1 + s.IntN(4)}
+	}
 	s.lab = newLab(seed, keys, func(format string, args ...any) {
 		t.Errorf("FLAGCAST_SEED=%d: "+format, append([]any{seed}, args...)...)
 	})
@@ -183,6 +190,9 @@ func (s *schedule) stale() bool { return s.target.Debounce%2 == 0 } // as good a
 func (s *schedule) publisher(name string, life bool) *publish.Publisher {
 	t := s.target
 	t.Sink = s.sink(name, life)
+	if !life {
+		t.History = nil // two processes that write one list may undo each other's entries
+	}
 	return publish.New(t, s.store, publish.Options{Log: quiet(), Metrics: s.metrics, Listener: s})
 }
 
@@ -260,6 +270,9 @@ func (s *schedule) run() {
 	calm := s.IntN(6) == 0 // nothing but changes, restarts and stale reads
 	if !calm && s.IntN(8) == 0 {
 		s.lab.skewed = true
+		if s.shelf != nil {
+			s.shelf.loose = true
+		}
 		for _, c := range s.target.Cells {
 			snap := s.encode(c, s.documents[0])
 			s.lab.store(c.Key, snap.Seal(uint64(time.Now().Add(time.Hour).UnixMilli()), time.Now()), false)
@@ -290,12 +303,15 @@ func (s *schedule) run() {
 			_ = s.rewrite(s.key(), n == 14)
 		default:
 			s.lab.set(s.Float64()*[]float64{0, 1, 1}[s.IntN(3)], lag)
+			s.disturb(s.Float64() / 2)
 		}
 	}
 	s.deliver()
 	s.lab.set(0, 0)
+	s.disturb(0)
 	s.settle()
 	s.expect("", calm)
+	s.expectHistory()
 	if s.IntN(8) == 0 && !calm {
 		s.pinAndUnpin()
 	}
@@ -354,6 +370,51 @@ func (s *schedule) expect(pinned sinks.Key, calm bool) {
 	}
 }
 
+// disturb makes calls of the history fail, before or after they were carried
+// out.
+func (s *schedule) disturb(rate float64) {
+	if s.shelf == nil {
+		return
+	}
+	random := rand.New(rand.NewPCG(s.Uint64(), 0))
+	fail := func(sinks.Key) error {
+		if random.Float64() < rate {
+			return errService
+		}
+		return nil
+	}
+	s.shelf.fail(fail, fail)
+}
+
+// expectHistory checks that the history is whole: no more than it should keep,
+// nothing that is not listed, and each object what its entry says.
+func (s *schedule) expectHistory() {
+	if s.shelf == nil {
+		return
+	}
+	for _, c := range s.target.Cells {
+		if left := s.shelf.litter(s.t, c.Key); len(left) > 0 {
+			s.lab.fail("objects without an entry in the history: %v", left)
+		}
+		entries, err := s.target.History.List(s.t.Context(), c.Key)
+		if err != nil || len(entries) > s.target.History.Keep {
+			s.lab.fail("the history has %d entries, keep is %d: %v", len(entries), s.target.History.Keep, err)
+		}
+		for i, e := range entries {
+			body, err := s.target.History.Body(s.t.Context(), c.Key, e)
+			if meta, failed := snapshot.Open(body); err == nil && !s.lab.skewed && (failed != nil || meta.Seq != e.Seq || meta.Digest != e.Digest) {
+				s.lab.fail("the entry %+v holds %+v, %v", e, meta, failed)
+			}
+			if i > 0 && e.Seq >= entries[i-1].Seq {
+				s.lab.fail("the order of the history is %+v", entries)
+			}
+		}
+		if v := s.lab.now(c.Key); !s.lab.skewed && s.process.wrote(c.Key) == v.meta.Seq && (len(entries) == 0 || entries[0].Digest != v.meta.Digest) {
+			s.lab.fail("%s: stored is %s, the history is %+v", c.Key, v, entries)
+		}
+	}
+}
+
 // pinAndUnpin lets a person hold one key, without faults.
 func (s *schedule) pinAndUnpin() {
 	key := s.key()
@@ -373,16 +434,20 @@ func (s *schedule) pinAndUnpin() {
 	s.expect("none", false)
 }
 
-// quiet checks that nothing but heartbeats is written when nothing happens.
+// quiet checks that nothing but heartbeats is written when nothing happens, and
+// nothing read but for them and for the schedule.
 func (s *schedule) quiet() {
-	before := s.lab.sent()
-	s.pass(30 * time.Minute)
-	beats := 0
+	putsBefore, getsBefore := s.lab.calls()
+	const long = 30 * time.Minute
+	s.pass(long)
+	cells, beats := len(s.target.Cells), 0
 	if s.target.Heartbeat > 0 {
-		beats = len(s.target.Cells) * int(30*time.Minute/s.target.Heartbeat+1)
+		beats = cells * int(long/s.target.Heartbeat+1)
 	}
-	if n := s.lab.sent() - before; n > beats {
-		s.lab.fail("%d puts in half an hour in which nothing has happened, with a heartbeat of %s", n, s.target.Heartbeat)
+	puts, gets := s.lab.calls()
+	puts, gets = puts-putsBefore, gets-getsBefore
+	if most := cells*int(long/reconcileEvery+1) + (cells+1)*beats; puts > beats || gets > most {
+		s.lab.fail("%d puts and %d gets in half an hour in which nothing has happened, with a heartbeat of %s", puts, gets, s.target.Heartbeat)
 	}
 }
 

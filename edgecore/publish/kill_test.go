@@ -85,7 +85,8 @@ func child(t *testing.T, dir, flag string, step int) string {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), self, "-test.run=^TestKilled$")
-	cmd.Env = append(os.Environ(), "FLAGCAST_TEST_DIR="+dir, "FLAGCAST_TEST_FLAG="+flag, "FLAGCAST_TEST_STEP="+strconv.Itoa(step))
+	cmd.Env = append(os.Environ(), "FLAGCAST_TEST_DIR="+dir, "FLAGCAST_TEST_FLAG="+flag, "FLAGCAST_TEST_STEP="+strconv.Itoa(step),
+		"GORACE=atexit_sleep_ms=0")
 	var errors bytes.Buffer
 	cmd.Stderr = &errors
 	out, err := cmd.StdoutPipe()
