@@ -140,11 +140,29 @@ func (s *store) has() string {
 	}
 }
 
+// journal is a log that may be read while it is written.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(b)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
 // world is one publisher with its surroundings.
 type world struct {
 	store    *state.Store
 	sink     *store
-	log      *bytes.Buffer
+	log      *journal
 	target   publish.Target
 	options  publish.Options // but for what publisher sets
 	registry *prometheus.Registry
@@ -163,7 +181,7 @@ func (w *world) Event(e publish.Event) {
 
 func newWorld(t testing.TB) *world {
 	w := &world{
-		store: state.New(state.Options{Log: quiet()}), sink: &store{t: t}, log: &bytes.Buffer{},
+		store: state.New(state.Options{Log: quiet()}), sink: &store{t: t}, log: &journal{},
 		registry: prometheus.NewRegistry(),
 	}
 	w.sink.limits = sinks.Limits{WritePace: time.Second, Propagation: time.Minute}
