@@ -24,12 +24,12 @@ test/node_modules/.package-lock.json: test/package.json test/package-lock.json t
 test: deps test-go test-sinks test-evaluation test-workers test-e2e
 
 test-go: deps
-	FLAGCAST_NO_SKIP=1 $(GO) test -race -shuffle=on -timeout 20m $$($(GO) list ./... | grep -v '/test/e2e\|/test/differential\|/sinks')
+	FLAGCAST_NO_SKIP=1 $(GO) test -race -shuffle=on -timeout 20m $$($(GO) list ./... | grep -v '/test/e2e\|/test/differential\|/sinks\|/edgecore/publish')
 
 # By itself, for its output: the contract of sinks as a table, and how many
 # schedules of faults the publisher has come through.
 test-sinks: deps
-	FLAGCAST_NO_SKIP=1 $(GO) test -race -shuffle=on -timeout 20m -json ./sinks/... | $(GO) run ./test/contract
+	FLAGCAST_NO_SKIP=1 $(GO) test -race -shuffle=on -timeout 20m -json ./sinks/... ./edgecore/publish | $(GO) run ./test/contract
 
 # By itself, for its output: how many cases and queries agree, and the seed.
 test-evaluation: deps

@@ -1,8 +1,10 @@
-// Command contract reads what go test -json prints for the sinks, and prints
-// the contract as a table: the sentences of sinks/sinktest by the runs of each
-// sink. It shows the output of what failed, and ends with 1 then.
+// Command contract reads what go test -json prints for the sinks and for
+// publishing, and prints the contract as a table: the sentences of
+// sinks/sinktest by the runs of each sink, and how many schedules of faults the
+// publisher has come through. It shows the output of what failed or was
+// skipped, and ends with 1 if anything failed.
 //
-//	go test -json ./sinks/... | go run ./test/contract
+//	go test -json ./sinks/... ./edgecore/publish | go run ./test/contract
 package main
 
 import (
@@ -36,6 +38,7 @@ func run(in io.Reader, out io.Writer) error {
 	outputs := map[string]*strings.Builder{} // of a test, or a package
 	results := map[string]string{}           // by "package test"
 	failed, tests, skipped := 0, 0, 0
+	var schedules []string // what the tests of the publisher say of them
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 16<<20)
 	for lines.Scan() {
@@ -52,6 +55,9 @@ func run(in io.Reader, out io.Writer) error {
 		switch e.Action {
 		case "output", "build-output":
 			outputs[name].WriteString(e.Output)
+			if strings.Contains(e.Output, "fault schedules") {
+				schedules = append(schedules, e.Output)
+			}
 		case "pass", "fail", "skip":
 			if e.Test == "" {
 				if e.Action == "fail" {
@@ -78,7 +84,8 @@ func run(in io.Reader, out io.Writer) error {
 		return err
 	}
 	table(out, results)
-	fmt.Fprintf(out, "%d tests of sinks, %d skipped\n", tests, skipped)
+	fmt.Fprint(out, strings.Join(schedules, ""))
+	fmt.Fprintf(out, "%d tests of sinks and of publishing, %d skipped\n", tests, skipped)
 	if failed > 0 {
 		return fmt.Errorf("%d failed", failed)
 	}
