@@ -127,7 +127,7 @@ func runSchedule(t *testing.T, seed uint64, documents []*edgecore.Definitions) i
 	s.metrics = publish.NewMetrics(s.registry)
 	s.target = publish.Target{
 		Name: "t", Environment: "e", SinkName: "s",
-		Schedule: cron.Every(reconcileEvery), Debounce: time.Duration(s.IntN(500)) * time.Millisecond,
+		Schedule: cron.Every(reconcileEvery), Debounce: time.Duration(s.IntN(500_000)) * time.Microsecond,
 		MinInterval: time.Duration(1+s.IntN(4)) * time.Second,
 	}
 	var keys []sinks.Key
@@ -144,7 +144,7 @@ func runSchedule(t *testing.T, seed uint64, documents []*edgecore.Definitions) i
 		s.target.Heartbeat = time.Duration(2+s.IntN(10)) * time.Minute
 	}
 	s.bulk = s.IntN(2) == 0
-	if s.IntN(3) == 0 {
+	if s.IntN(4) == 0 {
 		s.shelf = &shelf{t: t, bodies: map[sinks.Key][]byte{}}
 		s.target.History = &publish.History{Sink: s.shelf, SinkName: "back", Keep: 1 + s.IntN(4)}
 	}
@@ -185,7 +185,7 @@ func (s *schedule) sink(name string, life bool) sinks.Sink {
 	return p
 }
 
-func (s *schedule) stale() bool { return s.target.Debounce%2 == 0 } // as good as any coin
+func (s *schedule) stale() bool { return s.target.Debounce%3 == 0 } // as good as any coin
 
 func (s *schedule) publisher(name string, life bool) *publish.Publisher {
 	t := s.target
@@ -285,7 +285,7 @@ func (s *schedule) run() {
 	s.lab.set(0, lag)
 	s.deliver()
 	s.start()
-	for range 3 + s.IntN(8) {
+	for range 3 + s.IntN(5) {
 		s.pass(s.pause())
 		switch n := s.IntN(20); {
 		case n < 9:

@@ -25,7 +25,7 @@ import (
 func TestTwoPublishers(t *testing.T) {
 	seed := need.Seed(t)
 	pool := definitionsPool(t)
-	for i := range 1000 {
+	for i := range 300 {
 		synctest.Test(t, func(t *testing.T) { twoPublishers(t, seed+uint64(i), pool) })
 		if t.Failed() {
 			return
