@@ -30,6 +30,7 @@ test-go: deps
 # schedules of faults the publisher has come through.
 test-sinks: deps
 	FLAGCAST_NO_SKIP=1 $(GO) test -race -shuffle=on -timeout 20m -json ./sinks/... ./edgecore/publish | $(GO) run ./test/contract
+	$(GO) test -json -run 'TestFaults$$' ./edgecore/publish | $(GO) run ./test/contract
 
 # By itself, for its output: how many cases and queries agree, and the seed.
 test-evaluation: deps

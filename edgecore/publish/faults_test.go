@@ -24,10 +24,16 @@ import (
 	"github.com/flagcast/flagcast/test/need"
 )
 
-const (
-	faultSchedules = 10_000
-	faultWorkers   = 4
-)
+const faultWorkers = 4
+
+// faultSchedules is how many are run; under the race detector, which makes each
+// ten times as long, a part of them.
+func faultSchedules() int64 {
+	if raceDetector {
+		return 2000
+	}
+	return 10_000
+}
 
 // Whatever happens, once faults stop every key holds exactly the newest
 // content within one reconcile, and on the way there nothing is ever wrong for
@@ -44,7 +50,7 @@ func TestFaults(t *testing.T) {
 				t.Parallel()
 				for !t.Failed() {
 					n := next.Add(1) - 1
-					if n >= faultSchedules {
+					if n >= faultSchedules() {
 						return
 					}
 					synctest.Test(t, func(t *testing.T) { writes.Add(runSchedule(t, base+uint64(n), documents)) })
@@ -52,7 +58,7 @@ func TestFaults(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d fault schedules with %d puts in %s", min(next.Load(), faultSchedules), writes.Load(), time.Since(began).Round(time.Millisecond))
+	t.Logf("%d fault schedules with %d puts in %s", min(next.Load(), faultSchedules()), writes.Load(), time.Since(began).Round(time.Millisecond))
 }
 
 // flipAt is three minutes after time begins in a bubble.

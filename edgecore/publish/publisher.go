@@ -315,6 +315,9 @@ func (p *Publisher) write(ctx context.Context, steps []*step, since time.Time) {
 // it.
 func (p *Publisher) arrived(seq uint64, since time.Time) {
 	p.since = since
+	p.board.mu.Lock()
+	p.board.status.StoredLagMS, p.board.status.SeenLagMS = nil, nil // until it is stored, and seen
+	p.board.mu.Unlock()
 	if p.sightings == nil {
 		return
 	}

@@ -26,7 +26,7 @@ type Status struct {
 	Failures    int          `json:"failures"`   // consecutive
 	LastError   string       `json:"lastError,omitempty"`
 	LastSuccess time.Time    `json:"lastSuccess,omitzero"` // a pass found or made everything up to date
-	StoredLagMS *int64       `json:"storedLagMs"`          // from the arrival of the last change until a read showed it; null before
+	StoredLagMS *int64       `json:"storedLagMs"`          // from the arrival of the last change until a read showed it; null until then
 	SeenLagMS   *int64       `json:"seenLagMs"`            // until every probe showed it
 	Seen        []SeenStatus `json:"seen,omitempty"`       // what the probes said last
 }
