@@ -40,7 +40,7 @@ func (s *service) GetBatch(ctx context.Context, keys []sinks.Key) ([][]byte, []e
 	s.gets.Add(1)
 	bodies, errs := make([][]byte, len(keys)), make([]error, len(keys))
 	for i, key := range keys {
-		bodies[i], errs[i] = s.Sink.Get(ctx, key)
+		bodies[i], errs[i] = s.Get(ctx, key)
 	}
 	return bodies, errs
 }
