@@ -149,7 +149,10 @@ func (p *Publisher) Inspect(ctx context.Context) {
 // Notes says in words what is wrong with a target, and what to do.
 func (s *Status) Notes() []string {
 	var notes []string
-	if s.LastError != "" {
+	switch {
+	case s.LastError != "" && s.Failures > 1:
+		notes = append(notes, fmt.Sprintf("%d failures in a row, the last: %s", s.Failures, s.LastError))
+	case s.LastError != "":
 		notes = append(notes, s.LastError)
 	}
 	for _, k := range s.Keys {
