@@ -1,5 +1,5 @@
 // Package bundles turns a snapshot into what a build puts into a worker: a
-// JSON document or a JavaScript module.
+// JSON document, a module, or a whole script that a platform takes as it is.
 //
 // A bundle has seq 0 and no time of publication: it is older than everything
 // that was ever published, and the same flags give the same bytes, so that a
@@ -51,7 +51,8 @@ func module(s *snapshot.Snapshot, document []byte) []byte {
 	b.WriteString("let parsed\n")
 	b.WriteString("/** The snapshot, parsed at the first call. */\n")
 	b.WriteString("export function snapshot() {\n  return parsed || (parsed = JSON.parse(text))\n}\n")
-	b.WriteString("export default snapshot\n")
+	b.WriteString("/** What bundle() takes: snapshot(), with the others as its members. */\n")
+	b.WriteString("export default /* @__PURE__ */ Object.assign(snapshot, { digest, environment, text })\n")
 	return b.Bytes()
 }
 

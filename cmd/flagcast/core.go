@@ -184,10 +184,10 @@ func (c *core) publishers() []*publish.Publisher {
 }
 
 // names lists environments for people.
-func names(environments []edgecore.Environment) string {
-	list := make([]string, len(environments))
-	for i, env := range environments {
-		list[i] = string(env)
+func names[T ~string](all []T) string {
+	list := make([]string, len(all))
+	for i, one := range all {
+		list[i] = string(one)
 	}
 	return strings.Join(list, ", ")
 }

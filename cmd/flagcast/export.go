@@ -24,28 +24,35 @@ type exportFlags struct {
 	as, snapshot, output, contextual string
 	context, projects, flags         []string
 	includeDisabled                  bool
+	script                           scriptFlags
 }
+
+// asScript is the form that is more than a constant.
+const asScript = "script"
 
 func newExport() *cobra.Command {
 	var flags exportFlags
 	c := &cobra.Command{
 		Use:   "export",
-		Short: "Emit the flags as a constant for a build",
-		Long: `Export writes a snapshot for bundling into a worker: a JSON document or an ES
-module. The same flags give the same bytes.
+		Short: "Emit the flags as a constant or a whole worker for a build",
+		Long: `Export writes a snapshot for bundling into a worker: a JSON document, an ES
+module, or a whole script with the flags in it, linked and minified. The same
+flags give the same bytes.
 
 Rules leave open what depends on the request, and the worker decides it.
 Evaluated answers are the same for every request. Definitions are for Unleash's
 own SDKs.`,
 		Example: `  flagcast export --from flags.json --as esm -o flags.js
-  flagcast export --from flags.json --snapshot evaluated --context country=cn`,
+  flagcast export --from flags.json --snapshot evaluated --context country=cn
+  flagcast export --as script --platform edgeroutine -o worker.js
+  flagcast export --as script --platform cloudflare --entry src/worker.ts -o worker.js`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return runExport(c, flags)
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&flags.as, "as", "json", "`form`: json or esm")
+	f.StringVar(&flags.as, "as", "json", "`form`: json, esm or script")
 	f.StringVar(&flags.snapshot, "snapshot", "rules", "`format`: rules, evaluated or definitions")
 	f.StringVarP(&flags.output, "output", "o", "", "write to this `file` instead of standard output")
 	f.StringArrayVar(&flags.context, "context", nil, "`name=value` of the static context; may be repeated; name alone says that it is absent in every request")
@@ -53,6 +60,7 @@ own SDKs.`,
 	f.StringSliceVar(&flags.projects, "project", nil, "only flags of these `projects`")
 	f.StringSliceVar(&flags.flags, "flag", nil, "only flags whose name matches one of these `globs`")
 	f.BoolVar(&flags.includeDisabled, "include-disabled", false, "evaluated: list flags that are off, too")
+	flags.script.add(c)
 	flags.source.add(c, false)
 	return c
 }
@@ -84,15 +92,23 @@ func runExport(c *cobra.Command, flags exportFlags) error {
 		warn(c, fmt.Sprintf("the static context does not decide %s, which the export %s (--contextual %s): %s",
 			count(len(snap.Contextual), "flag"), outcomes[spec.Contextual], spec.Contextual, strings.Join(snap.Contextual, ", ")))
 	}
+	if flags.as == asScript {
+		return exportScript(c, flags, &snap)
+	}
 	out, err := bundles.Emit(&snap, bundles.Form(flags.as))
 	if err != nil {
 		return failed(exitUsage, err, "")
 	}
-	if flags.output == "" {
-		_, err = c.OutOrStdout().Write(out)
+	return writeResult(c, flags.output, out)
+}
+
+// writeResult writes to a file, or to standard output where none is named.
+func writeResult(c *cobra.Command, output string, body []byte) error {
+	if output == "" {
+		_, err := c.OutOrStdout().Write(body)
 		return err
 	}
-	return writeOutput(flags.output, out)
+	return writeOutput(output, body)
 }
 
 // outcomes says what becomes of flags that the static context does not decide.
@@ -122,14 +138,16 @@ func writeOutput(path string, body []byte) error {
 	return failed(exitFailed, fmt.Errorf("write %q: %w", path, err), "--output names a file in a folder that exists and can be written")
 }
 
+func isOneOf[T ~string](text string, known []T) bool { return slices.Contains(known, T(text)) }
+
 func (f *exportFlags) spec() (snapshot.Spec, error) {
 	spec := snapshot.Spec{
 		Static:     eval.Context{Fields: map[string]string{}},
 		Contextual: snapshot.Contextual(f.contextual), IncludeDisabled: f.includeDisabled,
 		Projects: f.projects, Flags: f.flags,
 	}
-	if !slices.Contains(bundles.Forms(), bundles.Form(f.as)) {
-		return spec, failed(exitUsage, fmt.Errorf("--as %q is not one of json, esm", f.as), "")
+	if f.as != asScript && !isOneOf(f.as, bundles.Forms()) {
+		return spec, failed(exitUsage, fmt.Errorf("--as %q is not one of json, esm, script", f.as), "")
 	}
 	i := slices.IndexFunc(snapshot.Formats(), func(known snapshot.Format) bool {
 		name, _, _ := strings.Cut(string(known), "/")
@@ -139,6 +157,9 @@ func (f *exportFlags) spec() (snapshot.Spec, error) {
 		return spec, failed(exitUsage, fmt.Errorf("--snapshot %q is not one of rules, evaluated, definitions", f.snapshot), "")
 	}
 	spec.Format = snapshot.Formats()[i]
+	if err := f.script.check(f, spec.Format); err != nil {
+		return spec, err
+	}
 	switch spec.Contextual {
 	case snapshot.ContextualOff, snapshot.ContextualOmit, snapshot.ContextualEvaluate:
 	default:

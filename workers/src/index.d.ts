@@ -89,3 +89,6 @@ export function kv(binding: object | (() => object), key: string, options?: { ca
 
 /** EdgeKV of Alibaba Cloud DCDN and ESA. */
 export function edgekv(options: { namespace: string; key: string }): Source
+
+/** A snapshot in the script: what flagcast/bundle, or a module of flagcast export, exports; or its text. */
+export function bundle(constant: string | { readonly text: string }): Source

@@ -1,2 +1,2 @@
 export { createFlags, NotReadyError } from './flags.js'
-export { edgekv, kv } from './sources.js'
+export { bundle, edgekv, kv } from './sources.js'

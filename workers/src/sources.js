@@ -45,6 +45,15 @@ export function edgekv({ namespace, key }) {
   }
 }
 
+/**
+ * A snapshot in the script, from flagcast export. It never changes: with it
+ * maxAge may be Infinity.
+ *
+ * @param {string | { text: string }} constant what flagcast/bundle exports, or the text
+ * @returns {Source}
+ */
+export const bundle = constant => ({ name: 'bundle', get: async () => text(constant.text || constant) })
+
 /** @param {unknown} value */
 function text(value) {
   if (value === undefined || value === null) return null
