@@ -11,7 +11,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/evanw/esbuild/pkg/api"
 
@@ -87,7 +86,7 @@ func Link(s *snapshot.Snapshot, script Script) (*Linked, error) {
 		Conditions:    script.Platform.conditions(),
 		External:      script.Platform.external(),
 		Target:        api.ES2020,
-		Plugins:       []api.Plugin{modules(module(s, s.Seal(0, time.Time{})))},
+		Plugins:       []api.Plugin{modules(module(s, false))},
 		LogLevel:      api.LogLevelSilent,
 		LegalComments: api.LegalCommentsNone,
 	}

@@ -9,3 +9,8 @@ import "embed"
 //
 //go:embed src
 var Source embed.FS
+
+// Package is the package.json of the npm package.
+//
+//go:embed package.json
+var Package []byte

@@ -31,6 +31,7 @@ const (
 func commands() map[string]func(ts *testscript.TestScript, neg bool, args []string) {
 	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
 		"neednode":   needNode,
+		"needtsc":    needTSC,
 		"quickstart": quickstart,
 		"edit":       edit,
 		"exits":      exits,
@@ -56,6 +57,14 @@ type testKey struct{}
 func needNode(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, !neg && len(args) == 0, "neednode")
 	need.Node(ts.Value(testKey{}).(testing.TB))
+}
+
+// needTSC sets TSC to the compiler of TypeScript, which Node runs.
+func needTSC(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 0, "needtsc")
+	t := ts.Value(testKey{}).(testing.TB)
+	need.Node(t)
+	ts.Setenv("TSC", filepath.Join(need.Module(t, "typescript"), "bin", "tsc"))
 }
 
 // quickstart DIR copies examples/quickstart, with its port replaced by a free

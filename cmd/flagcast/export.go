@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -27,8 +29,13 @@ type exportFlags struct {
 	script                           scriptFlags
 }
 
-// asScript is the form that is more than a constant.
-const asScript = "script"
+// Forms that are more than a constant.
+const (
+	asScript  = "script"
+	asRuntime = "runtime"
+)
+
+func forms() string { return names(bundles.Forms()) + ", " + asScript + ", " + asRuntime }
 
 func newExport() *cobra.Command {
 	var flags exportFlags
@@ -36,8 +43,9 @@ func newExport() *cobra.Command {
 		Use:   "export",
 		Short: "Emit the flags as a constant or a whole worker for a build",
 		Long: `Export writes a snapshot for bundling into a worker: a JSON document, an ES
-module, or a whole script with the flags in it, linked and minified. The same
-flags give the same bytes.
+module, a module of TypeScript, or a whole script with the flags in it, linked
+and minified. The same flags give the same bytes. The runtime alone is for
+projects that bundle by themselves.
 
 Rules leave open what depends on the request, and the worker decides it.
 Evaluated answers are the same for every request. Definitions are for Unleash's
@@ -45,16 +53,17 @@ own SDKs.`,
 		Example: `  flagcast export --from flags.json --as esm -o flags.js
   flagcast export --from flags.json --snapshot evaluated --context country=cn
   flagcast export --as script --platform edgeroutine -o worker.js
-  flagcast export --as script --platform cloudflare --entry src/worker.ts -o worker.js`,
+  flagcast export --as script --platform cloudflare --entry src/worker.ts -o worker.js
+  flagcast export --as runtime -o vendor/flagcast`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return runExport(c, flags)
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&flags.as, "as", "json", "`form`: json, esm or script")
+	f.StringVar(&flags.as, "as", "json", "`form`: json, esm, ts, script or runtime")
 	f.StringVar(&flags.snapshot, "snapshot", "rules", "`format`: rules, evaluated or definitions")
-	f.StringVarP(&flags.output, "output", "o", "", "write to this `file` instead of standard output")
+	f.StringVarP(&flags.output, "output", "o", "", "write to this `file` instead of standard output; a folder for the runtime")
 	f.StringArrayVar(&flags.context, "context", nil, "`name=value` of the static context; may be repeated; name alone says that it is absent in every request")
 	f.StringVar(&flags.contextual, "contextual", "off", "evaluated: flags that depend on more than the static context: off, omit or evaluate")
 	f.StringSliceVar(&flags.projects, "project", nil, "only flags of these `projects`")
@@ -70,6 +79,9 @@ func runExport(c *cobra.Command, flags exportFlags) error {
 	if err != nil {
 		return err
 	}
+	if flags.as == asRuntime {
+		return exportRuntime(flags.output)
+	}
 	d, err := flags.source.definitions(c)
 	if err != nil {
 		return err
@@ -81,7 +93,8 @@ func runExport(c *cobra.Command, flags exportFlags) error {
 			warn(c, p.String())
 		}
 	}
-	if taken := func(f edgecore.Feature) bool { return spec.Takes(f.Name, f.Project) }; len(d.Features) > 0 && !slices.ContainsFunc(d.Features, taken) {
+	taken := func(f edgecore.Feature) bool { return spec.Takes(f.Name, f.Project) }
+	if len(d.Features) > 0 && !slices.ContainsFunc(d.Features, taken) {
 		warn(c, fmt.Sprintf("--project and --flag leave none of %s: the export is empty", count(len(d.Features), "flag")))
 	}
 	snap, err := snapshot.Encode(d, program, spec, time.Now())
@@ -95,11 +108,49 @@ func runExport(c *cobra.Command, flags exportFlags) error {
 	if flags.as == asScript {
 		return exportScript(c, flags, &snap)
 	}
-	out, err := bundles.Emit(&snap, bundles.Form(flags.as))
+	types := bundles.FlagTypes(d, taken)
+	out, err := bundles.Emit(&snap, bundles.Form(flags.as), types)
 	if err != nil {
 		return failed(exitUsage, err, "")
 	}
+	if beside, ok := declarations(flags.output); ok && flags.as == string(bundles.ESM) {
+		if err := writeOutput(beside, bundles.Declarations(&snap, types)); err != nil {
+			return err
+		}
+	}
 	return writeResult(c, flags.output, out)
+}
+
+// declarations names the file beside a module in which TypeScript looks for its
+// types.
+func declarations(module string) (string, bool) {
+	for _, ext := range []string{".js", ".mjs"} {
+		if name, ok := strings.CutSuffix(module, ext); ok {
+			return name + ".d" + strings.Replace(ext, "js", "ts", 1), true
+		}
+	}
+	return "", false
+}
+
+// exportRuntime writes the runtime as an npm package into a folder, which is
+// made where it does not exist.
+func exportRuntime(dir string) error {
+	if dir == "" {
+		return failed(exitUsage, errors.New("--as runtime needs --output, a folder"), "flagcast export --as runtime -o vendor/flagcast")
+	}
+	files, err := bundles.Runtime()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return failed(exitFailed, fmt.Errorf("write the runtime: %w", err), "")
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if err := writeOutput(filepath.Join(dir, name), files[name]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // writeResult writes to a file, or to standard output where none is named.
@@ -146,8 +197,8 @@ func (f *exportFlags) spec() (snapshot.Spec, error) {
 		Contextual: snapshot.Contextual(f.contextual), IncludeDisabled: f.includeDisabled,
 		Projects: f.projects, Flags: f.flags,
 	}
-	if f.as != asScript && !isOneOf(f.as, bundles.Forms()) {
-		return spec, failed(exitUsage, fmt.Errorf("--as %q is not one of json, esm, script", f.as), "")
+	if f.as != asScript && f.as != asRuntime && !isOneOf(f.as, bundles.Forms()) {
+		return spec, failed(exitUsage, fmt.Errorf("--as %q is not one of %s", f.as, forms()), "")
 	}
 	i := slices.IndexFunc(snapshot.Formats(), func(known snapshot.Format) bool {
 		name, _, _ := strings.Cut(string(known), "/")
@@ -176,10 +227,14 @@ func (f *exportFlags) spec() (snapshot.Spec, error) {
 		}
 		spec.Static.Fields[name] = value
 	}
-	for _, glob := range f.flags {
+	return spec, checkGlobs(f.flags)
+}
+
+func checkGlobs(globs []string) error {
+	for _, glob := range globs {
 		if _, err := path.Match(glob, ""); err != nil {
-			return spec, failed(exitUsage, fmt.Errorf("--flag %q is no pattern", glob), `patterns have *, ? and [a-z]; "\" before one of these means the character`)
+			return failed(exitUsage, fmt.Errorf("--flag %q is no pattern", glob), `patterns have *, ? and [a-z]; "\" before one of these means the character`)
 		}
 	}
-	return spec, nil
+	return nil
 }

@@ -37,12 +37,13 @@ func firstCells(text string) string {
 // members lists what an interface of index.d.ts has.
 func members(t *testing.T, name string) []string {
 	t.Helper()
-	_, body, found := strings.Cut(read(t, "workers/src/index.d.ts"), "export interface "+name+" {\n")
-	if !found {
+	types := read(t, "workers/src/index.d.ts")
+	begin := regexp.MustCompile("export interface " + name + "(<.*>)? \\{\n").FindStringIndex(types)
+	if begin == nil {
 		t.Fatalf("index.d.ts has no interface %s", name)
 	}
-	body, _, _ = strings.Cut(body, "\n}")
-	return words(`(?m)^  (?:readonly )?(\w+)\??[:(]`, body)
+	body, _, _ := strings.Cut(types[begin[1]:], "\n}")
+	return words(`(?m)^  (?:readonly )?(\w+)\??[:(<]`, body)
 }
 
 func TestWorkersDocument(t *testing.T) {

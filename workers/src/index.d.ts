@@ -39,10 +39,34 @@ export interface Platform {
   waitUntil?(promise: Promise<unknown>): void
 }
 
+/** By flag and variant the type of the payload, null for none: what flagcast types writes, or any. */
+export type AnyFlags = Record<string, Record<string, string | null>>
+
+interface NamedVariant<Name, Type> {
+  readonly name: Name
+  readonly enabled: true
+  readonly payload: Type extends string ? { readonly type: Type; readonly value: string } : undefined
+  readonly feature_enabled: true
+  readonly featureEnabled: true
+}
+
+interface NoVariant {
+  readonly name: 'disabled'
+  readonly enabled: false
+  readonly payload?: undefined
+  readonly feature_enabled: boolean
+  readonly featureEnabled: boolean
+}
+
+/** The variants that a flag can have; without types any. */
+export type VariantOf<Variants> = string extends keyof Variants
+  ? Variant
+  : { [Name in keyof Variants & string]: NamedVariant<Name, Variants[Name]> }[keyof Variants & string] | NoVariant
+
 /** The flags for one request: one snapshot, one time, one seed for draws. */
-export interface View {
-  isEnabled(name: string): boolean
-  getVariant(name: string): Variant
+export interface View<F = AnyFlags> {
+  isEnabled(name: keyof F & string): boolean
+  getVariant<Name extends keyof F & string>(name: Name): VariantOf<F[Name]>
   all(): Toggle[]
 }
 
@@ -59,9 +83,9 @@ export interface Status {
   lastError: string | null
 }
 
-export interface Flags {
+export interface Flags<F = AnyFlags> {
   /** Rejects with NotReadyError while there has been no snapshot. */
-  view(context?: Context, platform?: Platform): Promise<View>
+  view(context?: Context, platform?: Platform): Promise<View<F>>
   /** The frontend API at the PoP. */
   handler(request: Request, platform?: Platform): Promise<Response>
   status(): Status
@@ -79,8 +103,8 @@ export interface Options {
   clientIP?: string
 }
 
-/** Call it at module scope: it does no I/O. */
-export function createFlags(options: Options): Flags
+/** Call it at module scope: it does no I/O. With the Flags of flagcast types a flag that is misspelt does not compile. */
+export function createFlags<F = AnyFlags>(options: Options): Flags<F>
 
 export class NotReadyError extends Error {}
 
