@@ -1,0 +1,373 @@
+package eval
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Coverage says how many branches of a program some contexts take: each
+// condition of each strategy both ways, and each share of some of all ids. Some
+// branches nobody can take, such as those behind a strategy that always passes.
+type Coverage struct {
+	Taken int `json:"taken"`
+	Total int `json:"total"`
+}
+
+// Cover returns contexts, at most some number of them, that take the branches
+// of a program as far as they are found: what a request can cost is measured
+// with them. The same program gives the same contexts. One has a time only
+// where a date decides.
+func (p *Program) Cover(most int) ([]Context, Coverage) {
+	c := newCover(p, most)
+	contexts := c.run()
+	return contexts, c.coverage()
+}
+
+// cover is the work on one program.
+type cover struct {
+	p      *Program
+	most   int
+	drafts []*draft
+	v      View // to try one value at a time
+
+	sticky  []int32   // the fields that decide shares and variants
+	starts  []int     // by flag: its first branch
+	both    [][2]bool // by branch: taken when false, when true
+	shares  []shareBranch
+	byShare map[int]int // branch: its place in shares
+}
+
+func newCover(p *Program, most int) *cover {
+	return &cover{p: p, most: max(most, 1), v: View{p: p, c: &Context{}, slots: make([]slot, len(p.fields))}}
+}
+
+func (c *cover) run() []Context {
+	p := c.p
+	for i := range p.flags {
+		c.flag(&p.flags[i])
+	}
+	if len(c.drafts) == 0 {
+		c.drafts = append(c.drafts, &draft{fields: map[int32]value{}})
+	}
+	c.number()
+	for i, d := range c.drafts {
+		c.identify(d, i)
+		c.visit(i)
+	}
+	c.shuffle()
+	c.draw()
+	out := make([]Context, len(c.drafts))
+	for i, d := range c.drafts {
+		out[i] = d.context(p)
+	}
+	return out
+}
+
+// draft is a context in the making. A field without a value is still free.
+type draft struct {
+	fields map[int32]value
+	time   time.Time // zero: free
+}
+
+type value struct {
+	text   string
+	absent bool
+}
+
+func (d *draft) context(p *Program) Context {
+	c := Context{Fields: map[string]string{}, Time: d.time}
+	for i, v := range d.fields {
+		if !v.absent {
+			c.Fields[p.fields[i].name] = v.text
+		}
+	}
+	return c
+}
+
+// wish is what a condition should say.
+type wish struct {
+	condition *condition
+	holds     bool
+}
+
+// flag has a draft for each way through the conditions of a flag. What the
+// parents and the strategies before have to say comes first.
+func (c *cover) flag(f *flag) {
+	var before []wish
+	for i := range f.parents {
+		before = append(before, c.parent(&f.parents[i])...)
+	}
+	for i := range f.strategies {
+		s := &f.strategies[i]
+		passed := slices.Clone(before)
+		for _, k := range s.conditions {
+			c.want(append(slices.Clone(passed), wish{k, false}))
+			passed = append(passed, wish{k, true})
+		}
+		c.want(passed)
+		for _, all := range []*variants{s.variants, f.variants} {
+			if all == nil {
+				continue
+			}
+			for _, o := range all.overrides {
+				c.want(append(slices.Clone(passed), wish{o.condition, true}))
+			}
+		}
+		if len(s.conditions) > 0 {
+			before = append(before, wish{s.conditions[0], false})
+		}
+	}
+}
+
+// parent wishes that a dependency is met.
+func (c *cover) parent(d *parent) (wishes []wish) {
+	strategies := c.p.flags[d.flag].strategies
+	for i := range strategies {
+		for _, k := range strategies[i].conditions {
+			wishes = append(wishes, wish{k, d.enabled})
+			if !d.enabled {
+				break
+			}
+		}
+		if d.enabled {
+			break
+		}
+	}
+	return wishes
+}
+
+// want puts wishes into the first draft that they fit in, or into a new one.
+func (c *cover) want(wishes []wish) {
+	if len(wishes) == 0 {
+		return
+	}
+	for _, d := range c.drafts {
+		if c.grant(d, wishes) {
+			return
+		}
+	}
+	if d := (&draft{fields: map[int32]value{}}); len(c.drafts) < c.most && c.grant(d, wishes) {
+		c.drafts = append(c.drafts, d)
+	}
+}
+
+// grant fixes what wishes need, or nothing when that is not possible. Of a
+// segment that should fail the first condition that can does.
+func (c *cover) grant(d *draft, wishes []wish) bool {
+	const alternatives = 4
+	for alternative := range alternatives {
+		open := false
+		byField := map[int32][]wish{}
+		var flatten func(w wish)
+		flatten = func(w wish) {
+			if w.condition.op != opAll {
+				field := w.condition.field
+				if w.condition.op == opDate {
+					field = ofTime
+				}
+				byField[field] = append(byField[field], w)
+				return
+			}
+			all := w.condition.all
+			if w.holds != w.condition.inverted {
+				for _, k := range all {
+					flatten(wish{k, true})
+				}
+			} else if len(all) > 0 {
+				open = open || len(all) > 1
+				flatten(wish{all[alternative%len(all)], false})
+			}
+		}
+		for _, w := range wishes {
+			flatten(w)
+		}
+		if c.fix(d, byField) {
+			return true
+		}
+		if !open {
+			return false
+		}
+	}
+	return false
+}
+
+// ofTime stands for the time among the fields.
+const ofTime = -1
+
+func (c *cover) fix(d *draft, byField map[int32][]wish) bool {
+	found := map[int32]value{}
+	at := d.time
+	for field, wishes := range byField {
+		if field == ofTime {
+			var ok bool
+			if at, ok = c.instant(d.time, wishes); !ok {
+				return false
+			}
+			continue
+		}
+		if v, fixed := d.fields[field]; fixed {
+			if !c.agrees(field, v, wishes) {
+				return false
+			}
+			continue
+		}
+		v, ok := c.choose(field, wishes)
+		if !ok {
+			return false
+		}
+		found[field] = v
+	}
+	d.time = at
+	for field, v := range found {
+		d.fields[field] = v
+	}
+	return true
+}
+
+// choose finds a value of a field that all wishes about it are content with,
+// if possible one that other drafts have: then one draft does for many flags.
+func (c *cover) choose(field int32, wishes []wish) (value, bool) {
+	const looked = 16
+	for i := range min(len(c.drafts), looked) {
+		if v, ok := c.drafts[i].fields[field]; ok && c.agrees(field, v, wishes) {
+			return v, true
+		}
+	}
+	for _, w := range wishes {
+		for _, text := range c.examples(w.condition) {
+			if v := (value{text: text}); c.agrees(field, v, wishes) {
+				return v, true
+			}
+		}
+	}
+	for _, v := range []value{{text: "other"}, {absent: true}} {
+		if c.agrees(field, v, wishes) {
+			return v, true
+		}
+	}
+	return value{}, false
+}
+
+func (c *cover) agrees(field int32, v value, wishes []wish) bool {
+	s := &c.v.slots[field]
+	*s = slot{state: missing}
+	if !v.absent {
+		c.v.c.Fields = map[string]string{c.p.fields[field].name: v.text}
+		c.v.read(s, field)
+	}
+	for _, w := range wishes {
+		if c.v.holds(w.condition) != w.holds {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *cover) instant(fixed time.Time, wishes []wish) (time.Time, bool) {
+	candidates := []time.Time{fixed}
+	if fixed.IsZero() {
+		candidates = nil
+		for _, w := range wishes {
+			for _, ms := range []int64{0, -1, 1} {
+				candidates = append(candidates, time.UnixMilli(w.condition.instant+ms).UTC())
+			}
+		}
+	}
+	for _, at := range candidates {
+		c.v.c.Time = at
+		if !slices.ContainsFunc(wishes, func(w wish) bool { return c.v.holds(w.condition) != w.holds }) {
+			return at, true
+		}
+	}
+	return fixed, false
+}
+
+// examples are values near what a condition looks for.
+func (c *cover) examples(k *condition) []string {
+	const most = 8
+	var out []string
+	switch k.op {
+	case opIn:
+		for text, item := range c.p.fields[k.field].values {
+			if contains(k.items, item) {
+				out = append(out, text)
+			}
+		}
+		slices.Sort(out) // the map has no order
+		return out[:min(len(out), most)]
+	case opStartsWith, opEndsWith, opContains:
+		return append(slices.Clone(k.texts[:min(len(k.texts), most)]), "")
+	case opNumber:
+		for _, n := range []float64{k.number, k.number + 1, k.number - 1} {
+			out = append(out, strconv.FormatFloat(n, 'f', -1, 64))
+		}
+	case opVersion:
+		out = append(out, k.version.String(), k.version.IncMajor().String(), "0.0.0")
+	case opRegex:
+		if text, ok := k.machineOf().example(); ok {
+			out = append(out, text)
+		}
+	case opCIDR:
+		for _, prefix := range k.prefixes[:min(len(k.prefixes), most)] {
+			out = append(out, prefix.Addr().String())
+		}
+		out = append(out, netip.AddrFrom4([4]byte{192, 0, 2, 1}).String())
+	}
+	return out
+}
+
+// example is the shortest text that the machine takes, as if its assertions
+// held.
+func (m *machine) example() (string, bool) {
+	if m == nil || len(m.code) == 0 {
+		return "", false
+	}
+	type step struct {
+		pc   int32
+		text string
+	}
+	seen := make([]bool, len(m.code))
+	for queue := []step{{}}; len(queue) > 0; queue = queue[1:] {
+		at := queue[0]
+		if seen[at.pc] {
+			continue
+		}
+		seen[at.pc] = true
+		switch i := &m.code[at.pc]; i.op {
+		case codeMatch:
+			return at.text, true
+		case codeSplit:
+			queue = append(queue, step{i.out, at.text}, step{i.alt, at.text})
+		case codeAssert:
+			queue = append(queue, step{i.out, at.text})
+		case codeRune:
+			if len(i.runs) > 0 {
+				queue = append(queue, step{i.out, at.text + string(printable(i.runs))})
+			}
+		}
+	}
+	return "", false
+}
+
+// printable prefers a letter among runs of characters.
+func printable(runs []int32) rune {
+	for _, r := range "a0A-" {
+		if takes(runs, r) {
+			return r
+		}
+	}
+	return runs[0]
+}
+
+// identify gives a value to the free fields that a share is decided by.
+func (c *cover) identify(d *draft, number int) {
+	for _, field := range c.sticky {
+		if _, fixed := d.fields[field]; !fixed {
+			d.fields[field] = value{text: idOf(number)}
+		}
+	}
+}
+
+func idOf(number int) string { return "user-" + strconv.Itoa(number) }

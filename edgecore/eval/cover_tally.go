@@ -1,0 +1,194 @@
+package eval
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+)
+
+// shareBranch is a share that is of some ids only.
+type shareBranch struct {
+	share  *share
+	branch int
+	draft  int // a draft that comes to it; -1: none does
+}
+
+// number gives each branch its place.
+func (c *cover) number() {
+	c.starts = make([]int, len(c.p.flags))
+	c.byShare = map[int]int{}
+	fields := map[int32]bool{}
+	decides := func(by *sticky) {
+		if by != nil {
+			for _, field := range by.fields {
+				fields[field] = true
+			}
+		}
+	}
+	for i := range c.p.flags {
+		f := &c.p.flags[i]
+		c.starts[i] = len(c.both)
+		if f.variants != nil {
+			decides(f.variants.sticky)
+		}
+		for j := range f.strategies {
+			s := &f.strategies[j]
+			c.both = append(c.both, make([][2]bool, len(s.conditions))...)
+			if s.variants != nil {
+				decides(s.variants.sticky)
+			}
+			if s.share != nil {
+				decides(s.share.sticky)
+			}
+			if s.share.ofSome() {
+				c.byShare[len(c.both)] = len(c.shares)
+				c.shares = append(c.shares, shareBranch{s.share, len(c.both), -1})
+				c.both = append(c.both, [2]bool{})
+			}
+		}
+	}
+	c.sticky = slices.Sorted(maps.Keys(fields))
+}
+
+// ofSome: an id of the request decides, and not always the same way.
+func (s *share) ofSome() bool {
+	return s != nil && s.percent > 0 && s.percent < 100 && len(s.sticky.fields) > 0
+}
+
+func (c *cover) coverage() Coverage {
+	total := Coverage{Total: 2 * len(c.both)}
+	for _, b := range c.both {
+		for _, taken := range b {
+			if taken {
+				total.Taken++
+			}
+		}
+	}
+	return total
+}
+
+// visit notes the branches that a draft takes.
+func (c *cover) visit(number int) {
+	context := c.drafts[number].context(c.p)
+	c.walk(&context, number)
+}
+
+// walk goes the way of a context through each flag, as decide does.
+func (c *cover) walk(context *Context, number int) {
+	v := c.p.NewView(context)
+	for i := range c.p.flags {
+		f := &c.p.flags[i]
+		if len(f.parents) > 0 && !v.parentsMet(f) {
+			continue
+		}
+		next := c.starts[i]
+		for j := range f.strategies {
+			s := &f.strategies[j]
+			branch := next
+			next += len(s.conditions)
+			passes := true
+			for _, k := range s.conditions {
+				passes = v.holds(k)
+				c.take(branch, passes)
+				if branch++; !passes {
+					break
+				}
+			}
+			if s.share.ofSome() {
+				next++
+			}
+			if passes && s.share != nil {
+				if passes = v.shares(s.share); s.share.ofSome() {
+					c.take(branch, passes)
+					c.shares[c.byShare[branch]].draft = number
+				}
+			}
+			if passes {
+				break
+			}
+		}
+	}
+}
+
+func (c *cover) take(branch int, is bool) {
+	if is {
+		c.both[branch][1] = true
+	} else {
+		c.both[branch][0] = true
+	}
+}
+
+// draw adds drafts with other ids, each with the one of many that takes the
+// most branches of shares that no draft has taken yet.
+func (c *cover) draw() {
+	vain := map[int]bool{} // drafts that cannot be made better
+	for len(c.drafts) < c.most {
+		open := map[int][]shareBranch{} // by draft that comes to them
+		for _, s := range c.shares {
+			if both := c.both[s.branch]; s.draft >= 0 && !vain[s.draft] && both[0] != both[1] {
+				open[s.draft] = append(open[s.draft], s)
+			}
+		}
+		if len(open) == 0 {
+			return
+		}
+		base := slices.MinFunc(slices.Sorted(maps.Keys(open)), func(a, b int) int { return cmp.Compare(len(open[b]), len(open[a])) })
+		if d := c.vary(base, open[base]); d == nil || !c.keep(d) {
+			vain[base] = true
+		}
+	}
+}
+
+// shuffle adds drafts with other ids where these come to something new: a
+// strategy behind a share, the child of a parent with one.
+func (c *cover) shuffle() {
+	const ids = 4
+	for number := range c.drafts {
+		for try := range ids {
+			if len(c.drafts) >= c.most {
+				return
+			}
+			d := &draft{fields: maps.Clone(c.drafts[number].fields), time: c.drafts[number].time}
+			for _, field := range c.sticky {
+				d.fields[field] = value{text: idOf(-1 - number*ids - try)}
+			}
+			c.keep(d)
+		}
+	}
+}
+
+// keep adds a draft if it takes a branch that none has taken.
+func (c *cover) keep(d *draft) bool {
+	before, shares := c.coverage(), slices.Clone(c.shares)
+	c.drafts = append(c.drafts, d)
+	if c.visit(len(c.drafts) - 1); c.coverage() != before {
+		return true
+	}
+	c.drafts, c.shares = c.drafts[:len(c.drafts)-1], shares
+	return false
+}
+
+// vary is a draft with another id; nil: none takes a new branch.
+func (c *cover) vary(base int, open []shareBranch) *draft {
+	const ids = 1000
+	field := open[0].share.sticky.fields[0]
+	best, most := "", 0
+	for number := range ids {
+		id, gain := idOf(len(c.drafts)*ids+number), 0
+		for _, s := range open {
+			// What has been taken one way is wanted the other way.
+			if s.share.sticky.fields[0] == field && (s.share.prefix.percent(id) <= s.share.percent) != c.both[s.branch][1] {
+				gain++
+			}
+		}
+		if gain > most {
+			best, most = id, gain
+		}
+	}
+	if most == 0 {
+		return nil
+	}
+	d := &draft{fields: maps.Clone(c.drafts[base].fields), time: c.drafts[base].time}
+	d.fields[field] = value{text: best}
+	return d
+}
