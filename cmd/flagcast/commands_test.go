@@ -32,6 +32,8 @@ func commands() map[string]func(ts *testscript.TestScript, neg bool, args []stri
 	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
 		"neednode":   needNode,
 		"needtsc":    needTSC,
+		"needv8":     needV8,
+		"nov8":       noV8,
 		"quickstart": quickstart,
 		"edit":       edit,
 		"exits":      exits,
@@ -65,6 +67,21 @@ func needTSC(ts *testscript.TestScript, neg bool, args []string) {
 	t := ts.Value(testKey{}).(testing.TB)
 	need.Node(t)
 	ts.Setenv("TSC", filepath.Join(need.Module(t, "typescript"), "bin", "tsc"))
+}
+
+// needV8 names the workerd that export measures in.
+func needV8(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 0, "needv8")
+	ts.Setenv(workerdVariable, filepath.Join(need.Module(ts.Value(testKey{}).(testing.TB), "workerd"), "bin", "workerd"))
+}
+
+// noV8 leaves nothing that export could measure in: the folder with flagcast
+// itself is the first one of the PATH.
+func noV8(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 0, "nov8")
+	first, _, _ := strings.Cut(ts.Getenv("PATH"), string(filepath.ListSeparator))
+	ts.Setenv("PATH", first)
+	ts.Setenv(workerdVariable, "")
 }
 
 // quickstart DIR copies examples/quickstart, with its port replaced by a free

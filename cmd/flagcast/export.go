@@ -49,7 +49,14 @@ projects that bundle by themselves.
 
 Rules leave open what depends on the request, and the worker decides it.
 Evaluated answers are the same for every request. Definitions are for Unleash's
-own SDKs.`,
+own SDKs.
+
+A script has a budget: its size, CPU time of a request, CPU time of its start.
+It is run in V8 against contexts made from its own rules, and half of a time may
+be measured, since a PoP is slower than your machine.
+
+Exit codes: 0 written, 1 failed, 2 usage or configuration, 4 over budget, and
+nothing is written.`,
 		Example: `  flagcast export --from flags.json --as esm -o flags.js
   flagcast export --from flags.json --snapshot evaluated --context country=cn
   flagcast export --as script --platform edgeroutine -o worker.js

@@ -1,35 +1,67 @@
 package main
 
 import (
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/bundles"
+	"github.com/flagcast/flagcast/bundles/measure"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
 
 // scriptFlags are those of export that are for whole scripts.
 type scriptFlags struct {
-	platform, entry string
-	sourceMap       bool
+	platform, entry, budget            string
+	requests                           []string
+	sourceMap, force, json, requireCPU bool
 }
 
 func (f *scriptFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.platform, "platform", "", "script: the `platform` it is for: edgeroutine, esa or cloudflare")
 	c.Flags().StringVar(&f.entry, "entry", "", "script: your worker, a `file` of JavaScript or TypeScript that imports flagcast and flagcast/bundle, instead of the stock one")
 	c.Flags().BoolVar(&f.sourceMap, "sourcemap", false, "script: write a source map beside the output")
+	c.Flags().StringVar(&f.budget, "budget", "", "script: `limits` instead of the platform's, such as size=1MB,cpu=50ms,startup=off; off for none")
+	c.Flags().StringArrayVar(&f.requests, "request", nil, "script: a `path` that your worker is measured at; may be repeated; / by default")
+	c.Flags().BoolVar(&f.requireCPU, "require-cpu", false, "script: fail when CPU time cannot be measured")
+	c.Flags().BoolVar(&f.force, "force", false, "script: write it though it is over budget")
+	c.Flags().BoolVar(&f.json, "json", false, "script: report as JSON on standard output")
+}
+
+// names gives the flags that are set.
+func (f *scriptFlags) names() (set []string) {
+	for _, flag := range []struct {
+		name string
+		set  bool
+	}{
+		{"--platform", f.platform != ""},
+		{"--entry", f.entry != ""},
+		{"--sourcemap", f.sourceMap},
+		{"--budget", f.budget != ""},
+		{"--request", len(f.requests) > 0},
+		{"--require-cpu", f.requireCPU},
+		{"--force", f.force},
+		{"--json", f.json},
+	} {
+		if flag.set {
+			set = append(set, flag.name)
+		}
+	}
+	return set
 }
 
 // check refuses what is no script before anything is read.
 func (f *scriptFlags) check(flags *exportFlags, format snapshot.Format) error {
 	if flags.as != asScript {
-		for name, given := range map[string]bool{"--platform": f.platform != "", "--entry": f.entry != "", "--sourcemap": f.sourceMap} {
-			if given {
-				return failed(exitUsage, fmt.Errorf("%s is for --as script", name), "")
-			}
+		if set := f.names(); len(set) > 0 {
+			return failed(exitUsage, fmt.Errorf("%s is for --as script", set[0]), "")
 		}
 		return nil
 	}
@@ -42,12 +74,67 @@ func (f *scriptFlags) check(flags *exportFlags, format snapshot.Format) error {
 		return failed(exitUsage, errors.New("--as script takes rules or evaluated: the worker does not read definitions"), "")
 	case f.sourceMap && flags.output == "":
 		return failed(exitUsage, errors.New("--sourcemap needs --output: the map is written beside it"), "")
+	case f.json && flags.output == "":
+		return failed(exitUsage, errors.New("--json needs --output: the report is on standard output"), "")
+	case len(f.requests) > 0 && f.entry == "":
+		return failed(exitUsage, errors.New("--request is for --entry: the stock worker has paths of its own"), "")
 	}
-	return nil
+	for _, path := range f.requests {
+		if !strings.HasPrefix(path, "/") {
+			return failed(exitUsage, fmt.Errorf("--request %q does not begin with /", path), "")
+		}
+	}
+	_, err := f.limits()
+	return err
 }
 
-// exportScript links a script and writes it.
+// limits are those of the platform, with what --budget changes.
+func (f *scriptFlags) limits() (bundles.Budget, error) {
+	b := bundles.Platform(f.platform).Budget()
+	if f.budget == "" {
+		return b, nil
+	}
+	b, err := b.Override(f.budget)
+	if err != nil {
+		return b, failed(exitUsage, fmt.Errorf("--budget: %w", err), "write --budget size=1MB,cpu=50ms,startup=off")
+	}
+	return b, nil
+}
+
+// exportScript links a script, compares it with its budget, and writes it.
 func exportScript(c *cobra.Command, flags exportFlags, snap *snapshot.Snapshot) error {
+	f := &flags.script
+	budget, err := f.limits()
+	if err != nil {
+		return err
+	}
+	linked, err := link(c, flags, snap)
+	if err != nil {
+		return err
+	}
+	report := bundles.NewReport(snap, bundles.Platform(f.platform), linked, budget)
+	if err := f.measure(c, report, linked, snap); err != nil {
+		return err
+	}
+	if err := f.print(c, report, cmp.Or(flags.output, "the script")); err != nil {
+		return err
+	}
+	switch {
+	case report.Measured == nil && f.requireCPU:
+		return failed(exitFailed, errors.New("CPU was not measured, and --require-cpu is set: "+report.NotMeasured), "")
+	case len(report.Over) > 0 && !f.force:
+		return failed(exitBudget, fmt.Errorf("%s is over budget, and not written: %s", cmp.Or(flags.output, "the script"), report.Over[0]),
+			"--flag and --project leave flags out, --context decides what it can; --budget raises a limit, --force writes it all the same")
+	}
+	if linked.Map != nil {
+		if err := writeOutput(flags.output+".map", linked.Map); err != nil {
+			return err
+		}
+	}
+	return writeResult(c, flags.output, linked.Code)
+}
+
+func link(c *cobra.Command, flags exportFlags, snap *snapshot.Snapshot) (*bundles.Linked, error) {
 	linked, err := bundles.Link(snap, bundles.Script{
 		Platform: bundles.Platform(flags.script.platform), Entry: flags.script.entry,
 		Output: flags.output, SourceMap: flags.script.sourceMap,
@@ -58,14 +145,48 @@ func exportScript(c *cobra.Command, flags exportFlags, snap *snapshot.Snapshot) 
 		if flags.script.entry != "" {
 			what = filepath.ToSlash(flags.script.entry)
 		}
-		return failed(exitFailed, fmt.Errorf("link %s: %s", what, count(len(faults.Faults), "fault")), "")
-	} else if err != nil {
+		return nil, failed(exitFailed, fmt.Errorf("link %s: %s", what, count(len(faults.Faults), "fault")), "")
+	}
+	return linked, err
+}
+
+// workerdVariable names the workerd that scripts are measured in.
+const workerdVariable = "FLAGCAST_WORKERD"
+
+// measure adds the times to a report, or says why there are none.
+func (f *scriptFlags) measure(c *cobra.Command, report *bundles.Report, linked *bundles.Linked, snap *snapshot.Snapshot) error {
+	if report.Budget.CPU == 0 && report.Budget.Startup == 0 && !f.requireCPU {
+		report.NotMeasured = "both of its budgets are off"
+		return nil
+	}
+	engine, err := measure.Find(os.Getenv(workerdVariable), ".")
+	if err != nil {
+		return failed(exitUsage, err, workerdVariable+" names the program workerd")
+	}
+	if engine == nil {
+		report.NotMeasured = "there is neither workerd nor node: npm install workerd, or name it with " + workerdVariable
+		return nil
+	}
+	load, err := bundles.NewLoad(snap, f.entry != "", f.requests)
+	if err != nil {
 		return err
 	}
-	if linked.Map != nil {
-		if err := writeOutput(flags.output+".map", linked.Map); err != nil {
-			return err
-		}
+	result, err := engine.Measure(c.Context(), measure.Job{Script: linked.Code, Stored: snap.Seal(0, time.Time{}), Kinds: load.Kinds})
+	if err != nil {
+		report.NotMeasured = err.Error()
+		return c.Context().Err()
 	}
-	return writeResult(c, flags.output, linked.Code)
+	report.AddMeasured(result, load)
+	return nil
+}
+
+func (f *scriptFlags) print(c *cobra.Command, report *bundles.Report, name string) error {
+	if !f.json {
+		fmt.Fprint(c.ErrOrStderr(), report.Text(name))
+		return nil
+	}
+	e := json.NewEncoder(c.OutOrStdout())
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(report)
 }

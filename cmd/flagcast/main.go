@@ -33,6 +33,7 @@ const (
 	exitFailed  = 1
 	exitUsage   = 2 // usage or configuration
 	exitSome    = 3 // some targets failed
+	exitBudget  = 4 // an export is over budget
 	exitHeld    = 5 // the guard holds something back
 	exitPending = 10
 )

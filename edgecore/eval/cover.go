@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -14,6 +15,8 @@ type Coverage struct {
 	Taken int `json:"taken"`
 	Total int `json:"total"`
 }
+
+func (c Coverage) String() string { return fmt.Sprintf("%d of %d branches", c.Taken, c.Total) }
 
 // Cover returns contexts, at most some number of them, that take the branches
 // of a program as far as they are found: what a request can cost is measured

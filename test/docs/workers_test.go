@@ -63,7 +63,7 @@ func TestWorkersDocument(t *testing.T) {
 		{"members", members(t, "Flags"), words("`(\\w+)\\(", table(3))},
 		{"members of a view", members(t, "View"), words("`view\\.(\\w+)\\(", table(3))},
 		{"status", members(t, "Status"), words("`(\\w+)`", firstCells(section(t, document, "## Status")))},
-		{"variables", words(`env\.(FLAGCAST_\w+)`, read(t, "workers/src/entries/cloudflare.js")), words(`(FLAGCAST_\w+)`, document)},
+		{"variables", words(`env\.(FLAGCAST_\w+)`, read(t, "workers/src/entries/cloudflare.js")), words(`(FLAGCAST_\w+)`, section(t, document, "### Cloudflare Workers"))},
 		{"bindings", []string{"FLAGS"}, words(`binding = "(\w+)"`, document)},
 	} {
 		if diff := cmp.Diff(tc.want, tc.got); diff != "" {

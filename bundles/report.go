@@ -1,0 +1,301 @@
+package bundles
+
+import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/flagcast/flagcast/bundles/measure"
+	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/snapshot"
+)
+
+// Report compares a script with its budget.
+type Report struct {
+	Platform    Platform `json:"platform"`
+	Format      string   `json:"format"`
+	Environment string   `json:"environment"`
+	Digest      string   `json:"digest"`
+	Flags       int      `json:"flags"`
+
+	Size   Size   `json:"size"`
+	Gzip   int    `json:"gzip"` // bytes of the script after gzip
+	Budget Budget `json:"-"`
+	Limits Limits `json:"limits"`
+	// Room is about how many more flags like these fit, below 0 how many are
+	// too many; 0 with no limit.
+	Room int `json:"room"`
+	// Largest are the flags that take the most bytes, at most 100, where the
+	// size is over budget.
+	Largest []FlagSize `json:"largest,omitempty"`
+	weight  int        // bytes of all flags
+
+	// Measured is nil where CPU was not measured.
+	Measured *measure.Result `json:"measured"`
+	// NotMeasured says why.
+	NotMeasured string `json:"notMeasured,omitempty"`
+	Machine     string `json:"machine,omitempty"`
+	Contexts    int    `json:"contexts,omitempty"`
+	// Branches are those of the rules that the contexts take.
+	Branches *eval.Coverage `json:"branches,omitempty"`
+
+	// Over are what is over budget, each in a sentence; empty: all is well.
+	Over []string `json:"over"`
+}
+
+// Limits are a Budget as a report has it: null for what is off.
+type Limits struct {
+	Bytes   *int     `json:"bytes"`
+	Gzip    bool     `json:"gzip"`
+	CPU     *float64 `json:"cpuMs"`
+	Startup *float64 `json:"startupMs"`
+}
+
+// FlagSize is how many bytes of the snapshot are a flag's.
+type FlagSize struct {
+	Name  string `json:"name"`
+	Bytes int    `json:"bytes"`
+}
+
+// NewReport compares the sizes. AddMeasured adds the times.
+func NewReport(s *snapshot.Snapshot, p Platform, l *Linked, b Budget) *Report {
+	r := &Report{
+		Platform: p, Format: string(s.Format()), Environment: string(s.Environment()), Digest: s.Digest, Flags: s.Count,
+		Size: l.Size, Gzip: gzipped(l.Code), Budget: b, Limits: b.limits(), Over: []string{},
+	}
+	if b.Size == 0 {
+		return r
+	}
+	counted := r.counted()
+	if r.Flags > 0 && l.Size.Flags > 0 {
+		perFlag := float64(counted) / float64(l.Size.Total) * float64(l.Size.Flags) / float64(r.Flags)
+		r.Room = int(math.Floor(float64(b.Size-1-counted) / perFlag))
+	}
+	if counted >= b.Size {
+		r.Over = append(r.Over, fmt.Sprintf("size: %s bytes%s are not less than %s", grouped(counted), r.after(), grouped(b.Size)))
+		all := weigh(s)
+		r.weight = weightOf(all, len(all))
+		r.Largest = all[:min(len(all), 100)]
+	}
+	return r
+}
+
+// counted is the size that the platform counts.
+func (r *Report) counted() int {
+	if r.Budget.Gzip {
+		return r.Gzip
+	}
+	return r.Size.Total
+}
+
+func (r *Report) after() string {
+	if r.Budget.Gzip {
+		return " after gzip"
+	}
+	return ""
+}
+
+func (b Budget) limits() Limits {
+	l := Limits{Gzip: b.Gzip}
+	if b.Size > 0 {
+		l.Bytes = &b.Size
+	}
+	ms := func(d time.Duration) *float64 {
+		if d == 0 {
+			return nil
+		}
+		f := float64(d) / float64(time.Millisecond)
+		return &f
+	}
+	l.CPU, l.Startup = ms(b.CPU), ms(b.Startup)
+	return l
+}
+
+// Slower is how much slower than this machine a PoP is taken to be at worst:
+// the report shows times that much longer.
+const Slower = 4
+
+// share is the part of a limit that may be measured.
+const share = 2
+
+// AddMeasured compares the times.
+func (r *Report) AddMeasured(m *measure.Result, load *Load) {
+	r.Measured, r.Machine, r.Contexts = m, measure.Machine(), load.Contexts
+	if load.Coverage.Total > 0 {
+		r.Branches = &load.Coverage
+	}
+	check := func(what string, cost measure.Cost, limit time.Duration) {
+		if limit > 0 && cost.Worst > limit/share {
+			r.Over = append(r.Over, fmt.Sprintf("%s: %s were measured, more than half of %s", what, shown(cost.Worst), shown(limit)))
+		}
+	}
+	check("start-up", m.Startup, r.Budget.Startup)
+	for _, f := range m.Figures {
+		check(f.Kind+", first request", f.First, r.Budget.CPU)
+		check(f.Kind+", warm", f.Warm, r.Budget.CPU)
+	}
+}
+
+// Text is the report for a terminal.
+func (r *Report) Text(name string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s for %s: %s with %s, environment %s, digest %.8s\n", name, r.Platform, r.Format, plural(r.Flags, "flag"), r.Environment, r.Digest)
+	fmt.Fprintf(&b, "  %s bytes, %s after gzip", grouped(r.Size.Total), grouped(r.Gzip))
+	if r.Budget.Size > 0 {
+		fmt.Fprintf(&b, "; budget %s%s", grouped(r.Budget.Size), r.after())
+	}
+	b.WriteString("\n")
+	writeTable(&b, [][]string{{"yours", grouped(r.Size.Yours)}, {"runtime", grouped(r.Size.Runtime)}, {"flags", grouped(r.Size.Flags)}})
+	switch {
+	case r.Room > 0:
+		fmt.Fprintf(&b, "  room for about %s more flags like these\n", grouped(rounded(r.Room)))
+	case r.Room < 0:
+		fmt.Fprintf(&b, "  about %s flags like these are too many\n", grouped(rounded(-r.Room)))
+	}
+	if len(r.Largest) > 0 {
+		r.writeLargest(&b)
+	}
+	r.writeTimes(&b)
+	for _, over := range r.Over {
+		fmt.Fprintf(&b, "  over budget: %s\n", over)
+	}
+	return b.String()
+}
+
+func (r *Report) writeLargest(b *strings.Builder) {
+	const most = 10
+	b.WriteString("  what to cut, in bytes of the snapshot:\n")
+	var rows [][]string
+	for _, f := range r.Largest[:min(len(r.Largest), most)] {
+		rows = append(rows, []string{f.Name, grouped(f.Bytes)})
+	}
+	if others := r.Flags - len(rows); others > 0 {
+		rows = append(rows, []string{plural(others, "other flag"), grouped(r.weight - weightOf(r.Largest, len(rows)))})
+	}
+	writeTable(b, rows)
+}
+
+func (r *Report) writeTimes(b *strings.Builder) {
+	m := r.Measured
+	if m == nil {
+		fmt.Fprintf(b, "  CPU not measured: %s\n", r.NotMeasured)
+		return
+	}
+	rows := [][]string{{"CPU", "measured", "worst", "times " + strconv.Itoa(Slower), "budget"}}
+	row := func(what string, c measure.Cost, limit time.Duration) {
+		budget := "off"
+		if limit > 0 {
+			budget = shown(limit)
+		}
+		rows = append(rows, []string{what, shown(c.Median), shown(c.Worst), shown(Slower * c.Worst), budget})
+	}
+	row("start-up", m.Startup, r.Budget.Startup)
+	for _, f := range m.Figures {
+		row(f.Kind+", first request", f.First, r.Budget.CPU)
+		row(f.Kind+", warm", f.Warm, r.Budget.CPU)
+	}
+	writeTable(b, rows)
+	fmt.Fprintf(b, "  in %s on %s, over an empty worker; %s for each first request; %s", m.Engine, r.Machine, plural(m.Isolates, "fresh isolate"), plural(r.Contexts, "context"))
+	if r.Branches != nil {
+		fmt.Fprintf(b, " that take %s", r.Branches)
+	}
+	b.WriteString("\n")
+}
+
+// writeTable writes the first column from the left, and the others from the
+// right.
+func writeTable(b *strings.Builder, rows [][]string) {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, row := range rows {
+		fmt.Fprintf(b, "    %-*s", widths[0], row[0])
+		for i, cell := range row[1:] {
+			fmt.Fprintf(b, "  %*s", widths[i+1], cell)
+		}
+		b.WriteString("\n")
+	}
+}
+
+// weigh lists the flags of a snapshot by their bytes, the largest first.
+func weigh(s *snapshot.Snapshot) (sizes []FlagSize) {
+	if s.Format() == snapshot.Rules1 {
+		program, _, err := snapshot.Decode(document(s))
+		if err != nil {
+			return nil // it was encoded here
+		}
+		for i, bytes := range program.Weigh() {
+			sizes = append(sizes, FlagSize{program.Flags()[i].Name, bytes})
+		}
+	} else {
+		gjson.GetBytes(s.Content(), "toggles").ForEach(func(_, toggle gjson.Result) bool {
+			sizes = append(sizes, FlagSize{toggle.Get("name").Str, len(toggle.Raw) + 1})
+			return true
+		})
+	}
+	slices.SortStableFunc(sizes, func(a, b FlagSize) int { return cmp.Compare(b.Bytes, a.Bytes) })
+	return sizes
+}
+
+func weightOf(sizes []FlagSize, n int) (sum int) {
+	for _, f := range sizes[:n] {
+		sum += f.Bytes
+	}
+	return sum
+}
+
+// gzipped is what a platform counts that counts compressed bytes.
+func gzipped(text []byte) int {
+	var b bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	_, _ = z.Write(text) // a buffer takes all
+	_ = z.Close()
+	return b.Len()
+}
+
+// shown is a time in milliseconds with two digits that count.
+func shown(d time.Duration) string {
+	ms := float64(d) / float64(time.Millisecond)
+	switch {
+	case ms >= 10:
+		return strconv.FormatFloat(ms, 'f', 0, 64) + " ms"
+	case ms >= 1:
+		return strconv.FormatFloat(ms, 'f', 1, 64) + " ms"
+	default:
+		return strconv.FormatFloat(ms, 'f', 2, 64) + " ms"
+	}
+}
+
+// grouped is a number with a comma at each thousand.
+func grouped(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// rounded keeps two digits.
+func rounded(n int) int {
+	scale := int(math.Pow10(max(len(strconv.Itoa(n))-2, 0)))
+	return n / scale * scale
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return grouped(n) + " " + what + "s"
+}
