@@ -64,6 +64,7 @@ type Figure struct {
 
 // Cost is CPU time over that of an empty worker.
 type Cost struct {
+	Least  time.Duration `json:"leastNs"`
 	Median time.Duration `json:"medianNs"`
 	Worst  time.Duration `json:"worstNs"`
 }
@@ -75,6 +76,7 @@ func (e *ScriptError) Error() string { return "the script fails: " + e.What }
 
 const (
 	usualIsolates = 10
+	coldBatches   = 4 // they make it warm, and are not counted
 	warmBatches   = 5
 	// A batch has at most this number of requests, and takes about this time.
 	mostWarm  = 50
@@ -102,7 +104,7 @@ func (j *Job) prepare(dir string) error {
 		kinds[i] = k.Requests
 	}
 	job, err := json.Marshal(map[string]any{
-		"stored": string(j.Stored), "kinds": kinds, "isolates": j.Isolates, "batches": warmBatches, "mostWarm": mostWarm, "warmBatch": warmBatch.Microseconds(),
+		"stored": string(j.Stored), "kinds": kinds, "isolates": j.Isolates, "coldBatches": coldBatches, "batches": warmBatches, "mostWarm": mostWarm, "warmBatch": warmBatch.Microseconds(),
 	})
 	if err != nil {
 		return fmt.Errorf("write the requests: %w", err)
@@ -121,14 +123,14 @@ func (j *Job) prepare(dir string) error {
 	return nil
 }
 
-// over is the median and the largest of some costs, less the median of what the
-// empty worker costs; never below 0.
+// over is the smallest, the median and the largest of some costs, less the
+// median of what the empty worker costs; never below 0.
 func over(costs, empty []time.Duration) Cost {
 	if len(costs) == 0 || len(empty) == 0 {
 		return Cost{}
 	}
 	base := median(empty)
-	return Cost{Median: max(median(costs)-base, 0), Worst: max(slices.Max(costs)-base, 0)}
+	return Cost{Least: max(slices.Min(costs)-base, 0), Median: max(median(costs)-base, 0), Worst: max(slices.Max(costs)-base, 0)}
 }
 
 func median(costs []time.Duration) time.Duration {

@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/Unleash/unleash-client-go/v4 v4.5.0
+	github.com/evanw/esbuild v0.28.2
 	github.com/flagcast/flagcast v0.0.0
 	github.com/prometheus/client_golang v1.23.2
 )
@@ -31,7 +32,7 @@ require (
 	github.com/tidwall/sjson v1.2.5 // indirect
 	github.com/twmb/murmur3 v1.1.8 // indirect
 	go.yaml.in/yaml/v2 v2.4.2 // indirect
-	golang.org/x/sys v0.35.0 // indirect
+	golang.org/x/sys v0.50.0 // indirect
 	golang.org/x/time v0.16.0 // indirect
 	google.golang.org/protobuf v1.36.8 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect

@@ -34,7 +34,7 @@ func main() {
 	asJSON := flag.Bool("json", false, "print JSON")
 	rounds := flag.Int("rounds", 300, "rounds of each measurement")
 	flag.Parse()
-	figures := slices.Concat(evaluation(*rounds), reading(*rounds), sizes(), publishing(*rounds), idle())
+	figures := slices.Concat(evaluation(*rounds), reading(*rounds), sizes(), publishing(*rounds), idle(), scripts())
 	if *asJSON {
 		e := json.NewEncoder(os.Stdout)
 		e.SetIndent("", "  ")

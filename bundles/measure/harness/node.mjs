@@ -64,7 +64,7 @@ if (isMainThread) {
 
   const times = Math.min(Math.max(Math.floor(job.warmBatch / Math.max(first, slowest, 1)), 2), job.mostWarm)
   const batches = async module => {
-    await run(module, job, kind, 0, times)
+    await run(module, job, kind, 0, job.coldBatches * times)
     const costs = []
     for (let i = 0; i < job.batches; i++) {
       before = process.cpuUsage()
