@@ -42,6 +42,11 @@ func (p Platform) Budget() Budget {
 	}
 }
 
+// Specification names what the platform's Budget is of.
+func (p Platform) Specification() string {
+	return map[Platform]string{EdgeRoutine: "DCDN, 50 ms", ESA: "ESA functions", Cloudflare: "Workers, free plan"}[p]
+}
+
 // Override changes a budget by text such as "size=1MB,cpu=50ms,startup=off", or
 // "off" for all.
 func (b Budget) Override(text string) (Budget, error) {

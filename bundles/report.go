@@ -21,11 +21,12 @@ import (
 
 // Report compares a script with its budget.
 type Report struct {
-	Platform    Platform `json:"platform"`
-	Format      string   `json:"format"`
-	Environment string   `json:"environment"`
-	Digest      string   `json:"digest"`
-	Flags       int      `json:"flags"`
+	Platform      Platform `json:"platform"`
+	Specification string   `json:"specification"` // of the platform, that the limits are of
+	Format        string   `json:"format"`
+	Environment   string   `json:"environment"`
+	Digest        string   `json:"digest"`
+	Flags         int      `json:"flags"`
 
 	Size   Size   `json:"size"`
 	Gzip   int    `json:"gzip"` // bytes of the script after gzip
@@ -71,6 +72,9 @@ func NewReport(s *snapshot.Snapshot, p Platform, l *Linked, b Budget) *Report {
 	r := &Report{
 		Platform: p, Format: string(s.Format()), Environment: string(s.Environment()), Digest: s.Digest, Flags: s.Count,
 		Size: l.Size, Gzip: gzipped(l.Code), Budget: b, Limits: b.limits(), Over: []string{},
+	}
+	if r.Specification = p.Specification(); b != p.Budget() {
+		r.Specification = "limits of your own"
 	}
 	if b.Size == 0 {
 		return r
@@ -148,7 +152,7 @@ func (r *Report) AddMeasured(m *measure.Result, load *Load) {
 // Text is the report for a terminal.
 func (r *Report) Text(name string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s for %s: %s with %s, environment %s, digest %.8s\n", name, r.Platform, r.Format, plural(r.Flags, "flag"), r.Environment, r.Digest)
+	fmt.Fprintf(&b, "%s for %s (%s): %s with %s, environment %s, digest %.8s\n", name, r.Platform, r.Specification, r.Format, plural(r.Flags, "flag"), r.Environment, r.Digest)
 	fmt.Fprintf(&b, "  %s bytes, %s after gzip", grouped(r.Size.Total), grouped(r.Gzip))
 	if r.Budget.Size > 0 {
 		fmt.Fprintf(&b, "; budget %s%s", grouped(r.Budget.Size), r.after())

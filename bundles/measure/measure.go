@@ -4,6 +4,7 @@
 package measure
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"embed"
@@ -109,8 +110,10 @@ func (j *Job) prepare(dir string) error {
 	if err != nil {
 		return fmt.Errorf("write the requests: %w", err)
 	}
-	files := map[string][]byte{"job.json": job, "script.mjs": j.Script, "empty.mjs": []byte(empty)}
-	for _, name := range []string{"stubs.mjs", "main.mjs", "node.mjs"} {
+	// Bindings that a script imports are stubs, too.
+	script := bytes.ReplaceAll(j.Script, []byte(`from"cloudflare:workers"`), []byte(`from"./cloudflare.mjs"`))
+	files := map[string][]byte{"job.json": job, "script.mjs": script, "empty.mjs": []byte(empty)}
+	for _, name := range []string{"stubs.mjs", "cloudflare.mjs", "main.mjs", "node.mjs"} {
 		if files[name], err = harness.ReadFile("harness/" + name); err != nil {
 			return err
 		}

@@ -51,9 +51,12 @@ addEventListener('fetch', event => event.respondWith((async () => {
 	module := strings.Replace(strings.Replace(listener, "addEventListener('fetch', event => event.respondWith((async () => {",
 		"export default { fetch: async (request, env, ctx) => { const event = { request, waitUntil: p => ctx.waitUntil(p) }", 1), "})()))", "} }", 1)
 	module = strings.Replace(module, "new EdgeKV({ namespace: 'n' }).get('key', { type: 'text' })", "env.FLAGS.get('key', 'text')", 1)
+	class := `import{env as bound,WorkerEntrypoint}from"cloudflare:workers";const handler = {` + strings.TrimPrefix(module[strings.Index(module, "{ fetch:"):], "{") + `
+export default class extends WorkerEntrypoint { fetch(request) { return handler.fetch(request, bound, this.ctx) } }`
+	class = spin + "const start = spin(2e7)\nlet first = 4e7\n" + class
 	request := measure.Request{URL: "https://flags.example/?country=cn", Headers: map[string]string{"cookie": "country=cn"}, CF: map[string]string{"country": "cn"}}
 	for name, engine := range engines(t) {
-		for form, script := range map[string]string{"listener": "(() => {" + listener + "})()", "module": module} {
+		for form, script := range map[string]string{"listener": "(() => {" + listener + "})()", "module": module, "class": class} {
 			r, err := engine.Measure(t.Context(), measure.Job{
 				Script: []byte(script), Stored: []byte("stored"), Isolates: 2,
 				Kinds: []measure.Kind{{Name: "one", Requests: []measure.Request{request}}, {Name: "all", Requests: []measure.Request{request, request}}},

@@ -179,6 +179,7 @@ func config(script string, isolates int, compatible bool) []byte {
 const worker :Workerd.Worker = (
   modules = [
     (name = "main.mjs", esModule = embed "main.mjs"), (name = "stubs.mjs", esModule = embed "stubs.mjs"),
+    (name = "cloudflare.mjs", esModule = embed "cloudflare.mjs"),
     (name = "script.mjs", esModule = embed %q), (name = "job.json", json = embed "job.json")
   ],
   compatibilityDate = %q, compatibilityFlags = [%s], globalOutbound = "none"

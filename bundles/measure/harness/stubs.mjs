@@ -56,7 +56,8 @@ export async function call(module, { url, headers, cf }) {
   const platform = { waitUntil: promise => { pending.push(promise) }, passThroughOnException() {} }
   let response
   const handler = module && module.default
-  if (handler && handler.fetch) response = await handler.fetch(request, env, platform)
+  if (typeof handler === 'function') response = await new handler(platform, env).fetch(request)
+  else if (handler && handler.fetch) response = await handler.fetch(request, env, platform)
   else if (listeners.length > 0) response = await new Promise((respondWith, fail) => {
     const event = { ...platform, type: 'fetch', request, respondWith, stopImmediatePropagation() {}, info: { remote_addr: '192.0.2.1', scheme: 'https' } }
     const result = listeners[0](event)
