@@ -160,6 +160,8 @@ func (r *Report) Text(name string) string {
 	b.WriteString("\n")
 	writeTable(&b, [][]string{{"yours", grouped(r.Size.Yours)}, {"runtime", grouped(r.Size.Runtime)}, {"flags", grouped(r.Size.Flags)}})
 	switch {
+	case r.Size.Flags == 0:
+		b.WriteString("  the worker does not import flagcast/bundle: the flags are not in it\n")
 	case r.Room > 0:
 		fmt.Fprintf(&b, "  room for about %s more flags like these\n", grouped(rounded(r.Room)))
 	case r.Room < 0:

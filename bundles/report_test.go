@@ -106,12 +106,14 @@ func TestLoad(t *testing.T) {
 		t.Errorf("the first request is %+v", r)
 	}
 	own, err := bundles.NewLoad(s, true, []string{"/a", "/b?x=1"})
-	if err != nil || len(own.Kinds) != 1 {
+	if err != nil || len(own.Kinds) != 2 {
 		t.Fatalf("%+v, %v", own, err)
 	}
-	for i, r := range own.Kinds[0].Requests {
-		if want := []string{"/a?", "/b?x=1&"}[i%2]; !strings.HasPrefix(r.URL, "https://flags.example"+want) || r.Headers["cookie"] == "" || len(r.CF) == 0 {
-			t.Errorf("request %d is %+v", i, r)
+	for i, path := range []string{"/a?", "/b?x=1&"} {
+		for _, r := range own.Kinds[i].Requests {
+			if !strings.HasPrefix(r.URL, "https://flags.example"+path) || r.Headers["cookie"] == "" || len(r.CF) == 0 {
+				t.Errorf("a request of %q is %+v", own.Kinds[i].Name, r)
+			}
 		}
 	}
 	// Answers that are fixed depend on no context.

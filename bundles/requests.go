@@ -27,7 +27,7 @@ const mostContexts = 256
 
 // NewLoad makes requests whose contexts take the branches of a snapshot. The
 // stock worker is asked for one flag, and for all; a worker of the user's at
-// the given paths.
+// the given paths, or at / and where the frontend API is, which it may serve.
 func NewLoad(s *snapshot.Snapshot, own bool, paths []string) (*Load, error) {
 	contexts, names := []eval.Context{{}}, []string(nil)
 	l := &Load{}
@@ -46,11 +46,14 @@ func NewLoad(s *snapshot.Snapshot, own bool, paths []string) (*Load, error) {
 	l.Contexts = len(contexts)
 	if own {
 		if len(paths) == 0 {
-			paths = []string{"/"}
+			paths = []string{"/", "/api/frontend"}
 		}
-		l.Kinds = []measure.Kind{{Name: "your worker"}}
-		for i := range max(len(contexts), len(paths)) {
-			l.Kinds[0].Requests = append(l.Kinds[0].Requests, request(paths[i%len(paths)], &contexts[i%len(contexts)], "%s"))
+		for _, path := range paths {
+			kind := measure.Kind{Name: "your worker at " + path}
+			for i := range contexts {
+				kind.Requests = append(kind.Requests, request(path, &contexts[i], "%s"))
+			}
+			l.Kinds = append(l.Kinds, kind)
 		}
 		return l, nil
 	}

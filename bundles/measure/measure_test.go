@@ -37,7 +37,7 @@ func TestMeasure(t *testing.T) {
 	}
 	listener := spin + `
 const start = spin(2e7)
-let first = 4e7
+let first = 1.2e7
 addEventListener('fetch', event => event.respondWith((async () => {
   const kv = await new EdgeKV({ namespace: 'n' }).get('key', { type: 'text' })
   const origin = await fetch('https://origin.example/')
@@ -45,7 +45,7 @@ addEventListener('fetch', event => event.respondWith((async () => {
   if (kv !== 'stored' || origin.status !== 200 || country !== 'cncountry=cncn') throw new Error('stubs: ' + kv + origin.status + country)
   event.waitUntil(Promise.resolve())
   const done = spin(first)
-  first = 2e5
+  first = 6e4
   return new Response(String(done + start))
 })()))`
 	module := strings.Replace(strings.Replace(listener, "addEventListener('fetch', event => event.respondWith((async () => {",
@@ -53,7 +53,7 @@ addEventListener('fetch', event => event.respondWith((async () => {
 	module = strings.Replace(module, "new EdgeKV({ namespace: 'n' }).get('key', { type: 'text' })", "env.FLAGS.get('key', 'text')", 1)
 	class := `import{env as bound,WorkerEntrypoint}from"cloudflare:workers";const handler = {` + strings.TrimPrefix(module[strings.Index(module, "{ fetch:"):], "{") + `
 export default class extends WorkerEntrypoint { fetch(request) { return handler.fetch(request, bound, this.ctx) } }`
-	class = spin + "const start = spin(2e7)\nlet first = 4e7\n" + class
+	class = spin + "const start = spin(2e7)\nlet first = 1.2e7\n" + class
 	request := measure.Request{URL: "https://flags.example/?country=cn", Headers: map[string]string{"cookie": "country=cn"}, CF: map[string]string{"country": "cn"}}
 	for name, engine := range engines(t) {
 		for form, script := range map[string]string{"listener": "(() => {" + listener + "})()", "module": module, "class": class} {
@@ -71,7 +71,7 @@ export default class extends WorkerEntrypoint { fetch(request) { return handler.
 			}
 			// Far apart, so that no machine confuses them.
 			for _, f := range r.Figures {
-				if f.First.Median < 5*time.Millisecond || f.First.Worst < f.First.Median || f.Warm.Median > f.First.Median/2 || f.Warm.Median <= 0 {
+				if f.First.Median < 3*time.Millisecond || f.First.Worst < f.First.Median || f.Warm.Median > f.First.Median/2 || f.Warm.Median <= 0 {
 					t.Errorf("%s, %s: the costs of %s are %+v", name, form, f.Kind, f)
 				}
 			}

@@ -29,7 +29,7 @@ func (f *scriptFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.entry, "entry", "", "script: your worker, a `file` of JavaScript or TypeScript that imports flagcast and flagcast/bundle, instead of the stock one")
 	c.Flags().BoolVar(&f.sourceMap, "sourcemap", false, "script: write a source map beside the output")
 	c.Flags().StringVar(&f.budget, "budget", "", "script: `limits` instead of the platform's, such as size=1MB,cpu=50ms,startup=off; off for none")
-	c.Flags().StringArrayVar(&f.requests, "request", nil, "script: a `path` that your worker is measured at; may be repeated; / by default")
+	c.Flags().StringArrayVar(&f.requests, "request", nil, "script: a `path` that your worker is measured at; may be repeated; / and /api/frontend by default")
 	c.Flags().BoolVar(&f.requireCPU, "require-cpu", false, "script: fail when CPU time cannot be measured")
 	c.Flags().BoolVar(&f.force, "force", false, "script: write it though it is over budget")
 	c.Flags().BoolVar(&f.json, "json", false, "script: report as JSON on standard output")
