@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -146,6 +147,16 @@ func (r *Report) AddMeasured(m *measure.Result, load *Load) {
 	for _, f := range m.Figures {
 		check(f.Kind+", first request", f.First, r.Budget.CPU)
 		check(f.Kind+", warm", f.Warm, r.Budget.CPU)
+	}
+}
+
+// AddFailure says why the times are not known. A script that does not come to an
+// end is over every limit of time.
+func (r *Report) AddFailure(err error) {
+	r.NotMeasured = err.Error()
+	var fails *measure.ScriptError
+	if errors.As(err, &fails) && fails.Endless && (r.Budget.CPU > 0 || r.Budget.Startup > 0) {
+		r.Over = append(r.Over, "CPU: "+fails.What)
 	}
 }
 

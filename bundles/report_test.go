@@ -2,6 +2,7 @@ package bundles_test
 
 import (
 	"encoding/json"
+	"errors"
 	"regexp"
 	"strings"
 	"testing"
@@ -80,6 +81,28 @@ func TestHalfOfALimit(t *testing.T) {
 		r := report(t, tc.platform, tc.budget, tc.all)
 		if diff := cmp.Diff(tc.over, r.Over); diff != "" && len(tc.over)+len(r.Over) > 0 {
 			t.Errorf("%s, %s (-want +got):\n%s", tc.platform, tc.budget, diff)
+		}
+	}
+}
+
+// TestFailures: what fails is not measured; what does not end is over budget.
+func TestFailures(t *testing.T) {
+	s := encode(t, snapshot.Rules1)
+	l := &bundles.Linked{Code: []byte("x"), Size: bundles.Size{Total: 1}}
+	for _, tc := range []struct {
+		err    error
+		budget bundles.Budget
+		over   int
+	}{
+		{&measure.ScriptError{What: "status 503"}, bundles.ESA.Budget(), 0},
+		{&measure.ScriptError{What: "it is not done", Endless: true}, bundles.ESA.Budget(), 1},
+		{&measure.ScriptError{What: "it is not done", Endless: true}, bundles.Budget{}, 0},
+		{errors.New("run node: no"), bundles.ESA.Budget(), 0},
+	} {
+		r := bundles.NewReport(s, bundles.ESA, l, tc.budget)
+		r.AddFailure(tc.err)
+		if len(r.Over) != tc.over || !strings.Contains(r.Text("x"), "CPU not measured: "+tc.err.Error()) {
+			t.Errorf("%v: %s", tc.err, r.Text("x"))
 		}
 	}
 }

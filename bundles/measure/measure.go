@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -26,6 +27,9 @@ type Job struct {
 	Kinds  []Kind
 	// Isolates is how many fresh ones each kind is asked in. 0 means 10.
 	Isolates int
+	// Patience is how long one step may take: the start, or a batch of
+	// requests. 0 means 10 s.
+	Patience time.Duration
 }
 
 // Kind is requests whose costs are one figure.
@@ -71,12 +75,23 @@ type Cost struct {
 }
 
 // ScriptError says that the engine runs and the script does not.
-type ScriptError struct{ What string }
+type ScriptError struct {
+	What    string
+	Endless bool // it does not come to an end
+}
 
-func (e *ScriptError) Error() string { return "the script fails: " + e.What }
+func (e *ScriptError) Error() string {
+	line, _, _ := strings.Cut(e.What, "\n") // the rest is a stack of minified code
+	return "the script fails: " + line
+}
+
+func (j *Job) endless() error {
+	return &ScriptError{What: fmt.Sprintf("it is not done within %s", j.Patience), Endless: true}
+}
 
 const (
 	usualIsolates = 10
+	usualPatience = 10 * time.Second
 	coldBatches   = 4 // they make it warm, and are not counted
 	warmBatches   = 5
 	// A batch has at most this number of requests, and takes about this time.
@@ -100,12 +115,16 @@ func (j *Job) prepare(dir string) error {
 	if j.Isolates == 0 {
 		j.Isolates = usualIsolates
 	}
+	if j.Patience == 0 {
+		j.Patience = usualPatience
+	}
 	kinds := make([][]Request, len(j.Kinds))
 	for i, k := range j.Kinds {
 		kinds[i] = k.Requests
 	}
 	job, err := json.Marshal(map[string]any{
 		"stored": string(j.Stored), "kinds": kinds, "isolates": j.Isolates, "coldBatches": coldBatches, "batches": warmBatches, "mostWarm": mostWarm, "warmBatch": warmBatch.Microseconds(),
+		"patience": j.Patience.Milliseconds(),
 	})
 	if err != nil {
 		return fmt.Errorf("write the requests: %w", err)

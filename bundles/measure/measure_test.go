@@ -89,6 +89,7 @@ func TestScriptsThatFail(t *testing.T) {
 			"status 503":    "export default { fetch: () => new Response('', { status: 503 }) }",
 			"neither":       "export const a = 1",
 			"no Response":   "export default { fetch: () => 'text' }",
+			"hung":          "export default { fetch: () => new Promise(() => {}) }",
 			"top level":     "throw new Error('top level')",
 		} {
 			_, err := engine.Measure(t.Context(), measure.Job{
@@ -97,6 +98,26 @@ func TestScriptsThatFail(t *testing.T) {
 			})
 			var fails *measure.ScriptError
 			if !errors.As(err, &fails) || !strings.Contains(fails.What, want) {
+				t.Errorf("%s: the error of %q is %v", name, script, err)
+			}
+		}
+	}
+}
+
+// TestEndless: a script that does not come to an end is told from one that
+// fails, at its start and in a request.
+func TestEndless(t *testing.T) {
+	for name, engine := range engines(t) {
+		for _, script := range []string{
+			"for (;;);\nexport default {}",
+			"export default { fetch() { for (;;); } }",
+		} {
+			_, err := engine.Measure(t.Context(), measure.Job{
+				Script: []byte(script), Isolates: 1, Patience: time.Second,
+				Kinds: []measure.Kind{{Requests: []measure.Request{{URL: "https://flags.example/"}}}},
+			})
+			var fails *measure.ScriptError
+			if !errors.As(err, &fails) || !fails.Endless {
 				t.Errorf("%s: the error of %q is %v", name, script, err)
 			}
 		}

@@ -44,6 +44,9 @@ func (n Node) Measure(ctx context.Context, job Job) (*Result, error) {
 	if err := json.Unmarshal(output, &told); err != nil {
 		return nil, fmt.Errorf("read what node tells: %w", err)
 	}
+	if told.Failure == "endless" {
+		return nil, job.endless()
+	}
 	if told.Failure != "" {
 		return nil, &ScriptError{What: told.Failure}
 	}

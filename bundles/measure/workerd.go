@@ -37,12 +37,12 @@ func (w Workerd) Measure(ctx context.Context, job Job) (*Result, error) {
 	// The text stays text: what a script imports from Node is there.
 	compatible := bytes.Contains(job.Script, []byte("node:"))
 	isolates := job.Isolates * len(job.Kinds)
-	subject, err := w.start(ctx, dir, "script.mjs", isolates, compatible)
+	subject, err := w.start(ctx, &job, dir, "script.mjs", compatible)
 	if err != nil {
 		return nil, err
 	}
 	defer subject.stop()
-	base, err := w.start(ctx, dir, "empty.mjs", isolates, compatible)
+	base, err := w.start(ctx, &job, dir, "empty.mjs", compatible)
 	if err != nil {
 		return nil, err
 	}
@@ -95,6 +95,7 @@ type process struct {
 	ports   []int
 	startup time.Duration // CPU until all isolates listen
 	output  *output
+	endless error // what it is when a request is not answered
 }
 
 // output is what a process has printed, of which nobody needs more than the
@@ -118,7 +119,8 @@ func (o *output) String() string {
 	return strings.TrimSpace(string(o.text))
 }
 
-func (w Workerd) start(ctx context.Context, dir, script string, isolates int, compatible bool) (*process, error) {
+func (w Workerd) start(ctx context.Context, job *Job, dir, script string, compatible bool) (*process, error) {
+	isolates := job.Isolates * len(job.Kinds)
 	name := script + ".capnp"
 	if err := os.WriteFile(filepath.Join(dir, name), config(script, isolates, compatible), 0o600); err != nil {
 		return nil, err
@@ -128,7 +130,7 @@ func (w Workerd) start(ctx context.Context, dir, script string, isolates int, co
 		return nil, err
 	}
 	defer told.Close()
-	p := &process{output: &output{}, ports: make([]int, isolates), client: &http.Client{Timeout: time.Minute}}
+	p := &process{output: &output{}, ports: make([]int, isolates), client: &http.Client{Timeout: job.Patience}, endless: job.endless()}
 	p.cmd = exec.CommandContext(ctx, w.Path, "serve", filepath.Join(dir, name), "--control-fd", "3")
 	p.cmd.ExtraFiles = []*os.File{tells}
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
@@ -137,6 +139,8 @@ func (w Workerd) start(ctx context.Context, dir, script string, isolates int, co
 	if err != nil {
 		return nil, fmt.Errorf("start workerd: %w", err)
 	}
+	// A pipe of this process has deadlines.
+	_ = told.SetReadDeadline(time.Now().Add(job.Patience))
 	events := bufio.NewScanner(told)
 	for left := isolates; left > 0 && events.Scan(); {
 		var event struct {
@@ -150,6 +154,10 @@ func (w Workerd) start(ctx context.Context, dir, script string, isolates int, co
 			p.ports[i] = event.Port
 			left--
 		}
+	}
+	if errors.Is(events.Err(), os.ErrDeadlineExceeded) {
+		p.stop()
+		return nil, p.endless
 	}
 	if p.startup, err = p.cpu(); err != nil || p.ports[isolates-1] == 0 {
 		p.stop()
@@ -215,7 +223,9 @@ func (p *process) ask(ctx context.Context, isolate, kind, from, times int) error
 		return err
 	}
 	response, err := p.client.Do(request)
-	if err != nil {
+	if timeout := (interface{ Timeout() bool })(nil); errors.As(err, &timeout) && timeout.Timeout() && ctx.Err() == nil {
+		return p.endless
+	} else if err != nil {
 		return fmt.Errorf("ask workerd: %w", err)
 	}
 	defer response.Body.Close()
@@ -228,7 +238,7 @@ func (p *process) ask(ctx context.Context, isolate, kind, from, times int) error
 		Error  string
 	}
 	if response.StatusCode != http.StatusOK || json.Unmarshal(body, &answer) != nil {
-		return &ScriptError{What: strings.TrimSpace(string(body) + " " + p.output.String())}
+		return &ScriptError{What: "it has hung, or ended its isolate: workerd gives the request up"}
 	}
 	if answer.Status >= http.StatusInternalServerError {
 		what := answer.Error

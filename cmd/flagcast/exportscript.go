@@ -173,7 +173,7 @@ func (f *scriptFlags) measure(c *cobra.Command, report *bundles.Report, linked *
 	}
 	result, err := engine.Measure(c.Context(), measure.Job{Script: linked.Code, Stored: snap.Seal(0, time.Time{}), Kinds: load.Kinds})
 	if err != nil {
-		report.NotMeasured = err.Error()
+		report.AddFailure(err)
 		return c.Context().Err()
 	}
 	report.AddMeasured(result, load)

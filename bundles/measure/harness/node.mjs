@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads'
 
+const ENDLESS = 'endless' // node.go knows it
+
 const spent = before => {
   const { user, system } = process.cpuUsage(before)
   return user + system // microseconds
@@ -17,8 +19,15 @@ if (isMainThread) {
   const job = JSON.parse(readFileSync(join(folder, 'job.json'), 'utf8'))
   const thread = order => new Promise((resolve, reject) => {
     const worker = new Worker(new URL(import.meta.url), { workerData: { folder, job, ...order } })
-    worker.once('message', message => worker.terminate().then(() => resolve(message)))
-    worker.once('error', reject)
+    const end = (settle, value) => {
+      worker.removeAllListeners('exit')
+      clearTimeout(timer)
+      worker.terminate().then(() => settle(value))
+    }
+    worker.once('message', message => end(resolve, message))
+    worker.once('error', error => end(reject, error))
+    worker.once('exit', () => end(reject, new Error('it has hung: nothing is left that could answer')))
+    const timer = setTimeout(() => end(reject, new Error(ENDLESS)), 3 * job.patience)
   })
   const result = { engine: 'node ' + process.version, startup: [], emptyStartup: [], kinds: [] }
   const add = (message, of) => {
