@@ -24,10 +24,10 @@ type sourceFlags struct {
 	timeout           time.Duration
 }
 
-// add defines the flags. stored: a snapshot in a sink will do, too.
-func (f *sourceFlags) add(c *cobra.Command, stored bool) {
-	from := "definitions from a `file`, or - for standard input, instead of upstream"
-	if stored {
+// add defines the flags. rules: a snapshot with rules will do, too.
+func (f *sourceFlags) add(c *cobra.Command, rules bool) {
+	from := "definitions from a `file`, from - for standard input, or from sink:NAME/KEY, instead of upstream"
+	if rules {
 		from = "flags from a `file`, from - for standard input, or from sink:NAME/KEY, instead of upstream"
 	}
 	c.Flags().StringVar(&f.from, "from", "", from)
@@ -39,7 +39,11 @@ func (f *sourceFlags) add(c *cobra.Command, stored bool) {
 // holds. Problems of the flags that are named, or of all, are warnings.
 func (f *sourceFlags) program(c *cobra.Command, names []string) (*eval.Program, error) {
 	if place, ok := strings.CutPrefix(f.from, "sink:"); ok {
-		return f.stored(c, place)
+		body, err := f.stored(c, place)
+		if err != nil {
+			return nil, err
+		}
+		return f.decode(body)
 	}
 	if f.from == "" {
 		d, err := f.definitions(c)
@@ -82,7 +86,7 @@ func (f *sourceFlags) decode(document []byte) (*eval.Program, error) {
 }
 
 // stored reads NAME/KEY, a key in a sink of the configuration.
-func (f *sourceFlags) stored(c *cobra.Command, place string) (*eval.Program, error) {
+func (f *sourceFlags) stored(c *cobra.Command, place string) ([]byte, error) {
 	name, text, _ := strings.Cut(place, "/")
 	key, err := sinks.ParseKey(text)
 	if err != nil {
@@ -106,11 +110,31 @@ func (f *sourceFlags) stored(c *cobra.Command, place string) (*eval.Program, err
 	if err != nil {
 		return nil, failed(exitFailed, err, "")
 	}
-	return f.decode(body)
+	return body, nil
+}
+
+// storedDefinitions reads them back from a sink, whole.
+func (f *sourceFlags) storedDefinitions(c *cobra.Command, place string) (*edgecore.Definitions, error) {
+	body, err := f.stored(c, place)
+	if err != nil {
+		return nil, err
+	}
+	meta, err := snapshot.Open(body)
+	if err != nil {
+		return nil, failed(exitFailed, fmt.Errorf("read %s: %w", f.from, err), "")
+	}
+	if meta.Format != snapshot.Definitions1 {
+		return nil, failed(exitFailed, fmt.Errorf("read %s: it holds %s, from which there is no way back to definitions", f.from, meta.Format),
+			"take a target with "+string(snapshot.Definitions1)+", a file, or upstream")
+	}
+	return decodeDefinitions(f.from, body, edgecore.Environment(f.environment))
 }
 
 // definitions come from --from, or once from the configured upstream.
 func (f *sourceFlags) definitions(c *cobra.Command) (*edgecore.Definitions, error) {
+	if place, ok := strings.CutPrefix(f.from, "sink:"); ok {
+		return f.storedDefinitions(c, place)
+	}
 	if f.from != "" {
 		return readDefinitions(f.from, edgecore.Environment(f.environment), c.InOrStdin())
 	}
