@@ -1,5 +1,7 @@
 import { digest } from './hash.js'
 import { contextOf } from './request.js'
+import { createUsage } from './usage.js'
+import { NotReadyError } from './views.js'
 
 const ROUTE = /^\/api\/(?:frontend|proxy)(?:\/(all|features\/([^/]+)|(?:all\/)?client\/(?:metrics|register)))?$/
 
@@ -9,37 +11,41 @@ const ROUTE = /^\/api\/(?:frontend|proxy)(?:\/(all|features\/([^/]+)|(?:all\/)?c
  *   GET, POST /api/frontend, /api/proxy    the flags that are on
  *   …/all                                  all flags that the snapshot holds
  *   …/features/NAME                        one flag
- *   POST …/client/metrics, …/client/register   accepted, and dropped
+ *   POST …/client/metrics, …/client/register   accepted; see createUsage
  *   GET statusPath                         how this isolate is doing
  *
  * Without a snapshot the answer is 503: SDKs keep what they have then, while
  * an empty 200 would turn every flag off.
  *
- * @param {(platform?: object) => Promise<import('./snapshot.js').Snapshot>} current
+ * @param {(contextOf: (environment?: string) => any, platform?: object) => Promise<{ snapshot: any, answers: import('./snapshot.js').Answers }>} answer
+ *   see openViews
  * @param {() => object} status
- * @param {{ tokens?: string[], statusPath?: string, clientIP?: string }} options
+ * @param {{ tokens?: string[], statusPath?: string, clientIP?: string, metrics?: object }} options
  *   tokens: the Authorization values that are good; left out: no token is needed.
  *   statusPath: '/flagcast/status' by default; '' for none.
- *   clientIP: the header in which the platform says who asks
+ *   clientIP: the header in which the platform says who asks.
+ *   metrics: where usage goes, see createUsage; left out: it is dropped
  */
-export function createHandler(current, status, { tokens, statusPath = '/flagcast/status', clientIP }) {
+export function createHandler(answer, status, { tokens, statusPath = '/flagcast/status', clientIP, metrics }) {
+  const usage = metrics && createUsage(metrics)
+
   /**
    * @param {Request} request
    * @param {{ waitUntil?: (promise: Promise<unknown>) => void }} [platform]
    * @returns {Promise<Response>}
    */
-  return async function handler(request, platform) {
+  async function handler(request, platform) {
     const path = new URL(request.url).pathname.replace(/\/+/g, '/').replace(/(.)\/$/, '$1')
     if (statusPath && path === statusPath) {
       // A probe may be all that asks an isolate: it is a request like others.
-      await current(platform).catch(() => {})
+      await answer(() => ({}), platform).catch(() => {})
       return json(200, status())
     }
     const route = ROUTE.exec(path)
     if (!route) return json(404, { error: 'there is nothing at this path' })
     if (request.method === 'OPTIONS') return preflight()
-    const usage = route[1] !== undefined && route[1].includes('client/')
-    const methods = usage ? ['POST'] : ['GET', 'HEAD', 'POST']
+    const [, kind] = /client\/(.*)/.exec(route[1]) || []
+    const methods = kind ? ['POST'] : ['GET', 'HEAD', 'POST']
     if (!methods.includes(request.method)) {
       return json(405, { error: 'this path takes ' + methods.join(', ') }, { allow: methods.join(', ') })
     }
@@ -48,21 +54,20 @@ export function createHandler(current, status, { tokens, statusPath = '/flagcast
     if (tokens && !(token && tokens.includes(token))) {
       return json(401, { error: 'the Authorization header has no token that is known here' })
     }
-    if (usage) return new Response(null, { status: 202, headers: CORS })
-    let snapshot
-    try {
-      snapshot = await current(platform)
-    } catch (e) {
-      return json(503, { error: e.message }, { 'retry-after': '1' })
+    if (kind) {
+      if (usage) await usage.take(kind, request, platform)
+      return new Response(null, { status: 202, headers: CORS })
     }
-    let context
+    let found
     try {
-      context = snapshot.open ? await contextOf(request, snapshot.environment, clientIP) : undefined
+      found = await answer(environment => contextOf(request, environment, clientIP), platform)
     } catch (e) {
-      return json(400, { error: e.message })
+      return e instanceof NotReadyError ? json(503, { error: e.message }, { 'retry-after': '1' }) : json(400, { error: e.message })
     }
-    return answer(request, route, snapshot, snapshot.view(context))
+    return written(request, route, found.snapshot, found.answers)
   }
+
+  return { handler, metricsError: () => usage ? usage.error() : null }
 }
 
 /**
@@ -71,8 +76,8 @@ export function createHandler(current, status, { tokens, statusPath = '/flagcast
  * @param {import('./snapshot.js').Snapshot} snapshot
  * @param {import('./snapshot.js').Answers} answers
  */
-function answer(request, route, snapshot, answers) {
-  const tag = toggles => snapshot.open ? digest(snapshot.digest, toggles.map(summary).join('\x80')) : snapshot.digest
+function written(request, route, snapshot, answers) {
+  const tag = toggles => snapshot.open ? digest(snapshot.digest || '', toggles.map(snapshot.digest ? summary : toggle => JSON.stringify(toggle)).join('\x80')) : snapshot.digest
   if (route[2] !== undefined) {
     const toggle = answers.toggle(decode(route[2]))
     return toggle ? reply(request, tag([toggle]), () => JSON.stringify(toggle)) : json(404, { error: 'there is no such flag in the snapshot' })

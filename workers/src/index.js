@@ -1,2 +1,6 @@
-export { createFlags, NotReadyError } from './flags.js'
-export { bundle, edgekv, kv } from './sources.js'
+export { createFlags } from './flags.js'
+export { createViews, NotReadyError } from './views.js'
+export { bundle, chain, edgekv, kv } from './sources.js'
+export { core, http } from './fetched.js'
+export { whenStale } from './stale.js'
+export { testFlags } from './testflags.js'

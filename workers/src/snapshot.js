@@ -2,10 +2,14 @@ import { createProgram } from './rules.js'
 
 // Functions in parentheses are those that the first request needs: see hash.js.
 
+// Characters. No store takes more bytes for one value (Cloudflare KV: 25 MiB),
+// and to parse more may cost a worker its memory.
+const LONGEST = 25 << 20
+
 /**
  * @typedef {{ name: string, enabled: boolean, payload?: { type: string, value: string }, feature_enabled: boolean, featureEnabled: boolean }} Variant
  * @typedef {{ name: string, enabled: boolean, variant: Variant, impressionData: boolean }} Toggle
- * @typedef {{ seq: number, digest: string, format: string, publishedAt?: string, environment?: string, target?: string, open: boolean, lists: Record<string, string>, view(context?: any, options?: ViewOptions): Answers }} Snapshot
+ * @typedef {{ seq: number, digest: string, format: string, publishedAt?: string, environment?: string, target?: string, heartbeat?: number, pinned?: string, open: boolean, lists: Record<string, string>, view(context?: any, options?: ViewOptions): Answers }} Snapshot
  *   open: the answers depend on the context; lists: a place for the texts of those that do not
  * @typedef {{ time?: number, seed?: string }} ViewOptions instead of now, and of a random seed
  * @typedef {{ toggle(name: string): Toggle | undefined, all(): Toggle[] }} Answers
@@ -15,28 +19,40 @@ import { createProgram } from './rules.js'
  * Reads a published snapshot. It throws an Error that says what is wrong with
  * a text that is cut off, is something else, or has a format of the future.
  *
- * @param {string} text
+ * @param {string | object} text an object is a text that has been parsed
  * @returns {Snapshot}
  */
 export const parseSnapshot = (function (text) {
-  let document
-  try {
-    document = JSON.parse(text)
-  } catch (e) {
-    throw new Error('the stored snapshot is not JSON, or cut off: ' + text.length + ' characters')
-  }
+  const document = typeof text === 'string' ? parse(text) : text
   const meta = document && document.flagcast
   // The digest is the entity tag: without one every snapshot would be the same.
   if (!meta || typeof meta.seq !== 'number' || typeof meta.digest !== 'string' || meta.digest === '') {
     throw new Error('what is stored was not published by flagcast')
   }
-  const { seq, digest, format, publishedAt, environment, target } = meta
+  const { seq, digest, format, publishedAt, environment, target, heartbeat, pinned } = meta
   const view = format === 'rules/1' ? evaluator(document) : format === 'evaluated/1' ? lookup(document) : null
   if (!view) {
     throw new Error('the stored snapshot has the format ' + format + ', this worker reads evaluated/1 and rules/1: deploy a newer worker, or publish one of these')
   }
-  return { seq, digest, format, publishedAt, environment, target, open: format === 'rules/1', lists: {}, view }
+  return { seq, digest, format, publishedAt, environment, target, heartbeat, pinned, open: format === 'rules/1', lists: {}, view }
 })
+
+const parse = (function (text) {
+  if (text.length > LONGEST) throw new Error('the stored snapshot has ' + text.length + ' characters, more than ' + LONGEST + ': it is none')
+  try {
+    return JSON.parse(text)
+  } catch (e) {
+    throw new Error('the stored snapshot is not JSON, or cut off: ' + text.length + ' characters')
+  }
+})
+
+/**
+ * The answers of a frontend API for one context.
+ *
+ * @param {string} text
+ * @returns {Answers}
+ */
+export const parseToggles = text => lookup(parse(text) || {})()
 
 // Answers that were fixed when they were published, whatever the context.
 function lookup({ toggles }) {

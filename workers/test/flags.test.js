@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createFlags, NotReadyError } from '../src/index.js'
-import { BLUE, Platform, TOGGLES, fakeClock, fixedSource, manualSource, oneFlag, snapshotText } from './samples.js'
+import { createFlags, createViews, NotReadyError } from '../src/index.js'
+import { BLUE, Platform, TOGGLES, fakeClock, fixedSource, manualSource, oneFlag, snapshotText, toggle } from './samples.js'
 
 const isOn = async (flags, platform) => (await flags.view({}, platform)).isEnabled('new-feature')
 
@@ -98,7 +98,9 @@ test('last good stands', async t => {
     ['it is empty', '', /cut off/],
     ['it is of another', '{"toggles":[]}', /was not published by flagcast/],
     ['its format is of the future', snapshotText({ seq: 6, format: 'evaluated/2' }, []), /evaluated\/2/],
-    ['a toggle in it is none', snapshotText({ seq: 6 }, [null]), /./]
+    ['a toggle in it is none', snapshotText({ seq: 6 }, [null]), /./],
+    ['a page of HTML stands in its place', '<!doctype html><title>502</title>', /not JSON, or cut off: 33 characters$/],
+    ['it is larger than any value', ' '.repeat(30e6), /^the stored snapshot has 30000000 characters, more than 26214400/]
   ]) {
     await t.test('when ' + what, async t => {
       const clock = fakeClock(t)
@@ -164,7 +166,7 @@ test('a stale snapshot is served while one read is in flight', async t => {
   const platform = new Platform()
   assert.equal(await isOn(flags, platform), false)
   assert.equal(platform.count, 1, 'the platform waits for the read')
-  clock.tick(9999)
+  clock.tick(4999)
   for (const request of [platform, new Platform(), undefined]) {
     assert.equal(await isOn(flags, request), false)
   }
@@ -254,7 +256,7 @@ test('a read that never ends counts as lost', async t => {
   await first
   clock.tick(30000)
   await isOn(flags, new Platform()) // its read is lost
-  clock.tick(9999)
+  clock.tick(4999)
   await isOn(flags, new Platform())
   assert.equal(source.reads.length, 2)
   clock.tick(1)
@@ -270,23 +272,108 @@ test('a read that never ends counts as lost', async t => {
   assert.equal(flags.status().seq, 3)
 })
 
+// The clock stands still here; only timers go.
+test('a request waits for a read of its own, but not for ever', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  for (const [options, wait] of [[{}, 5000], [{ timeout: 300 }, 300]]) {
+    const source = manualSource()
+    const flags = createFlags({ source, ...options })
+    const view = flags.view()
+    const answer = flags.handler(new Request('https://pop.example/api/frontend'))
+    await new Promise(setImmediate)
+    t.mock.timers.tick(wait - 1)
+    await new Promise(setImmediate)
+    assert.equal(flags.status().lastError, null)
+    t.mock.timers.tick(1)
+    await assert.rejects(view, e => e instanceof NotReadyError && e.message === 'no flags yet: no answer within ' + wait + ' ms')
+    assert.equal((await answer).status, 503)
+    assert.equal(source.reads.length, 2)
+    // What comes after all is not used, and harms nobody.
+    for (const read of source.reads) read.reject(new Error('late'))
+    await assert.rejects(flags.view(), /no answer within/)
+  }
+})
+
+test('a read that the platform waits for has an end, too', async t => {
+  const clock = fakeClock(t)
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const source = manualSource()
+  const flags = createFlags({ source })
+  const first = isOn(flags)
+  source.reads[0].resolve(oneFlag(1, true))
+  await first
+  clock.tick(30000)
+  const platform = new Platform()
+  await isOn(flags, platform)
+  t.mock.timers.tick(5000)
+  await platform.settled()
+  assert.equal(flags.status().lastError, 'no answer within 5000 ms')
+  assert.equal(await isOn(flags, platform), true)
+})
+
+test('where there are no timers a read has no end', async t => {
+  t.after(() => { globalThis.setTimeout = setTimeout })
+  const { setTimeout } = globalThis
+  delete globalThis.setTimeout
+  assert.equal(await isOn(createFlags({ source: fixedSource(oneFlag(1, true)) })), true)
+})
+
+test('the same text is not parsed again', async t => {
+  const clock = fakeClock(t)
+  const parse = t.mock.method(JSON, 'parse')
+  const source = fixedSource(oneFlag(1, true))
+  const flags = createFlags({ source })
+  for (let i = 0; i < 5; i++) {
+    await isOn(flags)
+    clock.tick(30000)
+    source.answer = (' ' + source.answer).slice(1) // another text, and equal
+  }
+  assert.equal(source.count, 5)
+  assert.equal(parse.mock.callCount(), 1)
+})
+
+test('older content under a new seq is followed: it is a pin', async t => {
+  const clock = fakeClock(t)
+  const source = fixedSource(oneFlag(5, false))
+  const flags = createFlags({ source })
+  await isOn(flags)
+  source.answer = snapshotText({ seq: 6, revision: 1, publishedAt: '2025-01-01T00:00:00.000Z', pinned: 'by hand' }, [toggle('new-feature')])
+  clock.tick(30000)
+  assert.equal(await isOn(flags), true)
+  assert.equal(flags.status().pinned, 'by hand')
+  source.answer = oneFlag(7, false)
+  clock.tick(30000)
+  assert.equal(await isOn(flags), false)
+  assert.equal(flags.status().pinned, null)
+})
+
+test('views without a handler', async () => {
+  const views = createViews({ source: fixedSource(snapshotText()) })
+  assert.deepEqual(Object.keys(views).sort(), ['status', 'view'])
+  assert.equal((await views.view()).isEnabled('new-feature'), true)
+  assert.equal(views.status().seq, 1)
+  assert.equal('metricsError' in views.status(), false)
+})
+
 test('status tells how the isolate is doing', async t => {
   const clock = fakeClock(t)
   const source = fixedSource(null)
   const flags = createFlags({ source })
   const nothing = {
     source: 'fixed', ready: false, format: null, environment: null, target: null,
-    seq: null, digest: null, publishedAt: null, ageMs: null, lastError: null
+    seq: null, digest: null, publishedAt: null, heartbeat: null, pinned: null, stale: false, ageMs: null,
+    lastError: null, metricsError: null
   }
   assert.deepEqual(flags.status(), nothing)
   await assert.rejects(flags.view())
   assert.match(flags.status().lastError, /^nothing is stored/)
   clock.tick(1000)
-  source.answer = snapshotText()
+  source.answer = snapshotText({ heartbeat: 60, pinned: 'checkout is broken' })
   await flags.view()
   clock.tick(123)
   assert.deepEqual(flags.status(), {
     source: 'fixed', ready: true, format: 'evaluated/1', environment: 'production', target: 'cn-simple',
-    seq: 1, digest: 'digest-1', publishedAt: '2026-01-02T03:04:05.678Z', ageMs: 123, lastError: null
+    seq: 1, digest: 'digest-1', publishedAt: '2026-01-02T03:04:05.678Z', heartbeat: 60, pinned: 'checkout is broken',
+    stale: false, ageMs: 123, lastError: null, metricsError: null
   })
 })

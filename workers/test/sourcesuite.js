@@ -2,6 +2,8 @@
 // createFlags.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { createFlags, NotReadyError } from '../src/index.js'
+import { oneFlag } from './samples.js'
 
 /**
  * @param {string} name of the source
@@ -36,6 +38,30 @@ export function sourceSuite(name, { skip, open }) {
       assert.ok((await source.get()) === text)
     })
   }
+
+  it('what fails or is absent is no answer of flags, and what comes then is one', async ({ source, put, failing }) => {
+    for (const none of [source, failing]) {
+      const flags = createFlags({ source: none, maxAge: 0 })
+      await assert.rejects(flags.view(), NotReadyError)
+      const { ready, lastError } = flags.status()
+      assert.equal(ready, false)
+      assert.ok(lastError)
+    }
+    const flags = createFlags({ source, maxAge: 0 })
+    for (const [seq, enabled] of [[1, true], [2, false]]) {
+      await put(oneFlag(seq, enabled))
+      assert.equal((await flags.view({ userId: '7' })).isEnabled('new-feature'), enabled)
+      const response = await flags.handler(new Request('https://pop.example/api/frontend/all?userId=7'))
+      assert.deepEqual((await response.json()).toggles, JSON.parse(oneFlag(seq, enabled)).toggles)
+    }
+    assert.equal(flags.status().ready, true)
+    if (!source.sources) assert.equal(flags.status().lastError, null)
+  })
+
+  it('reads at the same time', async ({ source, put }) => {
+    await put('one')
+    assert.deepEqual(await Promise.all([source.get(), source.get(), source.get()]), ['one', 'one', 'one'])
+  })
 
   it('the newest text is read', async ({ source, put }) => {
     await put('one')

@@ -1,6 +1,8 @@
-// Cloudflare Workers: bind a KV namespace as FLAGS. The variable FLAGCAST_KEY
-// names the key of the target, "unleash-flags" by default; FLAGCAST_MAX_AGE is
-// how long a snapshot is kept before KV is read again, in ms, 30000 by default.
+// Cloudflare Workers: bind a KV namespace as FLAGS. Variables, all optional:
+// FLAGCAST_KEY, the key of the target ("unleash-flags"); FLAGCAST_MAX_AGE, ms
+// before KV is read again (30000); FLAGCAST_TOKENS, tokens that are let in,
+// with commas between; FLAGCAST_METRICS_URL and FLAGCAST_METRICS_TOKEN, the
+// core or Unleash, and a frontend token of it.
 import { createFlags } from '../flags.js'
 import { kv } from '../sources.js'
 
@@ -12,7 +14,9 @@ export default {
     flags = flags || createFlags({
       source: kv(env.FLAGS, env.FLAGCAST_KEY || 'unleash-flags'),
       clientIP: 'cf-connecting-ip',
-      maxAge: env.FLAGCAST_MAX_AGE >= 0 ? Number(env.FLAGCAST_MAX_AGE) : undefined
+      maxAge: env.FLAGCAST_MAX_AGE >= 0 ? Number(env.FLAGCAST_MAX_AGE) : undefined,
+      tokens: env.FLAGCAST_TOKENS === undefined ? undefined : env.FLAGCAST_TOKENS.split(','),
+      metrics: env.FLAGCAST_METRICS_URL && { url: env.FLAGCAST_METRICS_URL, token: env.FLAGCAST_METRICS_TOKEN }
     })
     return flags.handler(request, ctx)
   }

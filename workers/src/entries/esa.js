@@ -1,4 +1,5 @@
-// Alibaba Cloud ESA functions: set namespace and key as in the target.
+// Alibaba Cloud ESA functions: set namespace and key as in the target. For
+// tokens and metrics see docs/workers.md.
 import { createFlags } from '../flags.js'
 import { edgekv } from '../sources.js'
 

@@ -1,0 +1,78 @@
+import { createLive } from './live.js'
+
+/**
+ * A snapshot behind an address: an object of OSS, or what a CDN has cached.
+ * What has not changed is not sent again.
+ *
+ * @param {string} url
+ * @param {{ headers?: Record<string, string> }} [options] headers of the request
+ * @returns {import('./sources.js').Source}
+ */
+export function http(url, options) {
+  const headers = (options && options.headers) || {}
+  let known = null // { etag, text }: the last answer
+  return {
+    name: 'http',
+    // A signed address has its signature behind the question mark.
+    at: url.replace(/[?#].*/s, ''),
+    async get() {
+      const condition = known && known.etag ? { 'if-none-match': known.etag } : {}
+      // Platforms differ in what they do with redirects unless they are told.
+      const response = await fetch(url, { redirect: 'follow', headers: { ...headers, ...condition } })
+      if (response.status === 304 && known) return known.text
+      if (response.status === 404) return null
+      if (response.status !== 200) throw refusal('the address of the snapshot', response)
+      const text = await response.text()
+      known = { etag: response.headers.get('etag'), text }
+      return text
+    }
+  }
+}
+
+/**
+ * The answers of the core (or of Unleash, or Unleash Edge) for the context of
+ * each request.
+ *
+ * @param {string} url of the server, without /api
+ * @param {string} token a frontend token
+ * @returns {import('./sources.js').Source}
+ */
+export function core(url, token) {
+  const address = endpoint(url, '')
+  const source = {
+    name: 'core',
+    open: settings => [createLive(source, settings)],
+    async get(context) {
+      const response = await post(address, token, { context: context || {} })
+      // It has no flags itself yet.
+      if (response.status === 503) return null
+      if (response.status !== 200) throw refusal('the core', response)
+      return response.text()
+    }
+  }
+  return source
+}
+
+/**
+ * @param {string} url of a server, without /api
+ * @param {string} path below /api/frontend
+ */
+export const endpoint = (url, path) => url.replace(/\/+$/, '') + '/api/frontend' + path
+
+/**
+ * @param {string} address
+ * @param {string} token
+ * @param {object} body
+ */
+export const post = (address, token, body) =>
+  fetch(address, { method: 'POST', redirect: 'follow', headers: { authorization: token, 'content-type': 'application/json' }, body: JSON.stringify(body) })
+
+/**
+ * @param {string} who
+ * @param {Response} response
+ * @returns {Error & { status?: number }}
+ */
+export function refusal(who, { status }) {
+  const why = status === 401 || status === 403 ? ': is the token, or the address, still good?' : ''
+  return Object.assign(new Error(who + ' answers ' + status + why), { status })
+}

@@ -1,0 +1,53 @@
+import { within } from './deadline.js'
+import { RETRY_PAUSE, tell } from './reader.js'
+import { parseToggles } from './snapshot.js'
+
+/**
+ * Answers from a source that is asked for each request. Nothing is kept: where
+ * it fails there are no answers, unless a chain has another source.
+ *
+ * @param {import('./sources.js').Source} source
+ * @param {import('./sources.js').Settings} settings
+ */
+export function createLive(source, { timeout, named }) {
+  let answeredAt = 0
+  let failedAt = 0
+  let error = null // of the last request
+
+  // One that is away is not to cost every request its time.
+  async function view(context) {
+    if (error && Date.now() - failedAt < RETRY_PAUSE) throw error
+    try {
+      const text = await within(source.get(context), timeout)
+      if (text === null) throw new Error('the server has none itself')
+      const answers = parseToggles(text)
+      answeredAt = Date.now()
+      error = null
+      return answers
+    } catch (e) {
+      error = tell(e, named && source)
+      // A context that it does not like is no reason to leave it alone.
+      if (!(e && e.status === 400)) failedAt = Date.now()
+      throw error
+    }
+  }
+
+  return {
+    current: async () => ({ open: true, view }),
+    status: () => ({
+      source: source.name,
+      ready: answeredAt > 0,
+      format: null,
+      environment: null,
+      target: null,
+      seq: null,
+      digest: null,
+      publishedAt: null,
+      heartbeat: null,
+      pinned: null,
+      stale: false,
+      ageMs: answeredAt ? Date.now() - answeredAt : null,
+      lastError: error && error.message
+    })
+  }
+}

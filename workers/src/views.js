@@ -1,0 +1,89 @@
+import { createReader } from './reader.js'
+import { OFF } from './rules.js'
+
+/** There has been no snapshot to read since this isolate started. */
+export class NotReadyError extends Error {}
+
+/**
+ * Flags for the requests of one isolate, without the frontend API. Call it at
+ * module scope: it does no I/O.
+ *
+ * @param {{ source: import('./sources.js').Source, maxAge?: number, timeout?: number, onStale?: Function }} options
+ *   maxAge: milliseconds before the source is read again, 30,000 by default.
+ *   timeout: milliseconds that a request waits for a read of its own, 5,000 by
+ *   default; the sources of a chain have equal parts of it. onStale: see whenStale
+ */
+export function createViews(options) {
+  const { view, status } = openViews(options)
+  return { view, status }
+}
+
+/** The same, with what the handler needs. */
+export function openViews({ source, maxAge = 30000, timeout = 5000, onStale }) {
+  const settings = { maxAge, timeout, onStale }
+  const steps = source.open ? source.open(settings) : [createReader([source], settings)]
+  let serving = steps[0]
+
+  /**
+   * The answers for one request, from the first step that has some.
+   *
+   * @param {(environment?: string) => any} contextOf called at most once
+   * @param {object} [platform]
+   */
+  async function answer(contextOf, platform) {
+    const failures = []
+    let context
+    for (const step of steps) {
+      let snapshot
+      try {
+        snapshot = await step.current(platform)
+      } catch (e) {
+        failures.push(e.message)
+        continue
+      }
+      // What a context is wrong with is no failure of a source.
+      if (snapshot.open && context === undefined) context = await contextOf(snapshot.environment)
+      try {
+        const answers = await snapshot.view(context)
+        serving = step
+        return { snapshot, answers }
+      } catch (e) {
+        failures.push(e.message)
+      }
+    }
+    throw new NotReadyError('no flags yet: ' + failures.join('; '))
+  }
+
+  /**
+   * The flags for one request: from one snapshot, for one time and one seed.
+   * The context of an evaluated snapshot was fixed when it was published; this
+   * one is ignored then.
+   *
+   * @param {object} [context] flat, or in Unleash's shape
+   * @param {{ waitUntil?: (promise: Promise<unknown>) => void }} [platform]
+   */
+  async function view(context, platform) {
+    const { answers } = await answer(() => context || {}, platform)
+    return {
+      /** @param {string} name */
+      isEnabled(name) {
+        const toggle = answers.toggle(name)
+        return toggle !== undefined && toggle.enabled
+      },
+      /** @param {string} name */
+      getVariant(name) {
+        const toggle = answers.toggle(name)
+        return toggle ? toggle.variant : OFF
+      },
+      all: answers.all
+    }
+  }
+
+  /** How this isolate is doing: what it serves, how old it is, what failed. */
+  function status() {
+    const errors = steps.map(step => step.status().lastError).filter(Boolean)
+    return { ...serving.status(), lastError: errors.join('; ') || null }
+  }
+
+  return { answer, view, status }
+}
