@@ -301,8 +301,8 @@ try {
   rmSync(root, { recursive: true, force: true })
 }
 
-const bytes = await sizeOf("export { createFlags } from './flags.js'; export { kv } from './sources.js'")
-figures.push({ what: 'createFlags, a source and the evaluator, gzipped', unit: 'bytes', ours: { min: bytes, median: bytes }, bar: 'at most ' + MOST_BYTES, met: bytes <= MOST_BYTES })
+const bytes = await sizeOf("export { createViews } from './views.js'; export { kv } from './sources.js'")
+figures.push({ what: 'createViews, a source and the evaluator, gzipped', unit: 'bytes', ours: { min: bytes, median: bytes }, bar: 'at most ' + MOST_BYTES, met: bytes <= MOST_BYTES })
 
 if (process.argv.includes('--json')) console.log(JSON.stringify(figures, null, 2))
 else {

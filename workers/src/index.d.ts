@@ -1,7 +1,10 @@
 /** Where a worker reads its snapshot: the stored text, null when nothing is stored; a failure rejects. */
 export interface Source {
   readonly name: string
-  get(): Promise<string | null>
+  /** The place, for messages: nothing secret. */
+  readonly at?: string
+  /** An object is a snapshot that has been parsed already. */
+  get(context?: Context): Promise<string | object | null>
 }
 
 /** It may be shared with other requests. */
@@ -39,38 +42,31 @@ export interface Platform {
   waitUntil?(promise: Promise<unknown>): void
 }
 
-/** By flag and variant the type of the payload, null for none: what flagcast types writes, or any. */
-export type AnyFlags = Record<string, Record<string, string | null>>
+/**
+ * The flags that there are, as flagcast types writes them: for each flag its
+ * variants, and for each variant the type of its payload, null for none.
+ */
+export type FlagTypes = Record<string, unknown>
 
-interface NamedVariant<Name, Type> {
-  readonly name: Name
-  readonly enabled: true
-  readonly payload: Type extends string ? { readonly type: Type; readonly value: string } : undefined
-  readonly feature_enabled: true
-  readonly featureEnabled: true
+type Name<F> = keyof F & string
+
+type Named<N, Payload> = Variant & {
+  readonly name: N
+  readonly payload?: Payload extends string ? { readonly type: Payload; readonly value: string } : undefined
 }
 
-interface NoVariant {
-  readonly name: 'disabled'
-  readonly enabled: false
-  readonly payload?: undefined
-  readonly feature_enabled: boolean
-  readonly featureEnabled: boolean
-}
-
-/** The variants that a flag can have; without types any. */
-export type VariantOf<Variants> = string extends keyof Variants
-  ? Variant
-  : { [Name in keyof Variants & string]: NamedVariant<Name, Variants[Name]> }[keyof Variants & string] | NoVariant
+/** The variants that a flag may have; the one named disabled is always among them. */
+export type VariantOf<V> = V extends object ? { [N in keyof V & string]: Named<N, V[N]> }[keyof V & string] | Named<'disabled', null> : Variant
 
 /** The flags for one request: one snapshot, one time, one seed for draws. */
-export interface View<F = AnyFlags> {
-  isEnabled(name: keyof F & string): boolean
-  getVariant<Name extends keyof F & string>(name: Name): VariantOf<F[Name]>
+export interface View<F = FlagTypes> {
+  isEnabled(name: Name<F>): boolean
+  getVariant<N extends Name<F>>(name: N): VariantOf<F[N]>
   all(): Toggle[]
 }
 
 export interface Status {
+  /** Name of the source that the last answer came from. */
   source: string
   ready: boolean
   format: string | null
@@ -79,40 +75,91 @@ export interface Status {
   seq: number | null
   digest: string | null
   publishedAt: string | null
+  heartbeat: number | null
+  pinned: string | null
+  stale: boolean
   ageMs: number | null
   lastError: string | null
+  /** Not in the status of views. */
+  metricsError?: string | null
 }
 
-export interface Flags<F = AnyFlags> {
+export interface Views<F = FlagTypes> {
   /** Rejects with NotReadyError while there has been no snapshot. */
   view(context?: Context, platform?: Platform): Promise<View<F>>
-  /** The frontend API at the PoP. */
-  handler(request: Request, platform?: Platform): Promise<Response>
   status(): Status
 }
 
-export interface Options {
+export interface Flags<F = FlagTypes> extends Views<F> {
+  /** The frontend API at the PoP. */
+  handler(request: Request, platform?: Platform): Promise<Response>
+}
+
+export interface ViewOptions {
   source: Source
   /** Milliseconds before the source is read again; 30,000 by default. */
   maxAge?: number
+  /** Milliseconds that a request waits for a read of its own; 5,000 by default. */
+  timeout?: number
+  /** What whenStale gives. */
+  onStale?: Stale
+}
+
+export interface Options extends ViewOptions {
   /** Authorization values that the handler accepts; left out: no token is needed. */
   tokens?: string[]
   /** '/flagcast/status' by default; '' for none. */
   statusPath?: string
   /** The header in which the platform tells the client's address: the handler's remoteAddress where a request names none. */
   clientIP?: string
+  /** Where the metrics and registrations of SDKs go; left out: they are dropped. */
+  metrics?: Metrics
 }
 
-/** Call it at module scope: it does no I/O. With the Flags of flagcast types a flag that is misspelt does not compile. */
-export function createFlags<F = AnyFlags>(options: Options): Flags<F>
+export interface Metrics {
+  /** Of the core or of Unleash, without /api. */
+  url: string
+  /** A frontend token. */
+  token: string
+  /** The part of the requests that is counted, for all of them; 1 by default. */
+  sample?: number
+  /** Milliseconds that an isolate keeps counts; 10,000 by default. */
+  interval?: number
+}
+
+export type Stale = (snapshot: any) => any
+
+/** Call it at module scope: it does no I/O. */
+export function createFlags<F = FlagTypes>(options: Options): Flags<F>
+
+/** Flags without the frontend API, whose code then stays out of the script. */
+export function createViews<F = FlagTypes>(options: ViewOptions): Views<F>
 
 export class NotReadyError extends Error {}
 
 /** Cloudflare KV: the namespace, or a function that returns it within a request. */
-export function kv(binding: object | (() => object), key: string, options?: { cacheTtl?: number }): Source
+export function kv(binding: object | (() => object | undefined), key: string, options?: { cacheTtl?: number }): Source
 
 /** EdgeKV of Alibaba Cloud DCDN and ESA. */
 export function edgekv(options: { namespace: string; key: string }): Source
 
-/** A snapshot in the script: what flagcast/bundle, or a module of flagcast export, exports; or its text. */
-export function bundle(constant: string | { readonly text: string }): Source
+/** What flagcast export has written: the module, its text, its snapshot, or a function that gives one of these. */
+export function bundle(constant: unknown): Source
+
+/** A snapshot behind an address: an object of OSS, or what a CDN has cached. */
+export function http(url: string, options?: { headers?: Record<string, string> }): Source
+
+/** The core, Unleash or Unleash Edge, asked for each request with its context. url is without /api; token is a frontend token. */
+export function core(url: string, token: string): Source
+
+/** The first of several sources that has one; absent and failed ones are passed over. */
+export function chain(...sources: Source[]): Source
+
+/** For onStale: what becomes of flags when a publisher with a heartbeat has been away for `after` milliseconds. */
+export function whenStale<F = FlagTypes>(options: { after?: number; flags: Partial<Record<Name<F>, 'keep' | 'off' | 'on'>> }): Stale
+
+/** Flags for a test of your worker: on, off, or the variant of a flag that is on. */
+export function testFlags<F = FlagTypes>(
+  values: Partial<Record<Name<F>, boolean | string | { name: string; payload?: { type: string; value: string } }>>,
+  options?: Partial<Options>
+): Flags<F>
