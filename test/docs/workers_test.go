@@ -34,16 +34,19 @@ func firstCells(text string) string {
 	return strings.Join(words("(?m)^\\| (`[^|]*) \\|", text), " ")
 }
 
-// members lists what an interface of index.d.ts has.
+// members lists what an interface of index.d.ts has, with what it extends.
 func members(t *testing.T, name string) []string {
 	t.Helper()
-	types := read(t, "workers/src/index.d.ts")
-	begin := regexp.MustCompile("export interface " + name + "(<.*>)? \\{\n").FindStringIndex(types)
-	if begin == nil {
+	found := regexp.MustCompile(`export interface ` + name + `(?:<[^>]*>)?(?: extends (\w+)\S*)? \{\n([^}]*\n)\}`).FindStringSubmatch(read(t, "workers/src/index.d.ts"))
+	if found == nil {
 		t.Fatalf("index.d.ts has no interface %s", name)
 	}
-	body, _, _ := strings.Cut(types[begin[1]:], "\n}")
-	return words(`(?m)^  (?:readonly )?(\w+)\??[:(<]`, body)
+	names := words(`(?m)^  (?:readonly )?(\w+)\??[<:(]`, found[2])
+	if found[1] != "" {
+		names = append(names, members(t, found[1])...)
+		slices.Sort(names)
+	}
+	return names
 }
 
 func TestWorkersDocument(t *testing.T) {
@@ -62,6 +65,7 @@ func TestWorkersDocument(t *testing.T) {
 		{"options", members(t, "Options"), words("`(\\w+)`", table(2))},
 		{"members", members(t, "Flags"), words("`(\\w+)\\(", table(3))},
 		{"members of a view", members(t, "View"), words("`view\\.(\\w+)\\(", table(3))},
+		{"metrics", members(t, "Metrics"), words("`(\\w+)`", firstCells(section(t, document, "## Metrics")))},
 		{"status", members(t, "Status"), words("`(\\w+)`", firstCells(section(t, document, "## Status")))},
 		{"variables", words(`env\.(FLAGCAST_\w+)`, read(t, "workers/src/entries/cloudflare.js")), words(`(FLAGCAST_\w+)`, section(t, document, "### Cloudflare Workers"))},
 		{"bindings", []string{"FLAGS"}, words(`binding = "(\w+)"`, document)},

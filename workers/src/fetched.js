@@ -33,7 +33,7 @@ export function http(url, options) {
  * The answers of the core (or of Unleash, or Unleash Edge) for the context of
  * each request.
  *
- * @param {string} url of the server, without /api
+ * @param {string} url of the server; /api at its end is dropped
  * @param {string} token a frontend token
  * @returns {import('./sources.js').Source}
  */
@@ -54,10 +54,10 @@ export function core(url, token) {
 }
 
 /**
- * @param {string} url of a server, without /api
+ * @param {string} url of a server; /api at its end is dropped
  * @param {string} path below /api/frontend
  */
-export const endpoint = (url, path) => url.replace(/\/+$/, '') + '/api/frontend' + path
+export const endpoint = (url, path) => url.replace(/(\/api)?\/*$/, '') + '/api/frontend' + path
 
 /**
  * @param {string} address

@@ -16,6 +16,10 @@ const control = (() => {
       const { namespace, key, value } = await request.json()
       await new EdgeKV({ namespace }).put(key, value)
     },
+    async plant(request) {
+      const { namespace, key } = Object.fromEntries(new URL(request.url).searchParams)
+      edgekvShim.plant(namespace, key, await request.text())
+    },
     async behave(request) {
       edgekvShim.behave(await request.json())
     },
@@ -24,6 +28,7 @@ const control = (() => {
 
   return request => {
     const [, name] = /^\/control\/(\w+)$/.exec(new URL(request.url).pathname) || []
+    if (!name && globalThis.edgekvShim) edgekvShim.begin()
     return name && (async () => new Response(JSON.stringify(await commands[name](request))))()
   }
 })();

@@ -11,9 +11,10 @@
 
   const versions = new Map() // namespace/key -> [{ bytes or undefined, visibleAt }], oldest first
   const missing = new Map() // namespace/key -> until when this PoP remembers a miss
-  const still = { failure: '', hang: false, propagation: 0, missTtl: 0 }
+  const still = { failure: '', hang: false, propagation: 0, missTtl: 0, subrequests: Infinity }
   const behaviour = { ...still }
   const reads = []
+  let subrequests = 0 // of the request at work
 
   class EdgeKV {
     #prefix
@@ -86,6 +87,13 @@
     versions.set(path, list)
   }
 
+  // DCDN and ESA allow a request four subrequests, unless a ticket says otherwise.
+  const subrequest = globalThis.fetch
+  globalThis.fetch = async (...args) => {
+    if (++subrequests > behaviour.subrequests) throw new TypeError('more than ' + behaviour.subrequests + ' subrequests')
+    return subrequest(...args)
+  }
+
   globalThis.EdgeKV = EdgeKV
   globalThis.edgekvShim = {
     /** Every get so far: its key with the namespace, and its type. */
@@ -93,10 +101,15 @@
     /**
      * failure: what every call rejects with; hang: no call ends; propagation:
      * milliseconds until a put is seen; missTtl: milliseconds that a miss is
-     * remembered.
+     * remembered; subrequests: how many a request may have.
      */
     behave: changes => Object.assign(behaviour, changes),
+    /** A new request begins: its subrequests are counted. One at a time. */
+    begin: () => { subrequests = 0 },
+    /** Stores what no put would take. */
+    plant: (namespace, key, text) => write(namespace + '/' + key, new TextEncoder().encode(text)),
     reset() {
+      subrequests = 0
       versions.clear()
       missing.clear()
       reads.length = 0

@@ -114,3 +114,17 @@ test('a miss is remembered', async t => {
   clock.tick(1)
   assert.equal(await kv.get('k', { type: 'text' }), 'v')
 })
+
+test('a request has as many subrequests as it may, whatever becomes of them', async () => {
+  edgekvShim.behave({ subrequests: 4 })
+  for (let request = 0; request < 2; request++) {
+    edgekvShim.begin()
+    const asked = await Promise.allSettled(Array.from({ length: 6 }, () => fetch('data:,x')))
+    assert.deepEqual(asked.map(({ status }) => status), ['fulfilled', 'fulfilled', 'fulfilled', 'fulfilled', 'rejected', 'rejected'])
+  }
+})
+
+test('what is planted is not checked', async () => {
+  edgekvShim.plant('flags', 'k', 'x'.repeat(30e6))
+  assert.equal((await new EdgeKV({ namespace: 'flags' }).get('k', { type: 'text' })).length, 30e6)
+})

@@ -21,6 +21,7 @@ for (const [name, open] of Object.entries(PLATFORMS)) {
     async function start(t) {
       const worker = await open()
       t.after(() => worker.stop())
+      await worker.behave({ subrequests: 4 })
       return { worker, put: text => worker.putEdgeKV('flags', 'unleash-flags', text) }
     }
 

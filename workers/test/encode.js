@@ -13,10 +13,11 @@ const waiting = []
 
 /**
  * @param {object | string} definitions the body of /api/client/features, or of a delta
- * @param {{ known?: Record<string, string>, absent?: string[] }} [context] the static context
- * @returns {Promise<string>} the text of a snapshot
+ * @param {{ known?: Record<string, string>, absent?: string[], as?: 'json' | 'esm' }} [options]
+ *   known and absent: the static context
+ * @returns {Promise<string>} the text of a snapshot, or of a module with it
  */
-export async function encode(definitions, { known = {}, absent = [] } = {}) {
+export async function encode(definitions, { known = {}, absent = [], as = 'json' } = {}) {
   command = command || build()
   const fields = [...Object.entries(known).map(([name, value]) => name + '=' + value), ...absent]
   const input = typeof definitions === 'string' ? definitions : JSON.stringify(definitions)
@@ -24,16 +25,28 @@ export async function encode(definitions, { known = {}, absent = [] } = {}) {
   if (running === 4) await new Promise(resolve => waiting.push(resolve))
   else running++
   try {
-    return await run(['export', '--from', '-', '--snapshot', 'rules', ...fields.flatMap(field => ['--context', field])], input)
+    return await run(['export', '--from', '-', '--snapshot', 'rules', '--as', as, ...fields.flatMap(field => ['--context', field])], input)
   } finally {
     if (waiting.length > 0) waiting.shift()()
     else running--
   }
 }
 
-function run(args, input) {
+/**
+ * Runs flagcast, and gives its standard output; it has to end well.
+ *
+ * @param {string[]} args
+ * @param {{ input?: string, env?: Record<string, string> }} [options]
+ * @returns {Promise<string>}
+ */
+export function flagcast(args, { input = '', env } = {}) {
+  command = command || build()
+  return run(args, input, env)
+}
+
+function run(args, input, env) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args)
+    const child = spawn(command, args, { env: { ...process.env, ...env } })
     const out = { stdout: '', stderr: '' }
     for (const name of Object.keys(out)) {
       child[name].setEncoding('utf8')
@@ -41,7 +54,7 @@ function run(args, input) {
     }
     child.stdin.on('error', () => {}) // it has ended, and says why
     child.on('error', reject)
-    child.on('close', code => code === 0 ? resolve(out.stdout) : reject(new Error('flagcast export: ' + out.stderr)))
+    child.on('close', code => code === 0 ? resolve(out.stdout) : reject(new Error('flagcast ' + args[0] + ': ' + out.stderr)))
     child.stdin.end(input)
   })
 }

@@ -2,6 +2,7 @@
 // One that is missing is a skip that says why on a developer's machine, and a
 // failure where FLAGCAST_NO_SKIP=1 (make test, CI).
 import { createRequire } from 'node:module'
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const require = createRequire(new URL('../../test/package.json', import.meta.url))
@@ -33,14 +34,15 @@ export function need(...names) {
 /**
  * Links one script, as a deployment does.
  *
- * @param {{ entry?: string, contents?: string, format?: 'esm' | 'iife' }} what
- *   entry: a path within src; contents: the text of a file that would be in src
+ * @param {{ entry?: string, contents?: string, format?: 'esm' | 'iife', constant?: string }} what
+ *   entry: a path within src, or an absolute one; contents: the text of a file
+ *   that would be in src; constant: the text of the module flagcast/bundle
  * @returns {Promise<{ text: string, inputs: Record<string, { imports: { path: string, kind: string }[] }> }>}
  *   inputs: what went into it, by path within src
  */
-export async function bundle({ entry, contents, format = 'esm' }) {
+export async function bundle({ entry, contents, format = 'esm', constant }) {
   const built = await require('esbuild').build({
-    ...(entry ? { entryPoints: [SRC + entry] } : { stdin: { contents, resolveDir: SRC } }),
+    ...(entry ? { entryPoints: [resolve(SRC, entry)] } : { stdin: { contents, resolveDir: SRC } }),
     absWorkingDir: SRC,
     bundle: true,
     minify: true,
@@ -49,7 +51,16 @@ export async function bundle({ entry, contents, format = 'esm' }) {
     platform: 'neutral',
     target: 'es2020',
     format,
-    logLevel: 'silent'
+    logLevel: 'silent',
+    external: ['cloudflare:workers'],
+    plugins: [{
+      name: 'flagcast',
+      setup(build) {
+        build.onResolve({ filter: /^flagcast$/ }, () => ({ path: SRC + 'index.js' }))
+        build.onResolve({ filter: /^flagcast\/bundle$/ }, ({ path }) => ({ path, namespace: 'constant' }))
+        build.onLoad({ filter: /./, namespace: 'constant' }, () => ({ contents: constant }))
+      }
+    }]
   })
   return { text: built.outputFiles[0].text, inputs: built.metafile.inputs }
 }

@@ -11,12 +11,14 @@ const EDGEKV = read('edgekvshim.js')
  * the top level of the script has run: some builds have none there.
  *
  * @param {string} script
- * @param {{ serviceWorker?: boolean, edgekv?: boolean, kv?: string[], vars?: object, date?: string }} [options]
+ * @param {{ serviceWorker?: boolean, edgekv?: boolean, kv?: string[], vars?: object, date?: string, outbound?: (request: Request) => Promise<Answer> | Answer }} [options]
  *   serviceWorker: the form with addEventListener, else it is a module;
- *   kv: names of KV namespaces; date: the compatibility date
+ *   kv: names of KV namespaces; date: the compatibility date; outbound: what
+ *   answers its subrequests, instead of the network
+ * @typedef {{ status?: number, headers?: Record<string, string>, body?: string }} Answer
  */
-export async function startWorker(script, { serviceWorker, edgekv, kv, vars, date = '2024-01-01' } = {}) {
-  const { Miniflare } = need('miniflare').load('miniflare')
+export async function startWorker(script, { serviceWorker, edgekv, kv, vars, date = '2024-01-01', outbound } = {}) {
+  const { Miniflare, Response } = need('miniflare').load('miniflare')
   const shim = edgekv ? EDGEKV : ''
   const miniflare = new Miniflare({
     host: '127.0.0.1',
@@ -25,6 +27,12 @@ export async function startWorker(script, { serviceWorker, edgekv, kv, vars, dat
     compatibilityDate: date,
     kvNamespaces: kv,
     bindings: vars,
+    ...(outbound && {
+      async outboundService(request) {
+        const { body, ...init } = await outbound(request)
+        return new Response(body, init)
+      }
+    }),
     ...(serviceWorker ? { script: CONTROL + LISTENER + script + '\n' + shim } : modules(script, shim))
   })
   const url = await miniflare.ready.catch(async e => {
@@ -47,6 +55,7 @@ export async function startWorker(script, { serviceWorker, edgekv, kv, vars, dat
     /** The KV namespace that the worker reads. */
     kv: name => miniflare.getKVNamespace(name),
     tick: ms => command('tick', String(ms)),
+    plantEdgeKV: (namespace, key, text) => command('plant?' + new URLSearchParams({ namespace, key }), text),
     putEdgeKV: (namespace, key, value) => command('put', JSON.stringify({ namespace, key, value })),
     behave: changes => command('behave', JSON.stringify(changes)),
     reads: () => command('reads')
