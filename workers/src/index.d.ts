@@ -117,7 +117,7 @@ export interface Options extends ViewOptions {
 }
 
 export interface Metrics {
-  /** Of the core or of Unleash, without /api. */
+  /** Of the core or of Unleash. */
   url: string
   /** A frontend token. */
   token: string
@@ -149,7 +149,7 @@ export function bundle(constant: unknown): Source
 /** A snapshot behind an address: an object of OSS, or what a CDN has cached. */
 export function http(url: string, options?: { headers?: Record<string, string> }): Source
 
-/** The core, Unleash or Unleash Edge, asked for each request with its context. url is without /api; token is a frontend token. */
+/** The core, Unleash or Unleash Edge, asked for each request with its context. url is that of the server, token a frontend token. */
 export function core(url: string, token: string): Source
 
 /** The first of several sources that has one; absent and failed ones are passed over. */

@@ -14,7 +14,7 @@ const TIMEOUT = 5000 // ms
  * What cannot be read, exceeds the bounds, or reaches nobody is dropped.
  *
  * @param {{ url: string, token: string, sample?: number, interval?: number }} options
- *   url: of the server, without /api; token: a frontend token; sample: the part
+ *   url: of the server; token: a frontend token; sample: the part
  *   of the requests that is counted, for all of them, 1 by default; interval:
  *   milliseconds that counts are kept, 10,000 by default
  */

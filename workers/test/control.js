@@ -1,16 +1,20 @@
 // Stands before a worker under test: a clock that nothing but the test moves,
-// timers that go 50 times as fast, and the way to the EdgeKV shim. A plain
-// script, like the shim. control() gives the answer to a request of the test
-// itself, else undefined.
+// timers that a test may hurry, and the way to the EdgeKV shim. A plain script,
+// like the shim. control() gives the answer to a request of the test itself,
+// else undefined.
 const control = (() => {
   let now = Date.UTC(2026, 0, 2)
   Date.now = () => now
   const timer = setTimeout
-  globalThis.setTimeout = (fn, ms) => timer(fn, ms / 50)
+  let hurry = 1
+  globalThis.setTimeout = (fn, ms) => timer(fn, ms / hurry)
 
   const commands = {
     async tick(request) {
       now += Number(await request.text())
+    },
+    async hurry(request) {
+      hurry = Number(await request.text())
     },
     async put(request) {
       const { namespace, key, value } = await request.json()

@@ -98,10 +98,12 @@ for (const [name, open] of Object.entries(PLATFORMS)) {
       const { worker, put } = await start(t)
       await put(oneFlag(1, false))
       await worker.behave({ hang: true })
+      await worker.hurry(50)
       const response = await worker.fetch('/api/frontend')
       assert.equal(response.status, 503)
       assert.match((await response.json()).error, /no answer within 5000 ms/)
       await worker.behave({ hang: false })
+      await worker.hurry(1)
       await worker.tick(1000)
       assert.equal((await worker.fetch('/api/frontend')).status, 200, 'the next one reads for itself')
 

@@ -7,30 +7,12 @@ import { parseSnapshot } from '../src/snapshot.js'
 import { encode } from './encode.js'
 import { bundle, need } from './parts.js'
 import { SEED, random } from './random.js'
+import { CASES, specification } from './specification.js'
 import { startWorker } from './workerd.js'
 
-const CASES = 279 // of version 6.1.0
 const STANDARD = ['userId', 'sessionId', 'remoteAddress', 'environment', 'appName']
 
-const { skip, load } = need('@unleash/client-specification/package.json', 'miniflare', 'esbuild')
-
-/** @returns {{ state: object, tests: { name: string, flag: string, context: object, want: object }[] }[]} */
-function specification() {
-  const folder = '@unleash/client-specification/specifications/'
-  return load(folder + 'index.json').map(file => {
-    const { state, tests = [], variantTests = [] } = load(folder + file)
-    const one = ({ description, toggleName, context }, want) => ({ name: file + ': ' + description, flag: toggleName, context, want })
-    return {
-      state,
-      tests: [
-        ...tests.map(each => one(each, { enabled: each.expectedResult })),
-        ...variantTests.map(each => one(each, { enabled: each.expectedResult.feature_enabled, variant: both(each.expectedResult) }))
-      ]
-    }
-  })
-}
-
-const both = variant => ({ ...variant, featureEnabled: variant.feature_enabled })
+const { skip } = need('@unleash/client-specification/package.json', 'miniflare', 'esbuild')
 
 /** Deals out a context: known to the target, known absent, left to the request. */
 function split(context, names, draw) {
