@@ -4,7 +4,8 @@ import { parseToggles } from './snapshot.js'
 
 /**
  * Answers from a source that is asked for each request. Nothing is kept: where
- * it fails there are no answers, unless a chain has another source.
+ * it fails there are no answers, unless a chain has other sources, which are
+ * read in the background as long as it answers.
  *
  * @param {import('./sources.js').Source} source
  * @param {import('./sources.js').Settings} settings
@@ -13,9 +14,10 @@ export function createLive(source, { timeout, named }) {
   let answeredAt = 0
   let failedAt = 0
   let error = null // of the last request
+  let behind = [] // steps of a chain
 
   // One that is away is not to cost every request its time.
-  async function view(context) {
+  async function view(context, platform) {
     if (error && Date.now() - failedAt < RETRY_PAUSE) throw error
     try {
       const text = await within(source.get(context), timeout)
@@ -23,6 +25,7 @@ export function createLive(source, { timeout, named }) {
       const answers = parseToggles(text)
       answeredAt = Date.now()
       error = null
+      if (platform && platform.waitUntil) behind.forEach(step => platform.waitUntil(step.current(platform).catch(() => {})))
       return answers
     } catch (e) {
       error = tell(e, named && source)
@@ -33,7 +36,9 @@ export function createLive(source, { timeout, named }) {
   }
 
   return {
-    current: async () => ({ open: true, view }),
+    current: async platform => ({ open: true, view: context => view(context, platform) }),
+    /** @param {import('./sources.js').Step[]} steps what answers where this one does not */
+    before(steps) { behind = steps },
     status: () => ({
       source: source.name,
       ready: answeredAt > 0,

@@ -6,6 +6,10 @@ export const RETRY_PAUSE = 1000
 // A read whose request has been cancelled never ends; it counts as lost after
 // its time-out, and after this time (ms) at the latest.
 const LOST = 10000
+// So many times maxAge after a snapshot was last confirmed, who reads waits for
+// it: an isolate that was idle for an hour is not to begin with flags of an
+// hour ago.
+const IDLE = 10
 
 /**
  * Keeps the newest snapshot of the first source that has one, between requests.
@@ -68,9 +72,10 @@ export function createReader(sources, { maxAge, timeout, onStale = same, named }
     const now = Date.now()
     if (now < due) return
     if (last && readingSince && now - readingSince < lost) return
+    const waits = !last || now - readAt >= IDLE * maxAge
     const reading = read()
     // Taken out of its object, waitUntil would lose what it belongs to.
-    if (last && platform && platform.waitUntil) platform.waitUntil(reading)
+    if (!waits && platform && platform.waitUntil) platform.waitUntil(reading)
     else await reading
   }
 

@@ -16,7 +16,7 @@ import { createReader } from './reader.js'
  * @typedef {{ maxAge: number, timeout: number, onStale?: Function, named?: boolean }} Settings
  *   timeout: milliseconds for one read of one source; named: errors say of
  *   which source they are
- * @typedef {{ current(platform?: object): Promise<any>, status(): object }} Step
+ * @typedef {{ current(platform?: object): Promise<any>, status(): object, before?(steps: Step[]): void }} Step
  */
 
 /**
@@ -118,7 +118,9 @@ function steps(sources, settings) {
     if (i > 0 && !source.open && !all[i - 1].open) groups[groups.length - 1].push(source)
     else groups.push([source])
   })
-  return [].concat(...groups.map(group => group[0].open ? group[0].open(each) : createReader(group, each)))
+  const made = [].concat(...groups.map(group => group[0].open ? group[0].open(each) : createReader(group, each)))
+  made.forEach((step, i) => step.before && step.before(made.slice(i + 1)))
+  return made
 }
 
 const quote = name => '"' + name + '"'

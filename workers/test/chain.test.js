@@ -178,7 +178,7 @@ test('core first, then a snapshot', async t => {
   const kv = named('kv', oneFlag(1, false))
   const flags = createFlags({ source: chain(core, kv) })
   assert.equal(await isOn(flags), true)
-  assert.equal(kv.count, 0)
+  assert.equal(kv.count, 0, 'without waitUntil nothing is read in the background')
   assert.equal(flags.status().source, 'core')
   core.answer = new Error('away')
   assert.equal(await isOn(flags), false)
@@ -188,6 +188,32 @@ test('core first, then a snapshot', async t => {
   clock.tick(1000)
   assert.equal(await isOn(flags), true)
   assert.deepEqual([flags.status().source, flags.status().lastError], ['core', null])
+})
+
+test('what stands behind core is read in the background while core answers', async t => {
+  const clock = fakeClock(t)
+  const core = liveSource(toggles(true))
+  const kv = named('kv', oneFlag(1, false))
+  const flags = createFlags({ source: chain(core, kv) })
+  const platform = new Platform()
+  for (let i = 0; i < 3; i++) {
+    assert.equal(await isOn(flags, platform), true)
+    await platform.settled()
+  }
+  assert.equal(kv.count, 1, 'once in maxAge')
+  kv.answer = oneFlag(2, true)
+  clock.tick(30000)
+  await isOn(flags, platform)
+  await platform.settled()
+  assert.equal(kv.count, 2)
+  core.answer = new Error('away')
+  kv.answer = new Error('away, too')
+  assert.equal(await isOn(flags, platform), true)
+  assert.equal(flags.status().seq, 2)
+  clock.tick(30000)
+  core.answer = toggles(true)
+  assert.equal(await isOn(flags, platform), true)
+  await platform.settled()
 })
 
 test('a snapshot first, then core', async t => {

@@ -179,6 +179,34 @@ test('a stale snapshot is served while one read is in flight', async t => {
   assert.equal(source.reads.length, 2)
 })
 
+test('after ten times maxAge a request waits for its read, the others do not', async t => {
+  const clock = fakeClock(t)
+  const source = fixedSource(oneFlag(1, false))
+  const flags = createFlags({ source, maxAge: 5000 })
+  const platform = new Platform()
+  await isOn(flags, platform)
+  source.answer = oneFlag(2, true)
+  clock.tick(49999)
+  assert.equal(await isOn(flags, platform), false)
+  assert.equal(platform.count, 1)
+  await platform.settled()
+  source.answer = oneFlag(3, false)
+  clock.tick(50000)
+  assert.equal(await isOn(flags, platform), false, 'the newest, at once')
+  assert.equal(flags.status().seq, 3)
+  assert.equal(platform.count, 1)
+
+  const reading = manualSource()
+  source.get = reading.get
+  clock.tick(50000)
+  const waits = isOn(flags, platform)
+  assert.equal(await isOn(flags, platform), false, 'one read, and what there is for the others')
+  reading.reads[0].reject(new Error('kv is away'))
+  assert.equal(await waits, false, 'the last good one')
+  assert.equal(reading.reads.length, 1)
+  assert.equal(platform.count, 1)
+})
+
 test('a read that the platform waits for may fail', async t => {
   const clock = fakeClock(t)
   const source = fixedSource(snapshotText())
