@@ -7,7 +7,7 @@
  * @param {number} ms Infinity for no end
  * @returns {Promise<T>}
  */
-export function within(promise, ms) {
+export const within = (function (promise, ms) {
   // Not every platform says that it has timers.
   if (ms === Infinity || typeof setTimeout !== 'function') return promise
   let timer
@@ -15,4 +15,4 @@ export function within(promise, ms) {
     timer = setTimeout(() => reject(new Error('no answer within ' + ms + ' ms')), ms)
   })
   return Promise.race([promise, late]).finally(() => clearTimeout(timer))
-}
+})

@@ -34,7 +34,7 @@ export function createHandler(answer, status, { tokens, statusPath = '/flagcast/
    * @param {{ waitUntil?: (promise: Promise<unknown>) => void }} [platform]
    * @returns {Promise<Response>}
    */
-  async function handler(request, platform) {
+  const handler = (async function (request, platform) {
     const path = new URL(request.url).pathname.replace(/\/+/g, '/').replace(/(.)\/$/, '$1')
     if (statusPath && path === statusPath) {
       // A probe may be all that asks an isolate: it is a request like others.
@@ -65,7 +65,7 @@ export function createHandler(answer, status, { tokens, statusPath = '/flagcast/
       return e instanceof NotReadyError ? json(503, { error: e.message }, { 'retry-after': '1' }) : json(400, { error: e.message })
     }
     return written(request, route, found.snapshot, found.answers)
-  }
+  })
 
   return { handler, metricsError: () => usage ? usage.error() : null }
 }
@@ -76,27 +76,75 @@ export function createHandler(answer, status, { tokens, statusPath = '/flagcast/
  * @param {import('./snapshot.js').Snapshot} snapshot
  * @param {import('./snapshot.js').Answers} answers
  */
-function written(request, route, snapshot, answers) {
-  const tag = toggles => snapshot.open ? digest(snapshot.digest || '', toggles.map(snapshot.digest ? summary : toggle => JSON.stringify(toggle)).join('\x80')) : snapshot.digest
+const written = (function (request, route, snapshot, answers) {
   if (route[2] !== undefined) {
     const toggle = answers.toggle(decode(route[2]))
-    return toggle ? reply(request, tag([toggle]), () => JSON.stringify(toggle)) : json(404, { error: 'there is no such flag in the snapshot' })
+    if (!toggle) return json(404, { error: 'there is no such flag in the snapshot' })
+    return reply(request, tagOf(snapshot, [toggle], [state(toggle)]), () => JSON.stringify(toggle))
   }
-  const list = () => route[1] === 'all' ? answers.all() : answers.all().filter(t => t.enabled)
-  if (snapshot.open) {
-    const toggles = list()
-    return reply(request, tag(toggles), () => JSON.stringify({ toggles }))
-  }
+  const { lists, open } = snapshot
+  const toggles = answers.all()
+  const all = route[1] === 'all'
+  const whole = () => JSON.stringify({ toggles: all ? toggles : toggles.filter(isOn) })
   // Answers that are the same for everybody are written once.
-  const { lists } = snapshot
-  return reply(request, tag(), () => lists[route[1]] || (lists[route[1]] = JSON.stringify({ toggles: list() })))
+  if (!open) return reply(request, snapshot.digest, () => lists[all] || (lists[all] = whole()))
+  const states = toggles.map(state)
+  const tag = tagOf(snapshot, toggles, states)
+  // One large text takes less time than many small ones: those are made when
+  // there is a second request.
+  const kept = lists && lists.kept
+  if (lists && !kept) lists.kept = []
+  return reply(request, tag, kept ? () => bytesOf(toggles, states, all, kept) : whole)
+})
+
+// All that an answer depends on, beside the address: the order and the names
+// of flags are those of the snapshot.
+const tagOf = (function (snapshot, toggles, states) {
+  if (!snapshot.open) return snapshot.digest
+  return snapshot.digest ? digest(snapshot.digest, states.join('')) : digest('', JSON.stringify(toggles))
+})
+
+// What may differ between two answers for one flag.
+const state = (function ({ enabled, variant }) {
+  if (!variant.enabled) return enabled ? '1' : '0'
+  return '2' + variant.name + '\x7f' + (variant.payload ? variant.payload.type + '\x7f' + variant.payload.value : '') + '\x80'
+})
+
+const isOn = (function (toggle) { return toggle.enabled })
+
+const encoder = new TextEncoder()
+
+/**
+ * The bytes of a list, put together from those that were made before.
+ *
+ * @param {import('./snapshot.js').Toggle[]} toggles
+ * @param {string[]} states of them
+ * @param {boolean} all also those that are off
+ * @param {Record<string, Uint8Array>[]} kept by place and state
+ */
+function bytesOf(toggles, states, all, kept) {
+  const parts = [encoder.encode('{"toggles":[')]
+  let size = 14
+  for (let i = 0; i < toggles.length; i++) {
+    if (!all && !toggles[i].enabled) continue
+    const of = kept[i] || (kept[i] = {})
+    const part = of[states[i]] || (of[states[i]] = encoder.encode(JSON.stringify(toggles[i]) + ','))
+    size += part.length
+    parts.push(part)
+  }
+  const bytes = new Uint8Array(size)
+  let at = 0
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  if (parts.length > 1) at-- // the last comma
+  bytes.set(encoder.encode(']}'), at)
+  return bytes.subarray(0, at + 2)
 }
 
-// With the digest of the snapshot it says all that an answer depends on.
-const summary = ({ name, enabled, variant }) => name + '\x7f' + (enabled ? variant.name : '')
-
 // write is not called for what the client has.
-function reply(request, tag, write) {
+const reply = (function (request, tag, write) {
   const etag = '"' + tag + '"'
   const headers = { ...CORS, etag, 'cache-control': 'no-cache' }
   const match = request.headers.get('if-none-match')
@@ -104,7 +152,7 @@ function reply(request, tag, write) {
     return new Response(null, { status: 304, headers })
   }
   return new Response(write(), { headers: { 'content-type': 'application/json', ...headers } })
-}
+})
 
 function decode(text) {
   try {

@@ -28,16 +28,16 @@ export function createReader(sources, { maxAge, timeout, onStale = same, named }
   let readingSince = 0 // when a read began that has not ended, 0: none
   let error = null // of the last read
 
-  async function read() {
+  const read = (async function () {
     const began = Date.now()
     readingSince = began
     error = await firstOf()
     due = Date.now() + (error ? pause : maxAge)
     if (readingSince === began) readingSince = 0
-  }
+  })
 
   // The first failure, also where another source had one.
-  async function firstOf() {
+  const firstOf = (async function () {
     let failure = null
     for (const source of sources) {
       try {
@@ -48,9 +48,9 @@ export function createReader(sources, { maxAge, timeout, onStale = same, named }
       }
     }
     return failure
-  }
+  })
 
-  function accept(text, { name, at }) {
+  const accept = (function (text, { name, at }) {
     if (text === null) {
       throw new Error('nothing is stored under the key' + (at ? ' ' + at : '') +
         ': publish the target before the worker reads it (flagcast sync); a place at the edge may remember for minutes that there was nothing')
@@ -64,11 +64,11 @@ export function createReader(sources, { maxAge, timeout, onStale = same, named }
     }
     last.name = name
     readAt = Date.now()
-  }
+  })
 
   // A request never waits for the read of another: the platform does not
   // answer it then. It serves what there is, or reads for itself.
-  async function refresh(platform) {
+  const refresh = (async function (platform) {
     const now = Date.now()
     if (now < due) return
     if (last && readingSince && now - readingSince < lost) return
@@ -77,15 +77,15 @@ export function createReader(sources, { maxAge, timeout, onStale = same, named }
     // Taken out of its object, waitUntil would lose what it belongs to.
     if (!waits && platform && platform.waitUntil) platform.waitUntil(reading)
     else await reading
-  }
+  })
 
   return {
     /** @param {{ waitUntil?: (promise: Promise<unknown>) => void }} [platform] */
-    async current(platform) {
+    current: (async function (platform) {
       await refresh(platform)
       if (!last) throw error
       return onStale(last.snapshot)
-    },
+    }),
     status() {
       const s = last && onStale(last.snapshot)
       return {

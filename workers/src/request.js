@@ -12,7 +12,7 @@ const MAX_LENGTH = 65536
  * @param {string} [environment] where the context names none
  * @param {string} [clientIP] the header to take a missing remoteAddress from
  */
-export async function contextOf(request, environment, clientIP) {
+export const contextOf = (async function (request, environment, clientIP) {
   const context = request.method === 'POST' ? fromBody(await request.text()) : fromQuery(new URL(request.url).searchParams)
   const ip = clientIP && request.headers.get(clientIP)
   if (environment && valueOf(context, 'environment') === null) context.environment = environment
@@ -23,7 +23,7 @@ export async function contextOf(request, environment, clientIP) {
     context.currentTime = time
   }
   return context
-}
+})
 
 function fromBody(text) {
   if (text.length > MAX_LENGTH) throw new Error('the context has more than ' + MAX_LENGTH + ' characters')
@@ -42,7 +42,7 @@ const isObject = value => typeof value === 'object' && value !== null && !Array.
 
 // properties[name]=value, and any other name at the top level; of several the
 // first counts. Names may be those of Object.prototype.
-function fromQuery(query) {
+const fromQuery = (function (query) {
   const properties = Object.create(null)
   const context = Object.create(null)
   context.properties = properties
@@ -53,4 +53,4 @@ function fromQuery(query) {
     if (!(name in into) && (property || !key.includes('['))) into[name] = value
   }
   return context
-}
+})

@@ -30,7 +30,7 @@ export function openViews({ source, maxAge = 30000, timeout = 5000, onStale }) {
    * @param {(environment?: string) => any} contextOf called at most once
    * @param {object} [platform]
    */
-  async function answer(contextOf, platform) {
+  const answer = (async function (contextOf, platform) {
     const failures = []
     let context
     for (const step of steps) {
@@ -52,7 +52,7 @@ export function openViews({ source, maxAge = 30000, timeout = 5000, onStale }) {
       }
     }
     throw new NotReadyError('no flags yet: ' + failures.join('; '))
-  }
+  })
 
   /**
    * The flags for one request: from one snapshot, for one time and one seed.

@@ -10,9 +10,9 @@ const { skip } = need('esbuild')
 
 // Bytes of each script, linked and minified: what docs/workers.md says.
 const BUDGETS = {
-  'entries/cloudflare.js': 18000,
-  'entries/edgeroutine.js': 18000,
-  'entries/esa.js': 18000,
+  'entries/cloudflare.js': 19000,
+  'entries/edgeroutine.js': 19000,
+  'entries/esa.js': 19000,
   'index.js': 22000
 }
 

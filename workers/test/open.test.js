@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createFlags } from '../src/index.js'
 import { fixedSource, rulesText } from './samples.js'
+import { rulesText as handmade } from './samples.rules.js'
 
 function server(options) {
   const flags = createFlags({ source: fixedSource(rulesText()), ...options })
@@ -134,4 +135,52 @@ test('the entity tag is that of the answer', async () => {
 test('impression data is told', async () => {
   const { toggles } = JSON.parse(await (await server()('/api/frontend/all')).text())
   assert.deepEqual(toggles.filter(t => t.impressionData).map(t => t.name), ['plain'])
+})
+
+test('an answer is that of the view, byte for byte, however often it is asked', async t => {
+  t.mock.method(Math, 'random', () => 0.25)
+  const flags = createFlags({ source: fixedSource(rulesText()) })
+  const tags = new Map()
+  for (let i = 0; i < 300; i++) {
+    const userId = String(i % 100)
+    const country = ['cn', 'größe'][i % 2]
+    const path = ['', '/all'][i % 3 % 2]
+    const toggles = (await flags.view({ userId, country, environment: 'production' })).all()
+    const want = JSON.stringify({ toggles: path ? toggles : toggles.filter(toggle => toggle.enabled) })
+    const response = await flags.handler(new Request('https://pop.example/api/frontend' + path + '?' + new URLSearchParams({ userId, country })))
+    assert.equal(await response.text(), want)
+    const tag = path + response.headers.get('etag')
+    assert.ok(!tags.has(tag) || tags.get(tag) === want, 'one tag, one answer')
+    tags.set(tag, want)
+  }
+  assert.ok(new Set(tags.values()).size > 8 && tags.size === new Set(tags.values()).size)
+})
+
+test('no flag at all', async () => {
+  for (const text of [handmade({}), handmade({ names: 'f', flags: [0] })]) {
+    const flags = createFlags({ source: fixedSource(text) })
+    for (let i = 0; i < 3; i++) {
+      const response = await flags.handler(new Request('https://pop.example/api/frontend'))
+      assert.equal(await response.text(), '{"toggles":[]}')
+    }
+  }
+})
+
+test('two payloads of variants with one name are two answers', async () => {
+  // The first strategy is for user 7, the second for everybody.
+  const flags = createFlags({
+    source: fixedSource(handmade({
+      names: 'f', flags: [[[[1, 0], 1], 0, [[0, 'p'], [0, 'q']]]], fields: ['userId'], values: ['\x7f7\x80$\x7f'], stickies: [[0]],
+      conditions: [[0, 0]], shapes: [[0, 0, ['v'], [1]]]
+    }))
+  })
+  const ask = async userId => {
+    const response = await flags.handler(new Request('https://pop.example/api/frontend?userId=' + userId))
+    return { etag: response.headers.get('etag'), payload: JSON.parse(await response.text()).toggles[0].variant.payload.value }
+  }
+  for (let i = 0; i < 3; i++) {
+    const [seven, eight] = [await ask('7'), await ask('8')]
+    assert.deepEqual([seven.payload, eight.payload], ['p', 'q'])
+    assert.notEqual(seven.etag, eight.etag)
+  }
 })
