@@ -68,6 +68,44 @@ test('none has one', async () => {
   assert.throws(() => createFlags({ source: chain() }), /a chain has at least one source/)
 })
 
+test('the same text from another source says where it came from', async t => {
+  const clock = fakeClock(t)
+  const text = oneFlag(1, true)
+  const first = named('first', null)
+  const flags = createFlags({ source: chain(first, named('second', text)) })
+  await isOn(flags)
+  first.answer = text
+  clock.tick(1000)
+  await isOn(flags)
+  assert.equal(flags.status().source, 'first')
+})
+
+test('a chain of one is that one', async () => {
+  const flags = createFlags({ source: chain(chain(named('kv', new Error('away')))) })
+  await assert.rejects(flags.view(), /no flags yet: away$/)
+})
+
+test('by itself a chain gives the first text, and the first failure', async () => {
+  const [one, two] = [named('one', new Error('one')), named('two', new Error('two'))]
+  await assert.rejects(chain(one, named('none', null), two).get(), /^Error: one$/)
+  assert.equal(await chain(one, named('text', 'text'), two).get(), 'text')
+})
+
+test('what stands behind core may fail in the background', async () => {
+  const flags = createFlags({ source: chain(liveSource(toggles(true)), named('kv', null)) })
+  assert.equal(flags.status().source, 'core')
+  const platform = new Platform()
+  assert.equal(await isOn(flags, platform), true)
+  assert.equal(platform.count, 1)
+  await platform.settled()
+  assert.match(flags.status().lastError, /^kv: nothing is stored/)
+})
+
+test('none has one: each says why', async () => {
+  const flags = createFlags({ source: chain(liveSource(new Error('away')), named('kv', null)) })
+  await assert.rejects(flags.view(), /no flags yet: core: away; kv: nothing is stored/)
+})
+
 test('one that hangs has its part of the time', async t => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const hangs = Object.assign(manualSource(), { name: 'kv' })

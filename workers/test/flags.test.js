@@ -343,7 +343,52 @@ test('where there are no timers a read has no end', async t => {
   t.after(() => { globalThis.setTimeout = setTimeout })
   const { setTimeout } = globalThis
   delete globalThis.setTimeout
-  assert.equal(await isOn(createFlags({ source: fixedSource(oneFlag(1, true)) })), true)
+  const slow = { name: 'slow', get: () => new Promise(resolve => setImmediate(resolve, oneFlag(1, true))) }
+  assert.equal(await isOn(createFlags({ source: slow })), true)
+})
+
+test('no timer outlives its read', async t => {
+  const [set, clear] = ['setTimeout', 'clearTimeout'].map(name => t.mock.method(globalThis, name))
+  await isOn(createFlags({ source: fixedSource(oneFlag(1, true)) }))
+  await assert.rejects(isOn(createFlags({ source: fixedSource(null) })))
+  const timers = set.mock.calls.map(call => call.result)
+  assert.equal(timers.length, 2)
+  assert.deepEqual(clear.mock.calls.map(call => call.arguments[0]), timers)
+})
+
+test('another text with the same seq is taken: order is by seq alone', async t => {
+  const clock = fakeClock(t)
+  const source = fixedSource(oneFlag(5, false))
+  const flags = createFlags({ source })
+  await isOn(flags)
+  source.answer = oneFlag(5, true)
+  clock.tick(30000)
+  assert.equal(await isOn(flags), true)
+  assert.equal(flags.status().lastError, null)
+})
+
+test('a lost read that ends is not the end of another', async t => {
+  const clock = fakeClock(t)
+  const source = manualSource()
+  const flags = createFlags({ source })
+  const first = isOn(flags)
+  source.reads[0].resolve(oneFlag(1, false))
+  await first
+  const lost = new Platform()
+  clock.tick(30000)
+  await isOn(flags, lost)
+  clock.tick(5000)
+  const running = new Platform()
+  await isOn(flags, running)
+  assert.equal(source.reads.length, 3)
+  source.reads[1].reject(new Error('lost'))
+  await lost.settled()
+  clock.tick(1000)
+  await isOn(flags, new Platform())
+  assert.equal(source.reads.length, 3, 'the other one is still running')
+  source.reads[2].resolve(oneFlag(2, true))
+  await running.settled()
+  assert.equal(await isOn(flags), true)
 })
 
 test('the same text is not parsed again', async t => {

@@ -147,6 +147,7 @@ test('core asks the frontend API for the context of the request', async () => {
   await createFlags({ source: core(url, '*:production.secret') }).view({ userId: 7, properties: { country: 'cn' } })
   for (const end of ['/', '//', '/api', '/api/']) await core(url + end, 't').get()
   assert.equal(seen.length, 5)
+  assert.equal(seen[1].body, '{"context":{}}')
   const [{ method, headers, body }] = seen
   assert.equal(method, 'POST')
   assert.equal(headers.authorization, '*:production.secret')

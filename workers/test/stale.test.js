@@ -36,7 +36,11 @@ test('flags change after the age, each as it is told, and change back', async t 
   assert.equal(flags.status().heartbeat, 60)
   assert.equal(flags.status().digest, 'digest-1', 'of what is stored')
 
-  source.answer = published(-20 * MINUTE, { seq: 2 })
+  source.answer = snapshotText({ seq: 2, heartbeat: 60, publishedAt: new Date(NOW - MINUTE).toISOString() }, [toggle('other')])
+  clock.tick(MINUTE)
+  assert.deepEqual(await names(flags), ['other', 'b', 'c', 'new'], 'another one that is stale')
+
+  source.answer = published(-20 * MINUTE, { seq: 3 })
   clock.tick(MINUTE)
   assert.deepEqual(await names(flags), ['a', 'c', 'd'])
   assert.equal(flags.status().stale, false)

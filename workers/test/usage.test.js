@@ -107,6 +107,8 @@ test('a sample stands for all', async t => {
   await send(counts({ a: { yes: 3, no: 1, variants: { x: 3 } } }))
   for (let i = 0; i < 3; i++) await send(counts({ a: { yes: 3 } }))
   assert.deepEqual(got.map(({ body }) => body.bucket.toggles), [{ a: { yes: 30, no: 10, variants: { x: 30 } } }])
+  await send({ appName: 'shop' }, 'register')
+  assert.equal(got.length, 2, 'registrations are no sample')
 })
 
 test('a receiver that is down loses metrics, and never an answer', async t => {
@@ -185,6 +187,13 @@ test('an isolate keeps no more than its bounds', async t => {
   const { toggles } = got[0].body.bucket
   assert.equal(Object.keys(toggles).length, 1000)
   assert.equal(toggles.a0.yes, 3)
+
+  await send(counts({ a: { yes: 1, variants: Object.fromEntries(Array.from({ length: 150 }, (_, i) => ['v' + i, 1])) } }))
+  await send(counts({ a: { yes: 1, variants: { v0: 1, v149: 1 } } }))
+  clock.tick(10000)
+  await send('')
+  const { variants } = got.at(-1).body.bucket.toggles.a
+  assert.deepEqual([Object.keys(variants).length, variants.v0, variants.v149], [100, 2, undefined])
 })
 
 test('without the option nothing is sent', async () => {
