@@ -203,8 +203,12 @@ func (w *edgeWorld) losesOneAfterTheOther(t *testing.T) {
 	}
 	on := true
 	for _, order := range [][]string{
-		{"core", "EdgeKV", "Unleash"}, {"core", "Unleash", "EdgeKV"}, {"EdgeKV", "core", "Unleash"},
-		{"EdgeKV", "Unleash", "core"}, {"Unleash", "core", "EdgeKV"}, {"Unleash", "EdgeKV", "core"},
+		{"core", "EdgeKV", "Unleash"},
+		{"core", "Unleash", "EdgeKV"},
+		{"EdgeKV", "core", "Unleash"},
+		{"EdgeKV", "Unleash", "core"},
+		{"Unleash", "core", "EdgeKV"},
+		{"Unleash", "EdgeKV", "core"},
 	} {
 		context := query(map[string]string{"userId": "user-7", "sessionId": strings.Join(order, "-")})
 		want := rig.Toggles(t, w.unleash.URL, w.unleash.Frontend, context)

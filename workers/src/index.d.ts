@@ -42,26 +42,34 @@ export interface Platform {
   waitUntil?(promise: Promise<unknown>): void
 }
 
-/**
- * The flags that there are, as flagcast types writes them: for each flag its
- * variants, and for each variant the type of its payload, null for none.
- */
-export type FlagTypes = Record<string, unknown>
+/** By flag and variant the type of the payload, null for none: what flagcast types writes, or any. */
+export type AnyFlags = Record<string, Record<string, string | null>>
 
-type Name<F> = keyof F & string
-
-type Named<N, Payload> = Variant & {
-  readonly name: N
-  readonly payload?: Payload extends string ? { readonly type: Payload; readonly value: string } : undefined
+interface NamedVariant<Name, Type> {
+  readonly name: Name
+  readonly enabled: true
+  readonly payload: Type extends string ? { readonly type: Type; readonly value: string } : undefined
+  readonly feature_enabled: true
+  readonly featureEnabled: true
 }
 
-/** The variants that a flag may have; the one named disabled is always among them. */
-export type VariantOf<V> = V extends object ? { [N in keyof V & string]: Named<N, V[N]> }[keyof V & string] | Named<'disabled', null> : Variant
+interface NoVariant {
+  readonly name: 'disabled'
+  readonly enabled: false
+  readonly payload?: undefined
+  readonly feature_enabled: boolean
+  readonly featureEnabled: boolean
+}
+
+/** The variants that a flag can have; without types any. */
+export type VariantOf<Variants> = string extends keyof Variants
+  ? Variant
+  : { [Name in keyof Variants & string]: NamedVariant<Name, Variants[Name]> }[keyof Variants & string] | NoVariant
 
 /** The flags for one request: one snapshot, one time, one seed for draws. */
-export interface View<F = FlagTypes> {
-  isEnabled(name: Name<F>): boolean
-  getVariant<N extends Name<F>>(name: N): VariantOf<F[N]>
+export interface View<F = AnyFlags> {
+  isEnabled(name: keyof F & string): boolean
+  getVariant<Name extends keyof F & string>(name: Name): VariantOf<F[Name]>
   all(): Toggle[]
 }
 
@@ -84,13 +92,13 @@ export interface Status {
   metricsError?: string | null
 }
 
-export interface Views<F = FlagTypes> {
+export interface Views<F = AnyFlags> {
   /** Rejects with NotReadyError while there has been no snapshot. */
   view(context?: Context, platform?: Platform): Promise<View<F>>
   status(): Status
 }
 
-export interface Flags<F = FlagTypes> extends Views<F> {
+export interface Flags<F = AnyFlags> extends Views<F> {
   /** The frontend API at the PoP. */
   handler(request: Request, platform?: Platform): Promise<Response>
 }
@@ -129,11 +137,11 @@ export interface Metrics {
 
 export type Stale = (snapshot: any) => any
 
-/** Call it at module scope: it does no I/O. */
-export function createFlags<F = FlagTypes>(options: Options): Flags<F>
+/** Call it at module scope: it does no I/O. With the Flags of flagcast types a flag that is misspelt does not compile. */
+export function createFlags<F = AnyFlags>(options: Options): Flags<F>
 
 /** Flags without the frontend API, whose code then stays out of the script. */
-export function createViews<F = FlagTypes>(options: ViewOptions): Views<F>
+export function createViews<F = AnyFlags>(options: ViewOptions): Views<F>
 
 export class NotReadyError extends Error {}
 
@@ -156,10 +164,10 @@ export function core(url: string, token: string): Source
 export function chain(...sources: Source[]): Source
 
 /** For onStale: what becomes of flags when a publisher with a heartbeat has been away for `after` milliseconds. */
-export function whenStale<F = FlagTypes>(options: { after?: number; flags: Partial<Record<Name<F>, 'keep' | 'off' | 'on'>> }): Stale
+export function whenStale<F = AnyFlags>(options: { after?: number; flags: Partial<Record<keyof F & string, 'keep' | 'off' | 'on'>> }): Stale
 
 /** Flags for a test of your worker: on, off, or the variant of a flag that is on. */
-export function testFlags<F = FlagTypes>(
-  values: Partial<Record<Name<F>, boolean | string | { name: string; payload?: { type: string; value: string } }>>,
+export function testFlags<F = AnyFlags>(
+  values: Partial<Record<keyof F & string, boolean | string | { name: string; payload?: { type: string; value: string } }>>,
   options?: Partial<Options>
 ): Flags<F>

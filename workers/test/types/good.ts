@@ -30,7 +30,7 @@ export async function use(request: Request): Promise<Response> {
   const price = view.getVariant('price')
   const list: Toggle[] = view.all()
   if (price.name === 'high') {
-    const type: 'json' | undefined = price.payload?.type
+    const type: 'json' = price.payload.type
     return new Response(type)
   }
   if (price.name === 'disabled' && price.feature_enabled) return tested.handler(request)
