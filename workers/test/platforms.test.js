@@ -2,7 +2,8 @@
 // client specification, a store that holds anything, reads in flight, pins.
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
-import { encode } from './encode.js'
+import { fileURLToPath } from 'node:url'
+import { encode, flagcast } from './encode.js'
 import { bundle, need } from './parts.js'
 import { TOGGLES, oneFlag, snapshotText, toggle } from './samples.js'
 import { CASES, specification, skip as noSpecification } from './specification.js'
@@ -11,14 +12,14 @@ import { eventually, startWorker } from './workerd.js'
 const { skip } = need('miniflare', 'esbuild')
 const sdk = need('unleash-proxy-client')
 
-const EDGEKV = { options: { edgekv: true, date: '2021-11-02' }, put: (worker, text) => worker.putEdgeKV('flags', 'unleash-flags', text), plant: (worker, text) => worker.plantEdgeKV('flags', 'unleash-flags', text) }
-const put = async (worker, text) => (await worker.kv('FLAGS')).put('unleash-flags', text)
+const EDGEKV = { options: { edgekv: true, date: '2021-11-02' }, put: (worker, text, key) => worker.putEdgeKV('flags', key, text), plant: (worker, text) => worker.plantEdgeKV('flags', 'unleash-flags', text) }
+const put = async (worker, text, key) => (await worker.kv('FLAGS')).put(key, text)
 
 const PLATFORMS = {
   edgeroutine: { ...EDGEKV, format: 'iife', options: { ...EDGEKV.options, serviceWorker: true } },
   esa: EDGEKV,
   // Its KV takes no more than 25 MiB.
-  cloudflare: { options: { kv: ['FLAGS'] }, put, plant: (worker, text) => put(worker, text.slice(0, 25 << 20)) }
+  cloudflare: { options: { kv: ['FLAGS'] }, put, plant: (worker, text) => put(worker, text.slice(0, 25 << 20), 'unleash-flags') }
 }
 
 /** A context as a query, or null where a query cannot say it. */
@@ -35,10 +36,14 @@ function queryOf({ properties = {}, ...context }) {
 
 for (const [name, { options, format, put, plant }] of Object.entries(PLATFORMS)) {
   describe(name, { skip }, () => {
-    let script
-    before(async () => { script = (await bundle({ entry: 'entries/' + name + '.js', format })).text })
+    let stock, finished
+    before(async () => {
+      stock = (await bundle({ entry: 'entries/' + name + '.js', format })).text
+      const entry = fileURLToPath(new URL('../../examples/workers/' + name + '/worker.js', import.meta.url))
+      finished = await flagcast(['export', '--from', '-', '--as', 'script', '--platform', name, '--entry', entry, '--budget', 'cpu=off,startup=off'], { input: '{"version":2,"features":[]}' })
+    })
 
-    async function start(t) {
+    async function start(t, script = stock, key = 'unleash-flags') {
       const worker = await startWorker(script, options)
       t.after(() => worker.stop())
       if (options.edgekv) await worker.behave({ subrequests: 4 })
@@ -46,7 +51,7 @@ for (const [name, { options, format, put, plant }] of Object.entries(PLATFORMS))
       return {
         worker,
         status,
-        put: text => put(worker, text),
+        put: text => put(worker, text, key),
         plant: text => plant(worker, text),
         on: async () => (await worker.get('/api/frontend')).toggles.map(one => one.name),
         /** Lets time pass until the worker reads, and says what came of it. */
@@ -58,8 +63,8 @@ for (const [name, { options, format, put, plant }] of Object.entries(PLATFORMS))
       }
     }
 
-    test('client specification', { skip: noSpecification }, async t => {
-      const { worker, put, reads } = await start(t)
+    const conforms = async (t, what, ...script) => {
+      const { worker, put, reads } = await start(t, ...script)
       let seq = 0
       let asked = 0
       let queries = 0
@@ -67,8 +72,7 @@ for (const [name, { options, format, put, plant }] of Object.entries(PLATFORMS))
         const document = JSON.parse(await encode(state))
         document.flagcast.seq = ++seq
         await put(JSON.stringify(document))
-        if (seq === 1) await worker.get('/api/frontend')
-        else await reads(status => status.seq === seq, 'the next file')
+        await reads(status => status.seq === seq, 'the next file')
         for (const { name, flag, context: given, want } of tests) {
           asked++
           // Cloudflare tells the address of who asks; the cases have none then.
@@ -92,8 +96,12 @@ for (const [name, { options, format, put, plant }] of Object.entries(PLATFORMS))
       }
       assert.equal(asked, CASES)
       assert.ok(queries > 200)
-      console.log(name + ': ' + asked + ' cases by POST, ' + queries + ' of them by GET, through the stock entry')
-    })
+      console.log(name + ': ' + asked + ' cases by POST, ' + queries + ' of them by GET, through ' + what)
+    }
+
+    test('client specification, stock entry', { skip: noSpecification }, t => conforms(t, 'the stock entry'))
+
+    test('client specification, finished script', { skip: noSpecification }, t => conforms(t, 'the script of flagcast export', finished, 'unleash-rules'))
 
     test('whatever is stored, the last good snapshot is served, and the status says why', async t => {
       const { put, plant, on, reads, status } = await start(t)
