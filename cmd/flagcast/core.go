@@ -18,7 +18,9 @@ import (
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/edgecore/state"
+	"github.com/flagcast/flagcast/edgecore/transport"
 	"github.com/flagcast/flagcast/edgecore/upstream"
+	sdkusage "github.com/flagcast/flagcast/edgecore/usage"
 	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/all"
 )
@@ -34,6 +36,8 @@ type core struct {
 	targets []publish.Target
 	// listener takes the events of publishers; nil: nobody does.
 	listener publish.Listener
+	// usage takes what SDKs report.
+	usage *sdkusage.Collector
 	// registry holds the metrics of everything.
 	registry *prometheus.Registry
 }
@@ -49,6 +53,9 @@ func newCore(c *config.Config, log *slog.Logger) (*core, error) {
 	}
 	var err error
 	if core.feeds, err = newFeeds(c, log); err != nil {
+		return nil, err
+	}
+	if core.usage, err = newUsage(c, log, core.registry); err != nil {
 		return nil, err
 	}
 	if err := core.openSinks(); err != nil {
@@ -122,6 +129,31 @@ func newFeeds(c *config.Config, log *slog.Logger) (map[edgecore.Environment]upst
 		feeds[env] = poll
 	}
 	return feeds, nil
+}
+
+// newUsage makes what forwards reports of SDKs. A file takes none.
+func newUsage(c *config.Config, log *slog.Logger, registry *prometheus.Registry) (*sdkusage.Collector, error) {
+	base, err := transport.WithCA(nil, c.Upstream.CAFile)
+	if err != nil {
+		return nil, failed(exitUsage, err, "")
+	}
+	collector, err := sdkusage.New(sdkusage.Options{
+		URL: c.Upstream.URL, Tokens: c.Upstream.Tokens, Interval: c.Upstream.UsageInterval, Timeout: c.Upstream.Timeout,
+		Headers: c.Upstream.Headers, Version: buildVersion(), Base: base, Log: log, Registry: registry,
+	})
+	if err != nil {
+		return nil, failed(exitUsage, err, "")
+	}
+	return collector, nil
+}
+
+// nudge makes every feed ask upstream soon.
+func (c *core) nudge() {
+	for _, feed := range c.feeds {
+		if poll, ok := feed.(*upstream.Poll); ok {
+			poll.Nudge()
+		}
+	}
 }
 
 // openSinks makes the sinks of the configuration. It reaches none.

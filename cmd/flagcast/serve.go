@@ -110,8 +110,8 @@ func (c *core) run(ctx context.Context, listener net.Listener, publishers []*pub
 	}
 	c.greet(listener.Addr())
 
-	// Two groups: what produces ends first, then the store writes what it
-	// has received last.
+	// Two groups: what produces ends first, then the store writes, and usage
+	// sends, what they have received last.
 	group, running := errgroup.WithContext(ctx)
 	c.follow(running, group)
 	for _, p := range publishers {
@@ -129,12 +129,13 @@ func (c *core) run(ctx context.Context, listener net.Listener, publishers []*pub
 		defer cancel()
 		return server.Shutdown(draining)
 	})
-	storing, stop := context.WithCancel(context.WithoutCancel(ctx))
-	stored := make(chan error, 1)
-	go func() { stored <- c.store.Run(storing) }()
+	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var keepers errgroup.Group
+	keepers.Go(func() error { return c.store.Run(keeping) })
+	keepers.Go(func() error { return c.usage.Run(keeping) })
 	err = group.Wait()
 	stop()
-	return errors.Join(err, <-stored)
+	return errors.Join(err, keepers.Wait())
 }
 
 func (c *core) handler(publishers []*publish.Publisher) (http.Handler, error) {
@@ -151,7 +152,7 @@ func (c *core) handler(publishers []*publish.Publisher) (http.Handler, error) {
 	}
 	return api.New(api.Options{
 		States: c.store, Access: access.New(options), Environments: c.environments(), Log: c.log, Registry: c.registry, BasePath: c.config.API.BasePath, Heard: c.heard,
-		Targets: func() any { return newTargets(publishers) },
+		Targets: func() any { return newTargets(publishers) }, Usage: c.usage, WebhookSecret: c.config.API.WebhookSecret, Nudge: c.nudge,
 	}), nil
 }
 

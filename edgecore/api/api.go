@@ -1,8 +1,5 @@
 // Package api is the HTTP interface of the core: Unleash's client and frontend
 // APIs as Unleash Edge serves them, health, readiness and metrics.
-//
-// Usage metrics and registrations of SDKs are accepted and counted, and go no
-// further in this version.
 package api
 
 import (
@@ -19,6 +16,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/access"
+	"github.com/flagcast/flagcast/edgecore/secret"
 	"github.com/flagcast/flagcast/edgecore/state"
 )
 
@@ -27,10 +25,12 @@ type States interface {
 	Load(env edgecore.Environment) (*state.State, error)
 }
 
-// Options of the API. All but Heard, BasePath and Targets are required.
+// Options of the API. All but Heard, BasePath, Targets and the webhook are
+// required.
 type Options struct {
 	States       States
 	Access       *access.Access
+	Usage        Usage
 	Environments []edgecore.Environment // what has to be there to be ready
 	Log          *slog.Logger
 	Registry     *prometheus.Registry
@@ -41,13 +41,16 @@ type Options struct {
 	// Targets tells how what is published is doing, as JSON; nil: nothing is
 	// published.
 	Targets func() any
+	// WebhookSecret lets Unleash call POST /hooks/unleash, and Nudge is called
+	// then: it must not block. There is no such path without them.
+	WebhookSecret secret.Secret
+	Nudge         func()
 }
 
 type api struct {
 	Options
 	bodies   bodies
 	requests *prometheus.HistogramVec
-	usage    *prometheus.CounterVec
 }
 
 const maxRequestBody = 1 << 20
@@ -60,15 +63,13 @@ func New(o Options) http.Handler {
 			Name: "flagcast_http_request_duration_seconds", Help: "Duration of requests by route and status.",
 			Buckets: []float64{.0001, .001, .01, .1, 1, 10},
 		}, []string{"route", "code"}),
-		usage: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "flagcast_usage_dropped_total", Help: "Usage metrics and registrations of SDKs that were accepted and dropped.",
-		}, []string{"kind"}),
 	}
-	o.Registry.MustRegister(a.requests, a.usage, newStateCollector(&o))
+	o.Registry.MustRegister(a.requests, newStateCollector(&o))
 	mux := http.NewServeMux()
 	a.client(mux)
 	a.frontend(mux)
 	a.backstage(mux)
+	a.hook(mux)
 	return a.guard(mux)
 }
 
@@ -178,40 +179,34 @@ func fail(w http.ResponseWriter, code int, text string) {
 // has answered when ok is false. Not ready is 503: Unleash's Node SDK never
 // polls again after a 401 or 403.
 func (a *api) admit(w http.ResponseWriter, r *http.Request, kind access.Kind) (scope access.Scope, st *state.State, ok bool) {
-	scope, err := a.Access.Check(r.Context(), r.Header.Get("Authorization"), kind)
-	switch {
-	case errors.Is(err, access.ErrUnavailable):
-		retryLater(w, "the token cannot be validated: upstream does not answer")
-		return scope, nil, false
-	case errors.Is(err, access.ErrForbidden):
-		fail(w, http.StatusForbidden, "this token is not for the "+string(kind)+" API")
-		return scope, nil, false
-	case err != nil:
-		fail(w, http.StatusUnauthorized, "the Authorization header has no token that is known here")
+	if scope, ok = a.scope(w, r, kind); !ok {
 		return scope, nil, false
 	}
-	if st, err = a.States.Load(scope.Environment); err != nil {
+	st, err := a.States.Load(scope.Environment)
+	if err != nil {
 		retryLater(w, "no flags of environment "+strconv.Quote(string(scope.Environment))+" yet")
 		return scope, nil, false
 	}
 	return scope, st, true
 }
 
+// scope returns what a request may see. It has answered when ok is false.
+func (a *api) scope(w http.ResponseWriter, r *http.Request, kind access.Kind) (scope access.Scope, ok bool) {
+	scope, err := a.Access.Check(r.Context(), r.Header.Get("Authorization"), kind)
+	switch {
+	case errors.Is(err, access.ErrUnavailable):
+		retryLater(w, "the token cannot be validated: upstream does not answer")
+	case errors.Is(err, access.ErrForbidden):
+		fail(w, http.StatusForbidden, "this token is not for the "+string(kind)+" API")
+	case err != nil:
+		fail(w, http.StatusUnauthorized, "the Authorization header has no token that is known here")
+	}
+	return scope, err == nil
+}
+
 func retryLater(w http.ResponseWriter, text string) {
 	w.Header().Set("Retry-After", "1")
 	fail(w, http.StatusServiceUnavailable, text)
-}
-
-// accept answers for what SDKs report.
-func (a *api) accept(kind access.Kind, what string) http.HandlerFunc {
-	a.usage.WithLabelValues(what)
-	return func(w http.ResponseWriter, r *http.Request) {
-		if _, _, ok := a.admit(w, r, kind); !ok {
-			return
-		}
-		a.usage.WithLabelValues(what).Inc()
-		w.WriteHeader(http.StatusAccepted)
-	}
 }
 
 func (a *api) backstage(mux *http.ServeMux) {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,6 +22,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/api"
 	"github.com/flagcast/flagcast/edgecore/secret"
 	"github.com/flagcast/flagcast/edgecore/state"
+	"github.com/flagcast/flagcast/edgecore/usage"
 )
 
 const (
@@ -44,14 +46,16 @@ const definitions = `{"features":[
 ],"segments":[{"id":1,"constraints":[{"contextName":"country","operator":"IN","values":["no"]}]},{"id":2,"constraints":[]}],"meta":{"revisionId":7}}`
 
 type fixture struct {
-	handler http.Handler
-	store   *state.Store
-	log     *bytes.Buffer
+	handler  http.Handler
+	store    *state.Store
+	log      *bytes.Buffer
+	registry *prometheus.Registry
+	nudges   int
 }
 
 func newFixture(t testing.TB, anonymous edgecore.Environment) *fixture {
 	t.Helper()
-	f := &fixture{log: &bytes.Buffer{}}
+	f := &fixture{log: &bytes.Buffer{}, registry: prometheus.NewRegistry()}
 	log := slog.New(slog.NewTextHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	f.store = state.New(state.Options{Log: log})
 	f.put(t, definitions)
@@ -60,9 +64,16 @@ func newFixture(t testing.TB, anonymous edgecore.Environment) *fixture {
 		Frontend:  tokens(t, frontend, frontendB, notReadyUI),
 		Anonymous: anonymous,
 	})
+	collector, err := usage.New(usage.Options{
+		URL: "https://unleash.example", Tokens: tokens(t, backend), Interval: time.Minute, Log: log, Registry: f.registry,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	f.handler = api.New(api.Options{
 		States: f.store, Access: allowed, Environments: []edgecore.Environment{"production"}, Log: log,
-		Registry: prometheus.NewRegistry(), BasePath: "/base",
+		Registry: f.registry, BasePath: "/base", Usage: collector,
+		WebhookSecret: secret.New("hook-secret"), Nudge: func() { f.nudges++ },
 	})
 	return f
 }
@@ -145,11 +156,6 @@ func TestStatusCodes(t *testing.T) {
 		{"GET", "/api/frontend/features/on", frontend, 200},
 		{"GET", "/api/frontend/features/on", frontendB, 404},
 		{"GET", "/api/frontend?currentTime=soon", frontend, 400},
-		{"POST", "/api/client/metrics", backend, 202},
-		{"POST", "/api/client/register", backend, 202},
-		{"POST", "/api/frontend/client/metrics", frontend, 202},
-		{"POST", "/api/proxy/all/client/register", frontend, 202},
-		{"POST", "/api/client/metrics", "", 401},
 		{"OPTIONS", "/api/frontend", "", 204},
 		{"OPTIONS", "/api/frontend/client/metrics", "", 204},
 		{"DELETE", "/api/frontend", frontend, 405},
@@ -317,7 +323,7 @@ func TestBasePathEndsAtASlash(t *testing.T) {
 func TestReadyWaitsForEveryEnvironment(t *testing.T) {
 	store := state.New(state.Options{Log: slog.New(slog.DiscardHandler)})
 	allowed := access.New(access.Options{})
-	h := api.New(api.Options{States: store, Access: allowed, Environments: []edgecore.Environment{"a"}, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
+	h := api.New(api.Options{States: store, Access: allowed, Usage: &usage.Collector{}, Environments: []edgecore.Environment{"a"}, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
 	f := &fixture{handler: h}
 	if r := f.ask("GET", "/ready", "", ""); r.StatusCode != 503 || !strings.Contains(text(t, r), "NOTREADY") {
 		t.Errorf("%d before there are flags", r.StatusCode)

@@ -18,9 +18,9 @@ func (a *api) client(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/client/features", a.features)
 	mux.HandleFunc("POST /api/client/features", a.features)
 	mux.HandleFunc("GET /api/client/features/{name}", a.feature)
-	mux.HandleFunc("POST /api/client/register", a.accept(access.Client, "register"))
-	mux.HandleFunc("POST /api/client/metrics", a.accept(access.Client, "metrics"))
-	mux.HandleFunc("POST /api/client/metrics/bulk", a.accept(access.Client, "bulk"))
+	mux.HandleFunc("POST /api/client/register", a.report(access.Client, a.Usage.Register))
+	mux.HandleFunc("POST /api/client/metrics", a.report(access.Client, a.Usage.Metrics))
+	mux.HandleFunc("POST /api/client/metrics/bulk", a.report(access.Client, a.Usage.Bulk))
 }
 
 func (a *api) features(w http.ResponseWriter, r *http.Request) {

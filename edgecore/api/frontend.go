@@ -20,8 +20,8 @@ func (a *api) frontend(mux *http.ServeMux) {
 			mux.Handle(method+base+"/features/{name}", cors(a.toggle))
 		}
 		for _, prefix := range []string{base, base + "/all"} {
-			mux.Handle("POST "+prefix+"/client/metrics", cors(a.accept(access.Frontend, "metrics")))
-			mux.Handle("POST "+prefix+"/client/register", cors(a.accept(access.Frontend, "register")))
+			mux.Handle("POST "+prefix+"/client/metrics", cors(a.report(access.Frontend, a.Usage.Metrics)))
+			mux.Handle("POST "+prefix+"/client/register", cors(a.report(access.Frontend, a.Usage.Register)))
 		}
 		mux.Handle("OPTIONS "+base, cors(nil))
 		mux.Handle("OPTIONS "+base+"/{rest...}", cors(nil))

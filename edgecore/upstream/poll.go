@@ -34,11 +34,14 @@ type Options struct {
 }
 
 // Poll is a feed that asks GET /api/client/features, with an ETag, every
-// interval.
+// interval, and at once when it is nudged.
 type Poll struct {
 	health
 	options Options
 	scopes  []*scope
+	nudged  chan struct{} // holds one nudge
+
+	haste haste // owned by Run
 }
 
 // NewPoll makes a feed. It reaches nobody yet.
@@ -56,7 +59,7 @@ func NewPoll(o Options) (*Poll, error) {
 		}
 	}
 	client := transport.NewClient(transport.Options{Base: o.Base, Attempts: 2, Timeout: o.Timeout, MaxWait: 2 * time.Second})
-	p := &Poll{options: o}
+	p := &Poll{options: o, nudged: make(chan struct{}, 1)}
 	for i, token := range o.Tokens {
 		p.scopes = append(p.scopes, &scope{
 			client: client, url: address, token: token, number: i + 1, headers: o.requestHeaders(), env: o.Environment, log: o.Log,
@@ -108,12 +111,8 @@ func (p *Poll) Run(ctx context.Context, deliver func(*edgecore.Definitions)) err
 			deliver(p.merge())
 		}
 		p.tell(p.note(err), err)
-		pause := time.NewTimer(p.pause(err))
-		select {
-		case <-ctx.Done():
-			pause.Stop()
+		if !p.wait(ctx, err) {
 			return nil
-		case <-pause.C:
 		}
 	}
 }
@@ -149,12 +148,18 @@ func (p *Poll) pause(err error) time.Duration {
 	wait := p.options.Interval
 	if err != nil {
 		wait = min(wait<<min(p.Status().Failures-1, 10), max(maxPause, wait))
-		var refused *StatusError
-		if errors.As(err, &refused) {
-			wait = max(wait, min(refused.RetryAfter, maxPause))
-		}
+		wait = max(wait, retryAfter(err))
 	}
 	return wait - wait/20 + rand.N(wait/10+1)
+}
+
+// retryAfter is how long upstream has asked to be left alone, within reason.
+func retryAfter(err error) time.Duration {
+	var refused *StatusError
+	if errors.As(err, &refused) {
+		return min(refused.RetryAfter, maxPause)
+	}
+	return 0
 }
 
 // tell logs when upstream begins to fail, fails in another way, and recovers.

@@ -52,6 +52,8 @@ type Upstream struct {
 	File     string                   `yaml:"file"`    // definitions in a file
 	// Environment is the environment of File. It is empty where tokens say it.
 	Environment edgecore.Environment `yaml:"environment"`
+	// UsageInterval is the time between two reports of what SDKs have used.
+	UsageInterval time.Duration `yaml:"usage_interval" min:"1s"`
 }
 
 // State says where the last good definitions are kept.
@@ -67,6 +69,8 @@ type API struct {
 	BackendTokens  []edgecore.Token `yaml:"backend_tokens"`
 	// Anonymous is the environment of requests without a token. "": refuse them.
 	Anonymous edgecore.Environment `yaml:"anonymous"`
+	// WebhookSecret is what Unleash's webhook sends. Zero: there is no hook.
+	WebhookSecret secret.Secret `yaml:"webhook_secret"`
 }
 
 // Log is what is logged, and how.
@@ -132,6 +136,7 @@ type defaulter interface{ setDefaults() }
 func (c *Config) setDefaults() {
 	c.Upstream.Interval = 15 * time.Second
 	c.Upstream.Timeout = 10 * time.Second
+	c.Upstream.UsageInterval = time.Minute
 	c.API.Listen = ":3063"
 	c.Log = Log{Level: slog.LevelInfo, Format: "text"}
 	c.Healthcheck.Interval = time.Minute

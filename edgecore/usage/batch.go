@@ -1,0 +1,130 @@
+package usage
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+)
+
+// maxBody is the size of one report: Unleash refuses more than 100 kB.
+const maxBody = 95 << 10
+
+// item is one registration or one row of a report, out of its share.
+type item struct {
+	share    *share
+	json     []byte
+	instance *instance // nil: a row
+	name     instanceKey
+	row      row
+}
+
+// wireRow is a row as POST /api/client/metrics/bulk takes it.
+type wireRow struct {
+	FeatureName string            `json:"featureName"`
+	AppName     string            `json:"appName"`
+	Environment string            `json:"environment"`
+	Timestamp   string            `json:"timestamp"`
+	Yes         uint64            `json:"yes"`
+	No          uint64            `json:"no"`
+	Variants    map[string]uint64 `json:"variants,omitempty"`
+}
+
+// take removes from an environment as much as one report holds.
+func (e *environment) take(now time.Time) []item {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var batch []item
+	size := 64 // of what is around the lists
+	for _, s := range []*share{&e.backend, &e.frontend} {
+		for size < maxBody {
+			k, i, ok := s.instances.pop(now)
+			if !ok {
+				break
+			}
+			if size += len(i.application) + 1; size > maxBody {
+				s.instances.restore(k, i)
+				return batch
+			}
+			batch = append(batch, item{share: s, json: i.application, instance: i, name: k})
+		}
+		for size < maxBody {
+			r, ok := s.rows.pop()
+			if !ok {
+				break
+			}
+			text := e.encode(r)
+			if size += len(text) + 1; size > maxBody {
+				s.rows.add(r)
+				return batch
+			}
+			batch = append(batch, item{share: s, json: text, row: r})
+		}
+	}
+	return batch
+}
+
+func (e *environment) encode(r row) []byte {
+	w := wireRow{
+		FeatureName: r.flag, AppName: r.app, Environment: string(e.name),
+		Timestamp: time.Unix(r.hour*3600, 0).UTC().Format(time.RFC3339), Yes: r.yes, No: r.no,
+	}
+	if len(r.variants) > 0 {
+		w.Variants = map[string]uint64{}
+	}
+	for _, v := range r.variants {
+		w.Variants[v.name] = v.count
+	}
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(w) // texts and numbers
+	return bytes.TrimSpace(b.Bytes())
+}
+
+// restore puts back what was not sent. Meanwhile its room may have been taken.
+func (e *environment) restore(batch []item) (lost loss) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, i := range batch {
+		if i.instance != nil {
+			if !i.share.instances.restore(i.name, i.instance) {
+				lost.registrations++
+			}
+			continue
+		}
+		l := i.share.rows.add(i.row)
+		lost.evaluations += l.evaluations
+		lost.variants += l.variants
+	}
+	return lost
+}
+
+// body writes a report.
+func body(batch []item) []byte {
+	var applications, rows [][]byte
+	for _, i := range batch {
+		if i.instance != nil {
+			applications = append(applications, i.json)
+		} else {
+			rows = append(rows, i.json)
+		}
+	}
+	var b bytes.Buffer
+	b.WriteString(`{"applications":[`)
+	b.Write(bytes.Join(applications, []byte(",")))
+	b.WriteString(`],"metrics":[`)
+	b.Write(bytes.Join(rows, []byte(",")))
+	b.WriteString(`]}`)
+	return b.Bytes()
+}
+
+// weigh sums up a batch, for metrics.
+func weigh(batch []item) (evaluated uint64, registered int) {
+	for _, i := range batch {
+		if i.instance != nil {
+			registered++
+		}
+		evaluated += i.row.evaluations()
+	}
+	return evaluated, registered
+}

@@ -1,0 +1,364 @@
+package usage
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
+)
+
+const (
+	// maxName is what Unleash's database has for the name of an application or
+	// an instance. A longer one costs it all reports of the same second.
+	maxName = 255
+	// maxCount is the largest number that it has for a count; alike.
+	maxCount = math.MaxInt32
+	// oldest is how far back a time may lie; Unleash shows 48 hours by the hour.
+	oldest = 48 * time.Hour
+	// maxHops bounds a list of who has passed a registration on.
+	maxHops = 16
+	// maxStrategies and maxProjects bound the lists of a registration.
+	maxStrategies, maxProjects = 100, 100
+)
+
+// report is one body. Its texts are copies: they keep no body in memory.
+type report struct {
+	rows         []row
+	applications []application
+	seen         *application // who sent metrics
+	impact       int          // impact metrics, which go no further
+
+	// What Unleash could not store.
+	invalid, invalidVariants uint64
+	invalidApplications      int
+}
+
+func (r *report) evaluations() uint64 {
+	sum := r.invalid
+	for _, row := range r.rows {
+		sum += row.evaluations()
+	}
+	return sum
+}
+
+// application is a registration as POST /api/client/metrics/bulk takes it:
+// without interval and started Unleash 8 refuses the whole body, by an empty 400.
+type application struct {
+	AppName         string   `json:"appName"`
+	InstanceID      string   `json:"instanceId"`
+	Environment     string   `json:"environment"`
+	Interval        int64    `json:"interval"`
+	Started         string   `json:"started"`
+	Strategies      []string `json:"strategies,omitempty"` // absent leaves what is known
+	SDKVersion      string   `json:"sdkVersion,omitempty"`
+	SDKType         string   `json:"sdkType,omitempty"`
+	PlatformName    string   `json:"platformName,omitempty"`
+	PlatformVersion string   `json:"platformVersion,omitempty"`
+	Yggdrasil       string   `json:"yggdrasilVersion,omitempty"`
+	SpecVersion     string   `json:"specVersion,omitempty"`
+	Projects        []string `json:"projects,omitempty"`
+	ConnectVia      []via    `json:"connectVia,omitempty"`
+}
+
+// via is who has passed a registration on.
+type via struct {
+	AppName    string `json:"appName"`
+	InstanceID string `json:"instanceId"`
+}
+
+func object(body []byte) (gjson.Result, error) {
+	// encoding/json bounds the depth, gjson does not.
+	if !json.Valid(body) {
+		return gjson.Result{}, errors.New("the body is no JSON")
+	}
+	root := gjson.ParseBytes(body)
+	if !root.IsObject() {
+		return gjson.Result{}, errors.New("the body has to be an object")
+	}
+	return root, nil
+}
+
+func readMetrics(body []byte, now time.Time) (report, error) {
+	var r report
+	root, err := object(body)
+	if err != nil {
+		return r, err
+	}
+	app, err := readApp(root.Get("appName"))
+	if err != nil {
+		return r, err
+	}
+	r.impact = len(root.Get("impactMetrics").Array())
+	bucket := root.Get("bucket")
+	if !bucket.Exists() || bucket.Type == gjson.Null {
+		return r, nil
+	}
+	if !bucket.IsObject() {
+		return r, errors.New(`"bucket" has to be an object`)
+	}
+	start, err := readTime(bucket.Get("start"))
+	if err != nil {
+		return r, fmt.Errorf(`"bucket.start" %w`, err)
+	}
+	stop, err := readTime(bucket.Get("stop"))
+	if err != nil {
+		return r, fmt.Errorf(`"bucket.stop" %w`, err)
+	}
+	toggles := bucket.Get("toggles")
+	if !toggles.IsObject() {
+		return r, errors.New(`"bucket.toggles" has to be an object`)
+	}
+	hour := hourOf(stop, now)
+	toggles.ForEach(func(name, counts gjson.Result) bool {
+		err = r.readCounts(key{app, name.String()}, hour, counts)
+		return err == nil
+	})
+	if id, ok := clean(root.Get("instanceId").String()); ok {
+		r.seen = &application{
+			AppName: app, InstanceID: id, SDKVersion: short(root.Get("sdkVersion")),
+			Interval: max(int64(stop.Sub(start).Seconds()), 0), Started: timeText(start, now),
+		}
+	}
+	return r, err
+}
+
+// readCounts adds a row. One that has a name which Unleash cannot store is
+// invalid, which does not spoil the others.
+func (r *report) readCounts(k key, hour int64, v gjson.Result) error {
+	if !v.IsObject() {
+		return fmt.Errorf("the counts of a flag have to be an object")
+	}
+	yes, err := readCount(v.Get("yes"))
+	if err != nil {
+		return fmt.Errorf(`"yes" of a flag %w`, err)
+	}
+	no, err := readCount(v.Get("no"))
+	if err != nil {
+		return fmt.Errorf(`"no" of a flag %w`, err)
+	}
+	row := row{hour: hour, counts: counts{yes: yes, no: no}}
+	list := v.Get("variants")
+	if list.Exists() && list.Type != gjson.Null && !list.IsObject() {
+		return errors.New(`"variants" of a flag has to be an object`)
+	}
+	list.ForEach(func(name, count gjson.Result) bool {
+		var n uint64
+		if n, err = readCount(count); err != nil {
+			err = fmt.Errorf("a count of a variant %w", err)
+			return false
+		}
+		if text, ok := clean(name.String()); !ok {
+			r.invalidVariants += n
+		} else if n > 0 {
+			row.variants = append(row.variants, variant{text, n})
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	app, ok := clean(k.app)
+	flag, known := clean(k.flag)
+	if !ok || !known {
+		r.invalid += yes + no
+		return nil
+	}
+	if yes+no > 0 || len(row.variants) > 0 {
+		row.key = key{app, flag}
+		r.rows = append(r.rows, row)
+	}
+	return nil
+}
+
+func readBulk(body []byte, now time.Time) (report, error) {
+	var r report
+	root, err := object(body)
+	if err != nil {
+		return r, err
+	}
+	applications, rows := root.Get("applications"), root.Get("metrics")
+	if !applications.IsArray() || !rows.IsArray() {
+		return r, errors.New(`"applications" and "metrics" have to be lists`)
+	}
+	r.impact = len(root.Get("impactMetrics").Array())
+	applications.ForEach(func(_, v gjson.Result) bool {
+		if !v.IsObject() {
+			err = errors.New("an application has to be an object")
+			return false
+		}
+		r.readApplication(v, now)
+		return true
+	})
+	if err != nil {
+		return r, err
+	}
+	rows.ForEach(func(_, v gjson.Result) bool {
+		hour := hourOf(now, now)
+		if at := v.Get("timestamp"); at.Exists() {
+			var t time.Time
+			if t, err = readTime(at); err != nil {
+				err = fmt.Errorf(`"timestamp" %w`, err)
+				return false
+			}
+			hour = hourOf(t, now)
+		}
+		err = r.readCounts(key{v.Get("appName").String(), v.Get("featureName").String()}, hour, v)
+		return err == nil
+	})
+	return r, err
+}
+
+func readRegister(body []byte, now time.Time) (report, error) {
+	var r report
+	root, err := object(body)
+	if err != nil {
+		return r, err
+	}
+	if _, err := readApp(root.Get("appName")); err != nil {
+		return r, err
+	}
+	if v := root.Get("interval"); v.Type != gjson.Number && v.Type != gjson.String {
+		return r, errors.New(`"interval" has to be a number`)
+	}
+	if !root.Get("started").Exists() {
+		return r, errors.New(`"started" is missing`)
+	}
+	if !root.Get("strategies").IsArray() {
+		return r, errors.New(`"strategies" has to be a list`)
+	}
+	r.readApplication(root, now)
+	return r, nil
+}
+
+// readApplication adds a registration, in the form that Unleash takes.
+func (r *report) readApplication(v gjson.Result, now time.Time) {
+	a := application{
+		Interval: v.Get("interval").Int(), Started: timeText(now, now),
+		SDKVersion: short(v.Get("sdkVersion")), PlatformName: short(v.Get("platformName")), PlatformVersion: short(v.Get("platformVersion")),
+		Yggdrasil: short(v.Get("yggdrasilVersion")), SpecVersion: short(v.Get("specVersion")),
+		Strategies: names(v.Get("strategies"), maxStrategies), Projects: names(v.Get("projects"), maxProjects),
+	}
+	a.Interval = min(max(a.Interval, 0), maxCount)
+	if started, err := readTime(v.Get("started")); err == nil {
+		a.Started = timeText(started, now)
+	}
+	if v.Get("sdkType").Str == "frontend" {
+		a.SDKType = "frontend"
+	}
+	v.Get("connectVia").ForEach(func(_, v gjson.Result) bool {
+		if hop := (via{short(v.Get("appName")), short(v.Get("instanceId"))}); hop.AppName != "" && hop.InstanceID != "" {
+			a.ConnectVia = append(a.ConnectVia, hop)
+		}
+		return len(a.ConnectVia) < maxHops
+	})
+	app, ok := clean(v.Get("appName").String())
+	instance, known := clean(v.Get("instanceId").String())
+	if !known {
+		instance = "default"
+	}
+	if a.AppName, a.InstanceID = app, instance; !ok {
+		r.invalidApplications++
+		return
+	}
+	r.applications = append(r.applications, a)
+}
+
+// clean copies a name, or says that Unleash cannot store it.
+func clean(name string) (string, bool) {
+	name = strings.ToValidUTF8(name, "\uFFFD")
+	if name == "" || utf8.RuneCountInString(name) > maxName || strings.ContainsFunc(name, unicode.IsControl) {
+		return "", false
+	}
+	return strings.Clone(name), true
+}
+
+// short is a text that is left out if it is none, or cannot be stored.
+func short(v gjson.Result) string {
+	if v.Type != gjson.String {
+		return ""
+	}
+	text, _ := clean(v.Str)
+	return text
+}
+
+func names(v gjson.Result, most int) []string {
+	var list []string
+	v.ForEach(func(_, v gjson.Result) bool {
+		if text := short(v); text != "" {
+			list = append(list, text)
+		}
+		return len(list) < most
+	})
+	return list
+}
+
+func readApp(v gjson.Result) (string, error) {
+	if v.Type != gjson.String && v.Type != gjson.Number {
+		return "", errors.New(`"appName" has to be a text`)
+	}
+	name, ok := clean(v.String())
+	if !ok {
+		return "", fmt.Errorf(`"appName" has to have 1 to %d characters, none of them a control character`, maxName)
+	}
+	return name, nil
+}
+
+// readCount reads a number as Unleash does: rounded, also from a text, 0 if it
+// is absent.
+func readCount(v gjson.Result) (uint64, error) {
+	number := v.Num
+	switch v.Type {
+	case gjson.Null:
+		return 0, nil
+	case gjson.Number:
+	case gjson.String:
+		var err error
+		if number, err = strconv.ParseFloat(v.Str, 64); err != nil {
+			return 0, errors.New("has to be a number")
+		}
+	default:
+		return 0, errors.New("has to be a number")
+	}
+	if math.IsNaN(number) || number < 0 {
+		return 0, errors.New("has to be 0 or more")
+	}
+	return uint64(math.Round(min(number, maxCount))), nil
+}
+
+// readTime reads a date-time of RFC 3339, or milliseconds of unix time.
+func readTime(v gjson.Result) (time.Time, error) {
+	switch v.Type {
+	case gjson.Number:
+		return time.UnixMilli(v.Int()), nil
+	case gjson.String:
+		if t, err := time.Parse(time.RFC3339, v.Str); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, errors.New("has to be a time, such as 2026-01-31T12:00:00Z")
+}
+
+// near takes a time that a clock cannot mean for now.
+func near(t, now time.Time) time.Time {
+	if t.After(now) || t.Before(now.Add(-oldest)) {
+		return now
+	}
+	return t
+}
+
+// hourOf is the hour under which Unleash counts a report, in unix time.
+func hourOf(t, now time.Time) int64 { return near(t, now).Unix() / 3600 }
+
+func timeText(t, now time.Time) string {
+	if t.After(now) || t.Year() < 2000 {
+		t = now
+	}
+	return t.UTC().Format(time.RFC3339)
+}

@@ -1,0 +1,73 @@
+package usage
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// statusError is an answer of upstream that is no success.
+type statusError struct {
+	url        string
+	status     int
+	retryAfter time.Duration
+}
+
+func (e *statusError) Error() string {
+	text := fmt.Sprintf("POST %s: %d %s", e.url, e.status, http.StatusText(e.status))
+	switch {
+	case e.status == http.StatusUnauthorized:
+		text += ": upstream does not know the token"
+	case e.status == http.StatusForbidden:
+		text += ": is it a frontend token? A backend (client) token is needed"
+	case e.status == http.StatusNotFound:
+		text += ": upstream takes no reports at this path; is upstream.url the address of Unleash, without /api?"
+	case e.status/100 == 3:
+		text += ": upstream redirects"
+	}
+	return text
+}
+
+// unreadable tells whether upstream refuses the report itself: something in
+// it, or its size. Sending it again would not help.
+func unreadable(err error) bool {
+	var refused *statusError
+	return errors.As(err, &refused) && (refused.status == http.StatusBadRequest || refused.status == http.StatusRequestEntityTooLarge)
+}
+
+// post sends one report under a token of the environment: upstream takes no
+// rows of another.
+func (c *Collector) post(ctx context.Context, e *environment, content []byte) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(content))
+	if err != nil {
+		return err
+	}
+	h := request.Header
+	h.Set("Content-Type", "application/json")
+	h.Set("Unleash-AppName", c.self.AppName)
+	h.Set("Unleash-InstanceId", c.self.InstanceID)
+	h.Set("User-Agent", "flagcast/"+c.options.Version)
+	for name, value := range c.options.Headers {
+		h.Set(name, value.Reveal())
+	}
+	h.Set("Authorization", e.tokens[e.token].Secret.Reveal())
+	response, err := c.client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // so that the connection is used again
+	if response.StatusCode/100 == 2 {
+		return nil
+	}
+	if response.StatusCode == http.StatusUnauthorized || response.StatusCode == http.StatusForbidden {
+		e.token = (e.token + 1) % len(e.tokens)
+	}
+	seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
+	return &statusError{url: c.url, status: response.StatusCode, retryAfter: time.Duration(min(max(seconds, 0), 3600)) * time.Second}
+}
