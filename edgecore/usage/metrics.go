@@ -72,7 +72,7 @@ func newMetrics(r prometheus.Registerer, c *Collector) *metrics {
 	}
 	for why, kinds := range reasons {
 		for _, k := range kinds {
-			m.drop(why, k, 0)
+			m.dropped.WithLabelValues(string(k), string(why))
 		}
 	}
 	r.MustRegister(m)
@@ -80,7 +80,9 @@ func newMetrics(r prometheus.Registerer, c *Collector) *metrics {
 }
 
 func (m *metrics) drop(why reason, k kind, n uint64) {
-	m.dropped.WithLabelValues(string(k), string(why)).Add(float64(n))
+	if n > 0 {
+		m.dropped.WithLabelValues(string(k), string(why)).Add(float64(n))
+	}
 }
 
 // Describe implements prometheus.Collector.

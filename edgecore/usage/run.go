@@ -56,6 +56,7 @@ func (c *Collector) end(ctx context.Context, e *environment) {
 	due := len(e.backend.instances.due) + len(e.frontend.instances.due)
 	c.metrics.drop(shutdown, evaluations, left)
 	c.metrics.drop(shutdown, registrations, uint64(due))
+	e.backend, e.frontend = newShare(0), newShare(0)
 	if left > 0 || due > 0 {
 		c.options.Log.Warn("usage of SDKs is lost: upstream has not taken it before the end", "env", e.name, "evaluations", left, "registrations", due, "err", err)
 	}
