@@ -17,8 +17,10 @@ import (
 	"github.com/flagcast/flagcast/edgecore/access"
 	"github.com/flagcast/flagcast/edgecore/api"
 	"github.com/flagcast/flagcast/edgecore/publish"
+	"github.com/flagcast/flagcast/edgecore/secret"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/edgecore/state"
+	"github.com/flagcast/flagcast/edgecore/usage"
 	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/memory"
 )
@@ -49,8 +51,15 @@ func exposed(t *testing.T) map[string]string {
 			t.Fatal(err)
 		}
 		store.Put(definitions)
+		reports, err := usage.New(usage.Options{
+			URL: "https://unleash.example", Tokens: []edgecore.Token{{Environment: env}}, Log: log, Registry: registry,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 		handler := api.New(api.Options{
-			States: store, Access: access.New(access.Options{}), Environments: []edgecore.Environment{env}, Log: log, Registry: registry,
+			States: store, Access: access.New(access.Options{}), Environments: []edgecore.Environment{env}, Log: log, Registry: registry, Usage: reports,
+			WebhookSecret: secret.New("s"), Nudge: func() {},
 			Heard: func(edgecore.Environment) (time.Time, int) { return time.Time{}, 1 },
 		})
 		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/health", nil))
