@@ -114,7 +114,7 @@ func (w *world) start(t *testing.T) {
 		t.Fatal(err)
 	}
 	config := fmt.Sprintf(`
-upstream: { url: %[1]q, tokens: ["${UNLEASH_TOKEN}"], interval: 1s }
+upstream: { url: %[1]q, tokens: ["${UNLEASH_TOKEN}"], interval: 1s, usage_interval: 1s }
 state: { dir: state }
 api: { listen: "127.0.0.1:0" }
 sinks:

@@ -1,6 +1,7 @@
 // Asks the real SDKs: unleash-client (Node) for definitions of the core, and
 // unleash-proxy-client (browser) for answers of it. Prints what each of them
-// says about every flag for one context. The argument is the JSON of sdk_test.go.
+// says about every flag for one context, and which metrics it has sent. The
+// argument is the JSON of sdk_test.go.
 import { createRequire } from 'node:module'
 
 const { modules, url, backend, frontend, context, flags } = JSON.parse(process.argv[2])
@@ -12,10 +13,10 @@ const { userId, sessionId, remoteAddress, ...properties } = context
 const nested = { userId, sessionId, remoteAddress, properties }
 const short = ({ name, enabled, payload }) => ({ name, enabled, payload })
 
-const node = await startUnleash({ url: url + '/api', appName: 'e2e', customHeaders: { Authorization: backend } })
+const node = await startUnleash({ url: url + '/api', appName: 'e2e-node', customHeaders: { Authorization: backend } })
 
 const browser = new UnleashClient({
-  url: url + '/api/frontend', clientKey: frontend, appName: 'e2e', context: nested, fetch,
+  url: url + '/api/frontend', clientKey: frontend, appName: 'e2e-browser', context: nested, fetch,
   refreshInterval: 0, metricsInterval: 0, storageProvider: { get: async () => undefined, save: async () => {} }
 })
 await browser.start()
@@ -27,7 +28,13 @@ for (const name of flags) {
     browser: { enabled: browser.isEnabled(name), variant: short(browser.getVariant(name)) }
   }
 }
-console.log(JSON.stringify(answers))
+
+const sent = {}
+node.on('sent', payload => { sent['e2e-node'] = payload.bucket.toggles })
+browser.on('sent', payload => { sent['e2e-browser'] = payload.bucket.toggles })
+await node.flushMetrics()
+await browser.sendMetrics()
+console.log(JSON.stringify({ answers, sent }))
 node.destroy()
 browser.stop()
 process.exit(0)

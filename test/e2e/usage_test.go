@@ -1,0 +1,139 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flagcast/flagcast/test/rig"
+)
+
+const hookSecret = "e2e-hook-secret"
+
+// TestUsageAndWebhook: SDKs report to a core at the edge, that to a core beside
+// Unleash, and that to Unleash, whose webhook says when a flag was flipped.
+func TestUsageAndWebhook(t *testing.T) {
+	u := rig.StartUnleash(t)
+	port := rig.FreePort(t)
+	u.Do(t, http.MethodPost, "/addons", rig.Object{
+		"provider": "webhook", "enabled": true, "description": "flagcast",
+		"parameters": rig.Object{"url": fmt.Sprintf("http://127.0.0.1:%d/hooks/unleash", port), "authorization": "Bearer " + hookSecret},
+		"events":     []string{"feature-environment-enabled", "feature-environment-disabled"},
+	})
+	u.FlagWith(t, "flipped", rollout("flipped", 100))
+	u.FlagWith(t, "varied", rig.Object{
+		"name": "flexibleRollout", "parameters": rolloutParameters("varied", 100),
+		"variants": list(rig.Object{"name": "red", "weight": 1000, "weightType": "variable", "stickiness": "default"}),
+	})
+	u.CreateFlag(t, "off")
+	binary := rig.Build(t)
+	start := func(name, config string) *rig.Flagcast {
+		path := filepath.Join(t.TempDir(), name+".yaml")
+		if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f := rig.StartFlagcast(t, binary, path, map[string]string{"UNLEASH_TOKEN": u.Backend, "FRONTEND_TOKEN": u.Frontend, "HOOK_SECRET": hookSecret})
+		f.Until(t, name+" is ready", func() bool { return rig.Answers(f.URL + "/ready") })
+		return f
+	}
+	startCore := func() *rig.Flagcast {
+		return start("core", fmt.Sprintf(`
+upstream: { url: %q, tokens: ["${UNLEASH_TOKEN}"], interval: 1m, usage_interval: 1s }
+api: { listen: "127.0.0.1:%d", webhook_secret: "${HOOK_SECRET}" }
+`, u.URL, port))
+	}
+	core := startCore()
+	edge := start("edge", fmt.Sprintf(`
+upstream: { url: %q, tokens: ["${UNLEASH_TOKEN}"], interval: 1s, usage_interval: 1s }
+api: { listen: "127.0.0.1:0", frontend_tokens: ["${FRONTEND_TOKEN}"] }
+`, core.URL))
+
+	flags := []string{"flipped", "varied", "off"}
+	sent := askSDKs(t, u, edge.URL, flags)
+	sent.arrives(t, u, edge)
+	registered(t, u, edge)
+
+	// While the core is away the edge keeps what it is told.
+	core.Stop()
+	again := askSDKs(t, u, edge.URL, flags)
+	core = startCore()
+	for app, counts := range again.Sent {
+		for flag, n := range counts {
+			before := sent.Sent[app][flag]
+			n.Yes, n.No = n.Yes+before.Yes, n.No+before.No
+			for name, v := range before.Variants {
+				n.Variants[name] += v
+			}
+			again.Sent[app][flag] = n
+		}
+	}
+	again.arrives(t, u, core)
+
+	nudges(t, u, core)
+
+	// What came last is sent at the end.
+	last := askSDKs(t, u, core.URL, []string{"off"})
+	core.Stop()
+	for app, counts := range last.Sent {
+		want := counts["off"].No + again.Sent[app]["off"].No
+		rig.Eventually(t, "the last metrics are in Unleash", func() bool { return usageOf(t, u, app, "off").No == want })
+	}
+}
+
+// nudges flips a flag and waits until a core serves it that polls once a
+// minute.
+func nudges(t *testing.T, u *rig.Unleash, core *rig.Flagcast) {
+	t.Helper()
+	flipped, on := time.Time{}, true
+	core.Until(t, "Unleash calls its new integration, for which it looks once a minute", func() bool {
+		if time.Since(flipped) > 3*time.Second {
+			flipped, on = time.Now(), !on
+			u.Switch(t, "flipped", on)
+		}
+		return strings.Contains(get(t, core.URL+"/internal-backstage/prometheus"), `flagcast_hooks_total{result="accepted"} 1`)
+	})
+	if !on {
+		u.Switch(t, "flipped", true)
+	}
+	core.Until(t, "the flag is on", func() bool { return isOn(rig.Toggles(t, core.URL, u.Frontend, query(static)), "flipped") })
+	var took []time.Duration
+	for i := range 10 {
+		on := i%2 == 1
+		// Unleash ticks by the second: the flips are spread over it.
+		core.Until(t, "the next flip", func() bool { return time.Now().UnixMilli()%1000/100 == int64(i) })
+		flipped := time.Now()
+		u.Switch(t, "flipped", on)
+		core.Until(t, "the flip is served", func() bool {
+			return isOn(rig.Toggles(t, core.URL, u.Frontend, query(static)), "flipped") == on
+		})
+		took = append(took, time.Since(flipped))
+		t.Logf("flip %d (%v): %4d ms from Unleash to served, by webhook", i+1, on, took[i].Milliseconds())
+	}
+	slices.Sort(took)
+	if median := took[len(took)/2]; median > 15*time.Second {
+		t.Errorf("the median is %s: that is no webhook", median)
+	} else {
+		t.Logf("median %d ms", median.Milliseconds())
+	}
+}
+
+// registered waits until Unleash knows the Node SDK as an instance that came
+// through two cores.
+func registered(t *testing.T, u *rig.Unleash, f *rig.Flagcast) {
+	t.Helper()
+	f.Until(t, "the Node SDK is registered", func() bool {
+		var answer struct {
+			Instances []struct{ SDKVersion string }
+		}
+		if err := json.Unmarshal(u.Do(t, http.MethodGet, "/metrics/instances/e2e-node/environment/development", nil), &answer); err != nil {
+			t.Fatal(err)
+		}
+		return len(answer.Instances) == 1 && answer.Instances[0].SDKVersion != ""
+	})
+}
