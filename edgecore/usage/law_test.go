@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,4 +65,32 @@ func TestLawEachEvaluationArrivesOnce(t *testing.T) {
 			}
 		})
 	})
+}
+
+// Many report at once, while it is sent and while upstream comes and goes.
+func TestManyReportAtOnce(t *testing.T) {
+	running(t, 0, func(t *testing.T, l *lab) {
+		const each, reporters = 200, 8
+		var reporting sync.WaitGroup
+		for i := range reporters {
+			reporting.Go(func() {
+				for j := range each {
+					l.must(l.Metrics(backend("development"), metrics("shop", fmt.Sprint(i), time.Now(), fmt.Sprintf(`"flag-%d":{"yes":1,"variants":{"v":1}}`, j%20))))
+					l.must(l.Register(browser("development"), register("web", fmt.Sprint(j), "")))
+					time.Sleep(time.Duration(i*j%7) * time.Second)
+				}
+			})
+		}
+		for range 10 {
+			l.unleash.set(down)
+			time.Sleep(90 * time.Second)
+			l.unleash.set(nil)
+			time.Sleep(90 * time.Second)
+		}
+		reporting.Wait()
+		later(6 * time.Minute)
+		if total := l.unleash.total(); total != each*reporters {
+			t.Errorf("%d of %d evaluations have arrived", total, each*reporters)
+		}
+	}, development)
 }

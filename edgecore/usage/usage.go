@@ -25,8 +25,9 @@ import (
 	"github.com/flagcast/flagcast/edgecore/transport"
 )
 
-// maxBytes bounds what all environments together keep in memory.
-const maxBytes = 32 << 20
+// maxBytes bounds what all environments together keep in memory, but each may
+// take minBytes.
+const maxBytes, minBytes = 32 << 20, 4 << 20
 
 // Options of a collector.
 type Options struct {
@@ -43,7 +44,9 @@ type Options struct {
 	Base     http.RoundTripper        // default: http.DefaultTransport's clone
 	Log      *slog.Logger
 	Registry prometheus.Registerer
-	MaxBytes int // default 32 MB
+	// MaxBytes bounds the memory of one environment. Default: 32 MB for all
+	// together, at least 4 MB for each.
+	MaxBytes int
 }
 
 // Collector is safe for concurrent use.
@@ -72,9 +75,6 @@ type environment struct {
 
 // New makes a collector. It reaches nobody yet.
 func New(o Options) (*Collector, error) {
-	if o.MaxBytes == 0 {
-		o.MaxBytes = maxBytes
-	}
 	c := &Collector{options: o, envs: map[edgecore.Environment]*environment{}}
 	if o.URL != "" {
 		u, err := url.Parse(o.URL)
@@ -95,9 +95,11 @@ func New(o Options) (*Collector, error) {
 			env.tokens = append(env.tokens, token)
 		}
 	}
+	if o.MaxBytes == 0 {
+		o.MaxBytes = max(maxBytes/max(len(c.envs), 1), minBytes)
+	}
 	for _, env := range c.envs {
-		room := o.MaxBytes / len(c.envs) / 2
-		env.backend, env.frontend = newShare(room), newShare(room)
+		env.backend, env.frontend = newShare(o.MaxBytes/2), newShare(o.MaxBytes/2)
 	}
 	c.self = via{AppName: "flagcast", InstanceID: fmt.Sprintf("flagcast-%016x", rand.Uint64())}
 	c.metrics = newMetrics(o.Registry, c)
