@@ -171,6 +171,9 @@ func (c *core) greet(addr net.Addr) {
 	}
 	c.log.Info("API        " + base + "/api/frontend" + client)
 	c.log.Info("metrics    " + base + "/internal-backstage/prometheus")
+	if !c.config.API.WebhookSecret.IsZero() {
+		c.log.Info("webhook    " + base + "/hooks/unleash")
+	}
 	for _, t := range c.targets {
 		first := t.Cells[0]
 		where := fmt.Sprintf("key %s in sink %s", first.Key, t.SinkName)

@@ -125,6 +125,9 @@ func (d *decoder) checkAPI(a *API, served environments, file bool) {
 			d.wrong(a, "base_path", `"base_path" in api is no path`, `write it as "/flags"`)
 		}
 	}
+	if file && d.given(a, "webhook_secret") {
+		d.wrong(a, "webhook_secret", `"webhook_secret" in api does nothing with "file" in upstream`, "remove it: the file is watched, and no Unleash calls")
+	}
 	if served == nil {
 		return
 	}
