@@ -56,7 +56,7 @@ type application struct {
 	Environment     string   `json:"environment"`
 	Interval        int64    `json:"interval"`
 	Started         string   `json:"started"`
-	Strategies      []string `json:"strategies,omitempty"` // absent leaves what is known
+	Strategies      []string `json:"strategies,omitzero"` // nil leaves what Unleash knows, an empty list does not
 	SDKVersion      string   `json:"sdkVersion,omitempty"`
 	SDKType         string   `json:"sdkType,omitempty"`
 	PlatformName    string   `json:"platformName,omitempty"`
@@ -244,6 +244,9 @@ func (r *report) readApplication(v gjson.Result, now time.Time) {
 		SDKVersion: short(v.Get("sdkVersion")), PlatformName: short(v.Get("platformName")), PlatformVersion: short(v.Get("platformVersion")),
 		Yggdrasil: short(v.Get("yggdrasilVersion")), SpecVersion: short(v.Get("specVersion")),
 		Strategies: names(v.Get("strategies"), maxStrategies), Projects: names(v.Get("projects"), maxProjects),
+	}
+	if a.Strategies == nil && v.Get("strategies").IsArray() {
+		a.Strategies = []string{}
 	}
 	a.Interval = min(max(a.Interval, 0), maxCount)
 	if started, err := readTime(v.Get("started")); err == nil {

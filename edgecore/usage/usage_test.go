@@ -79,8 +79,13 @@ func TestRegistrationsAreSentOnce(t *testing.T) {
 		if web["sdkType"] != "frontend" || fmt.Sprint(web["projects"]) != "[web]" {
 			t.Errorf("%v", web)
 		}
-		if silent["strategies"] != nil { // they would replace what Unleash knows
+		if _, ok := silent["strategies"]; ok { // they would replace what Unleash knows
 			t.Errorf("%v", silent)
+		}
+		l.must(l.Register(browser("development"), []byte(strings.Replace(string(register("none", "1", "")), `"default"`, "", 1))))
+		later(65 * time.Second)
+		if none := l.unleash.applications[3]; fmt.Sprint(none["strategies"]) != "[]" {
+			t.Errorf("%v", none)
 		}
 		// It is news that it is still there, and what it says anew.
 		later(10 * time.Minute)
@@ -88,8 +93,8 @@ func TestRegistrationsAreSentOnce(t *testing.T) {
 		later(65 * time.Second)
 		l.must(l.Register(backend("development"), register("shop", "1", `,"sdkVersion":"node:7"`)))
 		later(65 * time.Second)
-		if n := len(l.unleash.applications); n != 5 || l.unleash.applications[4]["sdkVersion"] != "node:7" {
-			t.Errorf("%v", l.unleash.applications[3:])
+		if n := len(l.unleash.applications); n != 6 || l.unleash.applications[5]["sdkVersion"] != "node:7" {
+			t.Errorf("%v", l.unleash.applications[4:])
 		}
 	}, development)
 }

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -54,6 +55,7 @@ upstream: { url: %q, tokens: ["${UNLEASH_TOKEN}"], interval: 1s, usage_interval:
 api: { listen: "127.0.0.1:0", frontend_tokens: ["${FRONTEND_TOKEN}"] }
 `, core.URL))
 
+	harmless(t, u, edge)
 	flags := []string{"flipped", "varied", "off"}
 	sent := askSDKs(t, u, edge.URL, flags)
 	sent.arrives(t, u, edge)
@@ -78,11 +80,44 @@ api: { listen: "127.0.0.1:0", frontend_tokens: ["${FRONTEND_TOKEN}"] }
 	nudges(t, u, core)
 
 	// What came last is sent at the end.
+	if got := usageOf(t, u, "hostile", "flipped"); got.Yes != 1<<31-1 {
+		t.Errorf("the hostile report: %+v", got)
+	}
 	last := askSDKs(t, u, core.URL, []string{"off"})
 	core.Stop()
 	for app, counts := range last.Sent {
 		want := counts["off"].No + again.Sent[app]["off"].No
 		rig.Eventually(t, "the last metrics are in Unleash", func() bool { return usageOf(t, u, app, "off").No == want })
+	}
+}
+
+// harmless reports what Unleash would lose the reports of everybody for, if it
+// came as it is.
+func harmless(t *testing.T, u *rig.Unleash, f *rig.Flagcast) {
+	t.Helper()
+	now := time.Now().UTC().Format(time.RFC3339)
+	flags := rig.Object{
+		"nul\x00": rig.Object{"yes": 1}, strings.Repeat("x", 300): rig.Object{"yes": 1},
+		"flipped": rig.Object{"yes": 1e12, "variants": rig.Object{"nul\x00": 1, "much": 1e12}},
+	}
+	for app, status := range map[string]int{"hostile": http.StatusAccepted, "nul\x00": http.StatusBadRequest, strings.Repeat("x", 300): http.StatusBadRequest} {
+		body, err := json.Marshal(rig.Object{"appName": app, "instanceId": "i\x00", "bucket": rig.Object{"start": now, "stop": now, "toggles": flags}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, f.URL+"/api/client/metrics", bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", u.Backend)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != status {
+			t.Errorf("%.10q: %s", app, response.Status)
+		}
 	}
 }
 
