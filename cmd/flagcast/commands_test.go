@@ -185,11 +185,11 @@ func waitFile(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
-// httpGet [-token TOKEN] [-status N] URL asks until it has an answer with the
-// status, 200 by default. Its body is the standard output, and a part of what
+// httpGet [-token TOKEN] [-status N] [-post BODY] URL asks until it has an
+// answer with the status, 200 by default. Its body is the standard output, and a part of what
 // may hold no secret.
 func httpGet(ts *testscript.TestScript, neg bool, args []string) {
-	status, token := http.StatusOK, ""
+	status, token, method, sent := http.StatusOK, "", http.MethodGet, ""
 	for len(args) >= 2 && strings.HasPrefix(args[0], "-") {
 		switch args[0] {
 		case "-status":
@@ -198,13 +198,15 @@ func httpGet(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Check(err)
 		case "-token":
 			token = args[1]
+		case "-post":
+			method, sent = http.MethodPost, args[1]
 		}
 		args = args[2:]
 	}
-	usage(ts, !neg && len(args) == 1, "httpget [-token TOKEN] [-status N] URL")
+	usage(ts, !neg && len(args) == 1, "httpget [-token TOKEN] [-status N] [-post BODY] URL")
 	var body []byte
 	wait(ts, func() error {
-		request, err := http.NewRequest(http.MethodGet, args[0], nil)
+		request, err := http.NewRequest(method, args[0], strings.NewReader(sent))
 		if err != nil {
 			return err
 		}
@@ -218,7 +220,7 @@ func httpGet(ts *testscript.TestScript, neg bool, args []string) {
 		defer response.Body.Close()
 		body, err = io.ReadAll(response.Body)
 		if err == nil && response.StatusCode != status {
-			err = fmt.Errorf("GET %s: %s, want %d: %s", args[0], response.Status, status, body)
+			err = fmt.Errorf("%s %s: %s, want %d: %s", method, args[0], response.Status, status, body)
 		}
 		return err
 	})

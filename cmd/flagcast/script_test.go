@@ -57,6 +57,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("TAKEN", taken.Addr().String())
 			e.Setenv("BACKEND_TOKEN", backendToken)
 			e.Setenv("FRONTEND_TOKEN", "*:development."+secretMark+"-frontend")
+			e.Setenv("HOOK_SECRET", secretMark+"-hook")
 			e.Setenv("CLOUDFLARE_TOKEN", secretMark+"-cloudflare")
 			tb := e.T().(testing.TB)
 			r := &record{path: filepath.Join(tb.TempDir(), "record")}
