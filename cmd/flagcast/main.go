@@ -117,6 +117,6 @@ Cloudflare KV, a folder. It serves the APIs of Unleash Edge meanwhile.`,
 		return failed(exitUsage, err, c.CommandPath()+" --help lists the flags")
 	})
 	root.PersistentFlags().String("config", "flagcast.yaml", "configuration `file`")
-	root.AddCommand(newServe(), newSync(), newStatus(), newHistory(), newPin(), newUnpin(), newCheck(), newPermissions(), newExport(), newTypes(), newEval(), newVersion())
+	root.AddCommand(newServe(), newSync(), newStatus(), newHistory(), newPin(), newUnpin(), newCheck(), newPermissions(), newExport(), newTypes(), newEval(), newCompare(), newVersion())
 	return root
 }
