@@ -13,9 +13,10 @@ import (
 )
 
 // TestMain lets scripts start the program: the test binary under the name
-// flagcast runs it in its own process, with signals and all.
+// flagcast runs it in its own process, with signals and all. The image has it
+// under the name unleash-edge, too.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"flagcast": recorded})
+	testscript.Main(m, map[string]func(){"flagcast": recorded, "unleash-edge": recorded})
 }
 
 // recordVariable names the file that every flagcast of a script copies what it
