@@ -6,7 +6,7 @@ GO   ?= go
 NODE ?= node
 NPM  ?= npm
 
-.PHONY: all build test test-go test-sinks test-evaluation test-workers test-e2e check bench deps clean
+.PHONY: all build test test-go test-sinks test-evaluation test-workers test-e2e test-deploy check bench deps clean
 
 all: build
 
@@ -21,7 +21,7 @@ test/node_modules/.package-lock.json: test/package.json test/package-lock.json t
 	cd test && $(NPM) ci --ignore-scripts --loglevel=error
 	@touch $@
 
-test: deps test-go test-sinks test-evaluation test-workers test-e2e
+test: deps test-go test-sinks test-evaluation test-workers test-e2e test-deploy
 
 test-go: deps
 	FLAGCAST_NO_SKIP=1 $(GO) test -race -shuffle=on -timeout 20m $$($(GO) list ./... | grep -v '/test/e2e\|/test/differential\|/sinks\|/edgecore/publish')
@@ -41,6 +41,10 @@ test-evaluation: deps
 test-e2e: deps
 	FLAGCAST_NO_SKIP=1 $(GO) test -race -v -timeout 20m ./test/e2e/
 
+# A module of its own: the validator of manifests, with Kubernetes' schemas.
+test-deploy:
+	cd test/deploy && $(GO) test -shuffle=on -timeout 20m ./...
+
 test-workers: deps
 	FLAGCAST_NO_SKIP=1 $(NODE) --test workers/test/*.test.js
 	@for node in test/node_modules/node-*/bin/node; do FLAGCAST_NO_SKIP=1 $$node --test workers/test/spec.test.js || exit 1; done
@@ -52,6 +56,7 @@ check:
 	$(GO) mod tidy -diff
 	$(GO) vet ./...
 	cd test/bench && $(GO) vet ./...
+	cd test/deploy && $(GO) vet ./...
 	$(GO) run $(GOLANGCI) run
 	$(GO) run $(GOVULNCHECK) ./...
 
