@@ -36,9 +36,10 @@ func stages(t *testing.T) []stage {
 	var list []stage
 	for line := range strings.Lines(text) {
 		instruction, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
-		switch rest = strings.Join(strings.Fields(rest), " "); {
-		case instruction == "":
-		case instruction == "FROM":
+		rest = strings.Join(strings.Fields(rest), " ")
+		switch instruction {
+		case "":
+		case "FROM":
 			list = append(list, stage{from: rest})
 		default:
 			s := &list[len(list)-1]
