@@ -18,7 +18,7 @@ const module = "github.com/flagcast/flagcast/"
 var allowed = map[string][]string{
 	"edgecore":                {"edgecore/secret"},
 	"edgecore/secret":         {},
-	"edgecore/transport":      {},
+	"edgecore/transport":      {"edgecore/secret"},
 	"sinks":                   {},
 	"workers":                 {},
 	"edgecore/eval":           {"edgecore"},

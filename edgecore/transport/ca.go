@@ -8,6 +8,30 @@ import (
 	"os"
 )
 
+// TLS is what a client does differently. Its zero value changes nothing.
+type TLS struct {
+	CAFile     string       // PEM authorities to trust beside those of the system
+	Client     *Certificate // to show to the server
+	SkipVerify bool         // take any certificate of the server
+}
+
+// WithTLS returns a copy of base with TLS settings. base nil means
+// http.DefaultTransport.
+func WithTLS(base *http.Transport, t TLS) (*http.Transport, error) {
+	base, err := WithCA(base, t.CAFile)
+	if err != nil || t.Client == nil && !t.SkipVerify {
+		return base, err
+	}
+	if base.TLSClientConfig == nil {
+		base.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	base.TLSClientConfig.InsecureSkipVerify = t.SkipVerify
+	if t.Client != nil {
+		base.TLSClientConfig.GetClientCertificate = t.Client.GetClient
+	}
+	return base, nil
+}
+
 // WithCA returns a transport that trusts the authorities of a PEM file beside
 // those of the system. base nil means http.DefaultTransport; an empty path
 // changes nothing.
