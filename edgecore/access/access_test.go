@@ -1,35 +1,57 @@
 package access_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/access"
 	"github.com/flagcast/flagcast/edgecore/secret"
 )
 
 // upstream knows one token, and counts the questions.
 type upstream struct {
-	asked atomic.Int32
-	down  atomic.Bool
+	asked, tokens atomic.Int32
+	down          atomic.Bool
 }
 
-func (u *upstream) Validate(_ context.Context, token secret.Secret) (access.Known, bool, error) {
+func (u *upstream) Validate(_ context.Context, tokens []secret.Secret) ([]*access.Known, error) {
 	u.asked.Add(1)
 	if u.down.Load() {
-		return access.Known{}, false, errors.New("connection refused")
+		return nil, errors.New("connection refused")
 	}
-	ok := token.Reveal() == "*:e.good"
-	return access.Known{Kind: access.Frontend, Scope: access.Scope{Environment: "e"}}, ok, nil
+	list := make([]*access.Known, len(tokens))
+	for i, token := range tokens {
+		u.tokens.Add(1)
+		switch token.Reveal() {
+		case "*:e.good":
+			list[i] = &access.Known{Kind: access.Frontend, Scope: access.Scope{Environment: "e"}}
+		case "*:e.wide", "a:e.narrow":
+			list[i] = &access.Known{Kind: access.Client, Scope: access.Scope{Environment: "e"}}
+			if token.Reveal() == "a:e.narrow" {
+				list[i].Scope.Projects = []string{"a"}
+			}
+		}
+	}
+	return list, nil
 }
 
 func TestUnknownTokensAreAskedAboutOnceInAWhile(t *testing.T) {
@@ -63,50 +85,369 @@ func TestUnknownTokensAreAskedAboutOnceInAWhile(t *testing.T) {
 	})
 }
 
-func TestManyGarbageTokensAreForgotten(t *testing.T) {
-	a := access.New(access.Options{Validator: &upstream{}})
-	for i := range 25_000 {
-		if _, err := a.Check(t.Context(), fmt.Sprintf("*:e.garbage%d", i), access.Frontend); !errors.Is(err, access.ErrUnauthorized) {
-			t.Fatal(err)
+// A flood of a million tokens that all look right costs one call a second, and
+// no memory that grows with it. A good token is heard at its second try.
+func TestFloodOfGarbageTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := &upstream{}
+		a := access.New(access.Options{Validator: u})
+		gone, cancel := context.WithCancel(t.Context())
+		cancel() // nobody who floods waits for an answer
+		_, _ = a.Check(gone, "*:e.first", access.Frontend)
+		before, start := heap(), time.Now()
+		var tries int
+		var heard error
+		sdk := func() {
+			patient, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			tries++
+			_, heard = a.Check(patient, "*:e.good", access.Frontend)
+		}
+		var asking sync.WaitGroup
+		for i := range 1_000_000 {
+			_, err := a.Check(gone, fmt.Sprintf("*:e.%056x", i), access.Frontend)
+			if !errors.Is(err, access.ErrUnavailable) && !errors.Is(err, access.ErrUnauthorized) {
+				t.Fatal(err)
+			}
+			if i%10 == 0 {
+				time.Sleep(time.Millisecond) // 10,000 a second
+			}
+			if i == 100_000 || i == 250_000 { // as an SDK polls
+				asking.Go(sdk)
+			}
+		}
+		asking.Wait()
+		if tries != 2 || heard != nil {
+			t.Errorf("a good token was not heard at try %d: %v", tries, heard)
+		}
+		seconds := int32(time.Since(start)/time.Second) + 1
+		if n := u.asked.Load(); n > seconds+1 {
+			t.Errorf("%d calls in %d seconds", n, seconds)
+		}
+		const flat = 5 << 20
+		if grown := int64(heap()) - int64(before); grown > flat {
+			t.Errorf("the heap has grown by %d bytes", grown)
+		}
+		time.Sleep(time.Minute) // the queues empty themselves
+		if n := u.asked.Load(); n > seconds+10 {
+			t.Errorf("%d calls, although nobody asks any more", n)
+		}
+		t.Logf("%d calls about %d tokens in %d s, heap %+d kB", u.asked.Load(), u.tokens.Load(), seconds, (int64(heap())-int64(before))>>10)
+	})
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// What cannot be good here is not asked about: it costs nothing at all.
+func TestWhatIsNotAskedAbout(t *testing.T) {
+	u := &upstream{}
+	a := access.New(access.Options{Validator: u, Followed: map[edgecore.Environment][]string{"e": nil}})
+	for token, want := range map[string]error{
+		"":                       access.ErrUnauthorized,
+		"garbage":                access.ErrUnauthorized,
+		"*:e":                    access.ErrUnauthorized,
+		"*:*.admin":              access.ErrUnauthorized,
+		"*:elsewhere.x":          access.ErrUncovered,
+		"*:e." + longText(1<<20): access.ErrUnauthorized,
+	} {
+		if _, err := a.Check(t.Context(), token, access.Frontend); !errors.Is(err, want) {
+			t.Errorf("%.20s: %v, want %v", token, err, want)
 		}
 	}
-	if _, err := a.Check(t.Context(), "*:e.good", access.Frontend); err != nil {
-		t.Error(err)
+	if n := u.asked.Load(); n != 0 {
+		t.Errorf("%d questions", n)
+	}
+}
+
+func longText(n int) string { return strings.Repeat("x", n) }
+
+// Many new tokens are one question, and the next one comes a second later.
+func TestQuestionsAreBatched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := &upstream{}
+		a := access.New(access.Options{Validator: u})
+		start := time.Now()
+		var asking sync.WaitGroup
+		check := func(token string) {
+			asking.Go(func() { _, _ = a.Check(t.Context(), token, access.Frontend) })
+		}
+		check("*:e.first")
+		synctest.Wait()
+		for i := range 150 {
+			check(fmt.Sprintf("*:e.%d", i%100))
+		}
+		asking.Wait()
+		if n, took := u.asked.Load(), time.Since(start); n != 2 || took != time.Second {
+			t.Errorf("%d calls in %v, want 2 in 1s", n, took)
+		}
+		known, err := a.Validate(t.Context(), []string{"*:e.good", "*:e.1", "*:e.new"})
+		if err != nil || known[0] == nil || known[0].Kind != access.Frontend || known[1] != nil || known[2] != nil {
+			t.Errorf("%+v %v", known, err)
+		}
+		if n := u.asked.Load(); n != 3 {
+			t.Errorf("%d calls, want 3", n)
+		}
+		u.down.Store(true)
+		if _, err := a.Validate(t.Context(), []string{"*:e.good", "*:e.newer"}); !errors.Is(err, access.ErrUnavailable) {
+			t.Errorf("a part is told as the whole: %v", err)
+		}
+		if _, err := a.Validate(t.Context(), make([]string, access.MaxTokens+1)); err == nil {
+			t.Error("too many tokens are taken")
+		}
+	})
+}
+
+// A token of the client API that sees more than is followed gets no part that
+// looks like the whole.
+func TestUncoveredProjects(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := access.New(access.Options{Validator: &upstream{}, Followed: map[edgecore.Environment][]string{"e": {"a", "b"}}})
+		for token, want := range map[string]error{"a:e.narrow": nil, "*:e.wide": access.ErrUncovered} {
+			if _, err := a.Check(t.Context(), token, access.Client); !errors.Is(err, want) {
+				t.Errorf("%s: %v, want %v", token, err, want)
+			}
+		}
+		if _, err := a.Check(t.Context(), "*:e.good", access.Frontend); err != nil {
+			t.Errorf("a frontend token: %v", err)
+		}
+	})
+}
+
+// A token that the configuration takes for one of the client API may be one of
+// the frontend API.
+func TestConfiguredTokenOfTheOtherAPI(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		token, err := edgecore.ParseToken(secret.New("*:e.good"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		u := &upstream{}
+		a := access.New(access.Options{Validator: u, Backend: []edgecore.Token{token}})
+		u.down.Store(true)
+		if _, err := a.Check(t.Context(), "*:e.good", access.Frontend); !errors.Is(err, access.ErrForbidden) {
+			t.Errorf("%v", err)
+		}
+		u.down.Store(false)
+		for range 3 {
+			if _, err := a.Check(t.Context(), "*:e.good", access.Frontend); err != nil {
+				t.Errorf("%v", err)
+			}
+		}
+		if n := u.asked.Load(); n != 2 {
+			t.Errorf("%d questions, want 2", n)
+		}
+	})
+}
+
+// A token that was deleted upstream is good for its hour, and once more while
+// upstream is asked.
+func TestDeletedToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &deleting{}
+		a := access.New(access.Options{Validator: v, ValidFor: time.Minute})
+		check := func(want error) {
+			t.Helper()
+			if _, err := a.Check(t.Context(), "*:e.good", access.Client); !errors.Is(err, want) {
+				t.Errorf("%v, want %v", err, want)
+			}
+		}
+		check(nil)
+		v.deleted.Store(true)
+		time.Sleep(59 * time.Second)
+		check(nil)
+		time.Sleep(2 * time.Second)
+		check(nil)
+		synctest.Wait()
+		check(access.ErrUnauthorized)
+		if r := a.Report(); len(r.Tokens) != 0 || r.Unknown != 1 || r.Waiting != 0 {
+			t.Errorf("%+v", r)
+		}
+		v.deleted.Store(false)
+		time.Sleep(time.Minute)
+		check(nil)
+		v.deleted.Store(true)
+		time.Sleep(3 * time.Minute) // long out of its time: nothing is answered before upstream is heard
+		check(access.ErrUnauthorized)
+	})
+}
+
+// deleting knows every token until they are deleted.
+type deleting struct{ deleted atomic.Bool }
+
+func (d *deleting) Validate(_ context.Context, tokens []secret.Secret) ([]*access.Known, error) {
+	list := make([]*access.Known, len(tokens))
+	for i := range list {
+		if !d.deleted.Load() {
+			list[i] = &access.Known{Kind: access.Client, Scope: access.Scope{Environment: "e"}}
+		}
+	}
+	return list, nil
+}
+
+// Valid tokens outlive the process, without being on disk.
+func TestRestart(t *testing.T) {
+	dir := t.TempDir()
+	start := func(u *upstream) *access.Access {
+		a := access.New(access.Options{Validator: u, Dir: dir, Log: slog.New(slog.DiscardHandler)})
+		a.Restore()
+		return a
+	}
+	synctest.Test(t, func(t *testing.T) {
+		a := start(&upstream{})
+		for _, token := range []string{"*:e.good", "*:e.bad"} {
+			_, _ = a.Check(t.Context(), token, access.Frontend)
+		}
+	})
+	content, err := os.ReadFile(filepath.Join(dir, "tokens.json"))
+	if err != nil || strings.Contains(string(content), "good") || strings.Contains(string(content), "bad") {
+		t.Fatalf("%s %v", content, err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		u := &upstream{}
+		u.down.Store(true)
+		a := start(u)
+		if _, err := a.Check(t.Context(), "*:e.good", access.Frontend); err != nil {
+			t.Errorf("after a restart without upstream: %v", err)
+		}
+		if _, err := a.Check(t.Context(), "*:e.bad", access.Frontend); !errors.Is(err, access.ErrUnavailable) {
+			t.Errorf("an unknown token: %v", err)
+		}
+	})
+	if err := os.WriteFile(filepath.Join(dir, "tokens.json"), []byte(`[{"sha256":"00","kind":"client"}]`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := start(&upstream{}).Report(); len(r.Tokens) != 0 {
+		t.Errorf("a damaged file is used: %+v", r)
+	}
+}
+
+// The backup of Unleash Edge 20, as it writes it, is read at the first start.
+func TestBackupOfUnleashEdge(t *testing.T) {
+	dir := t.TempDir()
+	backup := `[{"token":"*:e.good","type":"frontend","environment":"e","projects":["*"],"status":"Validated"},
+		{"token":"[]:e.some","type":"client","environment":"e","projects":["b","a"],"status":"Validated"},
+		{"token":"*:e.bad","type":"frontend","environment":"e","projects":["*"],"status":"Invalid"},
+		{"token":"*:other.x","type":"frontend","environment":"other","projects":["*"],"status":"Validated"},
+		{"token":"*:e.null","type":null,"environment":null,"projects":[],"status":"Validated"}]`
+	if err := os.WriteFile(filepath.Join(dir, "unleash_tokens.json"), []byte(backup), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	options := access.Options{
+		Validator: &upstream{}, Dir: dir, Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Followed: map[edgecore.Environment][]string{"e": nil},
+	}
+	a := access.New(options)
+	a.Restore()
+	report := a.Report()
+	if len(report.Tokens) != 2 {
+		t.Fatalf("%+v", report)
+	}
+	for _, token := range report.Tokens {
+		switch token.Type {
+		case access.Frontend:
+			if !slices.Equal(token.Projects, []string{"*"}) {
+				t.Errorf("%+v", token)
+			}
+		case access.Client:
+			if !slices.Equal(token.Projects, []string{"a", "b"}) {
+				t.Errorf("%+v", token)
+			}
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "unleash_tokens.json"), []byte(`{"s3cr3t`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a = access.New(options)
+	a.Restore()
+	if !strings.Contains(log.String(), "no list of tokens") || strings.Contains(log.String(), "s3cr3t") {
+		t.Errorf("the log says %s", &log)
 	}
 }
 
 func TestUpstreamSpeaksUnleash(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var question struct{ Tokens []string }
-		if err := json.NewDecoder(r.Body).Decode(&question); err != nil || r.URL.Path != "/edge/validate" || len(question.Tokens) != 1 {
+		if err := json.NewDecoder(r.Body).Decode(&question); err != nil || r.URL.Path != "/edge/validate" || len(question.Tokens) != 5 {
 			t.Errorf("%s %v %v", r.URL, question, err)
 		}
-		answers := map[string]string{
-			"*:e.backend": `{"tokens":[{"token":"*:e.backend","type":"backend","projects":["*"],"environment":"e"}]}`,
-			"[]:e.some":   `{"tokens":[{"token":"[]:e.some","type":"client","projects":["b","a"],"environment":"e"}]}`,
-			"*:*.admin":   `{"tokens":[{"token":"*:*.admin","type":"admin","projects":["*"],"environment":"*"}]}`,
-			"*:e.none":    `{"tokens":[{"token":"*:e.none","type":"frontend","projects":[],"environment":"e"}]}`,
-		}
-		answer, ok := answers[question.Tokens[0]]
-		if !ok {
-			answer = `{"tokens":[]}`
-		}
-		_, _ = w.Write([]byte(answer))
+		_, _ = w.Write([]byte(`{"tokens":[
+			{"token":"*:e.backend","type":"backend","projects":["*"],"environment":"e"},
+			{"token":"[]:e.some","type":"client","projects":["b","a"],"environment":"e"},
+			{"token":"*:*.admin","type":"admin","projects":["*"],"environment":"*"},
+			{"token":"*:e.never-asked","type":"frontend","projects":["*"],"environment":"e"},
+			{"token":"*:e.none","type":"frontend","projects":[],"environment":"e"}]}`))
 	}))
 	defer server.Close()
 	u := access.NewUpstream(server.URL+"/api/", nil, nil)
-	for token, want := range map[string]access.Known{
-		"*:e.backend": {Kind: access.Client, Scope: access.Scope{Environment: "e"}},
-		"[]:e.some":   {Kind: access.Client, Scope: access.Scope{Environment: "e", Projects: []string{"a", "b"}}},
+	scope := func(projects ...string) access.Scope { return access.Scope{Environment: "e", Projects: projects} }
+	want := map[string]*access.Known{
+		"*:e.backend": {Kind: access.Client, Scope: scope()},
+		"[]:e.some":   {Kind: access.Client, Scope: scope("a", "b")},
 		"*:e.none":    {Kind: access.Frontend, Scope: access.Scope{Environment: "e", Projects: []string{}}},
-	} {
-		if got, ok, err := u.Validate(t.Context(), secret.New(token)); err != nil || !ok || !reflect.DeepEqual(got, want) {
-			t.Errorf("%s: %+v, %v, %v", token, got, ok, err)
+		"*:*.admin":   nil,
+		"*:e.unknown": nil,
+	}
+	tokens := slices.Sorted(maps.Keys(want))
+	var secrets []secret.Secret
+	for _, token := range tokens {
+		secrets = append(secrets, secret.New(token))
+	}
+	got, err := u.Validate(t.Context(), secrets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, token := range tokens {
+		if !reflect.DeepEqual(got[i], want[token]) {
+			t.Errorf("%s: %+v, want %+v", token, got[i], want[token])
 		}
 	}
-	for _, token := range []string{"*:*.admin", "*:e.unknown"} {
-		if _, ok, err := u.Validate(t.Context(), secret.New(token)); ok || err != nil {
-			t.Errorf("%s: %v, %v", token, ok, err)
-		}
+}
+
+// FuzzToken: no token is let in, none panics, none is asked about that does not
+// look like one.
+func FuzzToken(f *testing.F) {
+	for _, token := range []string{"", "Bearer ", "bearer *:e.good", ":.", "*:e.", "[]:e.x", "a:b:c.d.e", "*:e.\x00", "\xff:e.x", "*:e.v2_abc_def"} {
+		f.Add(token)
 	}
+	f.Fuzz(func(t *testing.T, header string) {
+		v := &recorder{}
+		a := access.New(access.Options{Validator: v, Followed: map[edgecore.Environment][]string{"e": nil}})
+		_, err := a.Check(t.Context(), header, access.Client)
+		if err == nil {
+			t.Fatalf("%q is let in", header)
+		}
+		for _, token := range v.tokens() {
+			parsed, err := edgecore.ParseToken(secret.New(token))
+			if err != nil || parsed.Environment != "e" || len(token) > 512 {
+				t.Errorf("upstream is asked about %q", token)
+			}
+		}
+	})
+}
+
+// recorder knows no token, and keeps what it was asked.
+type recorder struct {
+	mu    sync.Mutex
+	asked []string
+}
+
+func (r *recorder) Validate(_ context.Context, tokens []secret.Secret) ([]*access.Known, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, token := range tokens {
+		r.asked = append(r.asked, token.Reveal())
+	}
+	return make([]*access.Known, len(tokens)), nil
+}
+
+func (r *recorder) tokens() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.asked)
 }

@@ -31,19 +31,25 @@ func NewUpstream(address string, headers map[string]secret.Secret, base http.Rou
 	address = strings.TrimSuffix(strings.TrimRight(address, "/"), "/api")
 	return &Upstream{
 		url: address + "/edge/validate", headers: headers,
-		client: transport.NewClient(transport.Options{Base: base, Attempts: 2, Timeout: 3 * time.Second, MaxWait: 500 * time.Millisecond}),
+		// Whoever asks again is the next call: this one is made once.
+		client: transport.NewClient(transport.Options{Base: base, Attempts: 1, Timeout: 3 * time.Second}),
 	}
 }
 
 // Validate implements Validator.
-func (u *Upstream) Validate(ctx context.Context, token secret.Secret) (Known, bool, error) {
-	question, err := json.Marshal(map[string][]string{"tokens": {token.Reveal()}})
+func (u *Upstream) Validate(ctx context.Context, tokens []secret.Secret) ([]*Known, error) {
+	texts, numbers := make([]string, len(tokens)), map[string]int{}
+	for i, token := range tokens {
+		texts[i] = token.Reveal()
+		numbers[texts[i]] = i
+	}
+	question, err := json.Marshal(map[string][]string{"tokens": texts})
 	if err != nil {
-		return Known{}, false, err
+		return nil, err
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, u.url, bytes.NewReader(question))
 	if err != nil {
-		return Known{}, false, err
+		return nil, err
 	}
 	for name, value := range u.headers {
 		request.Header.Set(name, value.Reveal())
@@ -51,38 +57,52 @@ func (u *Upstream) Validate(ctx context.Context, token secret.Secret) (Known, bo
 	request.Header.Set("Content-Type", "application/json")
 	response, err := u.client.Do(request)
 	if err != nil {
-		return Known{}, false, err
+		return nil, err
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
 	if err != nil {
-		return Known{}, false, err
+		return nil, err
 	}
 	if response.StatusCode != http.StatusOK {
-		return Known{}, false, fmt.Errorf("POST %s: %s", u.url, response.Status)
+		return nil, fmt.Errorf("POST %s: %s", u.url, response.Status)
 	}
-	var answer struct {
-		Tokens []struct {
-			Token, Type, Environment string
-			Projects                 []string
-		}
-	}
+	var answer struct{ Tokens []wireToken }
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return Known{}, false, fmt.Errorf("POST %s: %w", u.url, err)
+		// What json says may quote the answer, which holds tokens.
+		return nil, fmt.Errorf("POST %s: the answer is no list of tokens", u.url)
 	}
+	list := make([]*Known, len(tokens))
 	for _, t := range answer.Tokens {
-		kind, ok := kindOf(t.Type)
-		if t.Token != token.Reveal() || !ok {
-			continue
+		if i, ok := numbers[t.Token]; ok {
+			list[i] = t.known()
 		}
-		known := Known{Kind: kind, Scope: Scope{Environment: edgecore.Environment(t.Environment)}}
-		if !slices.Contains(t.Projects, "*") {
-			known.Scope.Projects = append([]string{}, t.Projects...) // never nil, which would mean all
-			slices.Sort(known.Scope.Projects)
-		}
-		return known, true, nil
 	}
-	return Known{}, false, nil
+	return list, nil
+}
+
+// wireToken is a token as Unleash and Unleash Edge write it: in answers of
+// /edge/validate, and in Edge's backup.
+type wireToken struct {
+	Token       string   `json:"token"`
+	Type        string   `json:"type"`
+	Environment string   `json:"environment"`
+	Projects    []string `json:"projects"`
+	Status      string   `json:"status"` // in a backup only
+}
+
+// known is what is known of it; nil for one that is good for neither API.
+func (t *wireToken) known() *Known {
+	kind, ok := kindOf(t.Type)
+	if !ok {
+		return nil
+	}
+	known := Known{Kind: kind, Scope: Scope{Environment: edgecore.Environment(t.Environment)}}
+	if !slices.Contains(t.Projects, "*") {
+		known.Scope.Projects = append([]string{}, t.Projects...) // never nil, which would mean all
+		slices.Sort(known.Scope.Projects)
+	}
+	return &known
 }
 
 // kindOf knows both spellings: Unleash 7.1.1 renamed "client" to "backend".
