@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,7 +31,12 @@ type Options struct {
 	Version     string                   // of flagcast, for User-Agent
 	Base        http.RoundTripper        // default: the system's, and CAFile
 	CAFile      string                   // PEM with further authorities for upstream
-	Log         *slog.Logger
+	// IsFrontend tells of a token that upstream has refused (403) whether it is
+	// known to be one of the frontend API: lists of tokens for Unleash Edge may
+	// hold some. Such a token is left out from then on, unless it is the only
+	// one. nil: nobody knows.
+	IsFrontend func(context.Context, secret.Secret) bool
+	Log        *slog.Logger
 }
 
 // Poll is a feed that asks GET /api/client/features, with an ETag, every
@@ -126,7 +132,30 @@ func (p *Poll) round(ctx context.Context) (news bool, err error) {
 		asking.Go(func() { errs[i] = s.fetch(ctx) })
 	}
 	asking.Wait()
+	p.drop(ctx, errs)
 	return p.owed(), errors.Join(errs...)
+}
+
+// drop leaves out the tokens of the frontend API, whose errors are none.
+func (p *Poll) drop(ctx context.Context, errs []error) {
+	var kept []*scope
+	for i, s := range p.scopes {
+		var status *StatusError
+		refused := errors.As(errs[i], &status) && status.Status == http.StatusForbidden
+		if !refused || s.last != nil || p.options.IsFrontend == nil || !p.options.IsFrontend(ctx, s.token.Secret) {
+			kept = append(kept, s)
+		}
+	}
+	if len(kept) == 0 || len(kept) == len(p.scopes) {
+		return
+	}
+	for i, s := range p.scopes {
+		if !slices.Contains(kept, s) {
+			errs[i] = nil
+			p.options.Log.Warn("a token of upstream is for the frontend API: it is not used to fetch flags", "token", s.number)
+		}
+	}
+	p.scopes = kept
 }
 
 // owed tells whether there is something to deliver: every token has been

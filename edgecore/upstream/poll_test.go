@@ -100,7 +100,7 @@ func follow(t *testing.T, s http.RoundTripper, tokens ...string) *follower {
 	f := &follower{}
 	o := upstream.Options{
 		URL: "https://unleash.example/api/", Environment: "production", Interval: 15 * time.Second, Timeout: 5 * time.Second,
-		Base: s, Version: "test", Log: slog.New(slog.NewTextHandler(&f.log, nil)),
+		Base: s, Version: "test", IsFrontend: isFrontend, Log: slog.New(slog.NewTextHandler(&f.log, nil)),
 	}
 	for _, text := range tokens {
 		token, err := edgecore.ParseToken(secret.New(text))
