@@ -11,11 +11,16 @@ import (
 	"time"
 
 	"github.com/google/renameio/v2"
+	"github.com/tidwall/gjson"
 
 	"github.com/flagcast/flagcast/edgecore"
 )
 
 const suffix = ".definitions.json"
+
+// edgeBackup is the file in which Unleash Edge 20 keeps the definitions of all
+// environments: [["production", {…}], …].
+const edgeBackup = "unleash_features.json"
 
 // Restore loads the last good definitions of environments from disk. What
 // cannot be read is reported and left alone: it never prevents a start. Those
@@ -39,6 +44,10 @@ func (s *Store) file(env edgecore.Environment) string {
 func (s *Store) restore(env edgecore.Environment) error {
 	path := s.file(env)
 	document, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		path = filepath.Join(s.dir, edgeBackup)
+		document, err = readEdgeBackup(path, env)
+	}
 	if err != nil {
 		return err
 	}
@@ -52,8 +61,27 @@ func (s *Store) restore(env edgecore.Environment) error {
 	}
 	s.swap(d, info.ModTime(), true)
 	s.log.Warn("restored the last good definitions: serving and publishing them until upstream answers",
-		"env", env, "flags", len(d.Features), "revision", d.Revision, "from", info.ModTime().UTC().Format("2006-01-02T15:04:05Z"))
+		"env", env, "file", path, "flags", len(d.Features), "revision", d.Revision, "from", info.ModTime().UTC().Format("2006-01-02T15:04:05Z"))
 	return nil
+}
+
+// readEdgeBackup takes the definitions of one environment out of a backup of
+// Unleash Edge: the first start in its folder begins with them. The file is
+// never written.
+func readEdgeBackup(path string, env edgecore.Environment) ([]byte, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if !gjson.ValidBytes(content) {
+		return nil, fmt.Errorf("%s is no JSON", path)
+	}
+	for _, pair := range gjson.ParseBytes(content).Array() {
+		if name := pair.Get("0"); name.Type == gjson.String && name.Str == string(env) {
+			return []byte(pair.Get("1").Raw), nil
+		}
+	}
+	return nil, fs.ErrNotExist
 }
 
 // Run writes changed definitions to disk until ctx ends, and then what is

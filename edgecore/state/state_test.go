@@ -166,3 +166,35 @@ func TestDiskIsTriedAgain(t *testing.T) {
 		}
 	})
 }
+
+// TestBackupOfUnleashEdge: the first start in its folder begins with what is
+// there, and the backup stays as it is.
+func TestBackupOfUnleashEdge(t *testing.T) {
+	dir := t.TempDir()
+	backup := filepath.Join(dir, "unleash_features.json")
+	for content, ready := range map[string]bool{
+		`[["a",{"version":2,"features":[]}],["e",{"version":2,"features":[{"name":"x","enabled":true,"strategies":[]}]}]]`: true,
+		`[["a",{"version":2,"features":[]}]]`: false,
+		`{"e":{"features":[]}}`:               false,
+		`[["e",{"version":2`:                  false,
+		`[[],7,["e"]]`:                        false,
+	} {
+		if err := os.WriteFile(backup, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := state.New(state.Options{Dir: dir, Log: slog.New(slog.DiscardHandler)})
+		s.Restore([]edgecore.Environment{"e"})
+		if st, err := s.Load("e"); (err == nil) != ready || ready && (!st.Restored || !st.Program.Evaluate("x", &eval.Context{}).Enabled) {
+			t.Errorf("%s: %v, want ready %v", content, err, ready)
+		}
+	}
+	run(t, dir, slog.New(slog.DiscardHandler), definitions(t, "e", 2, false))
+	s := state.New(state.Options{Dir: dir, Log: slog.New(slog.DiscardHandler)})
+	s.Restore([]edgecore.Environment{"e"})
+	if st, err := s.Load("e"); err != nil || st.Program.Evaluate("x", &eval.Context{}).Enabled {
+		t.Errorf("the backup wins over what came later: %v", err)
+	}
+	if content, err := os.ReadFile(backup); err != nil || len(content) == 0 {
+		t.Errorf("the backup is gone: %v", err)
+	}
+}
