@@ -1,5 +1,6 @@
 // Package api is the HTTP interface of the core: Unleash's client and frontend
-// APIs as Unleash Edge serves them, health, readiness and metrics.
+// APIs as Unleash Edge serves them, the validation of tokens for other cores,
+// health, readiness and metrics. openapi.json describes it, and is served.
 package api
 
 import (
@@ -7,12 +8,13 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/access"
@@ -25,8 +27,7 @@ type States interface {
 	Load(env edgecore.Environment) (*state.State, error)
 }
 
-// Options of the API. All but Heard, BasePath, Targets and the webhook are
-// required.
+// Options of the API. States, Access, Log, Registry and Usage are required.
 type Options struct {
 	States       States
 	Access       *access.Access
@@ -41,22 +42,58 @@ type Options struct {
 	// Targets tells how what is published is doing, as JSON; nil: nothing is
 	// published.
 	Targets func() any
+	// TokenHeader carries the token. "": Authorization.
+	TokenHeader string
+	// NoAll takes away /api/frontend/all and its likes, which tell of flags
+	// that are off.
+	NoAll     bool
+	CORS      CORS
+	Peers     Peers
+	Backstage Backstage
 	// WebhookSecret lets Unleash call POST /hooks/unleash, and Nudge is called
 	// then: it must not block. There is no such path without them.
 	WebhookSecret secret.Secret
 	Nudge         func()
 }
 
+// Handler is the API. Its ServeHTTP answers all paths, or all but those of the
+// backstage that has a handler of its own.
+type Handler struct {
+	http.Handler
+	// Backstage answers the paths below /internal-backstage, where Options say
+	// that it is apart; else nil.
+	Backstage http.Handler
+
+	api    *api
+	routes []string // of both handlers, for tests
+}
+
+// Drain makes /ready answer 503 from now on, so that nobody sends new requests
+// to a process that is about to end. Everything else is answered as before.
+func (h *Handler) Drain() { h.api.draining.Store(true) }
+
 type api struct {
 	Options
 	bodies   bodies
+	draining atomic.Bool
 	requests *prometheus.HistogramVec
 }
 
-const maxRequestBody = 1 << 20
+// routes is a mux that knows its patterns.
+type routes struct {
+	http.ServeMux
+	patterns []string
+}
+
+func (m *routes) Handle(pattern string, h http.Handler) {
+	m.patterns = append(m.patterns, pattern)
+	m.ServeMux.Handle(pattern, h)
+}
+
+func (m *routes) HandleFunc(pattern string, h http.HandlerFunc) { m.Handle(pattern, h) }
 
 // New returns the handler of all paths.
-func New(o Options) http.Handler {
+func New(o Options) *Handler {
 	a := &api{
 		Options: o,
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -65,50 +102,97 @@ func New(o Options) http.Handler {
 		}, []string{"route", "code"}),
 	}
 	o.Registry.MustRegister(a.requests, newStateCollector(&o))
-	mux := http.NewServeMux()
+	mux := &routes{}
 	a.client(mux)
 	a.frontend(mux)
-	a.backstage(mux)
+	a.edge(mux)
 	a.hook(mux)
-	return a.guard(mux)
+	a.probes(mux)
+	a.document(mux)
+	h := &Handler{Handler: a.guard(&mux.ServeMux), api: a}
+	backstage := mux
+	if o.Backstage.Apart {
+		backstage = &routes{}
+		a.probes(backstage)
+		h.Backstage = a.guard(&backstage.ServeMux)
+	}
+	a.backstage(backstage)
+	h.routes = mux.patterns
+	if backstage != mux {
+		h.routes = append(h.routes, backstage.patterns...)
+	}
+	return h
 }
 
-// guard does what every request needs: a bound on the body, a path without
-// doubled or trailing slashes, a count, and an answer when a handler panics.
+// guard does what every request needs: who may ask at all, bounds on the body,
+// a path without doubled or trailing slashes, a count, and an answer when a
+// handler panics.
 func (a *api) guard(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		r.Body = http.MaxBytesReader(w, r.Body, maxRequestBody)
-		path := tidy(a.local(r.URL.Path))
-		if path != r.URL.Path {
-			u := *r.URL
-			u.Path, u.RawPath = path, ""
-			r2 := *r
-			r2.URL = &u
-			r = &r2
-		}
 		seen := &statusWriter{ResponseWriter: w, code: http.StatusOK}
+		route := "none"
 		defer func() {
 			if p := recover(); p != nil {
 				if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 					panic(p)
 				}
-				a.Log.Error("a request handler has panicked", "route", r.Pattern, "panic", p)
+				a.Log.Error("a request handler has panicked", "route", route, "panic", p)
 				fail(seen, http.StatusInternalServerError, "internal error")
-			}
-			route := r.Pattern
-			if route == "" {
-				route = "none"
 			}
 			a.requests.WithLabelValues(route, strconv.Itoa(seen.code)).Observe(time.Since(start).Seconds())
 			a.Log.Debug("request", "route", route, "code", seen.code, "took", time.Since(start).String())
 		}()
-		if _, route := mux.Handler(r); route == "" {
+		if !a.Peers.admits(r) {
+			fail(seen, http.StatusForbidden, "this address may not ask here")
+			return
+		}
+		r, ok := a.prepare(seen, r)
+		if !ok {
+			return
+		}
+		_, pattern := mux.Handler(r)
+		if pattern == "" {
 			unrouted(seen, r, mux)
 			return
 		}
+		route = pattern
 		mux.ServeHTTP(seen, r)
 	})
+}
+
+// prepare returns the request as handlers see it. It has answered when ok is
+// false.
+func (a *api) prepare(w http.ResponseWriter, r *http.Request) (prepared *http.Request, ok bool) {
+	path := tidy(a.local(r.URL.EscapedPath()))
+	plain, err := url.PathUnescape(path)
+	if err != nil || dotted(plain) {
+		fail(w, http.StatusNotFound, "there is nothing at this path")
+		return nil, false
+	}
+	if plain != r.URL.Path {
+		u, r2 := *r.URL, *r
+		u.Path, u.RawPath = plain, path
+		r2.URL = &u
+		r = &r2
+	}
+	r.RemoteAddr = a.Peers.client(r)
+	if a.TokenHeader != "" {
+		r.Header.Set("Authorization", r.Header.Get(a.TokenHeader))
+	}
+	r.Body, ok = readable(w, r)
+	return r, ok
+}
+
+// dotted tells whether a path has segments that lead elsewhere. Nothing that
+// is served has.
+func dotted(path string) bool {
+	for segment := range strings.SplitSeq(path, "/") {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
 }
 
 // local is a path without the base path. What comes without it is served, too:
@@ -122,7 +206,7 @@ func (a *api) local(path string) string {
 
 // unrouted answers in JSON what the mux would answer in text: 404, or 405 with
 // the methods that there are.
-func unrouted(w http.ResponseWriter, r *http.Request, mux *http.ServeMux) {
+func unrouted(w http.ResponseWriter, r *http.Request, mux http.Handler) {
 	probe := &probe{header: http.Header{}}
 	mux.ServeHTTP(probe, r)
 	if probe.code == http.StatusMethodNotAllowed {
@@ -195,7 +279,9 @@ func (a *api) scope(w http.ResponseWriter, r *http.Request, kind access.Kind) (s
 	scope, err := a.Access.Check(r.Context(), r.Header.Get("Authorization"), kind)
 	switch {
 	case errors.Is(err, access.ErrUnavailable):
-		retryLater(w, "the token cannot be validated: upstream does not answer")
+		retryLater(w, "the token cannot be validated now: upstream does not answer, or is asked about too many")
+	case errors.Is(err, access.ErrUncovered):
+		retryLater(w, "the token is for an environment, or for projects, that are not followed here; a token of upstream has to see them")
 	case errors.Is(err, access.ErrForbidden):
 		fail(w, http.StatusForbidden, "this token is not for the "+string(kind)+" API")
 	case err != nil:
@@ -207,37 +293,6 @@ func (a *api) scope(w http.ResponseWriter, r *http.Request, kind access.Kind) (s
 func retryLater(w http.ResponseWriter, text string) {
 	w.Header().Set("Retry-After", "1")
 	fail(w, http.StatusServiceUnavailable, text)
-}
-
-func (a *api) backstage(mux *http.ServeMux) {
-	health := func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, map[string]string{"status": "OK"})
-	}
-	metrics := promhttp.HandlerFor(a.Registry, promhttp.HandlerOpts{})
-	for _, prefix := range []string{"", "/internal-backstage"} {
-		mux.HandleFunc("GET "+prefix+"/health", health)
-		mux.HandleFunc("GET "+prefix+"/ready", a.ready)
-	}
-	mux.Handle("GET /internal-backstage/prometheus", metrics)
-	mux.Handle("GET /internal-backstage/metrics", metrics)
-	if a.Targets != nil {
-		mux.HandleFunc("GET /internal-backstage/targets", func(w http.ResponseWriter, _ *http.Request) {
-			writeJSON(w, http.StatusOK, a.Targets())
-		})
-	}
-}
-
-// ready answers 200 once every environment has flags, restored ones included.
-func (a *api) ready(w http.ResponseWriter, _ *http.Request) {
-	for _, env := range a.Environments {
-		if _, err := a.States.Load(env); err != nil {
-			writeJSON(w, http.StatusServiceUnavailable, map[string]string{
-				"status": "NOTREADY", "error": "no flags of environment " + strconv.Quote(string(env)) + " yet",
-			})
-			return
-		}
-	}
-	writeJSON(w, http.StatusOK, map[string]string{"status": "READY"})
 }
 
 func writeJSON(w http.ResponseWriter, code int, v any) {

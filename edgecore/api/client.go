@@ -14,7 +14,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/state"
 )
 
-func (a *api) client(mux *http.ServeMux) {
+func (a *api) client(mux *routes) {
 	mux.HandleFunc("GET /api/client/features", a.features)
 	mux.HandleFunc("POST /api/client/features", a.features)
 	mux.HandleFunc("GET /api/client/features/{name}", a.feature)

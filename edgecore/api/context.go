@@ -48,7 +48,7 @@ func givenContext(r *http.Request) (eval.Context, error) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return eval.Context{}, fmt.Errorf("the context has more than %d bytes", tooLarge.Limit)
+		return eval.Context{}, fmt.Errorf("the context has more than %d bytes: %w", tooLarge.Limit, err)
 	case err != nil:
 		return eval.Context{}, errors.New("the request body broke off")
 	case strings.TrimSpace(string(body)) == "":

@@ -12,38 +12,24 @@ import (
 	"github.com/flagcast/flagcast/edgecore/eval"
 )
 
-func (a *api) frontend(mux *http.ServeMux) {
-	for _, base := range []string{"/api/frontend", "/api/proxy"} {
-		for _, method := range []string{"GET ", "POST "} {
-			mux.Handle(method+base, cors(a.toggles(false)))
-			mux.Handle(method+base+"/all", cors(a.toggles(true)))
-			mux.Handle(method+base+"/features/{name}", cors(a.toggle))
+func (a *api) frontend(mux *routes) {
+	serve := func(path string, h http.HandlerFunc, methods ...string) {
+		for _, method := range methods {
+			mux.Handle(method+" "+path, a.CORS.wrap(h))
 		}
-		for _, prefix := range []string{base, base + "/all"} {
-			mux.Handle("POST "+prefix+"/client/metrics", cors(a.report(access.Frontend, a.Usage.Metrics)))
-			mux.Handle("POST "+prefix+"/client/register", cors(a.report(access.Frontend, a.Usage.Register)))
-		}
-		mux.Handle("OPTIONS "+base, cors(nil))
-		mux.Handle("OPTIONS "+base+"/{rest...}", cors(nil))
+		mux.Handle("OPTIONS "+path, a.CORS.wrap(nil))
 	}
-}
-
-// cors lets browsers of any origin ask: a frontend token is no secret. Without
-// a handler it answers a preflight request.
-func cors(next http.HandlerFunc) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Access-Control-Allow-Origin", "*")
-		h.Set("Access-Control-Expose-Headers", "ETag")
-		if next != nil {
-			next(w, r)
-			return
+	for _, base := range []string{"/api/frontend", "/api/proxy"} {
+		serve(base, a.toggles(false), "GET", "POST")
+		if !a.NoAll {
+			serve(base+"/all", a.toggles(true), "GET", "POST")
 		}
-		h.Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
-		h.Set("Access-Control-Allow-Headers", "*, Authorization, Content-Type, If-None-Match, unleash-appname, unleash-connection-id, unleash-sdk")
-		h.Set("Access-Control-Max-Age", "86400")
-		w.WriteHeader(http.StatusNoContent)
-	})
+		serve(base+"/features/{name}", a.toggle, "GET", "POST")
+		for _, prefix := range []string{base, base + "/all"} {
+			serve(prefix+"/client/metrics", a.report(access.Frontend, a.Usage.Metrics), "POST")
+			serve(prefix+"/client/register", a.report(access.Frontend, a.Usage.Register), "POST")
+		}
+	}
 }
 
 // toggle is one flag in the frontend API. Unleash Edge writes impressionData
@@ -84,7 +70,7 @@ func (a *api) toggles(all bool) http.HandlerFunc {
 		}
 		c, err := readContext(r, scope.Environment)
 		if err != nil {
-			fail(w, http.StatusBadRequest, err.Error())
+			refuse(w, err, err.Error())
 			return
 		}
 		list := []toggle{}
@@ -108,7 +94,7 @@ func (a *api) toggle(w http.ResponseWriter, r *http.Request) {
 	}
 	c, err := readContext(r, scope.Environment)
 	if err != nil {
-		fail(w, http.StatusBadRequest, err.Error())
+		refuse(w, err, err.Error())
 		return
 	}
 	f, ok := st.Program.Lookup(r.PathValue("name"))
@@ -132,7 +118,7 @@ func answer(w http.ResponseWriter, r *http.Request, v any) {
 	h := w.Header()
 	h.Set("ETag", etag)
 	h.Set("Cache-Control", "no-cache")
-	h.Set("Vary", "Authorization")
+	h.Add("Vary", "Authorization")
 	if fresh(r, etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return

@@ -15,7 +15,7 @@ import (
 // something has changed: upstream is asked at once what. The body is not read.
 // Unleash sends the Authorization header that the integration was given, as it
 // stands there.
-func (a *api) hook(mux *http.ServeMux) {
+func (a *api) hook(mux *routes) {
 	if a.WebhookSecret.IsZero() || a.Nudge == nil {
 		return
 	}

@@ -1,0 +1,98 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Backstage says what is served below /internal-backstage, to the inside of
+// the network: none of it asks for a token.
+type Backstage struct {
+	// Apart gives it a handler of its own. Health and readiness stay with the
+	// others, too.
+	Apart     bool
+	NoMetrics bool
+	// Features serves all definitions of all environments, Tokens what is known
+	// of tokens.
+	Features, Tokens bool
+}
+
+// probes are health and readiness.
+func (a *api) probes(mux *routes) {
+	health := func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]string{"status": "OK"})
+	}
+	for _, prefix := range []string{"", "/internal-backstage"} {
+		mux.HandleFunc("GET "+prefix+"/health", health)
+		mux.HandleFunc("GET "+prefix+"/ready", a.ready)
+	}
+}
+
+func (a *api) backstage(mux *routes) {
+	if !a.Backstage.NoMetrics {
+		metrics := promhttp.HandlerFor(a.Registry, promhttp.HandlerOpts{})
+		mux.Handle("GET /internal-backstage/prometheus", metrics)
+		mux.Handle("GET /internal-backstage/metrics", metrics)
+	}
+	if a.Targets != nil {
+		mux.HandleFunc("GET /internal-backstage/targets", func(w http.ResponseWriter, _ *http.Request) {
+			writeJSON(w, http.StatusOK, a.Targets())
+		})
+	}
+	if a.Backstage.Features {
+		mux.HandleFunc("GET /internal-backstage/features", a.dump)
+	}
+	if a.Backstage.Tokens {
+		mux.HandleFunc("GET /internal-backstage/tokens", func(w http.ResponseWriter, _ *http.Request) {
+			writeJSON(w, http.StatusOK, a.Access.Report())
+		})
+	}
+}
+
+// dump writes the definitions of every environment that has some.
+func (a *api) dump(w http.ResponseWriter, _ *http.Request) {
+	var b bytes.Buffer
+	for _, env := range a.Environments {
+		st, err := a.States.Load(env)
+		if err != nil {
+			continue
+		}
+		name, _ := json.Marshal(env) // a text has no faults
+		separator := byte(',')
+		if b.Len() == 0 {
+			separator = '{'
+		}
+		b.WriteByte(separator)
+		b.Write(name)
+		b.WriteByte(':')
+		b.Write(st.Definitions.Encode())
+	}
+	if b.Len() == 0 {
+		b.WriteByte('{')
+	}
+	b.WriteString("}\n")
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(b.Bytes())
+}
+
+// ready answers 200 once every environment has flags, restored ones included,
+// until the process is about to end.
+func (a *api) ready(w http.ResponseWriter, _ *http.Request) {
+	if a.draining.Load() {
+		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "NOTREADY", "error": "the process is about to end"})
+		return
+	}
+	for _, env := range a.Environments {
+		if _, err := a.States.Load(env); err != nil {
+			writeJSON(w, http.StatusServiceUnavailable, map[string]string{
+				"status": "NOTREADY", "error": "no flags of environment " + strconv.Quote(string(env)) + " yet",
+			})
+			return
+		}
+	}
+	writeJSON(w, http.StatusOK, map[string]string{"status": "READY"})
+}

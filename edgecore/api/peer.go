@@ -1,0 +1,84 @@
+package api
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Peers says who may ask, and whose word on others counts.
+type Peers struct {
+	// Allow and Deny hold for the address of the connection. No Allow: everyone.
+	Allow, Deny []netip.Prefix
+	// Proxies may say, by Forwarded or X-Forwarded-For, whom they ask for.
+	Proxies []netip.Prefix
+}
+
+func (p *Peers) admits(r *http.Request) bool {
+	if len(p.Allow)+len(p.Deny) == 0 {
+		return true
+	}
+	ip, ok := addressOf(r.RemoteAddr)
+	return ok && (len(p.Allow) == 0 || within(p.Allow, ip)) && !within(p.Deny, ip)
+}
+
+// client is the address that a request comes from, as a RemoteAddr: that of
+// the connection, or, where that is a proxy, the last one in its headers that is
+// none. What stands before it anybody may have written.
+func (p *Peers) client(r *http.Request) string {
+	ip, ok := addressOf(r.RemoteAddr)
+	if len(p.Proxies) == 0 || !ok || !within(p.Proxies, ip) {
+		return r.RemoteAddr
+	}
+	chain := forwarded(r.Header)
+	for _, text := range slices.Backward(chain) {
+		hop, ok := addressOf(text)
+		if !ok {
+			break // behind what is no address, nothing can be told
+		}
+		if ip = hop; !within(p.Proxies, ip) {
+			break
+		}
+	}
+	return net.JoinHostPort(ip.String(), "0")
+}
+
+// forwarded lists the addresses of Forwarded (RFC 7239), else those of
+// X-Forwarded-For, the nearest last.
+func forwarded(h http.Header) []string {
+	var chain []string
+	if lines := h.Values("Forwarded"); len(lines) > 0 {
+		for element := range strings.SplitSeq(strings.Join(lines, ","), ",") {
+			address := "" // an element without one hides who it was
+			for pair := range strings.SplitSeq(element, ";") {
+				if name, value, _ := strings.Cut(strings.TrimSpace(pair), "="); strings.EqualFold(name, "for") {
+					address = strings.Trim(value, `"`)
+				}
+			}
+			chain = append(chain, address)
+		}
+		return chain
+	}
+	for _, line := range h.Values("X-Forwarded-For") {
+		for address := range strings.SplitSeq(line, ",") {
+			chain = append(chain, strings.TrimSpace(address))
+		}
+	}
+	return chain
+}
+
+// addressOf reads an address with or without a port, an IPv6 one with or
+// without brackets.
+func addressOf(text string) (netip.Addr, bool) {
+	if with, err := netip.ParseAddrPort(text); err == nil {
+		return with.Addr().Unmap().WithZone(""), true
+	}
+	ip, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
+	return ip.Unmap().WithZone(""), err == nil
+}
+
+func within(list []netip.Prefix, ip netip.Addr) bool {
+	return slices.ContainsFunc(list, func(p netip.Prefix) bool { return p.Contains(ip) })
+}
