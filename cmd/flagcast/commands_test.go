@@ -2,9 +2,16 @@ package main
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -41,6 +48,9 @@ func commands() map[string]func(ts *testscript.TestScript, neg bool, args []stri
 		"waitlog":    waitLog,
 		"waitfile":   waitFile,
 		"httpget":    httpGet,
+
+		"certificate": certificate,
+		"waitprobe":   waitProbe,
 	}
 }
 
@@ -213,7 +223,7 @@ func httpGet(ts *testscript.TestScript, neg bool, args []string) {
 		if token != "" {
 			request.Header.Set("Authorization", token)
 		}
-		response, err := (&http.Client{Timeout: waitLimit}).Do(request)
+		response, err := (&http.Client{Timeout: waitLimit, CheckRedirect: stay}).Do(request)
 		if err != nil {
 			return err
 		}
@@ -229,6 +239,37 @@ func httpGet(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	_, err := ts.Stdout().Write(body)
 	ts.Check(err)
+}
+
+// stay lets scripts see where an answer leads.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// certificate CERT KEY writes a new certificate of this machine for itself.
+func certificate(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 2, "certificate CERT KEY")
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ts.Check(err)
+	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
+	ts.Check(err)
+	template := &x509.Certificate{
+		SerialNumber: serial, DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	ts.Check(err)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
+}
+
+// waitProbe URL AUTHORITIES runs flagcast health until it is well.
+func waitProbe(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 2, "waitprobe URL AUTHORITIES")
+	wait(ts, func() error {
+		return ts.Exec("flagcast", "health", "--edge-url", args[0], "--ca-certificate-file", args[1])
+	})
 }
 
 // wait tries until try has no error, or waitLimit has passed.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -14,8 +15,10 @@ import (
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/access"
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/publish"
+	"github.com/flagcast/flagcast/edgecore/secret"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/edgecore/state"
 	"github.com/flagcast/flagcast/edgecore/transport"
@@ -52,10 +55,10 @@ func newCore(c *config.Config, log *slog.Logger) (*core, error) {
 		registry: prometheus.NewRegistry(),
 	}
 	var err error
-	if core.feeds, err = newFeeds(c, log); err != nil {
+	if core.feeds, err = core.newFeeds(); err != nil {
 		return nil, err
 	}
-	if core.usage, err = newUsage(c, log, core.registry); err != nil {
+	if core.usage, err = core.newUsage(); err != nil {
 		return nil, err
 	}
 	if err := core.openSinks(); err != nil {
@@ -110,18 +113,24 @@ func (c *core) deliver(d *edgecore.Definitions) {
 	}
 }
 
-func newFeeds(c *config.Config, log *slog.Logger) (map[edgecore.Environment]upstream.Feed, error) {
+func (c *core) newFeeds() (map[edgecore.Environment]upstream.Feed, error) {
 	feeds := map[edgecore.Environment]upstream.Feed{}
-	if c.Upstream.File != "" {
-		env := c.Upstream.Environment
-		feeds[env] = upstream.NewFile(c.Upstream.File, env, log)
+	u := &c.config.Upstream
+	if u.File != "" {
+		for _, env := range c.config.FileEnvironments() {
+			feeds[env] = upstream.NewFile(u.File, env, c.log)
+		}
 		return feeds, nil
 	}
-	for env, tokens := range c.Upstream.TokensByEnvironment() {
+	base, err := c.upstreamTransport()
+	if err != nil {
+		return nil, err
+	}
+	for env, tokens := range u.TokensByEnvironment() {
 		poll, err := upstream.NewPoll(upstream.Options{
-			URL: c.Upstream.URL, Tokens: tokens, Environment: env, Interval: c.Upstream.Interval,
-			Timeout: c.Upstream.Timeout, Headers: c.Upstream.Headers, CAFile: c.Upstream.CAFile,
-			Version: buildVersion(), Log: log.With("env", env),
+			URL: u.URL, Tokens: tokens, Environment: env, Interval: u.Interval,
+			Timeout: u.Timeout, Headers: u.Headers, Base: withToken(base, u), IsFrontend: isFrontend(access.NewUpstream(u.URL, u.Headers, base)),
+			Version: buildVersion(), Log: c.log.With("env", env),
 		})
 		if err != nil {
 			return nil, failed(exitUsage, err, "")
@@ -131,15 +140,56 @@ func newFeeds(c *config.Config, log *slog.Logger) (map[edgecore.Environment]upst
 	return feeds, nil
 }
 
-// newUsage makes what forwards reports of SDKs. A file takes none.
-func newUsage(c *config.Config, log *slog.Logger, registry *prometheus.Registry) (*sdkusage.Collector, error) {
-	base, err := transport.WithCA(nil, c.Upstream.CAFile)
+// isFrontend asks whether a token is known to be one of the frontend API.
+func isFrontend(known access.Validator) func(context.Context, secret.Secret) bool {
+	return func(ctx context.Context, token secret.Secret) bool {
+		answers, err := known.Validate(ctx, []secret.Secret{token})
+		return err == nil && answers[0] != nil && answers[0].Kind == access.Frontend
+	}
+}
+
+// upstreamTransport makes one attempt of a request to upstream. Requests with
+// a token go through withToken, too.
+func (c *core) upstreamTransport() (*http.Transport, error) {
+	u := &c.config.Upstream
+	settings := transport.TLS{CAFile: u.CAFile, SkipVerify: u.SkipVerify}
+	if u.ClientCertFile != "" {
+		var err error
+		settings.Client, err = transport.NewCertificate(u.ClientCertFile, u.ClientKeyFile, func(err error) {
+			c.log.Error("the client certificate for upstream cannot be read again: the one before stays", "err", err)
+		})
+		if err != nil {
+			return nil, failed(exitUsage, err, "")
+		}
+	}
+	base, err := transport.WithTLS(nil, settings)
 	if err != nil {
 		return nil, failed(exitUsage, err, "")
 	}
+	return base, nil
+}
+
+// withToken sends the token of a request in the header that upstream wants.
+func withToken(base http.RoundTripper, u *config.Upstream) http.RoundTripper {
+	var authorization secret.Secret
+	for name, value := range u.Headers {
+		if strings.EqualFold(name, "Authorization") {
+			authorization = value
+		}
+	}
+	return transport.WithTokenHeader(base, u.TokenHeader, authorization)
+}
+
+// newUsage makes what forwards reports of SDKs. A file takes none.
+func (c *core) newUsage() (*sdkusage.Collector, error) {
+	base, err := c.upstreamTransport()
+	if err != nil {
+		return nil, err
+	}
+	u := &c.config.Upstream
 	collector, err := sdkusage.New(sdkusage.Options{
-		URL: c.Upstream.URL, Tokens: c.Upstream.Tokens, Interval: c.Upstream.UsageInterval, Timeout: c.Upstream.Timeout,
-		Headers: c.Upstream.Headers, Version: buildVersion(), Base: base, Log: log, Registry: registry,
+		URL: u.URL, Tokens: u.Tokens, Interval: u.UsageInterval, Timeout: u.Timeout,
+		Headers: u.Headers, Version: buildVersion(), Base: withToken(base, u), Log: c.log, Registry: c.registry,
 	})
 	if err != nil {
 		return nil, failed(exitUsage, err, "")

@@ -50,7 +50,7 @@ func TestCommandsAreDocumented(t *testing.T) {
 			t.Errorf("the command %q has no section", c.Name())
 			continue
 		}
-		if diff := cmp.Diff(flagRows(c.NonInheritedFlags()), docRows(section)); diff != "" {
+		if diff := cmp.Diff(flagRows(visibleFlags(c)), docRows(section)); diff != "" {
 			t.Errorf("flags of %s (-code +document):\n%s", c.Name(), diff)
 		}
 		for _, alias := range c.Aliases {
@@ -183,4 +183,16 @@ func TestExitCodesAreDocumented(t *testing.T) {
 	if listed = slices.Compact(listed); !slices.Equal(listed, codes) {
 		t.Errorf("the help texts of sync and export list the exit codes %v, there are %v", listed, codes)
 	}
+}
+
+// visibleFlags are those that documents of a command list: flags of Unleash
+// Edge are in a table of their own.
+func visibleFlags(c *cobra.Command) *pflag.FlagSet {
+	set := pflag.NewFlagSet(c.Name(), pflag.ContinueOnError)
+	c.NonInheritedFlags().VisitAll(func(f *pflag.Flag) {
+		if _, ofEdge := f.Value.(*edgeValue); !ofEdge {
+			set.AddFlag(f)
+		}
+	})
+	return set
 }

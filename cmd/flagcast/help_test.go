@@ -21,6 +21,9 @@ func TestHelp(t *testing.T) {
 				t.Errorf("--help does not say what it is for:\n%s", help)
 			}
 			c.NonInheritedFlags().VisitAll(func(f *pflag.Flag) {
+				if f.Hidden {
+					return
+				}
 				_, meaning := pflag.UnquoteUsage(f)
 				if meaning == "" {
 					t.Errorf("--%s has no meaning", f.Name)

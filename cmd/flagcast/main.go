@@ -41,7 +41,7 @@ const (
 // run is main without the process around it.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRoot()
-	root.SetArgs(args)
+	root.SetArgs(commandFirst(root, args))
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	// What fails before a command has begun is how it was called.
@@ -117,6 +117,6 @@ Cloudflare KV, a folder. It serves the APIs of Unleash Edge meanwhile.`,
 		return failed(exitUsage, err, c.CommandPath()+" --help lists the flags")
 	})
 	root.PersistentFlags().String("config", "flagcast.yaml", "configuration `file`")
-	root.AddCommand(newServe(), newSync(), newStatus(), newHistory(), newPin(), newUnpin(), newCheck(), newPermissions(), newExport(), newTypes(), newEval(), newCompare(), newVersion())
+	root.AddCommand(newServe(), newEdge(), newOffline(), newHealth(), newReady(), newSync(), newStatus(), newHistory(), newPin(), newUnpin(), newCheck(), newPermissions(), newExport(), newTypes(), newEval(), newCompare(), newVersion())
 	return root
 }

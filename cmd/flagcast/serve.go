@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -20,42 +20,57 @@ import (
 	"github.com/flagcast/flagcast/edgecore/access"
 	"github.com/flagcast/flagcast/edgecore/api"
 	"github.com/flagcast/flagcast/edgecore/publish"
-	"github.com/flagcast/flagcast/edgecore/transport"
 	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/all"
 )
 
 func newServe() *cobra.Command {
-	var flags config.Overrides
+	flags := map[string]*string{"upstream-url": new(string), "port": new(string), "interface": new(string)}
+	var tokens []string
 	var apiOnly bool
 	c := &cobra.Command{
-		Use:     "serve",
-		Aliases: []string{"edge"},
-		Short:   "Follow Unleash, serve its APIs, publish snapshots",
+		Use:   "serve",
+		Short: "Follow Unleash, serve its APIs, publish snapshots",
 		Long: `Serve follows upstream, keeps the flags of each environment in memory, answers
 Unleash's client and frontend APIs from there, and publishes every target: when
 flags change, when a date constraint flips, and on the target's schedule.
 
 It goes on with the last good flags when upstream does not answer, and, with a
-state folder, starts with them.`,
+state folder, starts with them. "edge" is the same with all flags of Unleash Edge.`,
 		Example: "  flagcast serve --config examples/quickstart/flagcast.yaml\n" +
 			"  UPSTREAM_URL=https://unleash.example TOKENS='*:production.secret' flagcast serve",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := load(c, flags)
-			if err != nil {
-				return err
+			given := map[string]string{"tokens": strings.Join(tokens, ",")}
+			for name, value := range flags {
+				given[name] = *value
 			}
-			log := newLogger(c.ErrOrStderr(), cfg.Log)
-			return serve(c.Context(), cfg, log, !apiOnly)
+			return runServe(c, config.Overrides{Flags: given}, !apiOnly)
 		},
 	}
-	c.Flags().StringVarP(&flags.UpstreamURL, "upstream-url", "u", "", "`URL` of the Unleash server, without /api (UPSTREAM_URL)")
-	c.Flags().StringSliceVarP(&flags.Tokens, "tokens", "t", nil, "backend `tokens`, separated by commas (TOKENS)")
-	c.Flags().StringVarP(&flags.Port, "port", "p", "", "`port` of the API (PORT)")
-	c.Flags().StringVarP(&flags.Interface, "interface", "i", "", "`address` of the API (INTERFACE)")
+	c.Flags().StringVarP(flags["upstream-url"], "upstream-url", "u", "", "`URL` of the Unleash server, without /api (UPSTREAM_URL)")
+	c.Flags().StringSliceVarP(&tokens, "tokens", "t", nil, "backend `tokens`, separated by commas (TOKENS)")
+	c.Flags().StringVarP(flags["port"], "port", "p", "", "`port` of the API (PORT)")
+	c.Flags().StringVarP(flags["interface"], "interface", "i", "", "`address` of the API (INTERFACE)")
 	c.Flags().BoolVar(&apiOnly, "no-publish", false, "serve the APIs alone: one replica publishes, the others do not")
 	return c
+}
+
+// runServe is serve with the flags that were given.
+func runServe(c *cobra.Command, flags config.Overrides, publishing bool) error {
+	cfg, err := load(c, flags)
+	if err != nil {
+		return err
+	}
+	log := newLogger(c.ErrOrStderr(), cfg.Log)
+	limitMemory(os.DirFS("/"), os.Getenv, log)
+	for _, sentence := range cfg.Unused() {
+		log.Warn(sentence)
+	}
+	if cfg.Upstream.SkipVerify {
+		log.Warn("upstream.skip_verify is set: anybody on the way to upstream can read its tokens and change flags; set upstream.ca_file instead")
+	}
+	return serve(c.Context(), cfg, log, publishing)
 }
 
 // load reads the configuration that a command's flags name. A file that
@@ -69,25 +84,17 @@ func load(c *cobra.Command, flags config.Overrides) (*config.Config, error) {
 	return config.Load(path, flags)
 }
 
-const (
-	headerTimeout   = 15 * time.Second
-	requestTimeout  = 30 * time.Second
-	idleTimeout     = 2 * time.Minute
-	shutdownTimeout = 10 * time.Second
-	maxHeaderBytes  = 64 << 10
-)
-
 // serve runs everything until ctx ends or a part cannot go on.
 func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, publishing bool) error {
 	core, err := newCore(cfg, log)
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", cfg.API.Listen)
+	listener, err := listen(&cfg.API, log)
 	if err != nil {
-		return failed(exitFailed, fmt.Errorf("listen on %q: %w", cfg.API.Listen, err), "another process may have the port; set api.listen or PORT")
+		return err
 	}
-	defer listener.Close()
+	defer listener.close()
 	core.store.Restore(core.environments())
 
 	if !publishing {
@@ -97,18 +104,13 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, publishing
 }
 
 // run follows upstream, serves and publishes.
-func (c *core) run(ctx context.Context, listener net.Listener, publishers []*publish.Publisher) error {
+func (c *core) run(ctx context.Context, listener *listeners, publishers []*publish.Publisher) error {
 	c.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	handler, err := c.handler(publishers)
 	if err != nil {
 		return err
 	}
-	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout,
-		WriteTimeout: requestTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-		ErrorLog: slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
-	}
-	c.greet(listener.Addr())
+	c.greet(listener)
 
 	// Two groups: what produces ends first, then the store writes, and usage
 	// sends, what they have received last.
@@ -117,18 +119,7 @@ func (c *core) run(ctx context.Context, listener net.Listener, publishers []*pub
 	for _, p := range publishers {
 		group.Go(func() error { return p.Run(running) })
 	}
-	group.Go(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve the API: %w", err)
-		}
-		return nil
-	})
-	group.Go(func() error {
-		<-running.Done()
-		draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
-		defer cancel()
-		return server.Shutdown(draining)
-	})
+	listener.serve(running, group, handler, &c.config.API, c.log)
 	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var keepers errgroup.Group
 	keepers.Go(func() error { return c.store.Run(keeping) })
@@ -138,22 +129,64 @@ func (c *core) run(ctx context.Context, listener net.Listener, publishers []*pub
 	return errors.Join(err, keepers.Wait())
 }
 
-func (c *core) handler(publishers []*publish.Publisher) (http.Handler, error) {
+func (c *core) handler(publishers []*publish.Publisher) (*api.Handler, error) {
+	cfg := &c.config.API
 	options := access.Options{
-		Backend:  slices.Concat(c.config.Upstream.Tokens, c.config.API.BackendTokens),
-		Frontend: c.config.API.FrontendTokens, Anonymous: c.config.API.Anonymous,
+		Backend:  slices.Concat(c.config.Upstream.Tokens, cfg.BackendTokens),
+		Frontend: cfg.FrontendTokens, Anonymous: cfg.Anonymous,
+		Followed: c.followed(), ValidFor: cfg.RevalidateTokens, Dir: c.config.State.Dir, Log: c.log,
 	}
 	if c.config.Upstream.URL != "" {
-		base, err := transport.WithCA(nil, c.config.Upstream.CAFile)
+		base, err := c.upstreamTransport()
 		if err != nil {
-			return nil, failed(exitUsage, err, "")
+			return nil, err
 		}
 		options.Validator = access.NewUpstream(c.config.Upstream.URL, c.config.Upstream.Headers, base)
 	}
+	known := access.New(options)
+	known.Restore()
+	header := cfg.TokenHeader
+	if strings.EqualFold(header, "Authorization") {
+		header = ""
+	}
 	return api.New(api.Options{
-		States: c.store, Access: access.New(options), Environments: c.environments(), Log: c.log, Registry: c.registry, BasePath: c.config.API.BasePath, Heard: c.heard,
-		Targets: func() any { return newTargets(publishers) }, Usage: c.usage, WebhookSecret: c.config.API.WebhookSecret, Nudge: c.nudge,
+		States: c.store, Access: known, Environments: c.environments(), Log: c.log, Registry: c.registry, BasePath: cfg.BasePath, Heard: c.heard,
+		Targets: func() any { return newTargets(publishers) }, Usage: c.usage, WebhookSecret: cfg.WebhookSecret, Nudge: c.nudge,
+		TokenHeader: header, NoAll: !cfg.All,
+		CORS: api.CORS{
+			Origins: cfg.CORS.Origins, AllowedHeaders: cfg.CORS.AllowedHeaders, ExposedHeaders: cfg.CORS.ExposedHeaders,
+			Methods: cfg.CORS.Methods, MaxAge: cfg.CORS.MaxAge,
+		},
+		Peers: api.Peers{
+			Allow: config.Prefixes(cfg.Allow), Deny: config.Prefixes(cfg.Deny), Proxies: config.Prefixes(cfg.TrustedProxies),
+		},
+		Backstage: api.Backstage{
+			Apart: cfg.Backstage.Listen != "", NoMetrics: !cfg.Backstage.Metrics,
+			Features: cfg.Backstage.Features, Tokens: cfg.Backstage.Tokens,
+		},
 	}), nil
+}
+
+// followed are the environments that are served, with the projects that the
+// tokens of upstream see; nil: all, or those of a token of several, which only
+// the server knows.
+func (c *core) followed() map[edgecore.Environment][]string {
+	followed := map[edgecore.Environment][]string{}
+	for _, env := range c.environments() {
+		followed[env] = nil
+	}
+	for env, tokens := range c.config.Upstream.TokensByEnvironment() {
+		projects := []string{}
+		for _, token := range tokens {
+			if token.Project == "*" || token.Project == "[]" {
+				projects = nil
+				break
+			}
+			projects = append(projects, token.Project)
+		}
+		followed[env] = projects
+	}
+	return followed
 }
 
 func (c *core) heard(env edgecore.Environment) (at time.Time, failures int) {
@@ -162,15 +195,25 @@ func (c *core) heard(env edgecore.Environment) (at time.Time, failures int) {
 }
 
 // greet says where everything is, and how to try it.
-func (c *core) greet(addr net.Addr) {
-	base := "http://" + reachable(addr) + c.config.API.BasePath
+func (c *core) greet(l *listeners) {
+	scheme, addr := l.main()
+	base := scheme + "://" + reachable(addr) + c.config.API.BasePath
 	c.log.Info("flagcast " + buildVersion())
 	client := ""
 	if len(c.config.Upstream.Tokens)+len(c.config.API.BackendTokens) > 0 {
 		client = " and /api/client/features"
 	}
 	c.log.Info("API        " + base + "/api/frontend" + client)
-	c.log.Info("metrics    " + base + "/internal-backstage/prometheus")
+	if scheme == "http" && l.encrypted != nil {
+		c.log.Info("TLS        https://" + reachable(l.encrypted.Addr()) + c.config.API.BasePath + "/api/frontend" + client)
+	}
+	inside := base
+	if l.backstage != nil {
+		inside = "http://" + reachable(l.backstage.Addr()) + c.config.API.BasePath
+	}
+	if c.config.API.Backstage.Metrics {
+		c.log.Info("metrics    " + inside + "/internal-backstage/prometheus")
+	}
 	if !c.config.API.WebhookSecret.IsZero() {
 		c.log.Info("webhook    " + base + "/hooks/unleash")
 	}

@@ -4,7 +4,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"maps"
-	"net"
 	"net/url"
 	"os"
 	"path"
@@ -18,7 +17,7 @@ import (
 // check finds the faults that lie between settings. It skips what follows
 // from a fault that is known already.
 func (d *decoder) check(c *Config) {
-	served := d.checkUpstream(&c.Upstream)
+	served := d.checkUpstream(c)
 	d.checkAPI(&c.API, served, c.Upstream.File != "")
 	d.checkTargets(c, served)
 	d.checkNotify(c)
@@ -35,9 +34,17 @@ func (e environments) hint() string {
 	return "upstream serves " + strings.Join(names, ", ")
 }
 
-func (d *decoder) checkUpstream(u *Upstream) environments {
+func (d *decoder) checkUpstream(c *Config) environments {
+	u := &c.Upstream
+	if d.offline && u.File != "" {
+		return d.checkOffline(c)
+	}
 	if u.File != "" {
 		return d.checkFile(u)
+	}
+	if d.offline {
+		d.wrong(u, "file", "there is no bootstrap file", "set BOOTSTRAP_FILE or --bootstrap-file to an answer of GET /api/client/features")
+		return nil
 	}
 	file := d.given(u, "file") && !d.given(u, "url")
 	if !file {
@@ -47,10 +54,12 @@ func (d *decoder) checkUpstream(u *Upstream) environments {
 		d.wrong(u, "environment", `"environment" in upstream is only for "file"`, "the tokens say which environments there are")
 	}
 	for _, name := range slices.Sorted(maps.Keys(u.Headers)) {
-		if strings.EqualFold(strings.TrimSpace(name), "authorization") {
+		if strings.EqualFold(strings.TrimSpace(name), u.TokenHeader) {
 			d.wrong(u, "headers", fmt.Sprintf("%s in headers of upstream is the token, which flagcast sets", quoted(name)), "remove it; tokens are in \"tokens\"")
 		}
 	}
+	d.checkHeader(u, "token_header", u.TokenHeader, "upstream")
+	d.checkPair(u, "client_cert_file", "client_key_file", u.ClientCertFile, u.ClientKeyFile, "upstream")
 	if u.CAFile != "" && d.sound(u, "ca_file") {
 		d.checkCertificates(u)
 	}
@@ -115,11 +124,11 @@ func (d *decoder) checkCertificates(u *Upstream) {
 }
 
 func (d *decoder) checkAPI(a *API, served environments, file bool) {
-	if d.sound(a, "listen") {
-		if _, port, err := net.SplitHostPort(a.Listen); err != nil || !validPort(port) {
-			d.wrong(a, "listen", `"listen" in api is no address to listen on`, `write ":3063", "127.0.0.1:3063" or "[::1]:3063"`)
-		}
-	}
+	d.checkListeners(a)
+	d.checkHeader(a, "token_header", a.TokenHeader, "api")
+	d.checkPrefixes(a, "trusted_proxies", a.TrustedProxies)
+	d.checkPrefixes(a, "allow", a.Allow)
+	d.checkPrefixes(a, "deny", a.Deny)
 	if a.BasePath = strings.TrimRight(a.BasePath, "/"); a.BasePath != "" {
 		if address, err := url.Parse(a.BasePath); err != nil || !strings.HasPrefix(a.BasePath, "/") || address.Path != a.BasePath || path.Clean(a.BasePath) != a.BasePath {
 			d.wrong(a, "base_path", `"base_path" in api is no path`, `write it as "/flags"`)

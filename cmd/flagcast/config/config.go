@@ -37,7 +37,13 @@ type Config struct {
 	Healthcheck Healthcheck      `yaml:"healthcheck"`
 	Sinks       map[string]*Sink `yaml:"sinks"`
 	Targets     []Target         `yaml:"targets"`
+
+	unused []string
 }
+
+// Unused tells, in a sentence each, which flags and variables of Unleash Edge
+// are set and do nothing here, and what to use instead.
+func (c *Config) Unused() []string { return c.unused }
 
 // Upstream says where definitions come from: either URL and Tokens, or File.
 type Upstream struct {
@@ -48,8 +54,14 @@ type Upstream struct {
 	Interval time.Duration            `yaml:"interval" min:"1s"`
 	Timeout  time.Duration            `yaml:"timeout" min:"1ms"`
 	Headers  map[string]secret.Secret `yaml:"headers"` // sent with every request
-	CAFile   string                   `yaml:"ca_file"` // PEM certificates to trust beside the system's
-	File     string                   `yaml:"file"`    // definitions in a file
+	// TokenHeader carries the token.
+	TokenHeader string `yaml:"token_header"`
+	CAFile      string `yaml:"ca_file"` // PEM certificates to trust beside the system's
+	// The certificate that flagcast shows to the server, and its key, in PEM.
+	ClientCertFile string `yaml:"client_cert_file"`
+	ClientKeyFile  string `yaml:"client_key_file"`
+	SkipVerify     bool   `yaml:"skip_verify"` // takes any certificate of the server
+	File           string `yaml:"file"`        // definitions in a file
 	// Environment is the environment of File. It is empty where tokens say it.
 	Environment edgecore.Environment `yaml:"environment"`
 	// UsageInterval is the time between two reports of what SDKs have used.
@@ -69,8 +81,50 @@ type API struct {
 	BackendTokens  []edgecore.Token `yaml:"backend_tokens"`
 	// Anonymous is the environment of requests without a token. "": refuse them.
 	Anonymous edgecore.Environment `yaml:"anonymous"`
+	// TokenHeader carries the token.
+	TokenHeader string `yaml:"token_header"`
+	// RevalidateTokens is how long upstream's word on a valid token holds.
+	RevalidateTokens time.Duration `yaml:"revalidate_tokens" min:"1s"`
+	All              bool          `yaml:"all"` // serve /api/frontend/all
+	// Addresses and CIDR ranges: proxies whose word on the client counts, who
+	// may ask at all, and who may not. See Prefixes.
+	TrustedProxies []string `yaml:"trusted_proxies"`
+	Allow          []string `yaml:"allow"`
+	Deny           []string `yaml:"deny"`
+	// Drain is how long requests are answered after the signal to end, while
+	// readiness says no.
+	Drain     time.Duration `yaml:"drain"`
+	TLS       TLS           `yaml:"tls"`
+	CORS      CORS          `yaml:"cors"`
+	Backstage Backstage     `yaml:"backstage"`
 	// WebhookSecret is what Unleash's webhook sends. Zero: there is no hook.
 	WebhookSecret secret.Secret `yaml:"webhook_secret"`
+}
+
+// TLS of the HTTP interface. Without CertFile there is none.
+type TLS struct {
+	CertFile string `yaml:"cert_file"`
+	KeyFile  string `yaml:"key_file"`
+	Listen   string `yaml:"listen"`
+	Only     bool   `yaml:"only"`     // no plain HTTP
+	Redirect bool   `yaml:"redirect"` // answer plain HTTP by 308
+}
+
+// CORS of the frontend API.
+type CORS struct {
+	Origins        []string      `yaml:"origins"`
+	AllowedHeaders []string      `yaml:"allowed_headers"`
+	ExposedHeaders []string      `yaml:"exposed_headers"`
+	Methods        []string      `yaml:"methods"`
+	MaxAge         time.Duration `yaml:"max_age"`
+}
+
+// Backstage is what stands below /internal-backstage.
+type Backstage struct {
+	Listen   string `yaml:"listen"` // "": with the others
+	Metrics  bool   `yaml:"metrics"`
+	Features bool   `yaml:"features"`
+	Tokens   bool   `yaml:"tokens"`
 }
 
 // Log is what is logged, and how.
@@ -137,7 +191,11 @@ func (c *Config) setDefaults() {
 	c.Upstream.Interval = 15 * time.Second
 	c.Upstream.Timeout = 10 * time.Second
 	c.Upstream.UsageInterval = time.Minute
-	c.API.Listen = ":3063"
+	c.Upstream.TokenHeader = "Authorization"
+	c.API = API{
+		Listen: ":3063", TokenHeader: "Authorization", RevalidateTokens: time.Hour, All: true,
+		TLS: TLS{Listen: ":3043"}, CORS: CORS{Origins: []string{"*"}, MaxAge: 48 * time.Hour}, Backstage: Backstage{Metrics: true},
+	}
 	c.Log = Log{Level: slog.LevelInfo, Format: "text"}
 	c.Healthcheck.Interval = time.Minute
 }

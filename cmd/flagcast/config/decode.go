@@ -27,6 +27,7 @@ type decoder struct {
 	origins map[setting]string
 	// tokensBroken: a token of a flag or a variable has a fault.
 	tokensBroken bool
+	offline      bool
 }
 
 // setting is one key of a struct, named by the pointer to it.

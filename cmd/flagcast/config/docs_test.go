@@ -83,6 +83,9 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 	defaults := loadDefaults(t)
 	top := reflect.ValueOf(*defaults)
 	for i := range top.NumField() {
+		if !top.Type().Field(i).IsExported() {
+			continue
+		}
 		switch name, v := top.Type().Field(i).Tag.Get("yaml"), top.Field(i); v.Kind() {
 		case reflect.Struct:
 			want[name] = keys(t, v, "", name, meanings)
@@ -247,20 +250,69 @@ func defaultOf(v reflect.Value) string {
 	return fmt.Sprint(v.Interface())
 }
 
-// TestVariables: the variables in the document are those that Load asks for.
-func TestVariables(t *testing.T) {
-	asked := map[string]bool{}
-	_, _ = config.Load("", config.Overrides{Lookup: func(name string) (string, bool) {
-		asked[name] = true
-		return "", false
-	}})
-	named := map[string]bool{}
-	for _, row := range regexp.MustCompile("(?m)^\\| `--[^|]+\\| `([A-Z_]+)` \\|").FindAllStringSubmatch(readDocument(t), -1) {
-		named[row[1]] = true
+const edgeDocument = "../../../docs/replacing-unleash-edge.md"
+
+// TestEdgeSettingsAreDocumented: each flag of Unleash Edge, with its short form,
+// its variable, its default and what becomes of it; and no others.
+func TestEdgeSettingsAreDocumented(t *testing.T) {
+	text, err := os.ReadFile(filepath.FromSlash(edgeDocument))
+	if err != nil {
+		t.Fatal(err)
 	}
-	want, got := slices.Sorted(maps.Keys(asked)), slices.Sorted(maps.Keys(named))
+	_, section, found := strings.Cut(string(text), "\n## Flags and variables\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	if !found {
+		t.Fatal("the section is missing")
+	}
+	var got, want [][3]string
+	meanings := map[string]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| (`--[^|]+|—) \\| `([A-Z0-9_]+)` \\| ([^|]+) \\| (.+) \\|$").FindAllStringSubmatch(section, -1) {
+		got = append(got, [3]string{row[1], row[2], row[3]})
+		meanings[row[2]] = row[4]
+	}
+	for _, s := range config.EdgeSettings() {
+		flag, value := "—", "—"
+		if s.Flag != "" {
+			flag = "`--" + s.Flag + "`"
+		}
+		if s.Short != "" {
+			flag += ", `-" + s.Short + "`"
+		}
+		if s.Default != "" {
+			value = "`" + s.Default + "`"
+		}
+		want = append(want, [3]string{flag, s.Variable, value})
+		meaning := meanings[s.Variable]
+		if !strings.HasPrefix(meaning, s.Fate()) || !strings.Contains(meaning, s.Instead()) {
+			t.Errorf("%s: the document says %q, it is %s: %s", s.Variable, meaning, s.Fate(), s.Instead())
+		}
+		for _, key := range regexp.MustCompile("`((?:api|upstream|state|log)\\.[a-z_.]+)`").FindAllStringSubmatch(meaning, -1) {
+			rows, _ := tables(t)
+			top, name, _ := strings.Cut(key[1], ".")
+			if _, ok := rows[top][name]; !ok {
+				t.Errorf("%s: there is no setting %s", s.Variable, key[1])
+			}
+		}
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("%s (-code +document):\n%s", document, diff)
+		t.Errorf("%s (-code +document):\n%s", edgeDocument, diff)
+	}
+}
+
+// TestVariables: Load asks for the variables of Unleash Edge, and no others.
+func TestVariables(t *testing.T) {
+	asked, named := map[string]bool{}, map[string]bool{}
+	for _, offline := range []bool{false, true} {
+		_, _ = config.Load("", config.Overrides{Offline: offline, Lookup: func(name string) (string, bool) {
+			asked[name] = true
+			return "", false
+		}})
+	}
+	for _, s := range config.EdgeSettings() {
+		named[s.Variable] = true
+	}
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(named)), slices.Sorted(maps.Keys(asked))); diff != "" {
+		t.Errorf("(-settings +asked):\n%s", diff)
 	}
 }
 

@@ -12,10 +12,12 @@ import (
 // wins over its variable, a variable over the file. "" and nil mean: not
 // given.
 type Overrides struct {
-	UpstreamURL string   // --upstream-url, UPSTREAM_URL
-	Tokens      []string // --tokens, TOKENS (separated by commas)
-	Port        string   // --port, PORT
-	Interface   string   // --interface, INTERFACE
+	// Flags are the flags of Unleash Edge that were given, by their names
+	// without the dashes. Several values of one are joined by commas.
+	Flags map[string]string
+	// Offline takes the flags and variables of Edge's offline mode for those of
+	// its edge mode.
+	Offline bool
 
 	// Lookup finds environment variables, for ${NAME} too (os.LookupEnv).
 	// nil: there are none.
@@ -34,7 +36,7 @@ type Overrides struct {
 // names, and variables are read.
 func Load(path string, o Overrides) (*Config, error) {
 	d := &decoder{
-		lookup: o.Lookup, settings: o.SinkConfig, types: o.SinkTypes,
+		lookup: o.Lookup, settings: o.SinkConfig, types: o.SinkTypes, offline: o.Offline,
 		nodes: map[any]*node{}, origins: map[setting]string{},
 	}
 	if d.lookup == nil {

@@ -1,0 +1,114 @@
+package config
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/netip"
+	"regexp"
+	"slices"
+
+	"github.com/flagcast/flagcast/edgecore"
+)
+
+// FileEnvironments are those whose definitions are in Upstream.File.
+func (c *Config) FileEnvironments() []edgecore.Environment {
+	if c.Upstream.Environment != "" {
+		return []edgecore.Environment{c.Upstream.Environment}
+	}
+	var list []edgecore.Environment
+	for _, token := range slices.Concat(c.API.BackendTokens, c.API.FrontendTokens) {
+		if !slices.Contains(list, token.Environment) {
+			list = append(list, token.Environment)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// checkOffline: the file is that of every environment that a token names.
+func (d *decoder) checkOffline(c *Config) environments {
+	served := c.FileEnvironments()
+	if len(served) == 0 && !d.tokensBroken {
+		d.wrong(&c.API, "backend_tokens", "there are no tokens: nobody could ask", "set CLIENT_TOKENS or FRONTEND_TOKENS, or --client-tokens or --frontend-tokens")
+	}
+	return served
+}
+
+func (d *decoder) checkListeners(a *API) {
+	address := func(owner any, where, value string) {
+		if !d.sound(owner, "listen") {
+			return
+		}
+		if _, port, err := net.SplitHostPort(value); err != nil || !validPort(port) {
+			d.wrong(owner, "listen", `"listen" in `+where+` is no address to listen on`, `write ":3063", "127.0.0.1:3063" or "[::1]:3063"`)
+		}
+	}
+	address(a, "api", a.Listen)
+	address(&a.TLS, "tls of api", a.TLS.Listen)
+	if a.Backstage.Listen != "" {
+		address(&a.Backstage, "backstage of api", a.Backstage.Listen)
+		if a.Backstage.Listen == a.Listen {
+			d.wrong(&a.Backstage, "listen", `"listen" in backstage of api is that of api`, "give it an address of its own, or remove it")
+		}
+	}
+	d.checkPair(&a.TLS, "cert_file", "key_file", a.TLS.CertFile, a.TLS.KeyFile, "tls of api")
+	for _, s := range []struct {
+		key string
+		set bool
+	}{{"only", a.TLS.Only}, {"redirect", a.TLS.Redirect}} {
+		if s.set && a.TLS.CertFile == "" {
+			d.wrong(&a.TLS, s.key, quoted(s.key)+" in tls of api needs a certificate", `set "cert_file" and "key_file"`)
+		}
+	}
+}
+
+// checkPair reports a certificate without its key, and one that cannot be used.
+func (d *decoder) checkPair(owner any, certKey, keyKey, cert, key, where string) {
+	switch {
+	case cert == "" && key == "" || !d.sound(owner, certKey) || !d.sound(owner, keyKey):
+	case cert == "":
+		d.wrong(owner, keyKey, quoted(keyKey)+" in "+where+" is a key without a certificate", "set "+quoted(certKey))
+	case key == "":
+		d.wrong(owner, certKey, quoted(certKey)+" in "+where+" is a certificate without a key", "set "+quoted(keyKey))
+	default:
+		if _, err := tls.LoadX509KeyPair(cert, key); err != nil {
+			d.wrong(owner, certKey, quoted(certKey)+" and "+quoted(keyKey)+" in "+where+" are no certificate with its key: "+cause(err), "both are PEM text; they may stand in one file")
+		}
+	}
+}
+
+var headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+
+func (d *decoder) checkHeader(owner any, key, name, where string) {
+	if !headerName.MatchString(name) && d.sound(owner, key) {
+		d.wrong(owner, key, quoted(key)+" in "+where+" is no name of a header", `write it like "Authorization"`)
+	}
+}
+
+func (d *decoder) checkPrefixes(a *API, key string, list []string) {
+	for i, text := range list {
+		if _, err := parsePrefix(text); err != nil && d.sound(a, key) {
+			d.wrong(a, key, fmt.Sprintf("item %d of %q in api is neither an address nor a range of addresses", i+1, key), `write 10.0.0.1, 10.0.0.0/8 or 2001:db8::/32`)
+		}
+	}
+}
+
+func parsePrefix(text string) (netip.Prefix, error) {
+	if ip, err := netip.ParseAddr(text); err == nil {
+		return netip.PrefixFrom(ip, ip.BitLen()), nil
+	}
+	prefix, err := netip.ParsePrefix(text)
+	return prefix.Masked(), err
+}
+
+// Prefixes are addresses and ranges of a configuration that Load has checked.
+func Prefixes(list []string) []netip.Prefix {
+	var prefixes []netip.Prefix
+	for _, text := range list {
+		if prefix, err := parsePrefix(text); err == nil {
+			prefixes = append(prefixes, prefix)
+		}
+	}
+	return prefixes
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flagcast/flagcast/cmd/flagcast/config"
+)
+
+// newEdge is serve with the flags of Unleash Edge.
+func newEdge() *cobra.Command {
+	var apiOnly bool
+	flags := edgeFlags{}
+	c := &cobra.Command{
+		Use:   "edge",
+		Short: "Be what Unleash Edge is: serve, with its flags",
+		Long: `Edge is serve with all flags of "unleash-edge edge". Those that flagcast has no
+use for are accepted; the log says once what to use instead. They may stand
+before the name of the command, too.`,
+		Example: "  flagcast edge --upstream-url https://unleash.example --tokens '*:production.secret'",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return runServe(c, config.Overrides{Flags: flags}, !apiOnly)
+		},
+	}
+	flags.add(c, "edge")
+	c.Flags().BoolVar(&apiOnly, "no-publish", false, "serve the APIs alone: one replica publishes, the others do not")
+	return c
+}
+
+func newOffline() *cobra.Command {
+	flags := edgeFlags{}
+	c := &cobra.Command{
+		Use:   "offline",
+		Short: "Serve flags from a file, without any upstream",
+		Long: `Offline serves what a file holds: an answer of GET /api/client/features, read
+again whenever it changes. It has the flags of "unleash-edge offline". Only the
+tokens that are given are known; the file is that of every environment that
+they name.`,
+		Example: "  flagcast offline --bootstrap-file flags.json --client-tokens '*:production.secret'",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return runServe(c, config.Overrides{Flags: flags, Offline: true}, true)
+		},
+	}
+	flags.add(c, "offline")
+	return c
+}
+
+// edgeFlags holds the flags of Unleash Edge that were given.
+type edgeFlags map[string]string
+
+// add defines those of a mode. What is not taken over is not shown by --help.
+func (f edgeFlags) add(c *cobra.Command, mode string) {
+	taken := map[string]bool{"h": true}
+	for _, s := range config.EdgeSettings() {
+		if s.Flag == "" || s.Mode != "" && s.Mode != mode {
+			continue
+		}
+		short := s.Short
+		if taken[short] {
+			short = ""
+		}
+		taken[short] = short != ""
+		usage := s.Does + " (" + s.Variable + ")"
+		if s.Value != "" {
+			usage = "`" + s.Value + "` " + usage
+			usage = strings.Replace(usage, "` "+s.Does, "`: "+s.Does, 1)
+		}
+		flag := c.Flags().VarPF(&edgeValue{flags: f, name: s.Flag, repeated: s.Repeated()}, s.Flag, short, usage)
+		flag.Hidden = s.Fate() != "taken over"
+		if s.Value == "" {
+			flag.NoOptDefVal = "true"
+		}
+	}
+}
+
+// edgeValue is one flag. Each value of one that may be repeated counts.
+type edgeValue struct {
+	flags    edgeFlags
+	name     string
+	repeated bool
+}
+
+func (v *edgeValue) String() string { return "" }
+func (v *edgeValue) Type() string   { return "text" }
+
+func (v *edgeValue) Set(text string) error {
+	name := v.name
+	// Before the name of the command -p is the port, behind it the pretrusted
+	// tokens, which are no numbers.
+	if _, err := strconv.Atoi(text); name == "port" && err != nil && strings.ContainsAny(text, ":@") {
+		name = "pretrusted-tokens"
+	}
+	if before := v.flags[name]; before != "" && (v.repeated || name != v.name) {
+		text = before + "," + text
+	}
+	v.flags[name] = text
+	return nil
+}
+
+// commandFirst moves flags of Unleash Edge that stand before the name of a
+// command behind it, where cobra looks for them.
+func commandFirst(root *cobra.Command, args []string) []string {
+	settings := config.EdgeSettings()
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		if !strings.HasPrefix(arg, "-") {
+			c, _, err := root.Find(args[i : i+1])
+			if i == 0 || err != nil || !slices.Contains([]string{"edge", "offline", "serve", "health", "ready"}, c.Name()) {
+				return args
+			}
+			return slices.Concat(args[i:i+1], args[:i], args[i+1:])
+		}
+		name, _, joined := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		at := slices.IndexFunc(settings, func(s config.EdgeSetting) bool {
+			return strings.HasPrefix(arg, "--") && s.Flag == name || !strings.HasPrefix(arg, "--") && s.Short == name && s.Mode == ""
+		})
+		switch {
+		case at < 0 && name == "config":
+		case at < 0:
+			return args // of another command
+		case settings[at].Value == "":
+			continue
+		}
+		if !joined {
+			i++ // its value
+		}
+	}
+	return args
+}

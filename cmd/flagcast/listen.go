@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/edgecore/api"
+	"github.com/flagcast/flagcast/edgecore/transport"
+)
+
+const (
+	headerTimeout   = 15 * time.Second
+	requestTimeout  = 30 * time.Second
+	answerTimeout   = 40 * time.Second // so that a slow request hears what was wrong
+	idleTimeout     = 2 * time.Minute
+	shutdownTimeout = 10 * time.Second
+	maxHeaderBytes  = 64 << 10
+)
+
+// listeners are the addresses that serve has taken. plain or encrypted is nil
+// where there is none, backstage where it is not apart.
+type listeners struct {
+	plain, encrypted, backstage net.Listener
+	certificate                 *transport.Certificate
+}
+
+// listen takes every address at once, so that a port that somebody else has
+// ends the start and nothing else.
+func listen(cfg *config.API, log *slog.Logger) (l *listeners, err error) {
+	l = &listeners{}
+	take := func(at *net.Listener, address, hint string) {
+		if err != nil {
+			return
+		}
+		if *at, err = net.Listen("tcp", address); err != nil {
+			err = failed(exitFailed, fmt.Errorf("listen on %q: %w", address, err), "another process may have the port; set "+hint)
+		}
+	}
+	if cfg.TLS.CertFile != "" {
+		l.certificate, err = transport.NewCertificate(cfg.TLS.CertFile, cfg.TLS.KeyFile, func(err error) {
+			log.Error("the certificate of the API cannot be read again: the one before stays", "err", err)
+		})
+		if err != nil {
+			return nil, failed(exitUsage, err, "")
+		}
+		take(&l.encrypted, cfg.TLS.Listen, "api.tls.listen or TLS_SERVER_PORT")
+	}
+	if !cfg.TLS.Only {
+		take(&l.plain, cfg.Listen, "api.listen or PORT")
+	}
+	if cfg.Backstage.Listen != "" {
+		take(&l.backstage, cfg.Backstage.Listen, "api.backstage.listen")
+	}
+	if err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *listeners) close() {
+	for _, one := range []net.Listener{l.plain, l.encrypted, l.backstage} {
+		if one != nil {
+			_ = one.Close()
+		}
+	}
+}
+
+// main is where an API client goes.
+func (l *listeners) main() (scheme string, addr net.Addr) {
+	if l.plain == nil {
+		return "https", l.encrypted.Addr()
+	}
+	return "http", l.plain.Addr()
+}
+
+// serve answers until ctx ends, then for drain more, and then ends what is in
+// hand.
+func (l *listeners) serve(ctx context.Context, group *errgroup.Group, h *api.Handler, cfg *config.API, log *slog.Logger) {
+	var servers []*http.Server
+	start := func(listener net.Listener, handler http.Handler, certificate *transport.Certificate) {
+		if listener == nil {
+			return
+		}
+		server := newServer(handler, log)
+		serve := server.Serve
+		if certificate != nil {
+			server.TLSConfig = &tls.Config{GetCertificate: certificate.Get, MinVersion: tls.VersionTLS12}
+			serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+		}
+		servers = append(servers, server)
+		group.Go(func() error {
+			if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
+				return fmt.Errorf("serve the API: %w", err)
+			}
+			return nil
+		})
+	}
+	plain := http.Handler(h)
+	if cfg.TLS.Redirect && l.encrypted != nil {
+		plain = redirect(h, l.encrypted.Addr())
+	}
+	start(l.plain, plain, nil)
+	start(l.encrypted, h, l.certificate)
+	start(l.backstage, h.Backstage, nil)
+	group.Go(func() error {
+		<-ctx.Done()
+		h.Drain()
+		if cfg.Drain > 0 {
+			for _, server := range servers {
+				server.SetKeepAlivesEnabled(false) // clients come back elsewhere
+			}
+			time.Sleep(cfg.Drain) // a second signal ends the process
+		}
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		defer cancel()
+		var errs []error
+		for _, server := range servers {
+			errs = append(errs, server.Shutdown(ending))
+		}
+		return errors.Join(errs...)
+	})
+}
+
+// newServer has the bounds that every listener has.
+func newServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout,
+		WriteTimeout: answerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// redirect sends clients to TLS. Probes are answered: they come from the node,
+// and know no certificate.
+func redirect(h http.Handler, to net.Addr) http.Handler {
+	_, port, _ := net.SplitHostPort(to.String())
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/health") || strings.HasSuffix(r.URL.Path, "/ready") {
+			h.ServeHTTP(w, r)
+			return
+		}
+		host := r.Host
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		host = strings.Trim(host, "[]")
+		if port != "443" {
+			host = net.JoinHostPort(host, port)
+		} else if strings.Contains(host, ":") {
+			host = "[" + host + "]"
+		}
+		w.Header().Set("Location", "https://"+host+r.URL.RequestURI())
+		w.WriteHeader(http.StatusPermanentRedirect)
+	})
+}

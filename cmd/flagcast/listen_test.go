@@ -1,0 +1,241 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/access"
+	"github.com/flagcast/flagcast/edgecore/api"
+	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/edgecore/state"
+	sdkusage "github.com/flagcast/flagcast/edgecore/usage"
+)
+
+// pipes is a listener in memory, whose time is that of the bubble.
+type pipes struct {
+	connections chan net.Conn
+	closed      chan struct{}
+}
+
+func newPipes() *pipes { return &pipes{make(chan net.Conn), make(chan struct{})} }
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.connections:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error {
+	close(p.closed)
+	return nil
+}
+
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv6loopback, Port: 3063} }
+
+// dial returns the client's end of a new connection.
+func (p *pipes) dial() net.Conn {
+	here, there := net.Pipe()
+	p.connections <- addressed{there}
+	return here
+}
+
+// addressed has an address as a connection of a network has one.
+type addressed struct{ net.Conn }
+
+func (addressed) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 1} }
+
+const goodToken = "*:production.token"
+
+// newTestHandler is the API with one flag.
+func newTestHandler(t *testing.T) *api.Handler {
+	t.Helper()
+	store := state.New(state.Options{Log: slog.New(slog.DiscardHandler)})
+	d, err := edgecore.Parse([]byte(`{"features":[{"name":"x","enabled":true,"strategies":[]}]}`), "production")
+	if err != nil {
+		t.Fatal(err)
+	}
+	store.Put(d)
+	known, err := edgecore.ParseToken(secret.New(goodToken))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return api.New(api.Options{
+		States: store, Environments: []edgecore.Environment{"production"}, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
+		Access: access.New(access.Options{Frontend: []edgecore.Token{known}}), Usage: &sdkusage.Collector{},
+	})
+}
+
+// served runs the API as serve does, until the test has run.
+func served(t *testing.T, cfg config.API, test func(p *pipes, end func())) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, end := context.WithCancel(t.Context())
+		group, running := errgroup.WithContext(ctx)
+		p := newPipes()
+		l := &listeners{plain: p}
+		l.serve(running, group, newTestHandler(t), &cfg, slog.New(slog.DiscardHandler))
+		test(p, end)
+		end()
+		if err := group.Wait(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// answered reads the status of the next answer, 0 where the connection ends.
+func answered(c net.Conn) int {
+	response, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		return 0
+	}
+	_, _ = io.Copy(io.Discard, response.Body)
+	return response.StatusCode
+}
+
+// TestHostileConnections: each is over within its bound, and harms nobody else.
+func TestHostileConnections(t *testing.T) {
+	head := "POST /api/frontend HTTP/1.1\r\nHost: x\r\nAuthorization: " + goodToken + "\r\n"
+	for name, tc := range map[string]struct {
+		send   string
+		each   string // again and again, a second apart
+		within time.Duration
+		code   int // 0: the connection ends
+	}{
+		"says nothing":          {"", "", headerTimeout, 0},
+		"slow headers":          {"GET /health HTTP/1.1\r\n", "X-A: 1\r\n", headerTimeout, 0},
+		"a slow body":           {head + "Content-Length: 1000\r\n\r\n", "{", requestTimeout + time.Second, 400},
+		"a body that ends":      {head + "Content-Length: 1000\r\n\r\n{", "", requestTimeout + time.Second, 400},
+		"chunks without end":    {head + "Transfer-Encoding: chunked\r\n\r\n", "1\r\n \r\n", requestTimeout + time.Second, 400},
+		"too large a header":    {"GET /health HTTP/1.1\r\nHost: x\r\nX-A: " + strings.Repeat("a", 1<<20), "", 2 * time.Second, 431},
+		"too many headers":      {"GET /health HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("X-A: b\r\n", 100_000), "", 2 * time.Second, 431},
+		"too long a path":       {"GET /" + strings.Repeat("a", 1<<20), "", 2 * time.Second, 431},
+		"two lengths":           {head + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", "", 2 * time.Second, 400},
+		"a length and chunks":   {head + "Content-Length: 2\r\nTransfer-Encoding: x\r\n\r\n{}", "", 2 * time.Second, 501},
+		"no HTTP":               {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", "", 2 * time.Second, 400},
+		"a header with a break": {"GET /health HTTP/1.1\r\nHost: x\r\nX A: b\r\n\r\n", "", 2 * time.Second, 400},
+	} {
+		t.Run(name, func(t *testing.T) {
+			served(t, config.API{}, func(p *pipes, _ func()) {
+				c, start := p.dial(), time.Now()
+				over := make(chan struct{})
+				go func() {
+					_, err := io.WriteString(c, tc.send)
+					for err == nil && tc.each != "" {
+						select {
+						case <-time.After(time.Second):
+							_, err = io.WriteString(c, tc.each)
+						case <-over:
+							return
+						}
+					}
+				}()
+				if code := answered(c); code != tc.code {
+					t.Errorf("%d, want %d", code, tc.code)
+				}
+				if took := time.Since(start); took > tc.within {
+					t.Errorf("over after %v, want %v", took, tc.within)
+				}
+				close(over)
+				_ = c.Close()
+				other := p.dial()
+				go func() { _, _ = fmt.Fprintf(other, "GET /health HTTP/1.1\r\nHost: x\r\n\r\n") }()
+				if code := answered(other); code != 200 {
+					t.Errorf("the next one gets %d", code)
+				}
+				_ = other.Close()
+			})
+		})
+	}
+}
+
+// TestDrain: readiness says no at once, requests are answered for a while, and
+// what is in hand is ended.
+func TestDrain(t *testing.T) {
+	served(t, config.API{Drain: 5 * time.Second}, func(p *pipes, end func()) {
+		ask := func(path string) (code int, closes bool) {
+			c := p.dial()
+			defer c.Close()
+			go func() {
+				_, _ = fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\n\r\n", path, goodToken)
+			}()
+			response, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, response.Body)
+			return response.StatusCode, response.Close
+		}
+		if code, closes := ask("/ready"); code != 200 || closes {
+			t.Errorf("before the end: %d", code)
+		}
+		slow := p.dial()
+		_, _ = fmt.Fprintf(slow, "POST /api/frontend HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: 2\r\n\r\n", goodToken)
+		end()
+		synctest.Wait()
+		time.Sleep(4 * time.Second)
+		if code, _ := ask("/ready"); code != 503 {
+			t.Errorf("ready while draining: %d", code)
+		}
+		if code, closes := ask("/api/frontend"); code != 200 || !closes {
+			t.Errorf("while draining: %d, closes %v", code, closes)
+		}
+		time.Sleep(2 * time.Second)
+		select {
+		case <-p.closed:
+		default:
+			t.Error("connections are accepted after the drain")
+		}
+		go func() { _, _ = io.WriteString(slow, "{}") }()
+		if code := answered(slow); code != 200 {
+			t.Errorf("what was in hand: %d", code)
+		}
+		_ = slow.Close()
+	})
+}
+
+func TestRedirect(t *testing.T) {
+	h := redirect(newTestHandler(t), &net.TCPAddr{Port: 3043})
+	usual := redirect(newTestHandler(t), &net.TCPAddr{Port: 443})
+	for _, tc := range []struct {
+		h                http.Handler
+		host, path, want string
+	}{
+		{h, "flags.example:3063", "/api/frontend?userId=7", "https://flags.example:3043/api/frontend?userId=7"},
+		{h, "flags.example", "/a%2Fb", "https://flags.example:3043/a%2Fb"},
+		{h, "[::1]:3063", "/", "https://[::1]:3043/"},
+		{usual, "flags.example:80", "/", "https://flags.example/"},
+		{usual, "[::1]:80", "/", "https://[::1]/"},
+		{h, "flags.example", "//evil.example/", "https://flags.example:3043//evil.example/"},
+		{h, "flags.example", "/health", ""},
+		{h, "flags.example", "/internal-backstage/ready", ""},
+	} {
+		r := httptest.NewRequest("POST", "/", nil)
+		u := *r.URL
+		path, query, _ := strings.Cut(tc.path, "?")
+		u.Path, u.RawPath, u.RawQuery = strings.ReplaceAll(path, "%2F", "/"), path, query
+		r.URL, r.Host = &u, tc.host
+		w := httptest.NewRecorder()
+		tc.h.ServeHTTP(w, r)
+		if got := w.Header().Get("Location"); got != tc.want || tc.want != "" && w.Code != 308 {
+			t.Errorf("%s%s: %d %q, want %q", tc.host, tc.path, w.Code, got, tc.want)
+		}
+	}
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/edgecore/transport"
+)
+
+func newHealth() *cobra.Command {
+	return newProbeCommand("health", "Tell whether a running core is healthy", "OK",
+		"Health asks /internal-backstage/health of a running core, for probes in containers\nthat have no other program. It ends with 1 unless the core is well.")
+}
+
+func newReady() *cobra.Command {
+	return newProbeCommand("ready", "Tell whether a running core is ready", "READY",
+		"Ready asks /internal-backstage/ready of a running core, for probes in containers\nthat have no other program. It ends with 1 unless every environment has flags.")
+}
+
+// newProbeCommand makes a command with the flags of "unleash-edge health".
+func newProbeCommand(name, short, want, long string) *cobra.Command {
+	var address, authorities string
+	c := &cobra.Command{
+		Use:     name,
+		Short:   short,
+		Long:    long,
+		Example: "  flagcast " + name + " --edge-url http://localhost:3063",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if address == "" {
+				address = probeAddress(c)
+			}
+			if authorities == "" {
+				authorities = os.Getenv("CA_CERTIFICATE_FILE")
+			}
+			return probeCore(c, strings.TrimRight(address, "/")+"/internal-backstage/"+name, authorities, want)
+		},
+	}
+	c.Flags().StringVarP(&address, "edge-url", "e", "", "`address` of the core, with its base path (EDGE_URL); by default that of the configuration on this machine")
+	c.Flags().StringVarP(&authorities, "ca-certificate-file", "c", "", "PEM `file` with authorities to trust (CA_CERTIFICATE_FILE)")
+	return c
+}
+
+// probeAddress is EDGE_URL, else where the configuration listens on this
+// machine, else where it does by default: a probe says nothing of a
+// configuration that cannot be read here.
+func probeAddress(c *cobra.Command) string {
+	if address := os.Getenv("EDGE_URL"); address != "" {
+		return address
+	}
+	cfg, err := load(c, config.Overrides{})
+	if err != nil {
+		return localAddress("http", "", os.Getenv("PORT"), os.Getenv("BASE_PATH"))
+	}
+	scheme, listen := "http", cfg.API.Listen
+	if cfg.API.TLS.Only {
+		scheme, listen = "https", cfg.API.TLS.Listen
+	}
+	host, port, _ := net.SplitHostPort(listen)
+	return localAddress(scheme, host, port, cfg.API.BasePath)
+}
+
+func localAddress(scheme, host, port, basePath string) string {
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	if port == "" {
+		port = "3063"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port) + basePath
+}
+
+func probeCore(c *cobra.Command, address, authorities, want string) error {
+	base, err := transport.WithTLS(nil, transport.TLS{CAFile: authorities})
+	if err != nil {
+		return failed(exitUsage, err, "")
+	}
+	base.Proxy = nil // it asks this machine, or its neighbour
+	request, err := http.NewRequestWithContext(c.Context(), http.MethodGet, address, nil)
+	if err != nil {
+		return failed(exitUsage, fmt.Errorf("ask %s: %w", address, err), "")
+	}
+	response, err := transport.NewClient(transport.Options{Base: base, Attempts: 1, Timeout: 5 * time.Second}).Do(request)
+	if err != nil {
+		return failed(exitFailed, err, "--edge-url or EDGE_URL says where the core is")
+	}
+	defer response.Body.Close()
+	var answer struct{ Status, Error string }
+	body, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
+	if err == nil {
+		err = json.Unmarshal(body, &answer)
+	}
+	if err == nil && answer.Status != want {
+		err = errors.New(strings.TrimSuffix(answer.Status+": "+answer.Error, ": "))
+	}
+	if err != nil || response.StatusCode != http.StatusOK {
+		return failed(exitFailed, fmt.Errorf("ask %s: %s: %w", address, response.Status, errors.Join(err)), "")
+	}
+	_, err = fmt.Fprintln(c.OutOrStdout(), answer.Status)
+	return err
+}
