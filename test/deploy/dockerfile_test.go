@@ -182,7 +182,8 @@ func runsAlone(t *testing.T, root string) {
 	for _, call := range []struct{ program, arguments, want string }{
 		{"/app/unleash-edge", "version", "flagcast v9.8.7"},
 		{"/unleash-edge", "version", "flagcast v9.8.7"},
-		{"/app/flagcast", "edge --help", "serve"},
+		{"/app/unleash-edge", "health --help", "health"},
+		{"/unleash-edge", "ready --help", "ready"},
 		{"/app/flagcast", "check --config flagcast.yaml", "ok"},
 	} {
 		cmd := exec.CommandContext(t.Context(), filepath.Join(root, call.program), strings.Fields(call.arguments)...)

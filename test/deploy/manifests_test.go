@@ -284,6 +284,9 @@ func checkConfiguration(t *testing.T, objects map[string]*unstructured.Unstructu
 	if port := strconv.Itoa(pod.Containers[0].Ports[0].ContainerPort); !strings.HasSuffix(cfg.API.Listen, ":"+port) {
 		t.Errorf("it listens on %s, the container has port %s", cfg.API.Listen, port)
 	}
+	if backstage := cfg.API.Backstage.Listen; backstage != ":"+strconv.Itoa(pod.Containers[0].Ports[1].ContainerPort) {
+		t.Errorf("the backstage is at %s", backstage)
+	}
 	if publishes := file == "publisher.yaml"; publishes != (len(cfg.Targets) > 0) || publishes != (len(cfg.Sinks) > 0) {
 		t.Errorf("%d targets, %d sinks", len(cfg.Targets), len(cfg.Sinks))
 	}
@@ -331,6 +334,40 @@ func TestSelectors(t *testing.T) {
 	for name, monitored := range map[string]bool{"Service/flagcast": true, "Service/flagcast-publisher": true, "Service/flagcast-intranet": false} {
 		if got := objects[name].GetLabels()["app.kubernetes.io/name"] == "flagcast"; got != monitored {
 			t.Errorf("%s is monitored: %v", name, got)
+		}
+	}
+}
+
+// TestBackstageIsForPrometheus: one rule of each policy opens its port, for
+// one namespace.
+func TestBackstageIsForPrometheus(t *testing.T) {
+	_, objects := ack(t)
+	for _, name := range []string{"NetworkPolicy/flagcast-core", "NetworkPolicy/flagcast-publisher"} {
+		var policy struct {
+			Spec struct {
+				Ingress []struct {
+					Ports []struct{ Port string }
+					From  []struct {
+						NamespaceSelector struct{ MatchLabels map[string]string }
+					}
+				}
+			}
+		}
+		decode(t, objects[name], &policy)
+		open := 0
+		for _, rule := range policy.Spec.Ingress {
+			for _, p := range rule.Ports {
+				if p.Port != "backstage" {
+					continue
+				}
+				open++
+				if len(rule.Ports) != 1 || len(rule.From) != 1 || rule.From[0].NamespaceSelector.MatchLabels["kubernetes.io/metadata.name"] != "arms-prom" {
+					t.Errorf("%s: %+v", name, rule)
+				}
+			}
+		}
+		if open != 1 {
+			t.Errorf("%s: %d rules for the backstage", name, open)
 		}
 	}
 }
