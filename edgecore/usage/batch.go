@@ -30,10 +30,9 @@ type wireRow struct {
 }
 
 // take removes from an environment as much as one report holds.
-func (e *environment) take(now time.Time) []item {
+func (e *environment) take(now time.Time) (batch []item, lost loss) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	var batch []item
 	size := 64 // of what is around the lists
 	for _, s := range []*share{&e.backend, &e.frontend} {
 		for size < maxBody {
@@ -43,7 +42,7 @@ func (e *environment) take(now time.Time) []item {
 			}
 			if size += len(i.application) + 1; size > maxBody {
 				s.instances.restore(k, i)
-				return batch
+				return batch, lost
 			}
 			batch = append(batch, item{share: s, json: i.application, instance: i, name: k})
 		}
@@ -52,15 +51,31 @@ func (e *environment) take(now time.Time) []item {
 			if !ok {
 				break
 			}
+			if s == &e.frontend {
+				var over loss
+				r, over = e.ceiling.clip(r)
+				lost.evaluations += over.evaluations
+				lost.variants += over.variants
+				if r.largest() == 0 {
+					continue
+				}
+			}
 			text := e.encode(r)
 			if size += len(text) + 1; size > maxBody {
-				s.rows.add(r)
-				return batch
+				e.putBack(s, r)
+				return batch, lost
 			}
 			batch = append(batch, item{share: s, json: text, row: r})
 		}
 	}
-	return batch
+	return batch, lost
+}
+
+func (e *environment) putBack(s *share, r row) loss {
+	if s == &e.frontend {
+		e.ceiling.restore(r)
+	}
+	return s.rows.add(r)
 }
 
 func (e *environment) encode(r row) []byte {
@@ -92,7 +107,7 @@ func (e *environment) restore(batch []item) (lost loss) {
 			}
 			continue
 		}
-		l := i.share.rows.add(i.row)
+		l := e.putBack(i.share, i.row)
 		lost.evaluations += l.evaluations
 		lost.variants += l.variants
 	}

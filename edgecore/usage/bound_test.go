@@ -133,3 +133,51 @@ func shops(l *lab) (n int) {
 	}
 	return n
 }
+
+// Large counts under the tokens of browsers stay, over an hour, far below what
+// overflows in Unleash's database; those of backends are theirs to answer for.
+func TestLargeCountsHaveACeiling(t *testing.T) {
+	running(t, 0, func(t *testing.T, l *lab) {
+		const most = 1 << 27
+		app := func(i int) string { return fmt.Sprint("app-", i) }
+		for minute := range 30 {
+			l.must(l.Metrics(backend("development"), metrics("shop", "1", time.Now(), `"f":{"yes":5000000}`)))
+			l.must(l.Metrics(browser("development"), metrics("busy", "1", time.Now(), `"f":{"yes":900000,"variants":{"v":900000}}`)))
+			l.must(l.Metrics(browser("development"), metrics("hostile", "1", time.Now(), `"f":{"yes":2147483647,"no":50000000,"variants":{"v":2147483647}}`)))
+			if minute == 3 {
+				for i := range 1500 {
+					l.must(l.Metrics(browser("development"), metrics(app(i), "1", time.Now(), `"f":{"yes":2147483647}`)))
+				}
+			}
+			l.unleash.set(nil)
+			if minute == 1 {
+				l.unleash.set(down) // what was not sent may be sent again
+			}
+			later(time.Minute)
+		}
+		later(6 * time.Minute)
+		hour := time.Now().Unix() / 3600
+		rows := l.unleash.rows
+		got := func(app string) [2]uint64 { return rows[fmt.Sprintf("development %s f %d", app, hour)] }
+		if got("shop")[0] != 30*5_000_000 || got("busy")[0] != 30*900_000 {
+			t.Errorf("honest counts are clipped: %v %v", got("shop"), got("busy"))
+		}
+		if h := got("hostile"); h[0] != most || h[1] == 0 || h[1] > most || l.unleash.variants[fmt.Sprintf("development hostile f %d v", hour)] != most {
+			t.Errorf("the hostile counts are %v", h)
+		}
+		clipped, small := 0, 0
+		for i := range 1500 {
+			switch n := got(app(i))[0]; n {
+			case most:
+				clipped++
+			case 1 << 20:
+				small++
+			default:
+				t.Errorf("%s: %d", app(i), n)
+			}
+		}
+		if clipped < 900 || small < 400 {
+			t.Errorf("%d counts at the ceiling, %d small ones", clipped, small)
+		}
+	}, development)
+}

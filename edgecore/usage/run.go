@@ -65,7 +65,9 @@ func (c *Collector) end(ctx context.Context, e *environment) {
 // turn sends all that waits. What upstream does not take now waits on.
 func (c *Collector) turn(ctx context.Context, e *environment) error {
 	for range maxReports {
-		batch := e.take(time.Now())
+		batch, over := e.take(time.Now())
+		c.metrics.drop(room, evaluations, over.evaluations)
+		c.metrics.drop(room, variants, over.variants)
 		if len(batch) == 0 {
 			return nil
 		}

@@ -66,7 +66,8 @@ type environment struct {
 
 	mu                sync.Mutex
 	backend, frontend share
-	failures          int // consecutive
+	ceiling           ceiling // of frontend
+	failures          int     // consecutive
 
 	// Owned by Run.
 	token int // which of the tokens upstream has not refused
@@ -89,7 +90,7 @@ func New(o Options) (*Collector, error) {
 		for _, token := range o.Tokens {
 			env := c.envs[token.Environment]
 			if env == nil {
-				env = &environment{name: token.Environment}
+				env = &environment{name: token.Environment, ceiling: ceiling{}}
 				c.envs[token.Environment] = env
 			}
 			env.tokens = append(env.tokens, token)
