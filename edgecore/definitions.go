@@ -24,9 +24,18 @@ type Definitions struct {
 	Features []Feature
 	// Segments in upstream's order, unique by ID like features by name.
 	Segments []Segment
+	// Others are the members of the document that we do not know, in
+	// upstream's order.
+	Others []Member
 	// Problems found while reading. A feature that could not be read is not
 	// in Features; the others are not affected.
 	Problems []Problem
+}
+
+// Member is a member of a JSON object, as upstream sent it.
+type Member struct {
+	Name string
+	Raw  json.RawMessage
 }
 
 // Problem is a fault of one feature or segment. It never affects another.

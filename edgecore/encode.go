@@ -3,12 +3,13 @@ package edgecore
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 )
 
 // Encode returns a GET /api/client/features body: the features and segments as
-// upstream sent them, members that we do not know included. The same
-// definitions give the same bytes.
+// upstream sent them, members that we do not know included. There is no meta
+// without a revision. The same definitions give the same bytes.
 func (d *Definitions) Encode() []byte {
 	size := 128
 	for _, f := range d.Features {
@@ -16,6 +17,9 @@ func (d *Definitions) Encode() []byte {
 	}
 	for _, s := range d.Segments {
 		size += len(s.Raw) + 1
+	}
+	for _, m := range d.Others {
+		size += len(m.Name) + len(m.Raw) + 8
 	}
 	b := bytes.NewBuffer(make([]byte, 0, size))
 	b.WriteString(`{"version":2,"features":[`)
@@ -35,14 +39,25 @@ func (d *Definitions) Encode() []byte {
 	b.WriteString(`],"query":{"environment":`)
 	name, _ := json.Marshal(string(d.Environment)) // text always encodes
 	b.Write(name)
-	b.WriteString(`},"meta":{"revisionId":`)
-	b.WriteString(strconv.FormatUint(d.Revision, 10))
-	b.WriteString(`}}`)
+	b.WriteByte('}')
+	if d.Revision > 0 {
+		b.WriteString(`,"meta":{"revisionId":`)
+		b.WriteString(strconv.FormatUint(d.Revision, 10))
+		b.WriteByte('}')
+	}
+	for _, m := range d.Others {
+		b.WriteByte(',')
+		name, _ := json.Marshal(m.Name) // text always encodes
+		b.Write(name)
+		b.WriteByte(':')
+		b.Write(m.Raw)
+	}
+	b.WriteByte('}')
 	return b.Bytes()
 }
 
-// Equal tells whether two definitions hold the same flags, segments and
-// revision, byte for byte.
+// Equal tells whether two definitions hold the same flags, segments, revision
+// and members that we do not know, byte for byte.
 func (d *Definitions) Equal(o *Definitions) bool {
 	if d == nil || o == nil {
 		return d == o
@@ -61,5 +76,7 @@ func (d *Definitions) Equal(o *Definitions) bool {
 			return false
 		}
 	}
-	return true
+	return slices.EqualFunc(d.Others, o.Others, func(a, b Member) bool {
+		return a.Name == b.Name && bytes.Equal(a.Raw, b.Raw)
+	})
 }

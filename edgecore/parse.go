@@ -70,6 +70,12 @@ func Parse(doc []byte, env Environment) (*Definitions, error) {
 				})
 				return
 			}
+		case "version", "query": // written anew
+		default:
+			start := p.i
+			p.skip()
+			p.defs.Others = append(p.defs.Others, Member{Name: key, Raw: p.doc[start:p.i:p.i]})
+			return
 		}
 		p.skip()
 	})

@@ -8,7 +8,8 @@ import (
 
 // merge makes one set of definitions of what the tokens see. A token of single
 // projects says what is in them; of flags and segments that several tokens
-// see, the copy with the higher revision counts.
+// see, the copy with the higher revision counts. Members of the document that
+// we do not know are those of the newest.
 func (p *Poll) merge() *edgecore.Definitions {
 	for _, s := range p.scopes {
 		s.delivered = s.last
@@ -25,7 +26,7 @@ func (p *Poll) merge() *edgecore.Definitions {
 		}
 		return breadth(a) - breadth(b)
 	})
-	merged := &edgecore.Definitions{Environment: p.options.Environment}
+	merged := &edgecore.Definitions{Environment: p.options.Environment, Others: scopes[0].last.Others}
 	features, segments := map[string]bool{}, map[int]bool{}
 	for i, s := range scopes {
 		merged.Revision = max(merged.Revision, s.last.Revision)
