@@ -254,9 +254,18 @@ func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // fail answers with a JSON error.
 func fail(w http.ResponseWriter, code int, text string) {
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store") // a cache may keep a 404 otherwise
 	w.Header().Del("ETag")
 	w.WriteHeader(code)
 	_ = json.NewEncoder(w).Encode(map[string]string{"error": text})
+}
+
+// tokenHeader names the header that answers depend on.
+func (a *api) tokenHeader() string {
+	if a.TokenHeader == "" {
+		return "Authorization"
+	}
+	return a.TokenHeader
 }
 
 // admit returns what a request may see, and the state of its environment. It

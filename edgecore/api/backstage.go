@@ -83,11 +83,13 @@ func (a *api) dump(w http.ResponseWriter, _ *http.Request) {
 // until the process is about to end.
 func (a *api) ready(w http.ResponseWriter, _ *http.Request) {
 	if a.draining.Load() {
+		w.Header().Set("Retry-After", "1")
 		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "NOTREADY", "error": "the process is about to end"})
 		return
 	}
 	for _, env := range a.Environments {
 		if _, err := a.States.Load(env); err != nil {
+			w.Header().Set("Retry-After", "1")
 			writeJSON(w, http.StatusServiceUnavailable, map[string]string{
 				"status": "NOTREADY", "error": "no flags of environment " + strconv.Quote(string(env)) + " yet",
 			})

@@ -1,17 +1,13 @@
 package api
 
 import (
-	"bytes"
-	"compress/gzip"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/access"
-	"github.com/flagcast/flagcast/edgecore/state"
 )
 
 func (a *api) client(mux *routes) {
@@ -28,10 +24,14 @@ func (a *api) features(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	b := a.bodies.get(st, scope, r.URL.Query().Get("namePrefix"))
+	prefix := ""
+	if r.URL.RawQuery != "" {
+		prefix = r.URL.Query().Get("namePrefix")
+	}
+	b := a.bodies.get(st, scope, prefix)
 	h := w.Header()
 	h.Set("ETag", b.etag)
-	h.Set("Vary", "Accept-Encoding, Authorization")
+	h.Set("Vary", "Accept-Encoding, "+a.tokenHeader())
 	h.Set("Cache-Control", "no-cache")
 	if fresh(r, b.etag) {
 		w.WriteHeader(http.StatusNotModified)
@@ -39,12 +39,50 @@ func (a *api) features(w http.ResponseWriter, r *http.Request) {
 	}
 	h.Set("Content-Type", "application/json")
 	content := b.identity
-	if acceptsGzip(r) {
-		h.Set("Content-Encoding", "gzip")
-		content = b.compressed()
+	encoding, packed := a.packed(r, b)
+	if packed != nil {
+		h.Set("Content-Encoding", encoding)
+		content = packed
 	}
 	h.Set("Content-Length", strconv.Itoa(len(content)))
 	_, _ = w.Write(content)
+}
+
+// packed returns the packed form that a client likes best of those that there
+// are, nil for none.
+func (a *api) packed(r *http.Request, b *body) (encoding string, content []byte) {
+	zip, br := liking(r, "gzip"), liking(r, "br")
+	if br > 0 && br >= zip {
+		if content := a.bodies.brotli(b); content != nil {
+			return "br", content
+		}
+	}
+	if zip > 0 {
+		return "gzip", b.gzip()
+	}
+	return "", nil
+}
+
+// liking is the weight that a client gives an encoding, 0 for one that it does
+// not want (RFC 9110, section 12.5.3).
+func liking(r *http.Request, encoding string) float64 {
+	others := 0.0
+	for _, line := range r.Header.Values("Accept-Encoding") {
+		for element := range strings.SplitSeq(line, ",") {
+			name, parameter, _ := strings.Cut(element, ";")
+			weight := 1.0
+			if _, text, given := strings.Cut(parameter, "="); given {
+				weight, _ = strconv.ParseFloat(strings.TrimSpace(text), 64) // 0 for what is no number
+			}
+			switch name = strings.TrimSpace(name); {
+			case strings.EqualFold(name, encoding):
+				return weight
+			case name == "*":
+				others = weight
+			}
+		}
+	}
+	return others
 }
 
 func (a *api) feature(w http.ResponseWriter, r *http.Request) {
@@ -59,101 +97,4 @@ func (a *api) feature(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(st.Definitions.Features[i].Raw)
-}
-
-// body is one answer, made once for each version and scope.
-type body struct {
-	identity []byte
-	etag     string
-	compress sync.Once
-	gzip     []byte
-}
-
-func (b *body) compressed() []byte {
-	b.compress.Do(func() {
-		var buffer bytes.Buffer
-		z, _ := gzip.NewWriterLevel(&buffer, gzip.BestCompression) // the level is valid
-		_, _ = z.Write(b.identity)                                 // a buffer takes everything
-		_ = z.Close()
-		b.gzip = buffer.Bytes()
-	})
-	return b.gzip
-}
-
-// bodies keeps the answers of the newest version of each environment.
-type bodies struct {
-	mu   sync.Mutex
-	envs map[edgecore.Environment]*rendered
-}
-
-type rendered struct {
-	version uint64
-	scopes  map[string]*body
-}
-
-// maxScopes bounds the answers that are kept: there are as many scopes as
-// tokens with different projects, but a name prefix is the client's choice.
-const maxScopes = 256
-
-func (b *bodies) get(st *state.State, scope access.Scope, prefix string) *body {
-	key := strings.Join(scope.Projects, "\n") + "\x00" + prefix
-	if scope.Projects == nil {
-		key = "*\x00" + prefix
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.envs == nil {
-		b.envs = map[edgecore.Environment]*rendered{}
-	}
-	r := b.envs[scope.Environment]
-	if r == nil || r.version != st.Version {
-		r = &rendered{version: st.Version, scopes: map[string]*body{}}
-		b.envs[scope.Environment] = r
-	}
-	if r.scopes[key] == nil {
-		if len(r.scopes) >= maxScopes {
-			clear(r.scopes)
-		}
-		content := render(st.Definitions, scope, prefix)
-		r.scopes[key] = &body{identity: content, etag: etagOf(content)}
-	}
-	return r.scopes[key]
-}
-
-// render writes what a scope sees. Flags and segments are as upstream sent
-// them. The revision is the environment's, so a scope of some projects goes
-// without: its body changes when its own flags do.
-func render(d *edgecore.Definitions, scope access.Scope, prefix string) []byte {
-	if scope.Projects == nil && prefix == "" {
-		return d.Encode()
-	}
-	seen := &edgecore.Definitions{Environment: d.Environment}
-	used := map[int]bool{}
-	for _, f := range d.Features {
-		if !scope.Sees(f.Project) || !strings.HasPrefix(f.Name, prefix) {
-			continue
-		}
-		seen.Features = append(seen.Features, f)
-		for _, s := range f.Strategies {
-			for _, id := range s.Segments {
-				used[id] = true
-			}
-		}
-	}
-	for _, s := range d.Segments {
-		if used[s.ID] {
-			seen.Segments = append(seen.Segments, s)
-		}
-	}
-	return seen.Encode()
-}
-
-func acceptsGzip(r *http.Request) bool {
-	for encoding := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
-		name, quality, _ := strings.Cut(strings.TrimSpace(encoding), ";")
-		if name = strings.TrimSpace(name); name == "gzip" || name == "*" {
-			return !strings.HasPrefix(strings.ReplaceAll(quality, " ", ""), "q=0") || strings.Contains(quality, "0.")
-		}
-	}
-	return false
 }

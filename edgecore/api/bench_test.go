@@ -1,0 +1,70 @@
+package api_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/flagcast/flagcast/edgecore/api"
+)
+
+// many are definitions of n flags, of which every third has a list of values.
+func many(n int) string {
+	var b strings.Builder
+	b.WriteString(`{"version":2,"features":[`)
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		constraint := ""
+		if i%3 == 0 {
+			values := make([]string, 20)
+			for j := range values {
+				values[j] = fmt.Sprintf(`"value-%d"`, i*j%1000)
+			}
+			constraint = `{"contextName":"country","operator":"IN","values":[` + strings.Join(values, ",") + `],"inverted":false,"caseInsensitive":false}`
+		}
+		fmt.Fprintf(&b, `{"name":"team-%d.flag-%d","type":"release","project":"default","enabled":true,"stale":false,"impressionData":false,"strategies":[`+
+			`{"name":"flexibleRollout","constraints":[%s],"parameters":{"groupId":"flag-%d","rollout":"%d","stickiness":"userId"},"variants":[],"segments":[]}],"variants":[],"dependencies":[]}`,
+			i%37, i, constraint, i, i*7%101)
+	}
+	b.WriteString(`],"segments":[],"meta":{"revisionId":1}}`)
+	return b.String()
+}
+
+// BenchmarkChange: from the moment that definitions of 10,000 flags have
+// arrived until a client has them, packed by gzip.
+func BenchmarkChange(b *testing.B) {
+	f, _ := with(b, func(*api.Options) {})
+	document := many(10_000)
+	off := strings.Replace(document, `"enabled":true`, `"enabled":false`, 1)
+	for b.Loop() {
+		document, off = off, document
+		f.put(b, document)
+		if p := f.place("/api/client/features", backend, "gzip"); p.code != 200 {
+			b.Fatal(p.code)
+		}
+	}
+}
+
+func BenchmarkFeatures(b *testing.B) {
+	f, _ := with(b, func(*api.Options) {})
+	f.put(b, many(1000))
+	for _, encoding := range []string{"", "gzip"} {
+		b.Run("encoding="+encoding, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				f.place("/api/client/features", backend, encoding)
+			}
+		})
+	}
+	b.Run("not modified", func(b *testing.B) {
+		etag := f.place("/api/client/features", backend, "").header.Get("ETag")
+		b.ReportAllocs()
+		for b.Loop() {
+			if r := f.ask("GET", "/api/client/features", backend, "", "If-None-Match", etag); r.StatusCode != 304 {
+				b.Fatal(r.StatusCode)
+			}
+		}
+	})
+}
