@@ -18,7 +18,9 @@ import (
 
 // readContext reads the context of a frontend request from its query, or from
 // the JSON body of a POST: {"context": {…}} or the context itself. A missing
-// remoteAddress is the peer's, a missing environment the token's.
+// remoteAddress is the peer's, a missing environment the token's. A missing
+// sessionId is one of this request alone, as in Unleash, and so are random
+// draws: the flags of one answer fit together.
 func readContext(r *http.Request, env edgecore.Environment) (*eval.Context, error) {
 	c, err := givenContext(r)
 	if err != nil {
@@ -27,15 +29,18 @@ func readContext(r *http.Request, env edgecore.Environment) (*eval.Context, erro
 	if _, ok := c.Fields["environment"]; !ok {
 		c.Fields["environment"] = string(env)
 	}
+	if c.Time.IsZero() {
+		c.Time = time.Now()
+	}
 	if _, ok := c.Fields["remoteAddress"]; !ok {
 		if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
 			c.Fields["remoteAddress"] = host
 		}
 	}
-	if c.Time.IsZero() {
-		c.Time = time.Now()
-	}
 	c.Seed = newSeed()
+	if c.Fields["sessionId"] == "" {
+		c.Fields["sessionId"] = c.Seed
+	}
 	return &c, nil
 }
 
