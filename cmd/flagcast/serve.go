@@ -157,6 +157,9 @@ func (c *core) handler(publishers []*publish.Publisher) (*api.Handler, error) {
 			Origins: cfg.CORS.Origins, AllowedHeaders: cfg.CORS.AllowedHeaders, ExposedHeaders: cfg.CORS.ExposedHeaders,
 			Methods: cfg.CORS.Methods, MaxAge: cfg.CORS.MaxAge,
 		},
+		Shared: api.Shared{
+			MaxAge: cfg.Shared.MaxAge, StaleWhileRevalidate: cfg.Shared.StaleWhileRevalidate, StaleIfError: cfg.Shared.StaleIfError,
+		},
 		Peers: api.Peers{
 			Allow: config.Prefixes(cfg.Allow), Deny: config.Prefixes(cfg.Deny), Proxies: config.Prefixes(cfg.TrustedProxies),
 		},

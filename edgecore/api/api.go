@@ -48,6 +48,7 @@ type Options struct {
 	// that are off.
 	NoAll     bool
 	CORS      CORS
+	Shared    Shared
 	Peers     Peers
 	Backstage Backstage
 	// WebhookSecret lets Unleash call POST /hooks/unleash, and Nudge is called

@@ -21,16 +21,23 @@ import (
 // remoteAddress is the peer's, a missing environment the token's. A missing
 // sessionId is one of this request alone, as in Unleash, and so are random
 // draws: the flags of one answer fit together.
-func readContext(r *http.Request, env edgecore.Environment) (*eval.Context, error) {
-	c, err := givenContext(r)
+//
+// shared tells that caches may keep the answer: nothing of all that chance or
+// the peer decides is in the context then.
+func (a *api) readContext(r *http.Request, env edgecore.Environment) (c *eval.Context, shared bool, err error) {
+	given, err := givenContext(r)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
+	c = &given
 	if _, ok := c.Fields["environment"]; !ok {
 		c.Fields["environment"] = string(env)
 	}
 	if c.Time.IsZero() {
 		c.Time = time.Now()
+	}
+	if a.Shared.may(r, c) {
+		return c, true, nil
 	}
 	if _, ok := c.Fields["remoteAddress"]; !ok {
 		if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
@@ -41,7 +48,7 @@ func readContext(r *http.Request, env edgecore.Environment) (*eval.Context, erro
 	if c.Fields["sessionId"] == "" {
 		c.Fields["sessionId"] = c.Seed
 	}
-	return &c, nil
+	return c, false, nil
 }
 
 func givenContext(r *http.Request) (eval.Context, error) {

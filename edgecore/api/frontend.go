@@ -68,7 +68,7 @@ func (a *api) toggles(all bool) http.HandlerFunc {
 		if !ok {
 			return
 		}
-		c, err := readContext(r, scope.Environment)
+		c, shared, err := a.readContext(r, scope.Environment)
 		if err != nil {
 			refuse(w, err, err.Error())
 			return
@@ -83,7 +83,7 @@ func (a *api) toggles(all bool) http.HandlerFunc {
 				list = append(list, newToggle(f, result))
 			}
 		}
-		answer(w, r, map[string][]toggle{"toggles": list})
+		a.answer(w, r, shared, map[string][]toggle{"toggles": list})
 	}
 }
 
@@ -92,7 +92,7 @@ func (a *api) toggle(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	c, err := readContext(r, scope.Environment)
+	c, shared, err := a.readContext(r, scope.Environment)
 	if err != nil {
 		refuse(w, err, err.Error())
 		return
@@ -102,11 +102,11 @@ func (a *api) toggle(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, "there is no such flag")
 		return
 	}
-	answer(w, r, newToggle(f, st.Program.Evaluate(f.Name, c)))
+	a.answer(w, r, shared, newToggle(f, st.Program.Evaluate(f.Name, c)))
 }
 
 // answer writes JSON with an entity tag, or 304.
-func answer(w http.ResponseWriter, r *http.Request, v any) {
+func (a *api) answer(w http.ResponseWriter, r *http.Request, shared bool, v any) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -118,7 +118,10 @@ func answer(w http.ResponseWriter, r *http.Request, v any) {
 	h := w.Header()
 	h.Set("ETag", etag)
 	h.Set("Cache-Control", "no-cache")
-	h.Add("Vary", "Authorization")
+	if shared {
+		h.Set("Cache-Control", a.Shared.header())
+	}
+	h.Add("Vary", a.tokenHeader())
 	if fresh(r, etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return

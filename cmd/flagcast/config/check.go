@@ -134,6 +134,11 @@ func (d *decoder) checkAPI(a *API, served environments, file bool) {
 			d.wrong(a, "base_path", `"base_path" in api is no path`, `write it as "/flags"`)
 		}
 	}
+	for _, key := range []string{"stale_while_revalidate", "stale_if_error"} {
+		if d.given(&a.Shared, key) && !d.given(&a.Shared, "max_age") {
+			d.wrong(&a.Shared, key, quoted(key)+" in shared_cache of api does nothing without \"max_age\"", "set it, or remove "+quoted(key))
+		}
+	}
 	if file && d.given(a, "webhook_secret") {
 		d.wrong(a, "webhook_secret", `"webhook_secret" in api does nothing with "file" in upstream`, "remove it: the file is watched, and no Unleash calls")
 	}

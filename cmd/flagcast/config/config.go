@@ -96,6 +96,7 @@ type API struct {
 	Drain     time.Duration `yaml:"drain"`
 	TLS       TLS           `yaml:"tls"`
 	CORS      CORS          `yaml:"cors"`
+	Shared    SharedCache   `yaml:"shared_cache"`
 	Backstage Backstage     `yaml:"backstage"`
 	// WebhookSecret is what Unleash's webhook sends. Zero: there is no hook.
 	WebhookSecret secret.Secret `yaml:"webhook_secret"`
@@ -117,6 +118,14 @@ type CORS struct {
 	ExposedHeaders []string      `yaml:"exposed_headers"`
 	Methods        []string      `yaml:"methods"`
 	MaxAge         time.Duration `yaml:"max_age"`
+}
+
+// SharedCache is for how long caches before the core may keep answers of the
+// frontend API that name no user. Without MaxAge they keep none.
+type SharedCache struct {
+	MaxAge               time.Duration `yaml:"max_age" min:"1s"`
+	StaleWhileRevalidate time.Duration `yaml:"stale_while_revalidate" min:"1s"`
+	StaleIfError         time.Duration `yaml:"stale_if_error" min:"1s"`
 }
 
 // Backstage is what stands below /internal-backstage.
