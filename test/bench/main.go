@@ -20,8 +20,8 @@ type figure struct {
 	Ours  stat    `json:"ours"`
 	Peer  stat    `json:"peer"`
 	Named string  `json:"named"` // the peer
-	Ratio float64 `json:"ratio"` // Peer.Min / Ours.Min, or the other way round where the bar is a share
-	Bar   string  `json:"bar"`
+	Ratio float64 `json:"ratio"` // Peer.Min / Ours.Min, or the other way round where the bar is a share; in serving of the medians
+	Bar   string  `json:"bar"` // "": none, the figure stands beside another
 	Met   bool    `json:"met"`
 }
 
@@ -33,9 +33,23 @@ type stat struct {
 func main() {
 	asJSON := flag.Bool("json", false, "print JSON")
 	rounds := flag.Int("rounds", 300, "rounds of each measurement")
+	only := flag.String("only", "", "serving: no other measurement")
+	greeter := flag.String("hello", "", "be a hello-world on this `address`, for the measurement of serving")
 	flag.Parse()
-	figures := slices.Concat(evaluation(*rounds), reading(*rounds), sizes(), publishing(*rounds), idle(), scripts())
-	if *asJSON {
+	if *greeter != "" {
+		hello(*greeter)
+		return
+	}
+	if *only == "serving" {
+		report(serving(), *asJSON)
+		return
+	}
+	figures := slices.Concat(evaluation(*rounds), reading(*rounds), sizes(), publishing(*rounds), idle(), scripts(), serving())
+	report(figures, *asJSON)
+}
+
+func report(figures []figure, asJSON bool) {
+	if asJSON {
 		e := json.NewEncoder(os.Stdout)
 		e.SetIndent("", "  ")
 		if err := e.Encode(figures); err != nil {
@@ -49,11 +63,14 @@ func main() {
 		if !f.Met {
 			met = "MISSED"
 		}
-		fmt.Printf("%-48s %10.1f %s (median %.1f)", f.What, f.Ours.Min, f.Unit, f.Ours.Median)
+		fmt.Printf("%-48s %10.4g %s (median %.4g)", f.What, f.Ours.Min, f.Unit, f.Ours.Median)
 		if f.Named != "" {
-			fmt.Printf("  %s %.1f (median %.1f)  ratio %.2f", f.Named, f.Peer.Min, f.Peer.Median, f.Ratio)
+			fmt.Printf("  %s %.4g (median %.4g)  ratio %.2f", f.Named, f.Peer.Min, f.Peer.Median, f.Ratio)
 		}
-		fmt.Printf("  bar: %s, %s\n", f.Bar, met)
+		if f.Bar != "" {
+			fmt.Printf("  bar: %s, %s", f.Bar, met)
+		}
+		fmt.Println()
 	}
 }
 
