@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -76,6 +77,7 @@ func (h *Handler) Drain() { h.api.draining.Store(true) }
 type api struct {
 	Options
 	bodies   bodies
+	spares   sync.Pool // of *spare
 	draining atomic.Bool
 	requests *prometheus.HistogramVec
 }

@@ -2,12 +2,10 @@ package api
 
 import (
 	"bytes"
-	"encoding/json"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
 
-	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/access"
 	"github.com/flagcast/flagcast/edgecore/eval"
 )
@@ -32,34 +30,6 @@ func (a *api) frontend(mux *routes) {
 	}
 }
 
-// toggle is one flag in the frontend API. Unleash Edge writes impressionData
-// in both spellings, and so does this.
-type toggle struct {
-	Name            string  `json:"name"`
-	Enabled         bool    `json:"enabled"`
-	Variant         variant `json:"variant"`
-	ImpressionData  bool    `json:"impressionData"`
-	ImpressionData2 bool    `json:"impression_data"`
-}
-
-type variant struct {
-	Name            string            `json:"name"`
-	Enabled         bool              `json:"enabled"`
-	Payload         *edgecore.Payload `json:"payload,omitempty"`
-	FeatureEnabled  bool              `json:"feature_enabled"`
-	FeatureEnabled2 bool              `json:"featureEnabled"`
-}
-
-func newToggle(f eval.Flag, r eval.Result) toggle {
-	return toggle{
-		Name: f.Name, Enabled: r.Enabled, ImpressionData: f.ImpressionData, ImpressionData2: f.ImpressionData,
-		Variant: variant{
-			Name: r.Variant.Name, Enabled: r.Variant.Enabled, Payload: r.Variant.Payload,
-			FeatureEnabled: r.Enabled, FeatureEnabled2: r.Enabled,
-		},
-	}
-}
-
 // toggles evaluates every flag of the scope for one context: with one seed, so
 // that the answers fit together.
 func (a *api) toggles(all bool) http.HandlerFunc {
@@ -73,17 +43,24 @@ func (a *api) toggles(all bool) http.HandlerFunc {
 			refuse(w, err, err.Error())
 			return
 		}
-		list := []toggle{}
-		view := st.Program.NewView(c)
-		for i, f := range st.Program.Flags() {
-			if !scope.Sees(f.Project) {
+		s, _ := a.spares.Get().(*spare)
+		if s == nil {
+			s = new(spare)
+		}
+		defer a.spares.Put(s)
+		s.view.Reset(st.Program, c)
+		b := append(s.body[:0], `{"toggles":[`...)
+		flags := st.Program.Flags()
+		for i := range flags {
+			if !scope.Sees(flags[i].Project) {
 				continue
 			}
-			if result := view.Flag(i); result.Enabled || all {
-				list = append(list, newToggle(f, result))
+			if result := s.view.Flag(i); result.Enabled || all {
+				b = append(appendToggle(b, &flags[i], result), ',')
 			}
 		}
-		a.answer(w, r, shared, map[string][]toggle{"toggles": list})
+		s.body = append(bytes.TrimSuffix(b, []byte{','}), "]}\n"...)
+		a.answer(w, r, shared, s.body)
 	}
 }
 
@@ -102,19 +79,18 @@ func (a *api) toggle(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, "there is no such flag")
 		return
 	}
-	a.answer(w, r, shared, newToggle(f, st.Program.Evaluate(f.Name, c)))
+	a.answer(w, r, shared, append(appendToggle(nil, &f, st.Program.Evaluate(f.Name, c)), '\n'))
 }
 
-// answer writes JSON with an entity tag, or 304.
-func (a *api) answer(w http.ResponseWriter, r *http.Request, shared bool, v any) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		fail(w, http.StatusInternalServerError, "internal error")
-		return
-	}
-	etag := etagOf(b.Bytes())
+// spare is what an answer needs for its time; the next one takes it over.
+type spare struct {
+	view eval.View
+	body []byte
+}
+
+// answer writes JSON with an entity tag, or 304. It does not keep the body.
+func (a *api) answer(w http.ResponseWriter, r *http.Request, shared bool, body []byte) {
+	etag := quickTag(body)
 	h := w.Header()
 	h.Set("ETag", etag)
 	h.Set("Cache-Control", "no-cache")
@@ -127,7 +103,8 @@ func (a *api) answer(w http.ResponseWriter, r *http.Request, shared bool, v any)
 		return
 	}
 	h.Set("Content-Type", "application/json")
-	_, _ = w.Write(b.Bytes())
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	_, _ = w.Write(body)
 }
 
 // newSeed draws the seed of one request.
