@@ -132,7 +132,7 @@ func New(o Options) *Handler {
 // handler panics.
 func (a *api) guard(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start := time.Now()
+		start, ctx := time.Now(), r.Context()
 		seen := &statusWriter{ResponseWriter: w, code: http.StatusOK}
 		route := "none"
 		defer func() {
@@ -144,7 +144,9 @@ func (a *api) guard(mux *http.ServeMux) http.Handler {
 				fail(seen, http.StatusInternalServerError, "internal error")
 			}
 			a.requests.WithLabelValues(route, strconv.Itoa(seen.code)).Observe(time.Since(start).Seconds())
-			a.Log.Debug("request", "route", route, "code", seen.code, "took", time.Since(start).String())
+			if a.Log.Enabled(ctx, slog.LevelDebug) { // else its values cost something, too
+				a.Log.Debug("request", "route", route, "code", seen.code, "took", time.Since(start).String())
+			}
 		}()
 		if !a.Peers.admits(r) {
 			fail(seen, http.StatusForbidden, "this address may not ask here")
@@ -154,13 +156,15 @@ func (a *api) guard(mux *http.ServeMux) http.Handler {
 		if !ok {
 			return
 		}
-		_, pattern := mux.Handler(r)
+		h, pattern := mux.Handler(r)
 		if pattern == "" {
 			unrouted(seen, r, mux)
 			return
 		}
-		route = pattern
-		mux.ServeHTTP(seen, r)
+		if route = pattern; strings.Contains(pattern, "{") {
+			h = mux // which sets the values of the path
+		}
+		h.ServeHTTP(seen, r)
 	})
 }
 
