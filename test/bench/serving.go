@@ -33,6 +33,7 @@ func serving() []figure {
 	var figures []figure
 	row := func(what string, flags int, b bar, target func(*server) vegeta.Targeter, code int) (ours, theirs turns) {
 		us, peer := s.flagcast(flags), s.peer(flags)
+		agree(us, peer)
 		ours, theirs = alternate(us, peer, target, code)
 		figures = append(figures, compareTurns(what, peer, ours, theirs, b)...)
 		return ours, theirs

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
+	"sort"
 	"strings"
 	"syscall"
 	"time"
@@ -162,6 +165,37 @@ func (s *server) await() {
 			check(fmt.Errorf("%s does not get ready on %s", s.name, s.url))
 		}
 		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// agree ends the run when two servers of the same flags do not serve the same:
+// it would be no comparison.
+func agree(us, peer *server) {
+	if peer.hello {
+		return
+	}
+	type answer struct {
+		Features []struct{ Name string }
+		Toggles  []struct {
+			Name    string
+			Enabled bool
+			Variant struct{ Name string }
+		}
+	}
+	for path, token := range map[string]string{
+		"/api/client/features": backendToken,
+		"/api/frontend?userId=user-7&properties%5Bcountry%5D=norway": frontendToken,
+	} {
+		var answers [2]answer
+		for i, one := range []*server{us, peer} {
+			check(json.Unmarshal(one.get(path, http.Header{"Authorization": {token}}).body, &answers[i]))
+			a := &answers[i]
+			sort.Slice(a.Features, func(i, j int) bool { return a.Features[i].Name < a.Features[j].Name })
+			sort.Slice(a.Toggles, func(i, j int) bool { return a.Toggles[i].Name < a.Toggles[j].Name })
+		}
+		if n := len(answers[0].Features) + len(answers[0].Toggles); n == 0 || !reflect.DeepEqual(answers[0], answers[1]) {
+			check(fmt.Errorf("%s and %s do not agree about %s: %d and %d flags", us.name, peer.name, path, n, len(answers[1].Features)+len(answers[1].Toggles)))
+		}
 	}
 }
 
