@@ -1,6 +1,7 @@
 # make test   everything a change has to pass, on a machine with Go and Node
 # make check  what needs no running: vet, lint, tidy, known vulnerabilities
-# make bench  speed and size against named peers, as tables
+# make bench  speed and size against named peers, as tables; Unleash Edge is one where
+#             UNLEASH_EDGE_BIN names it (cargo install unleash-edge --version 20.1.0 --locked)
 
 GO   ?= go
 NODE ?= node
