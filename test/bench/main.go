@@ -21,7 +21,7 @@ type figure struct {
 	Peer  stat    `json:"peer"`
 	Named string  `json:"named"` // the peer
 	Ratio float64 `json:"ratio"` // Peer.Min / Ours.Min, or the other way round where the bar is a share; in serving of the medians
-	Bar   string  `json:"bar"` // "": none, the figure stands beside another
+	Bar   string  `json:"bar"`   // "": none, the figure stands beside another
 	Met   bool    `json:"met"`
 }
 
