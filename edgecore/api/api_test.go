@@ -348,7 +348,7 @@ func TestStatesSwapUnderLoad(t *testing.T) {
 					if strings.Contains(path, "frontend") {
 						token = frontend
 					}
-					if r := f.ask("GET", path, token, "", "Accept-Encoding", "gzip"); r.StatusCode != 200 {
+					if r := f.ask("GET", path, token, "", "Accept-Encoding", "gzip, br"); r.StatusCode != 200 {
 						t.Errorf("%s: %d", path, r.StatusCode)
 					}
 				}

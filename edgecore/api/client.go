@@ -95,6 +95,9 @@ func (a *api) feature(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, "there is no such flag")
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
+	h := w.Header()
+	h.Set("Vary", a.tokenHeader())
+	h.Set("Cache-Control", "no-cache")
+	h.Set("Content-Type", "application/json")
 	_, _ = w.Write(st.Definitions.Features[i].Raw)
 }

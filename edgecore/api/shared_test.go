@@ -97,7 +97,10 @@ func TestAnswersAreNotSharedUnasked(t *testing.T) {
 	if body := text(t, r); !strings.Contains(body, `"here"`) {
 		t.Errorf("no address: %s", body)
 	}
-	if r := f.ask("GET", "/api/client/features", "", "", "X-Unleash", backend); r.Header.Get("Vary") != "Accept-Encoding, X-Unleash" {
-		t.Errorf("%v", r.Header)
+	for path, vary := range map[string]string{"/api/client/features": "Accept-Encoding, X-Unleash", "/api/client/features/on": "X-Unleash"} {
+		r := f.ask("GET", path, "", "", "X-Unleash", backend)
+		if r.StatusCode != 200 || r.Header.Get("Vary") != vary || r.Header.Get("Cache-Control") != "no-cache" {
+			t.Errorf("%s: %d %v", path, r.StatusCode, r.Header)
+		}
 	}
 }
