@@ -173,15 +173,25 @@ func TestScopesAreApart(t *testing.T) {
 // but each other.
 func TestPrefixesAreBounded(t *testing.T) {
 	f := newFixture(t, "")
-	whole := f.place("/api/client/features", backend, "").at
-	for i := range 100 {
+	whole := f.place("/api/client/features", backend, "")
+	first := f.place("/api/client/features?namePrefix=in-", backend, "")
+	if again := f.place("/api/client/features?namePrefix=in-", backend, ""); again.at != first.at {
+		t.Error("a prefix is not kept")
+	}
+	for i := range 2000 {
 		p := f.place(fmt.Sprintf("/api/client/features?namePrefix=%d", i), backend, "")
 		if p.code != 200 || !bytes.Contains(p.body, []byte(`"features":[]`)) {
 			t.Fatalf("%d: %s", p.code, p.body)
 		}
+		if i != 100 {
+			continue
+		}
+		if again := f.place("/api/client/features?namePrefix=in-", backend, ""); again.at == first.at || !bytes.Equal(again.body, first.body) {
+			t.Error("a prefix is kept for ever, or answered otherwise")
+		}
 	}
-	if f.place("/api/client/features", backend, "").at != whole {
-		t.Error("made again")
+	if f.place("/api/client/features", backend, "").at != whole.at {
+		t.Error("prefixes push out what is no client's choice")
 	}
 }
 

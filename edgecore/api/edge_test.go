@@ -301,6 +301,8 @@ func TestDrain(t *testing.T) {
 	for path, code := range map[string]int{"/ready": 503, "/internal-backstage/ready": 503, "/health": 200, "/api/client/features": 200} {
 		if r := f.ask("GET", path, backend, ""); r.StatusCode != code {
 			t.Errorf("%s: %d, want %d", path, r.StatusCode, code)
+		} else if code == 503 && r.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: 503 without Retry-After", path)
 		}
 	}
 }
