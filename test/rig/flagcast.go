@@ -30,9 +30,9 @@ type Flagcast struct {
 
 // StartFlagcast runs a binary that Build has made, with a configuration whose
 // API listens on a port of its own (127.0.0.1:0).
-func StartFlagcast(t testing.TB, binary, config string, variables map[string]string) *Flagcast {
+func StartFlagcast(t testing.TB, binary, config string, variables map[string]string, flags ...string) *Flagcast {
 	t.Helper()
-	cmd := exec.Command(binary, "serve", "--config", config)
+	cmd := exec.Command(binary, append([]string{"serve", "--config", config}, flags...)...)
 	cmd.Env = environment(variables)
 	f := &Flagcast{Process: Start(t, cmd)}
 	address := regexp.MustCompile(`API +(http://[^/\s]+)`)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -23,6 +24,7 @@ type Unleash struct {
 	// Tokens for the environment "development": of everything, of the client
 	// API, of the frontend API.
 	Admin, Backend, Frontend string
+	session                  *http.Client // of a user, instead of the admin token
 }
 
 // StartUnleash starts npm unleash-server. It serves the default project with
@@ -79,9 +81,14 @@ func (u *Unleash) Do(t testing.TB, method, path string, body any) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	request.Header.Set("Authorization", u.Admin)
+	client := http.DefaultClient
+	if u.session != nil {
+		client = u.session
+	} else {
+		request.Header.Set("Authorization", u.Admin)
+	}
 	request.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,6 +98,25 @@ func (u *Unleash) Do(t testing.TB, method, path string, body any) []byte {
 		t.Fatalf("%s %s: %s %s %v", method, path, response.Status, answer, err)
 	}
 	return answer
+}
+
+// LogIn lets Do act as the first user: what is imported has to be somebody's.
+func (u *Unleash) LogIn(t testing.TB) {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Jar: jar}
+	response, err := client.Post(u.URL+"/auth/simple/login", "application/json", strings.NewReader(`{"username":"admin","password":"unleash4all"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if answer, err := io.ReadAll(response.Body); err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("log in: %s %s %v", response.Status, answer, err)
+	}
+	u.session = client
 }
 
 // Object is a JSON object of the admin API.
