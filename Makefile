@@ -7,7 +7,7 @@ GO   ?= go
 NODE ?= node
 NPM  ?= npm
 
-.PHONY: all build test test-go test-sinks test-evaluation test-workers test-e2e test-deploy check bench deps clean
+.PHONY: all build test test-go test-sinks test-evaluation test-workers test-e2e test-gosdk test-deploy check bench deps clean
 
 all: build
 
@@ -22,7 +22,7 @@ test/node_modules/.package-lock.json: test/package.json test/package-lock.json t
 	cd test && $(NPM) ci --ignore-scripts --loglevel=error
 	@touch $@
 
-test: deps test-go test-sinks test-evaluation test-workers test-e2e test-deploy
+test: deps test-go test-sinks test-evaluation test-workers test-e2e test-gosdk test-deploy
 
 test-go: deps
 	FLAGCAST_NO_SKIP=1 $(GO) test -race -shuffle=on -timeout 20m $$($(GO) list ./... | grep -v '/test/e2e\|/test/differential\|/sinks\|/edgecore/publish')
@@ -42,6 +42,10 @@ test-evaluation: deps
 test-e2e: deps
 	FLAGCAST_NO_SKIP=1 $(GO) test -race -v -timeout 20m ./test/e2e/
 
+# A module of its own: the SDK for Go.
+test-gosdk: deps
+	cd test/gosdk && FLAGCAST_NO_SKIP=1 $(GO) test -race -shuffle=on -timeout 20m ./...
+
 # A module of its own: the validator of manifests, with Kubernetes' schemas.
 test-deploy:
 	cd test/deploy && $(GO) test -shuffle=on -timeout 20m ./...
@@ -58,6 +62,7 @@ check:
 	$(GO) vet ./...
 	cd test/bench && $(GO) vet ./...
 	cd test/deploy && $(GO) vet ./...
+	cd test/gosdk && $(GO) vet ./...
 	$(GO) run $(GOLANGCI) run
 	$(GO) run $(GOVULNCHECK) ./...
 
