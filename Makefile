@@ -1,4 +1,5 @@
 # make test   everything a change has to pass, on a machine with Go and Node
+# make test-matrix  the newest Unleash server of each major version, by itself
 # make check  what needs no running: vet, lint, tidy, known vulnerabilities
 # make bench  speed and size against named peers, as tables; Unleash Edge is one where
 #             UNLEASH_EDGE_BIN names it (cargo install unleash-edge --version 20.1.0 --locked)
@@ -7,7 +8,7 @@ GO   ?= go
 NODE ?= node
 NPM  ?= npm
 
-.PHONY: all build test test-go test-sinks test-evaluation test-workers test-e2e test-gosdk test-deploy check bench deps clean
+.PHONY: all build test test-go test-sinks test-evaluation test-workers test-e2e test-gosdk test-deploy test-matrix check bench deps clean
 
 all: build
 
@@ -46,6 +47,14 @@ test-e2e: deps
 test-gosdk: deps
 	cd test/gosdk && FLAGCAST_NO_SKIP=1 $(GO) test -race -shuffle=on -timeout 20m ./...
 
+# Not in test: the newest Unleash server of each major version from 5 on.
+test-matrix: deps test/matrix/node_modules/.package-lock.json
+	FLAGCAST_NO_SKIP=1 FLAGCAST_MATRIX=1 $(GO) test -v -timeout 20m -run 'TestMatrix$$' ./test/e2e/
+
+test/matrix/node_modules/.package-lock.json: test/matrix/package.json test/matrix/package-lock.json test/matrix/.npmrc
+	cd test/matrix && $(NPM) ci --ignore-scripts --loglevel=error
+	@touch $@
+
 # A module of its own: the validator of manifests, with Kubernetes' schemas.
 test-deploy:
 	cd test/deploy && $(GO) test -shuffle=on -timeout 20m ./...
@@ -71,4 +80,4 @@ bench: deps
 	$(NODE) test/bench/worker.mjs
 
 clean:
-	rm -rf bin test/node_modules
+	rm -rf bin test/node_modules test/matrix/node_modules

@@ -3,6 +3,7 @@ module github.com/flagcast/flagcast
 go 1.26.0
 
 ignore (
+	./test/matrix/node_modules
 	./test/node_modules
 	./workers/node_modules
 )

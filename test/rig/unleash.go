@@ -31,7 +31,13 @@ type Unleash struct {
 // the environments "development" and "production".
 func StartUnleash(t testing.TB) *Unleash {
 	t.Helper()
-	server := filepath.Join(need.Module(t, "unleash-server"), "dist", "server.js")
+	return StartUnleashIn(t, need.Module(t, "unleash-server"))
+}
+
+// StartUnleashIn starts the server in the folder of its npm package.
+func StartUnleashIn(t testing.TB, dir string) *Unleash {
+	t.Helper()
+	server := filepath.Join(dir, "dist", "server.js")
 	database := Postgres(t)
 	port := FreePort(t)
 	u := &Unleash{
@@ -44,7 +50,8 @@ func StartUnleash(t testing.TB) *Unleash {
 		"DATABASE_URL": database, "DATABASE_SSL": "false",
 		"HTTP_HOST": "127.0.0.1", "HTTP_PORT": strconv.Itoa(port),
 		"INIT_ADMIN_API_TOKENS": u.Admin, "INIT_BACKEND_API_TOKENS": u.Backend, "INIT_FRONTEND_API_TOKENS": u.Frontend,
-		"CHECK_VERSION": "false", "SEND_TELEMETRY": "false", "LOG_LEVEL": "warn", "NODE_ENV": "production",
+		"INIT_CLIENT_API_TOKENS": u.Backend, // their name before 7
+		"CHECK_VERSION":          "false", "SEND_TELEMETRY": "false", "LOG_LEVEL": "warn", "NODE_ENV": "production",
 		// Webhooks to this machine, which the server refuses by default (8.1 and later).
 		"UNLEASH_ALLOW_PRIVATE_URL_IN_INTEGRATION": "true",
 	})
