@@ -98,6 +98,13 @@ func (t *wireToken) known() *Known {
 		return nil
 	}
 	known := Known{Kind: kind, Scope: Scope{Environment: edgecore.Environment(t.Environment)}}
+	if t.Environment == "" { // servers of version 5 do not say it; the token does
+		token, err := edgecore.ParseToken(secret.New(t.Token))
+		if err != nil {
+			return nil
+		}
+		known.Scope.Environment = token.Environment
+	}
 	if !slices.Contains(t.Projects, "*") {
 		known.Scope.Projects = append([]string{}, t.Projects...) // never nil, which would mean all
 		slices.Sort(known.Scope.Projects)
