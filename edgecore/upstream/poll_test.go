@@ -179,7 +179,11 @@ func TestPollFollowsChanges(t *testing.T) {
 		s.set(allToken, flags(3, "y@b"))
 		later(20 * time.Second)
 		f.expect(t, "x", "x y", "y")
+		// The one that has brought the last change; by then there may be another.
 		r := s.asked[len(s.asked)-1]
+		if r.Header.Get("If-None-Match") == `"x:3:v1"` {
+			r = s.asked[len(s.asked)-2]
+		}
 		for name, want := range map[string]string{
 			"If-None-Match": `"x:2:v1"`, "Unleash-Client-Spec": "6.1.0", "Unleash-Appname": "flagcast",
 			"Unleash-Interval": "15000", "User-Agent": "flagcast/test",
