@@ -4,8 +4,40 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/edgecore/state"
 )
+
+// explain tells what a pass means in the language of flags.
+func (p *Publisher) explain(steps []*step, st *state.State, flipped bool) {
+	var changes []snapshot.Change
+	if p.last != nil && p.last != st.Definitions && !flipped {
+		changes = snapshot.Diff(p.last, st.Definitions, p.target.Cells[0].Spec.Rules.Fields...)
+	}
+	compute(steps, func(s *step) {
+		switch {
+		case s.Err != nil && s.Wanted == nil:
+		case changes != nil:
+			s.Changes = wanted(&s.Spec, changes)
+		case s.Wanted != nil:
+			s.Changes = s.Wanted.DiffStored(s.Stored)
+		}
+	})
+}
+
+// wanted drops changes of flags that the target does not publish.
+func wanted(spec *snapshot.Spec, changes []snapshot.Change) []snapshot.Change {
+	if len(spec.Flags) == 0 && len(spec.Projects) == 0 {
+		return changes
+	}
+	kept := []snapshot.Change{}
+	for _, c := range changes {
+		if spec.Takes(c.Flag, c.Project) {
+			kept = append(kept, c)
+		}
+	}
+	return kept
+}
 
 // report tells what a pass has done in the language of flags. Cells of a
 // matrix differ in what they change; the log names the changes of the first.

@@ -3,6 +3,7 @@ package publish
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -270,4 +271,14 @@ func (p *Publisher) verify(ctx context.Context, a *agenda) bool {
 	p.shown(now)
 	p.post()
 	return !lost
+}
+
+// backoff is the pause after a number of consecutive failures, with jitter.
+func backoff(failures int, err error) time.Duration {
+	wait := firstBackoff << min(failures-1, 9)
+	if errors.Is(err, sinks.ErrPermanent) {
+		wait = longBackoff
+	}
+	wait = min(wait, longBackoff)
+	return wait/2 + rand.N(wait/2)
 }

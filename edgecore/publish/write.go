@@ -1,0 +1,162 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/flagcast/flagcast/edgecore/snapshot"
+	"github.com/flagcast/flagcast/sinks"
+)
+
+// write puts what is to be put, all in one call where the sink has one for it.
+// The reads before may have taken long: seq and time are those of the sending.
+func (p *Publisher) write(ctx context.Context, steps []*step, since time.Time) {
+	now := time.Now()
+	var writing []*step
+	var seq uint64
+	for _, s := range steps {
+		if s.Err == nil && s.due {
+			writing = append(writing, s)
+			seq = max(seq, s.seq(now))
+		}
+	}
+	if len(writing) == 0 {
+		return
+	}
+	compute(writing, func(s *step) {
+		if s.again {
+			s.body, s.meta, s.Err = snapshot.Reseal(s.stored, seq, now, nil)
+		} else {
+			s.body, s.meta = s.snap.Seal(seq, now), s.snap.Meta(seq, now)
+		}
+	})
+	writing = slices.DeleteFunc(writing, func(s *step) bool { return s.Err != nil })
+	if len(writing) == 0 {
+		return
+	}
+	objects := make([]sinks.Object, len(writing))
+	for i, s := range writing {
+		objects[i] = object(s.Key, s.body, s.meta)
+	}
+	callCtx, cancel := bound(ctx, len(objects))
+	defer cancel()
+	deadline, _ := callCtx.Deadline()
+	errs := sinks.PutAll(callCtx, p.target.Sink, objects)
+	arrived := false
+	for i, s := range writing {
+		p.count(s, errs[i], deadline)
+		arrived = arrived || errs[i] == nil && !s.again
+	}
+	if arrived {
+		p.arrived(seq, since)
+	}
+}
+
+// arrived notes that the sink has taken a change, and has the edge watched for
+// it.
+func (p *Publisher) arrived(seq uint64, since time.Time) {
+	p.since = since
+	p.board.mu.Lock()
+	p.board.status.StoredLagMS, p.board.status.SeenLagMS = nil, nil // until it is stored, and seen
+	p.board.mu.Unlock()
+	if p.sightings == nil {
+		return
+	}
+	select { // newest wins
+	case <-p.sightings:
+	default:
+	}
+	p.sightings <- sighting{seq: seq, since: since, put: time.Now()}
+}
+
+// shown measures how long a change took, once reads have shown all of it.
+func (p *Publisher) shown(now time.Time) {
+	if p.since.IsZero() || p.unverified() {
+		return
+	}
+	lag := now.Sub(p.since)
+	p.since = time.Time{}
+	p.metrics.verified(&p.target, lag)
+	p.postLag(lag)
+	p.log.Debug("verified", "lag_ms", lag.Milliseconds())
+}
+
+// object is a snapshot as sinks take it. A list of keys with their metadata
+// shows what is deployed.
+func object(key sinks.Key, body []byte, meta snapshot.Meta) sinks.Object {
+	return sinks.Object{
+		Key: key, Body: body, ContentType: "application/json",
+		Meta: map[string]string{"seq": fmt.Sprint(meta.Seq), "digest": meta.Digest},
+	}
+}
+
+// count notes what has become of a put that had until a deadline.
+func (p *Publisher) count(s *step, err error, deadline time.Time) {
+	now := time.Now()
+	s.sent = s.meta.Seq
+	reason := ReasonContent
+	switch {
+	case s.beat:
+		reason = ReasonHeartbeat
+	case s.again:
+		reason = ReasonRepair
+	case s.tried == s.want:
+		reason = ReasonRetry
+	case s.next == mend:
+		reason = ReasonRepair
+	}
+	p.metrics.put(&p.target, reason, len(s.body))
+	if err != nil {
+		if errors.Is(err, sinks.ErrAmbiguous) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+			s.lost(s.meta, now, deadline)
+		}
+		s.seen.known = false
+		if !s.again {
+			s.tried = s.want
+		}
+		s.Err = fmt.Errorf("put %q to %s (%d bytes): %w%s", s.Key, p.target.SinkName, len(s.body), err, largest(err, s.body))
+		return
+	}
+	s.Bytes = len(s.body)
+	before := s.stored
+	s.wrote(s.body, s.meta, now, p.target.stale())
+	p.metrics.accepted(&p.target, now)
+	switch {
+	case s.again:
+		if s.Action == "" {
+			s.Action = "rewritten"
+		}
+		return
+	case reason == ReasonRepair:
+		s.Action = "repaired"
+	default:
+		s.Action = "published"
+	}
+	s.replaced, s.history = before, s.body
+}
+
+// found tells whether a read has shown a put whose answer was lost, for the
+// first time. From then on it is as any other.
+func (c *cell) found() bool {
+	if !c.newest.lost || c.seen.absent || c.seen.foreign || c.seen.seq != c.newest.seq || c.seen.digest != c.newest.digest {
+		return false
+	}
+	c.newest.lost = false
+	return true
+}
+
+// largest names what makes a snapshot too large for its sink.
+func largest(err error, body []byte) string {
+	if _, ok := errors.AsType[*sinks.TooLargeError](err); !ok {
+		return ""
+	}
+	var words []string
+	for _, f := range snapshot.Largest(body, 10) {
+		words = append(words, fmt.Sprintf("%s (%d bytes)", f.Flag, f.Bytes))
+	}
+	return "; the largest flags: " + strings.Join(words, ", ") + "; leave some out by \"flags\" or \"projects\" of the target"
+}
