@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
@@ -42,11 +40,7 @@ snapshot without storing it. It names what is missing, and does not stop at the
 first fault.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := load(c, config.Overrides{})
-			if err != nil {
-				return err
-			}
-			core, err := newOnce(c, cfg)
+			core, err := newOnce(c)
 			if err != nil {
 				return err
 			}
@@ -54,9 +48,7 @@ first fault.`,
 			defer cancel()
 			findings := core.check(ctx)
 			if asJSON {
-				e := json.NewEncoder(c.OutOrStdout())
-				e.SetIndent("", "  ")
-				err = e.Encode(findings)
+				err = printJSON(c.OutOrStdout(), findings)
 			} else {
 				printFindings(c.OutOrStdout(), findings)
 			}

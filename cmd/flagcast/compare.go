@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -94,10 +93,7 @@ func runCompare(c *cobra.Command, addresses []string, flags compareFlags) error 
 		return failed(exitUsage, err, "an address is that of the server, without /api; give a backend and a frontend token by --token, TOKEN or @FILE")
 	}
 	if flags.json {
-		e := json.NewEncoder(c.OutOrStdout())
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		err = e.Encode(report)
+		err = printJSON(c.OutOrStdout(), report)
 	} else {
 		err = report.Print(c.OutOrStdout())
 	}

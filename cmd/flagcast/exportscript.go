@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -185,8 +184,5 @@ func (f *scriptFlags) print(c *cobra.Command, report *bundles.Report, name strin
 		fmt.Fprint(c.ErrOrStderr(), report.Text(name))
 		return nil
 	}
-	e := json.NewEncoder(c.OutOrStdout())
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(report)
+	return printJSON(c.OutOrStdout(), report)
 }

@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/sinks"
@@ -36,15 +34,8 @@ The arrow marks what is stored. Each entry is a snapshot that pin and eval take
 as --from sink:NAME/KEY.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := load(c, config.Overrides{})
+			core, err := newChosen(c, names...)
 			if err != nil {
-				return err
-			}
-			core, err := newOnce(c, cfg)
-			if err != nil {
-				return err
-			}
-			if err := core.selectTargets(names); err != nil {
 				return err
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), timeout)
@@ -54,9 +45,7 @@ as --from sink:NAME/KEY.`,
 				return err
 			}
 			if asJSON {
-				e := json.NewEncoder(c.OutOrStdout())
-				e.SetIndent("", "  ")
-				return e.Encode(list)
+				return printJSON(c.OutOrStdout(), list)
 			}
 			table := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
 			fmt.Fprintln(table, " \tTARGET\tPUBLISHED\tREVISION\tDIGEST\tBYTES\tFROM")

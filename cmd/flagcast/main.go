@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -92,6 +93,14 @@ func report(stderr io.Writer, err error) int {
 		fmt.Fprintf(stderr, "flagcast: hint: %s\n", hint)
 	}
 	return code
+}
+
+// printJSON is how every command writes a report with --json.
+func printJSON(w io.Writer, report any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false) // -> stands in many texts
+	e.SetIndent("", "  ")
+	return e.Encode(report)
 }
 
 func count(n int, what string) string {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/sinks"
@@ -92,15 +91,8 @@ func onTarget(ctx context.Context, c *cobra.Command, by, name string, f func(*on
 	if name == "" {
 		return failed(exitUsage, errors.New("--target is missing"), "name one target of the configuration")
 	}
-	cfg, err := load(c, config.Overrides{})
+	core, err := newChosen(c, name)
 	if err != nil {
-		return err
-	}
-	core, err := newOnce(c, cfg)
-	if err != nil {
-		return err
-	}
-	if err := core.selectTargets([]string{name}); err != nil {
 		return err
 	}
 	return core.telling(ctx, by, func() error {

@@ -14,7 +14,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/transport"
 )
@@ -40,27 +39,18 @@ reads what the sinks have stored. Stored is what a sink's API shows; seen is wha
 the workers show that "probe:" names.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := load(c, config.Overrides{})
+			core, err := newChosen(c, names...)
 			if err != nil {
 				return err
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), timeout)
 			defer cancel()
-			core, err := newOnce(c, cfg)
-			if err != nil {
-				return err
-			}
-			if err := core.selectTargets(names); err != nil {
-				return err
-			}
 			report, err := core.status(ctx, address, fromSinks)
 			if err != nil {
 				return err
 			}
 			if asJSON {
-				e := json.NewEncoder(c.OutOrStdout())
-				e.SetIndent("", "  ")
-				return e.Encode(report)
+				return printJSON(c.OutOrStdout(), report)
 			}
 			return report.print(c.OutOrStdout(), time.Now())
 		},

@@ -54,11 +54,7 @@ Exit codes: 0 all targets are up to date, 1 failed, 2 usage or configuration,
 			if err := flags.check(); err != nil {
 				return err
 			}
-			cfg, err := load(c, config.Overrides{})
-			if err != nil {
-				return err
-			}
-			return runSync(c, cfg, flags)
+			return runSync(c, flags)
 		},
 	}
 	c.Flags().StringSliceVar(&flags.targets, "target", nil, "only these `targets`")
@@ -91,14 +87,11 @@ func (f *syncFlags) check() error {
 	return nil
 }
 
-func runSync(c *cobra.Command, cfg *config.Config, flags syncFlags) error {
+func runSync(c *cobra.Command, flags syncFlags) error {
 	ctx, cancel := context.WithTimeout(c.Context(), flags.timeout+flags.waitSeen)
 	defer cancel()
-	core, err := newOnce(c, cfg)
+	core, err := newChosen(c, flags.targets...)
 	if err != nil {
-		return err
-	}
-	if err := core.selectTargets(flags.targets); err != nil {
 		return err
 	}
 	run := &syncRun{core: core, flags: flags}
@@ -152,11 +145,25 @@ func (r *syncRun) do(ctx context.Context, stdin io.Reader) error {
 
 // newOnce makes the core of a command that runs once: its report says what the
 // log would.
-func newOnce(c *cobra.Command, cfg *config.Config) (*core, error) {
+func newOnce(c *cobra.Command) (*core, error) {
+	cfg, err := load(c, config.Overrides{})
+	if err != nil {
+		return nil, err
+	}
 	if cfg.Log.Level == slog.LevelInfo {
 		cfg.Log.Level = slog.LevelWarn
 	}
 	return newCore(cfg, newLogger(c.ErrOrStderr(), cfg.Log))
+}
+
+// newChosen is newOnce with the targets that are named; no names mean all, of
+// which there has to be one.
+func newChosen(c *cobra.Command, targets ...string) (*core, error) {
+	core, err := newOnce(c)
+	if err != nil {
+		return nil, err
+	}
+	return core, core.selectTargets(targets)
 }
 
 // obtain fills the store with what the targets publish: from a file, else from

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -71,10 +70,7 @@ func (r *syncRun) result(t *publish.Target, out publish.Outcome, verified bool) 
 
 func (r *syncRun) print(w io.Writer) error {
 	if r.flags.json {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		e.SetEscapeHTML(false)
-		return e.Encode(r.results)
+		return printJSON(w, r.results)
 	}
 	for i := 0; i < len(r.results); {
 		// Keys of a matrix that fare alike are told of once.
