@@ -40,8 +40,10 @@ func OpenAudit(path, by string, log *slog.Logger) *Audit {
 	return a
 }
 
-// auditLine is one line of the file; docs/operations.md describes it.
-type auditLine struct {
+// record is an event in JSON: a line of the audit file, which has Bytes and By,
+// or an item of a JSON webhook, which has Failures. docs/operations.md describes
+// both.
+type record struct {
 	Time     string       `json:"time"`
 	Event    publish.Kind `json:"event"`
 	Target   string       `json:"target"`
@@ -51,9 +53,17 @@ type auditLine struct {
 	Digest   string       `json:"digest,omitempty"`
 	Revision uint64       `json:"revision,omitempty"`
 	Bytes    int          `json:"bytes,omitempty"`
+	Failures int          `json:"failures,omitempty"`
 	Changes  []change     `json:"changes"`
 	Text     string       `json:"text,omitempty"`
-	By       string       `json:"by"`
+	By       string       `json:"by,omitempty"`
+}
+
+func recordOf(e publish.Event) record {
+	return record{
+		Time: timeOf(e.Time), Event: e.Kind, Target: e.Target, Sink: e.Sink, Key: string(e.Key), Seq: e.Seq,
+		Digest: e.Digest, Revision: e.Revision, Changes: changesOf(e.Changes), Text: e.Text,
+	}
 }
 
 // change is a change of one flag in JSON.
@@ -79,12 +89,11 @@ func (a *Audit) Event(e publish.Event) {
 	if !slices.Contains(audited, e.Kind) {
 		return
 	}
-	line, err := encode(auditLine{
-		Time: timeOf(e.Time), Event: e.Kind, Target: e.Target, Sink: e.Sink, Key: string(e.Key), Seq: e.Seq,
-		Digest: e.Digest, Revision: e.Revision, Bytes: e.Bytes, Changes: changesOf(e.Changes), Text: e.Text, By: a.by,
-	})
+	line := recordOf(e)
+	line.Bytes, line.By = e.Bytes, a.by
+	text, err := encode(line)
 	if err == nil {
-		err = a.append(line)
+		err = a.append(text)
 	}
 	a.outcome.note(err)
 }

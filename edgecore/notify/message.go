@@ -76,30 +76,13 @@ func cut(s string, most int) string {
 	return s[:most] + "…"
 }
 
-// jsonEvent is one event in the body of a JSON webhook; docs/operations.md
-// describes it.
-type jsonEvent struct {
-	Time     string       `json:"time"`
-	Event    publish.Kind `json:"event"`
-	Target   string       `json:"target"`
-	Sink     string       `json:"sink"`
-	Key      string       `json:"key,omitempty"`
-	Seq      uint64       `json:"seq,omitempty"`
-	Digest   string       `json:"digest,omitempty"`
-	Revision uint64       `json:"revision,omitempty"`
-	Failures int          `json:"failures,omitempty"`
-	Changes  []change     `json:"changes"`
-	Text     string       `json:"text,omitempty"`
-}
-
-func jsonEvents(taken []entry) []jsonEvent {
-	list := make([]jsonEvent, len(taken))
+func records(taken []entry) []record {
+	list := make([]record, len(taken))
 	for i, t := range taken {
 		e := t.event
-		list[i] = jsonEvent{
-			Time: timeOf(e.Time), Event: e.Kind, Target: e.Target, Sink: e.Sink, Key: string(e.Key), Seq: e.Seq, Digest: e.Digest,
-			Revision: e.Revision, Failures: e.Failures, Changes: changesOf(e.Changes[:min(len(e.Changes), jsonChanges)]), Text: cut(e.Text, textBytes),
-		}
+		e.Changes, e.Text = e.Changes[:min(len(e.Changes), jsonChanges)], cut(e.Text, textBytes)
+		list[i] = recordOf(e)
+		list[i].Failures = e.Failures
 	}
 	return list
 }

@@ -63,7 +63,7 @@ func (s Service) request(address string, key secret.Secret, taken []entry, now t
 		}
 		message = body
 	default:
-		message = map[string]any{"events": jsonEvents(taken)}
+		message = map[string]any{"events": records(taken)}
 	}
 	body, err := encode(message)
 	if err != nil {
