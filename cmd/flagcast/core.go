@@ -43,6 +43,9 @@ type core struct {
 	usage *sdkusage.Collector
 	// registry holds the metrics of everything.
 	registry *prometheus.Registry
+	// upstream makes one attempt of a request to upstream: one pool of
+	// connections, and one client certificate that is read again.
+	upstream *http.Transport
 }
 
 // newCore builds the parts. It starts nothing and reaches nobody.
@@ -55,6 +58,9 @@ func newCore(c *config.Config, log *slog.Logger) (*core, error) {
 		registry: prometheus.NewRegistry(),
 	}
 	var err error
+	if core.upstream, err = core.newUpstream(); err != nil {
+		return nil, err
+	}
 	if core.feeds, err = core.newFeeds(); err != nil {
 		return nil, err
 	}
@@ -122,14 +128,10 @@ func (c *core) newFeeds() (map[edgecore.Environment]upstream.Feed, error) {
 		}
 		return feeds, nil
 	}
-	base, err := c.upstreamTransport()
-	if err != nil {
-		return nil, err
-	}
 	for env, tokens := range u.TokensByEnvironment() {
 		poll, err := upstream.NewPoll(upstream.Options{
 			URL: u.URL, Tokens: tokens, Environment: env, Interval: u.Interval,
-			Timeout: u.Timeout, Headers: u.Headers, Base: withToken(base, u), IsFrontend: isFrontend(access.NewUpstream(u.URL, u.Headers, base)),
+			Timeout: u.Timeout, Headers: u.Headers, Base: withToken(c.upstream, u), IsFrontend: isFrontend(access.NewUpstream(u.URL, u.Headers, c.upstream)),
 			Version: buildVersion(), Log: c.log.With("env", env),
 		})
 		if err != nil {
@@ -148,9 +150,9 @@ func isFrontend(known access.Validator) func(context.Context, secret.Secret) boo
 	}
 }
 
-// upstreamTransport makes one attempt of a request to upstream. Requests with
-// a token go through withToken, too.
-func (c *core) upstreamTransport() (*http.Transport, error) {
+// newUpstream makes the transport to upstream. Requests with a token go through
+// withToken, too.
+func (c *core) newUpstream() (*http.Transport, error) {
 	u := &c.config.Upstream
 	settings := transport.TLS{CAFile: u.CAFile, SkipVerify: u.SkipVerify}
 	if u.ClientCertFile != "" {
@@ -182,14 +184,10 @@ func withToken(base http.RoundTripper, u *config.Upstream) http.RoundTripper {
 
 // newUsage makes what forwards reports of SDKs. A file takes none.
 func (c *core) newUsage() (*sdkusage.Collector, error) {
-	base, err := c.upstreamTransport()
-	if err != nil {
-		return nil, err
-	}
 	u := &c.config.Upstream
 	collector, err := sdkusage.New(sdkusage.Options{
 		URL: u.URL, Tokens: u.Tokens, Interval: u.UsageInterval, Timeout: u.Timeout,
-		Headers: u.Headers, Version: buildVersion(), Base: withToken(base, u), Log: c.log, Registry: c.registry,
+		Headers: u.Headers, Version: buildVersion(), Base: withToken(c.upstream, u), Log: c.log, Registry: c.registry,
 	})
 	if err != nil {
 		return nil, failed(exitUsage, err, "")

@@ -56,7 +56,7 @@ func TestUpstreamTransport(t *testing.T) {
 		u := good
 		tc.change(&u)
 		c := &core{config: &config.Config{Upstream: u}, log: slog.New(slog.DiscardHandler)}
-		base, err := c.upstreamTransport()
+		base, err := c.newUpstream()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -62,12 +62,26 @@ func probeAddress(c *cobra.Command) string {
 	if err != nil {
 		return localAddress("http", "", os.Getenv("PORT"), os.Getenv("BASE_PATH"))
 	}
-	scheme, listen := "http", cfg.API.Listen
-	if cfg.API.TLS.Only {
-		scheme, listen = "https", cfg.API.TLS.Listen
+	return coreAddress(&cfg.API)
+}
+
+// coreAddress is where the API of a configuration listens on this machine.
+func coreAddress(api *config.API) string {
+	scheme, listen := "http", api.Listen
+	if api.TLS.Only {
+		scheme, listen = "https", api.TLS.Listen
 	}
 	host, port, _ := net.SplitHostPort(listen)
-	return localAddress(scheme, host, port, cfg.API.BasePath)
+	return localAddress(scheme, host, port, api.BasePath)
+}
+
+// backstageAddress is where its backstage listens on this machine.
+func backstageAddress(api *config.API) string {
+	if api.Backstage.Listen == "" {
+		return coreAddress(api)
+	}
+	host, port, _ := net.SplitHostPort(api.Backstage.Listen)
+	return localAddress("http", host, port, api.BasePath)
 }
 
 func localAddress(scheme, host, port, basePath string) string {

@@ -137,11 +137,7 @@ func (c *core) handler(publishers []*publish.Publisher) (*api.Handler, error) {
 		Followed: c.followed(), ValidFor: cfg.RevalidateTokens, Dir: c.config.State.Dir, Log: c.log,
 	}
 	if c.config.Upstream.URL != "" {
-		base, err := c.upstreamTransport()
-		if err != nil {
-			return nil, err
-		}
-		options.Validator = access.NewUpstream(c.config.Upstream.URL, c.config.Upstream.Headers, base)
+		options.Validator = access.NewUpstream(c.config.Upstream.URL, c.config.Upstream.Headers, c.upstream)
 	}
 	known := access.New(options)
 	known.Restore()

@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"text/tabwriter"
@@ -56,7 +54,7 @@ the workers show that "probe:" names.`,
 		},
 	}
 	c.Flags().StringSliceVar(&names, "target", nil, "only these `targets`")
-	c.Flags().StringVar(&address, "url", "", "`address` of the running core; by default that of api.listen on this machine")
+	c.Flags().StringVar(&address, "url", "", "`address` of the running core; by default that of the configuration on this machine")
 	c.Flags().BoolVar(&fromSinks, "stored", false, "read the sinks, even if a core is running")
 	c.Flags().BoolVar(&asJSON, "json", false, "report as JSON")
 	c.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "give up after this time")
@@ -88,11 +86,7 @@ func (c *core) status(ctx context.Context, address string, fromSinks bool) (*tar
 // ask gets the report of a running core, of the targets that are chosen.
 func (c *core) ask(ctx context.Context, address string) (*targets, error) {
 	if address == "" {
-		_, port, err := net.SplitHostPort(c.config.API.Listen)
-		if err != nil || port == "0" {
-			return nil, errors.New("api.listen names no port")
-		}
-		address = "http://" + net.JoinHostPort("localhost", port) + c.config.API.BasePath
+		address = backstageAddress(&c.config.API)
 	}
 	address = strings.TrimRight(address, "/") + "/internal-backstage/targets"
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
