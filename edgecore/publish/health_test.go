@@ -74,7 +74,8 @@ func TestLostAnswers(t *testing.T) {
 					t.Errorf("%d puts, %d failures", n, s.Failures)
 				}
 				sink.applies.Store(true) // from now on only the answers are lost
-				after(10 * time.Minute)
+				// At most: the put on its way, a pause, a put, a pause, a read.
+				after(12 * time.Minute)
 				expect(t, w, "f=on", 1)
 				s = w.running.Status()
 				if s.State != "ok" || s.StoredLagMS == nil || *s.StoredLagMS < (15*time.Minute).Milliseconds() {
