@@ -180,7 +180,7 @@ func TestMatrixKeysFailAlone(t *testing.T) {
 				t.Errorf("%d calls for a key that is up to date", n)
 			}
 			s.refuse(nil)
-			after(time.Minute)
+			after(2 * time.Minute) // longer than the pause after seven failures
 			if s.on() != "cn de us" || w.running.Status().State != "ok" || w.told(publish.Published) != "published published published" || w.told(publish.Recovered) != "recovered" {
 				t.Errorf("on in %s, the status is %+v, told %s", s.on(), w.running.Status(), w.told(publish.Published, publish.Recovered))
 			}
