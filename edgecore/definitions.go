@@ -1,7 +1,6 @@
 package edgecore
 
 import (
-	"encoding/json"
 	"strconv"
 	"strings"
 )
@@ -35,7 +34,7 @@ type Definitions struct {
 // Member is a member of a JSON object, as upstream sent it.
 type Member struct {
 	Name string
-	Raw  json.RawMessage
+	Raw  string
 }
 
 // Problem is a fault of one feature or segment. It never affects another.
@@ -64,7 +63,7 @@ type Feature struct {
 	Variants       []Variant
 	Dependencies   []Dependency
 	// Raw is the JSON object as upstream sent it, unknown members included.
-	Raw json.RawMessage
+	Raw string
 }
 
 // Strategy is one activation strategy; a flag is on when one of them passes.
@@ -90,7 +89,7 @@ type Constraint struct {
 type Segment struct {
 	ID          int
 	Constraints []Constraint
-	Raw         json.RawMessage
+	Raw         string
 }
 
 // Variant is one of the values that an enabled flag can take.

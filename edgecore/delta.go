@@ -13,12 +13,13 @@ import (
 // hydration event replaces everything before it. Events of unknown types are a
 // Problem. An error is a *SyntaxError.
 func ParseEvents(doc []byte, env Environment) (*Definitions, error) {
-	if tooDeep(string(doc)) >= 0 || !gjson.ValidBytes(doc) {
-		return nil, invalidJSON(doc)
+	text := string(doc)
+	if tooDeep(text) >= 0 || !gjson.Valid(text) {
+		return nil, invalidJSON(text)
 	}
-	events := gjson.GetBytes(doc, "events")
+	events := gjson.Get(text, "events")
 	if !events.IsArray() {
-		return nil, syntaxError(doc, events.Index, "\"events\" has to be a list of events")
+		return nil, syntaxError(text, events.Index, "\"events\" has to be a list of events")
 	}
 	features, segments := newOrdered(), newOrdered()
 	var problems []Problem
@@ -50,7 +51,7 @@ func ParseEvents(doc []byte, env Environment) (*Definitions, error) {
 		"version": 2, "features": features.list(), "segments": segments.list(), "meta": map[string]uint64{"revisionId": revision},
 	})
 	if err != nil {
-		return nil, syntaxError(doc, 0, err.Error()) // not reached: every part is valid JSON
+		return nil, syntaxError(text, 0, err.Error()) // not reached: every part is valid JSON
 	}
 	d, err := Parse(folded, env)
 	if err != nil {

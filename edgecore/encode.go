@@ -27,14 +27,14 @@ func (d *Definitions) Encode() []byte {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.Write(f.Raw)
+		b.WriteString(f.Raw)
 	}
 	b.WriteString(`],"segments":[`)
 	for i, s := range d.Segments {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.Write(s.Raw)
+		b.WriteString(s.Raw)
 	}
 	b.WriteString(`],"query":{"environment":`)
 	name, _ := json.Marshal(string(d.Environment)) // text always encodes
@@ -50,7 +50,7 @@ func (d *Definitions) Encode() []byte {
 		name, _ := json.Marshal(m.Name) // text always encodes
 		b.Write(name)
 		b.WriteByte(':')
-		b.Write(m.Raw)
+		b.WriteString(m.Raw)
 	}
 	b.WriteByte('}')
 	return b.Bytes()
@@ -67,16 +67,14 @@ func (d *Definitions) Equal(o *Definitions) bool {
 		return false
 	}
 	for i := range d.Features {
-		if !bytes.Equal(d.Features[i].Raw, o.Features[i].Raw) {
+		if d.Features[i].Raw != o.Features[i].Raw {
 			return false
 		}
 	}
 	for i := range d.Segments {
-		if !bytes.Equal(d.Segments[i].Raw, o.Segments[i].Raw) {
+		if d.Segments[i].Raw != o.Segments[i].Raw {
 			return false
 		}
 	}
-	return slices.EqualFunc(d.Others, o.Others, func(a, b Member) bool {
-		return a.Name == b.Name && bytes.Equal(a.Raw, b.Raw)
-	})
+	return slices.Equal(d.Others, o.Others)
 }

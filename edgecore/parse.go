@@ -33,17 +33,20 @@ const maxDepth = 10_000
 // sense becomes one that nobody passes, and a flag that makes no sense is left
 // out, which SDKs answer as off. Numbers and booleans where the protocol has
 // text are taken as they are written.
-//
-// The definitions refer to doc, which must not be changed any more.
+// For the next version of a document there is ParseNext.
 func Parse(doc []byte, env Environment) (*Definitions, error) {
-	text := string(doc)
-	if at := tooDeep(text); at >= 0 {
+	return parse(string(doc), env, nil)
+}
+
+// parse reads a document in which known elements are left out, if any.
+func parse(doc string, env Environment, known *known) (*Definitions, error) {
+	if at := tooDeep(doc); at >= 0 {
 		return nil, syntaxError(doc, at, fmt.Sprintf("lists and objects are nested more than %d times", maxDepth))
 	}
-	if !gjson.ValidBytes(doc) {
+	if !gjson.Valid(doc) {
 		return nil, invalidJSON(doc)
 	}
-	p := parser{cursor: cursor{s: text}, doc: doc, defs: &Definitions{Environment: env}}
+	p := parser{cursor: cursor{s: doc}, known: known, defs: &Definitions{Environment: env}}
 	if p.kind() != 'o' {
 		return nil, syntaxError(doc, 0, "definitions are a JSON object with a list of \"features\", this is "+p.what())
 	}
@@ -72,9 +75,7 @@ func Parse(doc []byte, env Environment) (*Definitions, error) {
 			}
 		case "version", "query": // written anew
 		default:
-			start := p.i
-			p.skip()
-			p.defs.Others = append(p.defs.Others, Member{Name: key, Raw: p.doc[start:p.i:p.i]})
+			p.apart(func() { p.defs.Others = append(p.defs.Others, Member{Name: strings.Clone(key), Raw: p.skip()}) })
 			return
 		}
 		p.skip()
@@ -86,6 +87,9 @@ func Parse(doc []byte, env Environment) (*Definitions, error) {
 		return nil, syntaxError(doc, features, "\"features\" has to be a list of flags, it is "+p.what())
 	}
 	p.features(flags)
+	if p.clash() {
+		return nil, errClash
+	}
 	if segments >= 0 {
 		p.i = segments
 		if kind := p.kind(); kind != 'l' && kind != '0' {
@@ -131,9 +135,10 @@ func tooDeep(doc string) int {
 // parser collects problems while it walks one document.
 type parser struct {
 	cursor
-	doc  []byte
-	defs *Definitions
-	path []step // to what is being read
+	known *known // nil: none
+	defs  *Definitions
+	path  []step         // to what is being read
+	index map[string]int // places of the flags that were read, by name
 }
 
 // step is a member of an object, or an element of a list where name is "".
@@ -203,16 +208,26 @@ func (p *parser) elements(f func()) {
 // features reads flags, of which there are n.
 func (p *parser) features(n int) {
 	p.enter("features", 0)
-	index := make(map[string]int, n)
+	if p.known == nil {
+		p.index = make(map[string]int, n)
+	} else {
+		p.index = map[string]int{} // of few
+	}
 	p.defs.Features = make([]Feature, 0, n)
 	p.elements(func() {
 		first := len(p.defs.Problems)
-		f, ok := p.readFeature()
-		if at, dup := index[f.Name]; ok && dup {
+		f, ok := p.known.feature(p.place())
+		if ok {
+			p.skip()
+			p.defs.Features = append(p.defs.Features, f)
+			return
+		}
+		p.apart(func() { f, ok = p.readFeature() })
+		if at, dup := p.index[f.Name]; ok && dup {
 			p.problem("the name stands twice; the last flag counts")
 			p.defs.Features[at] = f
 		} else if ok {
-			index[f.Name] = len(p.defs.Features)
+			p.index[f.Name] = len(p.defs.Features)
 			p.defs.Features = append(p.defs.Features, f)
 		}
 		for i := range p.defs.Problems[first:] {
@@ -222,11 +237,51 @@ func (p *parser) features(n int) {
 	p.leave()
 }
 
+func (p *parser) segment() (s Segment, ok bool) {
+	if s, ok = p.known.segment(p.place()); ok {
+		p.skip()
+		return s, true
+	}
+	p.apart(func() { s, ok = p.readSegment() })
+	return s, ok
+}
+
+// place is that of the element that is being read in its list.
+func (p *parser) place() int { return p.path[len(p.path)-1].index }
+
+// apart reads what comes next; beside known elements from a copy of its text.
+// So definitions hold the memory of the one document that was read whole, and
+// of what has changed since, not of every document that something came from.
+func (p *parser) apart(read func()) {
+	if p.known == nil {
+		read()
+		return
+	}
+	doc := p.cursor
+	text := strings.Clone(doc.skip())
+	p.cursor = cursor{s: text}
+	read()
+	p.cursor = doc
+}
+
+// clash tells whether a flag that was read has the name of a known one.
+func (p *parser) clash() bool {
+	if p.known == nil || len(p.index) == 0 {
+		return false
+	}
+	for i := range p.defs.Features {
+		if at, read := p.index[p.defs.Features[i].Name]; read && at != i {
+			return true
+		}
+	}
+	return false
+}
+
 func (p *parser) segments() {
 	p.enter("segments", 0)
 	index := map[int]int{}
 	p.elements(func() {
-		s, ok := p.readSegment()
+		s, ok := p.segment()
 		if !ok {
 			p.problem("has no number \"id\"; it is left out, and strategies that name it pass for nobody")
 			return
@@ -255,7 +310,7 @@ func (p *parser) readSegment() (s Segment, ok bool) {
 			p.skip()
 		}
 	})
-	s.Raw = json.RawMessage(p.doc[start:p.i:p.i])
+	s.Raw = p.s[start:p.i]
 	return s, ok
 }
 
@@ -290,9 +345,9 @@ func (p *parser) what() string {
 	}
 }
 
-func invalidJSON(doc []byte) error {
+func invalidJSON(doc string) error {
 	var any json.RawMessage
-	err := json.Unmarshal(doc, &any)
+	err := json.Unmarshal([]byte(doc), &any)
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
 		// The decoder counts the offending byte, except at the end of input.
@@ -305,9 +360,9 @@ func invalidJSON(doc []byte) error {
 	return syntaxError(doc, 0, "not JSON")
 }
 
-func syntaxError(doc []byte, offset int, msg string) error {
+func syntaxError(doc string, offset int, msg string) error {
 	e := &SyntaxError{Line: 1, Column: 1, Offset: offset, Msg: msg}
-	for _, b := range doc[:min(offset, len(doc))] {
+	for _, b := range []byte(doc[:min(offset, len(doc))]) {
 		e.Column++
 		if b == '\n' {
 			e.Line, e.Column = e.Line+1, 1

@@ -1,7 +1,5 @@
 package edgecore
 
-import "encoding/json"
-
 // readFeature returns false, with a Problem, for what cannot be a flag.
 func (p *parser) readFeature() (f Feature, ok bool) {
 	p.blanks()
@@ -41,7 +39,7 @@ func (p *parser) readFeature() (f Feature, ok bool) {
 			p.skip()
 		}
 	})
-	f.Raw = json.RawMessage(p.doc[start:p.i:p.i])
+	f.Raw = p.s[start:p.i]
 	if f.Name == "" {
 		p.problem("has no \"name\"; it is left out")
 		return f, false

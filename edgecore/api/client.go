@@ -1,6 +1,7 @@
 package api
 
 import (
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -99,5 +100,5 @@ func (a *api) feature(w http.ResponseWriter, r *http.Request) {
 	h.Set("Vary", a.tokenHeader())
 	h.Set("Cache-Control", "no-cache")
 	h.Set("Content-Type", "application/json")
-	_, _ = w.Write(st.Definitions.Features[i].Raw)
+	_, _ = io.WriteString(w, st.Definitions.Features[i].Raw)
 }

@@ -1,8 +1,6 @@
 package api
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
 	"strconv"
 	"strings"
@@ -10,15 +8,9 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// etagOf is a strong entity tag of a body.
+// etagOf is a strong entity tag of a body, the same in every process. It takes
+// a tenth of the time of SHA-256.
 func etagOf(body []byte) string {
-	sum := sha256.Sum256(body)
-	return `"` + hex.EncodeToString(sum[:16]) + `"`
-}
-
-// quickTag is an entity tag for a body that is made for one request. It is the
-// same in every process, and takes a tenth of the time of SHA-256.
-func quickTag(body []byte) string {
 	return `"` + strconv.FormatUint(xxhash.Sum64(body), 16) + "-" + strconv.Itoa(len(body)) + `"`
 }
 

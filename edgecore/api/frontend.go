@@ -90,7 +90,7 @@ type spare struct {
 
 // answer writes JSON with an entity tag, or 304. It does not keep the body.
 func (a *api) answer(w http.ResponseWriter, r *http.Request, shared bool, body []byte) {
-	etag := quickTag(body)
+	etag := etagOf(body)
 	h := w.Header()
 	h.Set("ETag", etag)
 	h.Set("Cache-Control", "no-cache")

@@ -2,7 +2,11 @@ package eval
 
 // arena hands out parts of large allocations: what is evaluated together lies
 // together, and a program of thousands of flags costs the allocator little.
-type arena[T any] struct{ free []T }
+// The first is small, for a program that has little of its own.
+type arena[T any] struct {
+	free []T
+	size int
+}
 
 const arenaSize = 128
 
@@ -12,7 +16,8 @@ func (a *arena[T]) take(n int) []T {
 		if n > arenaSize/4 {
 			return make([]T, n)
 		}
-		a.free = make([]T, arenaSize)
+		a.size = min(2*max(n, a.size), arenaSize)
+		a.free = make([]T, a.size)
 	}
 	out := a.free[:n:n]
 	a.free = a.free[n:]

@@ -12,41 +12,51 @@ import (
 // Compile turns definitions into a program. A fault of one strategy or
 // constraint makes that strategy pass for nobody and is reported as a Problem;
 // it affects neither its siblings nor other flags. The problems of reading
-// (Definitions.Problems) are not repeated.
+// (Definitions.Problems) are not repeated. For the next version of definitions
+// there is CompileNext.
 func Compile(d *edgecore.Definitions) (*Program, []edgecore.Problem) {
 	c := newCompiler(len(d.Features))
 	for i := range d.Segments {
 		c.segment(&d.Segments[i])
 	}
-	order := make([]*edgecore.Feature, 0, len(d.Features))
+	c.features, c.places = d.Features, make([]int32, 0, len(d.Features))
 	for i := range d.Features {
 		if c.representable(&d.Features[i]) {
-			order = append(order, &d.Features[i])
+			c.places = append(c.places, int32(i))
 		}
 	}
-	slices.SortFunc(order, func(a, b *edgecore.Feature) int { return compareNames(a.Name, b.Name) })
-	for i, f := range order {
+	slices.SortFunc(c.places, func(a, b int32) int { return compareNames(d.Features[a].Name, d.Features[b].Name) })
+	for i := range c.places {
+		f := c.at(int32(i))
 		c.program.index[f.Name] = int32(i)
-		c.program.list[i] = Flag{Name: f.Name, Type: f.Type, Project: f.Project, ImpressionData: f.ImpressionData}
+		c.program.list[i] = about(f)
 	}
-	c.program.list = c.program.list[:len(order)]
-	c.program.flags = make([]flag, len(order))
-	for i, f := range order {
+	c.program.list = c.program.list[:len(c.places)]
+	c.program.flags = make([]flag, len(c.places))
+	for i := range c.places {
+		f := c.at(int32(i))
 		c.feature = f.Name
-		c.program.flags[i] = c.flag(f, order)
+		c.program.flags[i] = c.flag(f)
 	}
 	slices.SortFunc(c.program.flips, time.Time.Compare)
 	c.program.flips = slices.CompactFunc(c.program.flips, time.Time.Equal)
+	c.program.source = &source{
+		definitions: d, problems: c.problems, places: c.places, fields: c.fields, stickies: c.stickies, segments: c.segments, values: c.added,
+	}
 	return c.program.finish(), c.problems
 }
 
 type compiler struct {
 	program  *Program
+	features []edgecore.Feature
+	places   []int32            // of features in their list, by their place in the program
 	segments map[int]*condition // nil for one that nobody passes
 	fields   map[string]int32
 	stickies map[string]*sticky
 	feature  string // the flag that is being compiled, "" for segments
 	problems []edgecore.Problem
+	lent     []bool // by field: its values are another program's
+	added    int    // values
 
 	strategies arena[strategy]
 	shares     arena[share]
@@ -108,13 +118,16 @@ func (c *compiler) segment(s *edgecore.Segment) {
 	c.segments[s.ID] = &condition{op: opAll, all: constraints}
 }
 
-func (c *compiler) flag(f *edgecore.Feature, all []*edgecore.Feature) flag {
+// at returns the definition of a flag of the program.
+func (c *compiler) at(i int32) *edgecore.Feature { return &c.features[c.places[i]] }
+
+func (c *compiler) flag(f *edgecore.Feature) flag {
 	var out flag
 	if !f.Enabled {
 		return out
 	}
 	for _, d := range f.Dependencies {
-		p, ok := c.parent(d, all)
+		p, ok := c.parent(d)
 		if !ok {
 			return flag{}
 		}
@@ -138,13 +151,13 @@ func (c *compiler) flag(f *edgecore.Feature, all []*edgecore.Feature) flag {
 // parent: dependencies have one level. A parent with parents of its own is
 // never satisfied, which ends cycles as well. ok is false for one that nothing
 // satisfies.
-func (c *compiler) parent(d edgecore.Dependency, all []*edgecore.Feature) (p parent, ok bool) {
+func (c *compiler) parent(d edgecore.Dependency) (p parent, ok bool) {
 	i, ok := c.program.index[d.Feature]
 	if !ok {
 		c.problem("dependencies", "the parent flag %q does not exist in this environment or project; the flag is off", d.Feature)
 		return p, false
 	}
-	if len(all[i].Dependencies) > 0 {
+	if len(c.at(i).Dependencies) > 0 {
 		c.problem("dependencies", "the parent flag %q has a parent of its own, which Unleash does not follow; the flag is off", d.Feature)
 		return p, false
 	}

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -173,6 +174,10 @@ func (c *compiler) items(at int32, values []string, where string) []int32 {
 				c.problem(where, "the value %q holds the control character U+007F or U+0080; it matches nobody", value)
 				continue
 			}
+			if int(at) < len(c.lent) && c.lent[at] {
+				f.values, c.lent[at] = maps.Clone(f.values), false
+			}
+			c.added++
 			item = int32(len(f.values))
 			f.values[value] = item
 		}

@@ -20,6 +20,7 @@ type Program struct {
 	index  map[string]int32
 	flips  []time.Time // sorted: when a DATE constraint changes its answer
 	salt   string      // of hashed fields
+	source *source     // nil where it was not compiled of definitions
 	views  sync.Pool   // for Evaluate
 }
 

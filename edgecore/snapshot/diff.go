@@ -54,7 +54,7 @@ func Diff(old, new *edgecore.Definitions, identifiers ...string) []Change {
 		switch {
 		case stands == nil:
 			c.Project = stood.Project
-		case stood != nil && !differs && !bytes.Equal(stood.Raw, stands.Raw):
+		case stood != nil && !differs && stood.Raw != stands.Raw:
 			c, differs = Change{Changed, name, stands.Project, noEffect}, true
 		default:
 			c.Project = stands.Project
@@ -84,7 +84,7 @@ func sorted(changes []Change) []Change {
 func touched(old, new *edgecore.Definitions, before, after map[string]*edgecore.Feature) map[string]bool {
 	names, segments := map[string]bool{}, map[int]bool{}
 	for name, f := range after {
-		if was, ok := before[name]; !ok || !bytes.Equal(was.Raw, f.Raw) {
+		if was, ok := before[name]; !ok || was.Raw != f.Raw {
 			names[name] = true
 		}
 	}
@@ -99,7 +99,7 @@ func touched(old, new *edgecore.Definitions, before, after map[string]*edgecore.
 	}
 	for i := range new.Segments {
 		s := &new.Segments[i]
-		if was, ok := stood[s.ID]; !ok || !bytes.Equal(was.Raw, s.Raw) {
+		if was, ok := stood[s.ID]; !ok || was.Raw != s.Raw {
 			segments[s.ID] = true
 		}
 		delete(stood, s.ID)

@@ -197,11 +197,11 @@ func encoded(t *rapid.T, d *edgecore.Definitions, p *eval.Program, spec snapshot
 func raw(d *edgecore.Definitions) string {
 	var b strings.Builder
 	for _, f := range d.Features {
-		b.Write(f.Raw)
+		b.WriteString(f.Raw)
 		b.WriteByte('\n')
 	}
 	for _, s := range d.Segments {
-		b.Write(s.Raw)
+		b.WriteString(s.Raw)
 		b.WriteByte('\n')
 	}
 	return b.String()

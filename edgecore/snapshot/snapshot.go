@@ -231,7 +231,7 @@ func (s *Snapshot) copy(d *edgecore.Definitions) {
 	features, used := []json.RawMessage{}, []json.RawMessage{}
 	for _, f := range d.Features {
 		if wanted[f.Name] {
-			features = append(features, f.Raw)
+			features = append(features, json.RawMessage(f.Raw))
 			for _, strategy := range f.Strategies {
 				for _, id := range strategy.Segments {
 					segments[id] = true
@@ -241,7 +241,7 @@ func (s *Snapshot) copy(d *edgecore.Definitions) {
 	}
 	for _, segment := range d.Segments {
 		if segments[segment.ID] {
-			used = append(used, segment.Raw)
+			used = append(used, json.RawMessage(segment.Raw))
 		}
 	}
 	s.Count = len(features)

@@ -84,7 +84,11 @@ func (s *Store) Put(d *edgecore.Definitions) {
 }
 
 func (s *Store) swap(d *edgecore.Definitions, since time.Time, restored bool) {
-	program, problems := eval.Compile(d)
+	var last *eval.Program
+	if old, err := s.Load(d.Environment); err == nil {
+		last = old.Program
+	}
+	program, problems := eval.CompileNext(d, last)
 	next := &State{
 		Definitions: d, Program: program, Problems: slices.Concat(d.Problems, problems),
 		Version: 1, Since: since, Restored: restored,

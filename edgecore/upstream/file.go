@@ -24,9 +24,14 @@ type File struct {
 	env  edgecore.Environment
 	log  *slog.Logger
 
-	// Owned by Run: what was read last, good or bad, and what was wrong.
+	// Owned by Run: what was read last, good or bad, what was wrong with it, and
+	// the last good definitions.
 	last  []byte
 	fault error
+	good  *edgecore.Definitions
+	// What the file was when it was read, nil for unknown, and when that was.
+	info os.FileInfo
+	seen time.Time
 }
 
 // NewFile makes a feed. It reads nothing yet.
@@ -36,10 +41,14 @@ func NewFile(path string, env edgecore.Environment, log *slog.Logger) *File {
 
 // settle is how long a file has to be left alone before it is read: editors
 // write in several steps. recheck finds changes that no event tells of, as on
-// network volumes.
+// network volumes: a file that is as it was is not read. Since clocks of file
+// systems are coarse, and those of servers differ, a file has to be left alone
+// for tick before its time tells anything, and is read every reread anyway.
 const (
 	settle  = 50 * time.Millisecond
 	recheck = time.Second
+	tick    = 2 * time.Second
+	reread  = time.Minute
 )
 
 // Run implements Feed. A file that cannot be read at the start is a final
@@ -71,6 +80,7 @@ func (f *File) Run(ctx context.Context, deliver func(*edgecore.Definitions)) err
 			quiet.Reset(settle)
 			continue
 		case <-quiet.C:
+			f.info = nil // read it, whatever it looks like
 		case <-ticker.C:
 		}
 		err := f.read(deliver)
@@ -83,23 +93,39 @@ func (f *File) Run(ctx context.Context, deliver func(*edgecore.Definitions)) err
 	}
 }
 
+// unchanged tells whether the file is the one that was read, without reading it.
+func (f *File) unchanged() bool {
+	if f.info == nil || time.Since(f.seen) >= reread {
+		return false
+	}
+	now, err := os.Stat(f.path)
+	return err == nil && os.SameFile(now, f.info) && now.Size() == f.info.Size() && now.ModTime().Equal(f.info.ModTime()) &&
+		f.seen.Sub(now.ModTime()) >= tick
+}
+
 // read delivers the file if it has changed. What a version of the file gave
 // once, it gives again.
 func (f *File) read(deliver func(*edgecore.Definitions)) error {
+	if f.unchanged() {
+		return f.fault
+	}
+	f.seen = time.Now()
+	f.info, _ = os.Stat(f.path) // before it is read: a change in between is seen later
 	document, err := os.ReadFile(f.path)
 	if err != nil {
-		f.last = nil
+		f.last, f.info = nil, nil
 		return fmt.Errorf("read definitions: %w", err)
 	}
 	if f.last != nil && bytes.Equal(document, f.last) {
 		return f.fault
 	}
 	f.last, f.fault = document, nil
-	d, err := edgecore.Parse(bytes.TrimPrefix(document, []byte("\xef\xbb\xbf")), f.env)
+	d, err := edgecore.ParseNext(bytes.TrimPrefix(document, []byte("\xef\xbb\xbf")), f.env, f.good)
 	if err != nil {
 		f.fault = fmt.Errorf("read definitions: %w", locate(f.path, document, err))
 		return f.fault
 	}
+	f.good = d
 	deliver(d)
 	return nil
 }

@@ -3,6 +3,7 @@ package upstream_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -87,6 +88,55 @@ func TestFileFollowsEdits(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+}
+
+// Behind a link no event tells of a change: the file is looked at every second,
+// and as long as it is as it was that counts as hearing from upstream.
+func TestFileBehindALink(t *testing.T) {
+	t.Parallel()
+	there := filepath.Join(t.TempDir(), "there.json")
+	path := filepath.Join(t.TempDir(), "flags.json")
+	long := time.Now().Add(-time.Hour)
+	write := func(path, name string, at time.Time) {
+		t.Helper()
+		if err := errors.Join(os.WriteFile(path, []byte(strings.Replace(oneFlag, `"x"`, `"`+name+`"`, 1)), 0o600), os.Chtimes(path, at, at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(there, "a", long)
+	if err := os.Symlink(there, path); err != nil {
+		t.Fatal(err)
+	}
+	feed := upstream.NewFile(path, "e", slog.New(slog.DiscardHandler))
+	delivered := make(chan *edgecore.Definitions)
+	var running sync.WaitGroup
+	defer running.Wait()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	running.Go(func() { _ = feed.Run(ctx, func(d *edgecore.Definitions) { delivered <- d }) })
+	next := func(want string) {
+		t.Helper()
+		if d := <-delivered; d.Features[0].Name != want {
+			t.Errorf("delivered %+v, want the flag %s", d, want)
+		}
+	}
+	next("a")
+	for range 2 { // still heard, though nothing changes
+		for heard := feed.Status().LastOK; !feed.Status().LastOK.After(heard); {
+			time.Sleep(time.Millisecond) // polls a condition
+		}
+	}
+	write(there, "b", long.Add(time.Minute)) // as large as before
+	next("b")
+	write(there+".new", "c", long.Add(time.Minute)) // as large and as old
+	if err := os.Rename(there+".new", there); err != nil {
+		t.Fatal(err)
+	}
+	next("c")
+	write(there, "d", time.Now().Add(time.Hour)) // by a clock that is ahead
+	next("d")
+	write(there, "e", time.Now())
+	next("e")
 }
 
 func TestFileMissingAtStart(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tidwall/gjson"
@@ -30,6 +31,7 @@ type scope struct {
 	log     *slog.Logger
 
 	etag      string
+	size      int                   // of the answer, in bytes
 	last      *edgecore.Definitions // the newest that was read whole
 	projects  []string              // of the token, nil for all
 	delivered *edgecore.Definitions // the one that the last merge used
@@ -110,14 +112,17 @@ func (s *scope) fetch(ctx context.Context) error {
 	default:
 		return s.refused(response)
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
+	var answer strings.Builder
+	answer.Grow(s.size + s.size/16) // most answers are about as large as the one before
+	_, err = io.Copy(&answer, io.LimitReader(response.Body, maxBody+1))
+	body := answer.String()
 	if err != nil {
 		return fmt.Errorf("token %d: GET %s: the answer broke off after %d bytes: %w", s.number, s.url, len(body), err)
 	}
 	if len(body) > maxBody {
 		return fmt.Errorf("token %d: GET %s: the answer has more than %d bytes", s.number, s.url, maxBody)
 	}
-	d, err := edgecore.Parse(body, s.env)
+	d, err := edgecore.ParseNext(body, s.env, s.last)
 	if err != nil {
 		return s.unreadable(response, body, err)
 	}
@@ -125,7 +130,7 @@ func (s *scope) fetch(ctx context.Context) error {
 		s.etag = "" // asked again, it has to answer whole
 		return nil
 	}
-	s.etag = response.Header.Get("ETag")
+	s.etag, s.size = response.Header.Get("ETag"), len(body)
 	s.projects = s.scopeOf(body)
 	if !s.last.Equal(d) {
 		s.last = d
@@ -135,7 +140,7 @@ func (s *scope) fetch(ctx context.Context) error {
 
 // scopeOf names the projects of the token: all, or one, or for a token of
 // several what upstream says it has asked for.
-func (s *scope) scopeOf(body []byte) []string {
+func (s *scope) scopeOf(body string) []string {
 	switch s.token.Project {
 	case "*":
 		return nil
@@ -146,7 +151,7 @@ func (s *scope) scopeOf(body []byte) []string {
 	projects := []string{}
 	// Unleash calls the member "project", Unleash Edge "projects".
 	for _, member := range []string{"query.project", "query.projects"} {
-		for _, name := range gjson.GetBytes(body, member).Array() {
+		for _, name := range gjson.Get(body, member).Array() {
 			projects = append(projects, name.Str)
 		}
 	}
@@ -172,7 +177,7 @@ func (s *scope) refused(response *http.Response) error {
 	return e
 }
 
-func (s *scope) unreadable(response *http.Response, body []byte, err error) error {
+func (s *scope) unreadable(response *http.Response, body string, err error) error {
 	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	hint := ""
 	if kind == "text/html" {

@@ -33,15 +33,21 @@ type stat struct {
 func main() {
 	asJSON := flag.Bool("json", false, "print JSON")
 	rounds := flag.Int("rounds", 300, "rounds of each measurement")
-	only := flag.String("only", "", "serving: no other measurement")
+	only := flag.String("only", "", "serving or change: no other measurement")
 	greeter := flag.String("hello", "", "be a hello-world on this `address`, for the measurement of serving")
 	flag.Parse()
 	if *greeter != "" {
 		hello(*greeter)
 		return
 	}
-	if *only == "serving" {
+	switch *only {
+	case "serving":
 		report(serving(), *asJSON)
+		return
+	case "change":
+		s := newServers()
+		defer s.stop()
+		report([]figure{s.change()}, *asJSON)
 		return
 	}
 	figures := slices.Concat(evaluation(*rounds), reading(*rounds), sizes(), publishing(*rounds), idle(), scripts(), serving())

@@ -116,7 +116,7 @@ func describe(d *edgecore.Definitions, flag string) string {
 	var b bytes.Buffer
 	for _, f := range d.Features {
 		if f.Name == flag || flag == "" {
-			b.Write(f.Raw)
+			b.WriteString(f.Raw)
 			for _, parent := range f.Dependencies {
 				if parent.Feature != flag && flag != "" {
 					b.WriteString("\nparent: " + describe(&edgecore.Definitions{Features: d.Features}, parent.Feature))
@@ -126,7 +126,7 @@ func describe(d *edgecore.Definitions, flag string) string {
 	}
 	for _, s := range d.Segments {
 		b.WriteString("\nsegment: ")
-		b.Write(s.Raw)
+		b.WriteString(s.Raw)
 	}
 	return b.String()
 }
