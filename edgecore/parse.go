@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,6 +34,7 @@ const maxDepth = 10_000
 // sense becomes one that nobody passes, and a flag that makes no sense is left
 // out, which SDKs answer as off. Numbers and booleans where the protocol has
 // text are taken as they are written.
+//
 // For the next version of a document there is ParseNext.
 func Parse(doc []byte, env Environment) (*Definitions, error) {
 	return parse(string(doc), env, nil)
@@ -50,20 +52,18 @@ func parse(doc string, env Environment, known *known) (*Definitions, error) {
 	if p.kind() != 'o' {
 		return nil, syntaxError(doc, 0, "definitions are a JSON object with a list of \"features\", this is "+p.what())
 	}
-	// Of several members with one name the last one counts: they are found
-	// first and read then.
-	features, segments, flags := -1, -1, 0
+	// Of several members with one name the last one counts.
+	var features, segments part
 	p.members(func(key string) {
-		p.blanks()
 		switch key {
 		case "features":
-			features, flags = p.i, 0
-			if p.kind() == 'l' {
-				p.list(func(int) { p.skip(); flags++ })
-				return
-			}
+			p.defs.Features = nil
+			features = p.part(p.features)
+			return
 		case "segments":
-			segments = p.i
+			p.defs.Segments = nil
+			segments = p.part(p.segments)
+			return
 		case "meta":
 			if p.kind() == 'o' {
 				p.object(func(key string) {
@@ -75,30 +75,47 @@ func parse(doc string, env Environment, known *known) (*Definitions, error) {
 			}
 		case "version", "query": // written anew
 		default:
-			p.apart(func() { p.defs.Others = append(p.defs.Others, Member{Name: strings.Clone(key), Raw: p.skip()}) })
+			whole := p.apart()
+			p.defs.Others = append(p.defs.Others, Member{Name: strings.Clone(key), Raw: p.skip()})
+			p.rejoin(whole)
 			return
 		}
 		p.skip()
 	})
-	if features < 0 {
+	switch {
+	case features.what == "":
 		return nil, syntaxError(doc, 0, "\"features\" has to be a list of flags, it is missing")
-	}
-	if p.i = features; p.kind() != 'l' {
-		return nil, syntaxError(doc, features, "\"features\" has to be a list of flags, it is "+p.what())
-	}
-	p.features(flags)
-	if p.clash() {
+	case features.what != "a list":
+		return nil, syntaxError(doc, features.at, "\"features\" has to be a list of flags, it is "+features.what)
+	case segments.what != "" && segments.what != "a list" && segments.what != "null":
+		return nil, syntaxError(doc, segments.at, "\"segments\" has to be a list, it is "+segments.what)
+	case p.clash():
 		return nil, errClash
 	}
-	if segments >= 0 {
-		p.i = segments
-		if kind := p.kind(); kind != 'l' && kind != '0' {
-			return nil, syntaxError(doc, segments, "\"segments\" has to be a list, it is "+p.what())
-		} else if kind == 'l' {
-			p.segments()
-		}
-	}
+	p.defs.Problems = slices.Concat(p.defs.Problems, features.problems, segments.problems)
 	return p.defs, nil
+}
+
+// part is a member of the document that has been read.
+type part struct {
+	at       int
+	what     string // "" for none
+	problems []Problem
+}
+
+// part reads a member that has to be a list; anything else is passed over. Its
+// problems are told with it: another member of its name takes its place.
+func (p *parser) part(list func()) part {
+	p.blanks()
+	out, others := part{at: p.i, what: p.what()}, p.defs.Problems
+	p.defs.Problems = nil
+	if p.kind() == 'l' {
+		list()
+	} else {
+		p.skip()
+	}
+	out.problems, p.defs.Problems = p.defs.Problems, others
+	return out
 }
 
 // revision reads a whole number; anything else is 0.
@@ -205,16 +222,18 @@ func (p *parser) elements(f func()) {
 	}
 }
 
-// features reads flags, of which there are n.
-func (p *parser) features(n int) {
-	p.enter("features", 0)
-	if p.known == nil {
-		p.index = make(map[string]int, n)
+func (p *parser) features() {
+	p.index = map[string]int{}
+	if p.known != nil {
+		p.defs.Features = make([]Feature, 0, len(p.known.features.found)+1)
 	} else {
-		p.index = map[string]int{} // of few
+		p.defs.Features = make([]Feature, 0, sample)
 	}
-	p.defs.Features = make([]Feature, 0, n)
+	start := p.i
 	p.elements(func() {
+		if p.known == nil && len(p.defs.Features) == sample {
+			p.reserve(start)
+		}
 		first := len(p.defs.Problems)
 		f, ok := p.known.feature(p.place())
 		if ok {
@@ -222,7 +241,9 @@ func (p *parser) features(n int) {
 			p.defs.Features = append(p.defs.Features, f)
 			return
 		}
-		p.apart(func() { f, ok = p.readFeature() })
+		whole := p.apart()
+		f, ok = p.readFeature()
+		p.rejoin(whole)
 		if at, dup := p.index[f.Name]; ok && dup {
 			p.problem("the name stands twice; the last flag counts")
 			p.defs.Features[at] = f
@@ -234,7 +255,21 @@ func (p *parser) features(n int) {
 			p.defs.Problems[first+i].Feature = f.Name
 		}
 	})
-	p.leave()
+	if len(p.defs.Features) < cap(p.defs.Features)*3/4 {
+		p.defs.Features = slices.Clone(p.defs.Features)
+	}
+}
+
+// sample is how many flags tell how much room all of them need.
+const sample = 32
+
+// reserve makes room for as many flags as the rest of the document may hold.
+func (p *parser) reserve(start int) {
+	n := sample * (len(p.s) - p.i) / max(p.i-start, 1)
+	p.defs.Features = slices.Grow(p.defs.Features, n)
+	index := make(map[string]int, sample+n)
+	maps.Copy(index, p.index)
+	p.index = index
 }
 
 func (p *parser) segment() (s Segment, ok bool) {
@@ -242,26 +277,31 @@ func (p *parser) segment() (s Segment, ok bool) {
 		p.skip()
 		return s, true
 	}
-	p.apart(func() { s, ok = p.readSegment() })
+	whole := p.apart()
+	s, ok = p.readSegment()
+	p.rejoin(whole)
 	return s, ok
 }
 
 // place is that of the element that is being read in its list.
 func (p *parser) place() int { return p.path[len(p.path)-1].index }
 
-// apart reads what comes next; beside known elements from a copy of its text.
-// So definitions hold the memory of the one document that was read whole, and
-// of what has changed since, not of every document that something came from.
-func (p *parser) apart(read func()) {
-	if p.known == nil {
-		read()
-		return
+// apart has what comes next read, beside known elements, from a copy of its
+// text; rejoin goes on behind it. So definitions hold the memory of the one
+// document that was read whole, and of what has changed since, not of every
+// document that something came from.
+func (p *parser) apart() (whole cursor) {
+	if p.known != nil {
+		whole = p.cursor
+		p.cursor = cursor{s: strings.Clone(whole.skip())}
 	}
-	doc := p.cursor
-	text := strings.Clone(doc.skip())
-	p.cursor = cursor{s: text}
-	read()
-	p.cursor = doc
+	return whole
+}
+
+func (p *parser) rejoin(whole cursor) {
+	if p.known != nil {
+		p.cursor = whole
+	}
 }
 
 // clash tells whether a flag that was read has the name of a known one.
@@ -278,7 +318,6 @@ func (p *parser) clash() bool {
 }
 
 func (p *parser) segments() {
-	p.enter("segments", 0)
 	index := map[int]int{}
 	p.elements(func() {
 		s, ok := p.segment()
@@ -294,7 +333,6 @@ func (p *parser) segments() {
 		index[s.ID] = len(p.defs.Segments)
 		p.defs.Segments = append(p.defs.Segments, s)
 	})
-	p.leave()
 }
 
 func (p *parser) readSegment() (s Segment, ok bool) {

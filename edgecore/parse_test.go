@@ -162,6 +162,25 @@ func TestParseReadsAll(t *testing.T) {
 	}
 }
 
+// Of several lists with one name the last one counts, and its problems.
+func TestLastListCounts(t *testing.T) {
+	const flag, broken = `{"name":"f","enabled":true,"strategies":[]}`, `{"name":"f","enabled":true,"strategies":[7]}`
+	for document, want := range map[string]string{
+		`{"features":[` + broken + `,` + flag + `],"features":[7,` + flag + `]}`:                          `1 flags, 0 segments, [features: stands twice; the last one counts features[0]: is a number, not a flag; it is left out]`,
+		`{"features":[` + flag + `],"segments":[{"id":1},7],"segments":null}`:                             `1 flags, 0 segments, [segments: stands twice; the last one counts]`,
+		`{"segments":[{"id":1}],"features":7,"segments":[{"id":1},{"id":2}],"features":[` + broken + `]}`: `1 flags, 2 segments, [segments: stands twice; the last one counts features: stands twice; the last one counts flag "f": features[0].strategies[0]: is no strategy with a "name"; it passes for nobody]`,
+	} {
+		d, err := edgecore.Parse([]byte(document), "test")
+		if err != nil {
+			t.Errorf("%s: %v", document, err)
+			continue
+		}
+		if got := fmt.Sprintf("%d flags, %d segments, %v", len(d.Features), len(d.Segments), d.Problems); got != want {
+			t.Errorf("%s\n%s, want\n%s", document, got, want)
+		}
+	}
+}
+
 // Half of a surrogate pair, and bytes that are not UTF-8, become U+FFFD.
 func TestTextThatIsNotUnicode(t *testing.T) {
 	d, err := edgecore.Parse([]byte(`{"features":[{"name":"a\ud800b","enabled":true,"strategies":[]},{"name":"\udc00\ud83d","enabled":true,"strategies":[]},{"name":"x`+"\xff"+`y","enabled":true,"strategies":[]}]}`), "test")
