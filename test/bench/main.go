@@ -33,7 +33,7 @@ type stat struct {
 func main() {
 	asJSON := flag.Bool("json", false, "print JSON")
 	rounds := flag.Int("rounds", 300, "rounds of each measurement")
-	only := flag.String("only", "", "serving or change: no other measurement")
+	only := flag.String("only", "", "serving, memory or change: no other measurement")
 	greeter := flag.String("hello", "", "be a hello-world on this `address`, for the measurement of serving")
 	flag.Parse()
 	if *greeter != "" {
@@ -44,14 +44,21 @@ func main() {
 	case "serving":
 		report(serving(), *asJSON)
 		return
+	case "memory":
+		report(with(func(s *servers) []figure { return []figure{s.memory(1000, 48), s.memory(10_000, 128)} }), *asJSON)
+		return
 	case "change":
-		s := newServers()
-		defer s.stop()
-		report([]figure{s.change()}, *asJSON)
+		report(with(func(s *servers) []figure { return []figure{s.change()} }), *asJSON)
 		return
 	}
 	figures := slices.Concat(evaluation(*rounds), reading(*rounds), sizes(), publishing(*rounds), idle(), scripts(), serving())
 	report(figures, *asJSON)
+}
+
+func with(measure func(*servers) []figure) []figure {
+	s := newServers()
+	defer s.stop()
+	return measure(s)
 }
 
 func report(figures []figure, asJSON bool) {

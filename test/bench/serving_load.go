@@ -74,6 +74,7 @@ func attack(s *server, target vegeta.Targeter, rate float64, d time.Duration, co
 	attacker := vegeta.NewAttacker(
 		vegeta.Workers(connections), vegeta.MaxWorkers(workers), vegeta.Connections(int(workers)),
 		vegeta.KeepAlive(true), vegeta.HTTP2(false), vegeta.Timeout(10*time.Second),
+		vegeta.MaxBody(0), // read to the end, and thrown away: garbage here would slow both servers
 	)
 	var m vegeta.Metrics
 	var t turn
