@@ -111,7 +111,9 @@ func (d *Definitions) leaveOut(doc string) (rest string, k *known) {
 		case '"':
 			end := endOfText(doc, i)
 			if depth == 1 {
-				key = doc[i:end]
+				if key = doc[i:end]; strings.Contains(key, `\`) {
+					return "", nil // it may be one of ours, spelt otherwise
+				}
 			}
 			i = end
 			continue

@@ -150,6 +150,7 @@ func FuzzParseNext(f *testing.F) {
 		`{"features":[` + flag + `,1]}`, `{"features":[1` + flag + `]}`, `{"features":["a"` + flag + `]}`, `{"features":[` + flag + flag + `]}`,
 		`["features",[` + flag + `]]`, `{"x":[` + flag + `],"features":[{"x":` + flag + `}]}`, `{"features":[` + flag + `],"features":[` + flag + `]}`,
 		`{"features":{"features":[` + flag + `]}}`, `{"features":[` + flag + `],"segments":[` + flag + `]}`, `{"f\u0065atures":[` + flag + `]}`,
+		`{"features":[` + flag + `],"f\u0065atures":[` + strings.Replace(flag, "a", "b", 1) + `]}`, `{"f\u0065atures":[7],"features":[` + flag + `]}`,
 		`{"features":["` + flag + `"]}`, `{"features":[],` + flag + `}`, `{"features" [` + flag + `]}`, `{"x":"features","y":[` + flag + `]}`,
 		`{"features":[` + flag + `]]`, `{"features":[` + flag,
 	} {
