@@ -1,17 +1,13 @@
 package access_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"reflect"
 	"runtime"
 	"slices"
@@ -287,87 +283,6 @@ func (d *deleting) Validate(_ context.Context, tokens []secret.Secret) ([]*acces
 		}
 	}
 	return list, nil
-}
-
-// Valid tokens outlive the process, without being on disk.
-func TestRestart(t *testing.T) {
-	dir := t.TempDir()
-	start := func(u *upstream) *access.Access {
-		a := access.New(access.Options{Validator: u, Dir: dir, Log: slog.New(slog.DiscardHandler)})
-		a.Restore()
-		return a
-	}
-	synctest.Test(t, func(t *testing.T) {
-		a := start(&upstream{})
-		for _, token := range []string{"*:e.good", "*:e.bad"} {
-			_, _ = a.Check(t.Context(), token, access.Frontend)
-		}
-	})
-	content, err := os.ReadFile(filepath.Join(dir, "tokens.json"))
-	if err != nil || strings.Contains(string(content), "good") || strings.Contains(string(content), "bad") {
-		t.Fatalf("%s %v", content, err)
-	}
-	synctest.Test(t, func(t *testing.T) {
-		u := &upstream{}
-		u.down.Store(true)
-		a := start(u)
-		if _, err := a.Check(t.Context(), "*:e.good", access.Frontend); err != nil {
-			t.Errorf("after a restart without upstream: %v", err)
-		}
-		if _, err := a.Check(t.Context(), "*:e.bad", access.Frontend); !errors.Is(err, access.ErrUnavailable) {
-			t.Errorf("an unknown token: %v", err)
-		}
-	})
-	if err := os.WriteFile(filepath.Join(dir, "tokens.json"), []byte(`[{"sha256":"00","kind":"client"}]`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if r := start(&upstream{}).Report(); len(r.Tokens) != 0 {
-		t.Errorf("a damaged file is used: %+v", r)
-	}
-}
-
-// The backup of Unleash Edge 20, as it writes it, is read at the first start.
-func TestBackupOfUnleashEdge(t *testing.T) {
-	dir := t.TempDir()
-	backup := `[{"token":"*:e.good","type":"frontend","environment":"e","projects":["*"],"status":"Validated"},
-		{"token":"[]:e.some","type":"client","environment":"e","projects":["b","a"],"status":"Validated"},
-		{"token":"*:e.bad","type":"frontend","environment":"e","projects":["*"],"status":"Invalid"},
-		{"token":"*:other.x","type":"frontend","environment":"other","projects":["*"],"status":"Validated"},
-		{"token":"*:e.null","type":null,"environment":null,"projects":[],"status":"Validated"}]`
-	if err := os.WriteFile(filepath.Join(dir, "unleash_tokens.json"), []byte(backup), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var log bytes.Buffer
-	options := access.Options{
-		Validator: &upstream{}, Dir: dir, Log: slog.New(slog.NewTextHandler(&log, nil)),
-		Followed: map[edgecore.Environment][]string{"e": nil},
-	}
-	a := access.New(options)
-	a.Restore()
-	report := a.Report()
-	if len(report.Tokens) != 2 {
-		t.Fatalf("%+v", report)
-	}
-	for _, token := range report.Tokens {
-		switch token.Type {
-		case access.Frontend:
-			if !slices.Equal(token.Projects, []string{"*"}) {
-				t.Errorf("%+v", token)
-			}
-		case access.Client:
-			if !slices.Equal(token.Projects, []string{"a", "b"}) {
-				t.Errorf("%+v", token)
-			}
-		}
-	}
-	if err := os.WriteFile(filepath.Join(dir, "unleash_tokens.json"), []byte(`{"s3cr3t`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	a = access.New(options)
-	a.Restore()
-	if !strings.Contains(log.String(), "no list of tokens") || strings.Contains(log.String(), "s3cr3t") {
-		t.Errorf("the log says %s", &log)
-	}
 }
 
 func TestUpstreamSpeaksUnleash(t *testing.T) {
