@@ -172,11 +172,17 @@ func (p *Poll) owed() bool {
 }
 
 // pause is the time until the next round: the interval, longer and longer
-// while upstream fails.
+// while upstream fails. Before upstream has been heard for the first time it is
+// asked soon again, and at the latest every interval: nothing can be answered
+// until then, and both may have been started together.
 func (p *Poll) pause(err error) time.Duration {
 	wait := p.options.Interval
 	if err != nil {
-		wait = min(wait<<min(p.Status().Failures-1, 10), max(maxPause, wait))
+		status, longest := p.Status(), max(maxPause, wait)
+		if status.LastOK.IsZero() {
+			wait, longest = min(time.Second, wait), wait
+		}
+		wait = min(wait<<min(status.Failures-1, 10), longest)
 		wait = max(wait, retryAfter(err))
 	}
 	return wait - wait/20 + rand.N(wait/10+1)

@@ -284,6 +284,34 @@ func TestPollBacksOffAndHonoursRetryAfter(t *testing.T) {
 	})
 }
 
+// An upstream that starts after us is heard soon; one that stays away is asked
+// every interval until it has been heard once, and less and less after that.
+func TestPollWaitsForTheFirstAnswer(t *testing.T) {
+	s := &server{answers: map[string]http.HandlerFunc{allToken: status(503)}}
+	polling(t, []string{allToken}, s, func(t *testing.T, f *follower) {
+		later(5 * time.Second)
+		s.set(allToken, flags(1, "x@a"))
+		later(5 * time.Second)
+		f.expect(t, "x")
+	})
+	s = &server{answers: map[string]http.HandlerFunc{allToken: status(500)}}
+	polling(t, []string{allToken}, s, func(t *testing.T, f *follower) {
+		later(time.Hour)
+		if n := s.count(); n < 200 || n > 280*2 { // each may be tried twice
+			t.Errorf("%d requests in an hour, every 15 s", n)
+		}
+		s.set(allToken, flags(1, "x@a"))
+		later(20 * time.Second)
+		f.expect(t, "x")
+		s.set(allToken, status(500))
+		before := s.count()
+		later(time.Hour)
+		if n := s.count() - before; n > 2*30 {
+			t.Errorf("%d requests in an hour of failures", n)
+		}
+	})
+}
+
 func TestPollOneMalformedFlagSpoilsNoOther(t *testing.T) {
 	s := &server{answers: map[string]http.HandlerFunc{allToken: func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte(`{"features":[{"name":"x","enabled":true,"strategies":[]},{"name":"y","enabled":"?"},7]}`))
