@@ -2,6 +2,7 @@ package sinks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -148,6 +149,22 @@ func (s *paced) GetBatch(ctx context.Context, keys []Key) ([][]byte, []error) {
 	}
 	defer done()
 	return b.GetBatch(ctx, keys)
+}
+
+// Spread implements Spreader; errors.ErrUnsupported is for sinks that do not.
+func (s *paced) Spread(ctx context.Context, key Key) (bool, error) {
+	inner, ok := As[Spreader](s.Sink)
+	if !ok {
+		return false, fmt.Errorf("ask whether %q is everywhere: %w", key, errors.ErrUnsupported)
+	}
+	if ctx.Err() == nil { // else there is no call
+		done, err := s.turn(ctx)
+		if err != nil {
+			return false, fmt.Errorf("ask whether %q is everywhere: %w", key, err)
+		}
+		defer done()
+	}
+	return inner.Spread(ctx, key)
 }
 
 // single hides the calls for many objects.
