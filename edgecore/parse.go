@@ -36,7 +36,7 @@ const maxDepth = 10_000
 //
 // For the next version of a document there is ParseNext.
 func Parse(doc []byte, env Environment) (*Definitions, error) {
-	return parse(string(doc), env, nil)
+	return parse(string(doc), env, &known{})
 }
 
 // parse reads a document in which known elements are left out, if any.
@@ -151,7 +151,7 @@ func tooDeep(doc string) int {
 // parser collects problems while it walks one document.
 type parser struct {
 	cursor
-	known *known // nil: none
+	known *known
 	defs  *Definitions
 	path  []step         // to what is being read
 	index map[string]int // places of the flags that were read, by name

@@ -8,14 +8,14 @@ import (
 
 func (p *parser) features() {
 	p.index = map[string]int{}
-	if p.known != nil {
+	if !p.known.whole() {
 		p.defs.Features = make([]Feature, 0, len(p.known.features.found)+1)
 	} else {
 		p.defs.Features = make([]Feature, 0, sample)
 	}
 	start := p.i
 	p.elements(func() {
-		if p.known == nil && len(p.defs.Features) == sample {
+		if p.known.whole() && len(p.defs.Features) == sample {
 			p.reserve(start)
 		}
 		first := len(p.defs.Problems)
@@ -75,7 +75,7 @@ func (p *parser) place() int { return p.path[len(p.path)-1].index }
 // document that was read whole, and of what has changed since, not of every
 // document that something came from.
 func (p *parser) apart() (whole cursor) {
-	if p.known != nil {
+	if !p.known.whole() {
 		whole = p.cursor
 		p.cursor = cursor{s: strings.Clone(whole.skip())}
 	}
@@ -83,14 +83,14 @@ func (p *parser) apart() (whole cursor) {
 }
 
 func (p *parser) rejoin(whole cursor) {
-	if p.known != nil {
+	if !p.known.whole() {
 		p.cursor = whole
 	}
 }
 
 // clash tells whether a flag that was read has the name of a known one.
 func (p *parser) clash() bool {
-	if p.known == nil || len(p.index) == 0 {
+	if p.known.whole() || len(p.index) == 0 {
 		return false
 	}
 	for i := range p.defs.Features {

@@ -20,13 +20,14 @@ func ParseNext[T string | []byte](doc T, env Environment, last *Definitions) (*D
 			}
 		}
 	}
-	return parse(text, env, nil)
+	return parse(text, env, &known{})
 }
 
 // errClash: a name stands twice, and one of its flags is known.
 var errClash = errors.New("a flag has the name of a known one")
 
-// known are the elements of a document that stand in older definitions.
+// known are the elements of a document that stand in older definitions. Its
+// zero value is of a document that is read whole.
 type known struct {
 	last     *Definitions
 	features places
@@ -73,27 +74,24 @@ func (p *places) of(i int) (int, bool) {
 }
 
 // feature and segment return element i of their lists.
-func (k *known) feature(i int) (Feature, bool) {
-	if k == nil {
-		return Feature{}, false
-	}
+func (k *known) feature(i int) (f Feature, ok bool) {
 	j, ok := k.features.of(i)
-	if !ok {
-		return Feature{}, false
+	if ok {
+		f = k.last.Features[j]
 	}
-	return k.last.Features[j], true
+	return f, ok
 }
 
-func (k *known) segment(i int) (Segment, bool) {
-	if k == nil {
-		return Segment{}, false
-	}
+func (k *known) segment(i int) (s Segment, ok bool) {
 	j, ok := k.segments.of(i)
-	if !ok {
-		return Segment{}, false
+	if ok {
+		s = k.last.Segments[j]
 	}
-	return k.last.Segments[j], true
+	return s, ok
 }
+
+// whole tells whether nothing of the document is left out.
+func (k *known) whole() bool { return k.last == nil }
 
 // leaveOut copies a document with {} in the place of each flag and segment that
 // d has. known is nil where they are less than half of all flags.

@@ -128,10 +128,11 @@ func (c *core) newFeeds() (map[edgecore.Environment]upstream.Feed, error) {
 		}
 		return feeds, nil
 	}
+	base, frontend := withToken(c.upstream, u), isFrontend(access.NewUpstream(u.URL, u.Headers, c.upstream))
 	for env, tokens := range u.TokensByEnvironment() {
 		poll, err := upstream.NewPoll(upstream.Options{
 			URL: u.URL, Tokens: tokens, Environment: env, Interval: u.Interval,
-			Timeout: u.Timeout, Headers: u.Headers, Base: withToken(c.upstream, u), IsFrontend: isFrontend(access.NewUpstream(u.URL, u.Headers, c.upstream)),
+			Timeout: u.Timeout, Headers: u.Headers, Base: base, IsFrontend: frontend,
 			Version: buildVersion(), Log: c.log.With("env", env),
 		})
 		if err != nil {

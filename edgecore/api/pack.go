@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	// gzipLevel packs 10,000 flags (3.8 MB) to 184 kB in 8 ms, as small as
-	// level 6 of the standard library does in 30 ms. Level 9: 167 kB, 60 ms.
+	// gzipLevel packs 10,000 flags (3.8 MB) to 185 kB: in pieces for the first
+	// time in 12 ms, at once in 8 ms. As small by level 6 of the standard library:
+	// 30 ms. Level 9: 167 kB, 60 ms.
 	gzipLevel = 6
 	// pieceSize is about half of what is packed by itself, in bytes.
 	pieceSize = 64 << 10
@@ -25,6 +26,7 @@ const (
 // before it.
 type piece struct {
 	before, text []byte // of the body
+	sum          uint64 // of text
 	packed       []byte
 }
 
@@ -34,13 +36,13 @@ type piece struct {
 func pack(body []byte, cuts []int, older []piece) (packed []byte, pieces []piece) {
 	known := make(map[uint64]*piece, len(older))
 	for i := range older {
-		known[xxhash.Sum64(older[i].text)] = &older[i]
+		known[older[i].sum] = &older[i]
 	}
 	var writer *flate.Writer
 	size, start := 0, 0
 	for _, end := range append(cuts, len(body)) {
-		one := piece{before: body[max(start-window, 0):start], text: body[start:end]}
-		if old := known[xxhash.Sum64(one.text)]; old != nil && bytes.Equal(old.text, one.text) && bytes.Equal(old.before, one.before) {
+		one := piece{before: body[max(start-window, 0):start], text: body[start:end], sum: xxhash.Sum64(body[start:end])}
+		if old := known[one.sum]; old != nil && bytes.Equal(old.text, one.text) && bytes.Equal(old.before, one.before) {
 			one.packed = old.packed
 		} else {
 			if writer == nil { // it has tables of a megabyte

@@ -1,6 +1,9 @@
 package config
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // EdgeSetting is a flag of Unleash Edge 20 and the environment variable of the
 // same name (its crates/oss/unleash-edge-cli). docs/replacing-unleash-edge.md
@@ -107,9 +110,9 @@ func EdgeSettings() []EdgeSetting {
 		{Flag: "upstream-url", Short: "u", Value: "URL", Does: "of the Unleash server, without /api", apply: (*overrider).upstreamURL},
 		{Flag: "tokens", Short: "t", Value: "tokens", Does: "backend tokens, separated by commas", apply: (*overrider).tokens},
 		{Flag: "pretrusted-tokens", Value: "tokens", Does: "frontend tokens that upstream is not asked about, also in the form secret@environment", apply: (*overrider).pretrusted},
-		{Flag: "features-refresh-interval-seconds", Short: "f", Value: "seconds", Default: "15", Does: "time between two polls", apply: (*overrider).interval},
-		{Flag: "metrics-interval-seconds", Short: "m", Value: "seconds", Default: "60", Does: "time between two reports of what SDKs have used", apply: (*overrider).usageInterval},
-		{Flag: "token-revalidation-interval-seconds", Value: "seconds", Default: "3600", Does: "how long upstream's word on a token holds", apply: (*overrider).revalidate},
+		{Flag: "features-refresh-interval-seconds", Short: "f", Value: "seconds", Default: "15", Does: "time between two polls", apply: duration(func(c *Config) *time.Duration { return &c.Upstream.Interval })},
+		{Flag: "metrics-interval-seconds", Short: "m", Value: "seconds", Default: "60", Does: "time between two reports of what SDKs have used", apply: duration(func(c *Config) *time.Duration { return &c.Upstream.UsageInterval })},
+		{Flag: "token-revalidation-interval-seconds", Value: "seconds", Default: "3600", Does: "how long upstream's word on a token holds", apply: duration(func(c *Config) *time.Duration { return &c.API.RevalidateTokens })},
 		{Flag: "backup-folder", Short: "b", Value: "folder", Does: "for the last good flags; a backup of Unleash Edge is read at the first start", apply: (*overrider).backup},
 		{Flag: "custom-client-headers", Short: "H", Value: "headers", Does: "name:value, sent with every request to upstream", apply: (*overrider).headers},
 		{Flag: "skip-ssl-verification", Short: "s", Default: "false", Does: "take any certificate of upstream", apply: (*overrider).skipVerify},
@@ -120,7 +123,7 @@ func EdgeSettings() []EdgeSetting {
 		{Flag: "pem-cert-file", Value: "file", Does: "PEM certificate and key to show to upstream", apply: (*overrider).clientPEM},
 		{Flag: "upstream-certificate-file", Value: "file", Does: "PEM authorities to trust for upstream", apply: (*overrider).authorities},
 		{Flag: "upstream-request-timeout", Value: "seconds", Default: "5", Does: "of Unleash Edge; not used", instead: "set UPSTREAM_SOCKET_TIMEOUT (upstream.timeout), which bounds the whole request"},
-		{Flag: "upstream-socket-timeout", Value: "seconds", Default: "5", Does: "bound of one request to upstream", apply: (*overrider).timeout},
+		{Flag: "upstream-socket-timeout", Value: "seconds", Default: "5", Does: "bound of one request to upstream", apply: duration(func(c *Config) *time.Duration { return &c.Upstream.Timeout })},
 		{Flag: "client-keepalive-timeout", Value: "seconds", Default: "15", Does: "of Unleash Edge; not used", instead: "connections to upstream are kept alive"},
 		{Flag: "redis-url", Value: "URLs", Does: "of Unleash Edge; not used", instead: insteadOfRedis},
 		{Flag: "redis-mode", Value: "mode", Default: "single", Does: "of Unleash Edge; not used", instead: insteadOfRedis},

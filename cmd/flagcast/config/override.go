@@ -125,6 +125,15 @@ func (o *overrider) seconds(g given, least int) (time.Duration, bool) {
 	return time.Duration(n) * time.Second, true
 }
 
+// duration takes over a number of seconds, at least one.
+func duration(where func(*Config) *time.Duration) func(*overrider, given) {
+	return func(o *overrider, g given) {
+		if d, ok := o.seconds(g, 1); ok {
+			*where(o.c) = d
+		}
+	}
+}
+
 // texts takes over a list.
 func texts(where func(*Config) (owner any, key string, list *[]string)) func(*overrider, given) {
 	return func(o *overrider, g given) {

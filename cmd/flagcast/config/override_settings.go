@@ -214,30 +214,6 @@ func (o *overrider) upstreamHeader(g given) {
 	o.from(&o.c.Upstream, "token_header", g)
 }
 
-func (o *overrider) interval(g given) {
-	if d, ok := o.seconds(g, 1); ok {
-		o.c.Upstream.Interval = d
-	}
-}
-
-func (o *overrider) usageInterval(g given) {
-	if d, ok := o.seconds(g, 1); ok {
-		o.c.Upstream.UsageInterval = d
-	}
-}
-
-func (o *overrider) timeout(g given) {
-	if d, ok := o.seconds(g, 1); ok {
-		o.c.Upstream.Timeout = d
-	}
-}
-
-func (o *overrider) revalidate(g given) {
-	if d, ok := o.seconds(g, 1); ok {
-		o.c.API.RevalidateTokens = d
-	}
-}
-
 func (o *overrider) backup(g given)     { o.c.State.Dir = absolute(g.value) }
 func (o *overrider) skipVerify(g given) { o.c.Upstream.SkipVerify = true }
 
