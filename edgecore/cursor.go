@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 )
 
 // cursor reads a text that is known to be valid JSON, once and from front to
@@ -93,27 +95,7 @@ func (c *cursor) text() string {
 	return out
 }
 
-func (c *cursor) skipText() { c.i = endOfText(c.s, c.i) }
-
-// endOfText returns the place behind the text that begins at i, or the length
-// of s where it does not end.
-func endOfText(s string, i int) int {
-	for start := i + 1; ; {
-		n := strings.IndexByte(s[i+1:], '"')
-		if n < 0 {
-			return len(s)
-		}
-		i += 1 + n
-		// A quote behind an odd number of backslashes is one of the text.
-		back := i
-		for back > start && s[back-1] == '\\' {
-			back--
-		}
-		if (i-back)%2 == 0 {
-			return i + 1
-		}
-	}
-}
+func (c *cursor) skipText() { c.i = untrusted.EndOfString(c.s, c.i) }
 
 // scalar reads a text, or anything else as it is written.
 func (c *cursor) scalar() string {

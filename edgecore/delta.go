@@ -14,8 +14,8 @@ import (
 // Problem. An error is a *SyntaxError.
 func ParseEvents(doc []byte, env Environment) (*Definitions, error) {
 	text := string(doc)
-	if tooDeep(text) >= 0 || !gjson.Valid(text) {
-		return nil, invalidJSON(text)
+	if err := checkJSON(text); err != nil {
+		return nil, err
 	}
 	events := gjson.Get(text, "events")
 	if !events.IsArray() {

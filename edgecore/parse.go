@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tidwall/gjson"
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 )
 
 // SyntaxError says why a document holds no definitions, and where.
@@ -21,9 +21,6 @@ type SyntaxError struct {
 func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Msg)
 }
-
-// maxDepth bounds the nesting of a document, as encoding/json does.
-const maxDepth = 10_000
 
 // Parse reads the body of GET /api/client/features. An error is a
 // *SyntaxError and means that the document is no such body; a fault inside one
@@ -41,11 +38,8 @@ func Parse(doc []byte, env Environment) (*Definitions, error) {
 
 // parse reads a document in which known elements are left out, if any.
 func parse(doc string, env Environment, known *known) (*Definitions, error) {
-	if at := tooDeep(doc); at >= 0 {
-		return nil, syntaxError(doc, at, fmt.Sprintf("lists and objects are nested more than %d times", maxDepth))
-	}
-	if !gjson.Valid(doc) {
-		return nil, invalidJSON(doc)
+	if err := checkJSON(doc); err != nil {
+		return nil, err
 	}
 	p := parser{cursor: cursor{s: doc}, known: known, defs: &Definitions{Environment: env}}
 	if p.kind() != 'o' {
@@ -124,28 +118,6 @@ func revision(text string) uint64 {
 		return 0
 	}
 	return uint64(n)
-}
-
-// tooDeep returns the place of the bracket that nests too deeply, or -1.
-func tooDeep(doc string) int {
-	// Small documents do not have so many brackets at all.
-	if strings.Count(doc, "[")+strings.Count(doc, "{") <= maxDepth {
-		return -1
-	}
-	depth := 0
-	for i := 0; i < len(doc); i++ {
-		switch doc[i] {
-		case '"':
-			i = endOfText(doc, i) - 1
-		case '[', '{':
-			if depth++; depth > maxDepth {
-				return i
-			}
-		case ']', '}':
-			depth--
-		}
-	}
-	return -1
 }
 
 // parser collects problems while it walks one document.
@@ -249,6 +221,21 @@ func (p *parser) what() string {
 		return "a boolean"
 	default:
 		return "null"
+	}
+}
+
+// checkJSON returns a *SyntaxError if a document is not JSON, or nests deeper
+// than untrusted.DocumentDepth.
+func checkJSON(doc string) error {
+	err := untrusted.CheckJSON(doc, untrusted.DocumentDepth)
+	var deep *untrusted.DepthError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &deep):
+		return syntaxError(doc, deep.Offset, deep.Error())
+	default:
+		return invalidJSON(doc)
 	}
 }
 

@@ -3,6 +3,8 @@ package edgecore
 import (
 	"errors"
 	"strings"
+
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 )
 
 // ParseNext reads the next version of a document whose last version has given
@@ -107,7 +109,7 @@ func (d *Definitions) leaveOut(doc string) (rest string, k *known) {
 	for i := 0; i < len(doc); {
 		switch c := doc[i]; c {
 		case '"':
-			end := endOfText(doc, i)
+			end := untrusted.EndOfString(doc, i)
 			if depth == 1 {
 				if key = doc[i:end]; strings.Contains(key, `\`) {
 					return "", nil // it may be one of ours, spelt otherwise

@@ -12,7 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 	"github.com/flagcast/flagcast/test/gen"
+	"github.com/flagcast/flagcast/test/need"
 )
 
 // A document that holds no definitions is a SyntaxError that says where.
@@ -35,7 +37,7 @@ func TestSyntaxErrors(t *testing.T) {
 		{"features of another kind", "{\n \"features\": {}}", `line 2, column 14: "features" has to be a list of flags, it is an object`},
 		{"the last features count", `{"features":[],"features":7}`, `line 1, column 27: "features" has to be a list of flags, it is a number`},
 		{"segments of another kind", `{"features":[],"segments":"x"}`, `line 1, column 27: "segments" has to be a list, it is text`},
-		{"nested too deeply", `{"features":` + deep + `}`, "line 1, column 10012: lists and objects are nested more than 10000 times"},
+		{"nested too deeply", `{"features":` + deep + `}`, "line 1, column 140: lists and objects nest more than 128 levels deep"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			d, err := edgecore.Parse([]byte(tc.document), "test")
@@ -194,7 +196,7 @@ func TestTextThatIsNotUnicode(t *testing.T) {
 
 // Nesting within the limit is read, and a large document as well.
 func TestLargeDocuments(t *testing.T) {
-	deep := strings.Repeat("[", 9_000) + strings.Repeat("]", 9_000)
+	deep := strings.Repeat("[", 125) + strings.Repeat("]", 125)
 	d, err := edgecore.Parse([]byte(`{"x":`+deep+`,"features":[{"name":"f","enabled":true,"strategies":[],"x":`+deep+`}]}`), "test")
 	if err != nil || len(d.Features) != 1 {
 		t.Errorf("deep: %v", err)
@@ -255,6 +257,8 @@ func FuzzParse(f *testing.F) {
 		f.Add(gen.Definitions(rand.New(rand.NewPCG(seed, 0)), gen.Options{Odd: seed%2 == 1}).Document)
 	}
 	f.Add([]byte(`{"features":[],"features":7}`))
+	f.Add([]byte(`{"features":[],"x":` + strings.Repeat("[", 128) + strings.Repeat("]", 128) + `}`))
+	f.Add([]byte(strings.Repeat("[", 1<<20)))
 	f.Add([]byte(`{"f\u0065atures":[{"n\u0061me":"\ud800"}],"segments":null}`))
 	f.Fuzz(func(t *testing.T, document []byte) {
 		d, err := edgecore.Parse(document, "test")
@@ -292,5 +296,5 @@ func isDefinitions(document []byte) bool {
 	if _, has := members["segments"]; has {
 		err = errors.Join(err, json.Unmarshal(members["segments"], &segments))
 	}
-	return err == nil && features != nil
+	return err == nil && features != nil && need.Depth(document) <= untrusted.DocumentDepth
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 )
 
 // runBatch answers JSON lines. A line that cannot be answered is answered with
@@ -61,8 +62,8 @@ type batch struct {
 }
 
 func (b *batch) answer(line []byte) any {
-	if !gjson.ValidBytes(line) {
-		return answerError("the line is not JSON")
+	if err := untrusted.CheckJSON(line, untrusted.DocumentDepth+1); err != nil {
+		return answerError("invalid line: " + err.Error())
 	}
 	root := gjson.ParseBytes(line)
 	switch {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 )
 
 // readContext reads the context of a frontend request from its query, or from
@@ -66,7 +67,7 @@ func givenContext(r *http.Request) (eval.Context, error) {
 	case strings.TrimSpace(string(body)) == "":
 		body = []byte("{}")
 	}
-	if gjson.ValidBytes(body) {
+	if untrusted.CheckJSON(body, untrusted.RequestDepth) == nil {
 		if context := gjson.GetBytes(body, "context"); context.IsObject() {
 			body = []byte(context.Raw)
 		}

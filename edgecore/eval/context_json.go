@@ -3,6 +3,7 @@ package eval
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -10,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
+
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 )
 
 // ErrCurrentTime says that a context has a currentTime that is no time.
@@ -22,8 +25,8 @@ var ErrCurrentTime = errors.New("currentTime is no time such as 2026-01-31T12:00
 // objects are no values. Time is set where there is a currentTime.
 func ReadContext(document []byte) (Context, error) {
 	c := Context{Fields: map[string]string{}}
-	if !gjson.ValidBytes(document) {
-		return c, errors.New("the context is not JSON")
+	if err := untrusted.CheckJSON(document, untrusted.RequestDepth); err != nil {
+		return c, fmt.Errorf("invalid context: %w", err)
 	}
 	root := gjson.ParseBytes(document)
 	if !root.IsObject() {

@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/untrusted"
+	"github.com/flagcast/flagcast/test/need"
 )
 
 func TestReadContext(t *testing.T) {
@@ -34,8 +37,16 @@ func TestReadContext(t *testing.T) {
 func FuzzReadContext(f *testing.F) {
 	f.Add([]byte(`{"userId":"7","properties":{"userId":"8","plan":"gold","n":null},"x":1.5,"yes":true}`))
 	f.Add([]byte(`{"a":"\ud800\u0041","\udc00":"\ud83d\ude00","properties":7,"properties":{"b":-0.0},"a":null}`))
+	f.Add([]byte(strings.Repeat(`{"properties":`, 16) + "{}" + strings.Repeat("}", 16)))
+	f.Add([]byte(strings.Repeat("[", 1<<20)))
 	f.Fuzz(func(t *testing.T, document []byte) {
 		c, err := eval.ReadContext(document)
+		if !need.Valid(document, untrusted.RequestDepth) {
+			if err == nil {
+				t.Errorf("%.80q is accepted as a context", document)
+			}
+			return
+		}
 		var all, properties map[string]any
 		if json.Unmarshal(document, &all) != nil || all == nil {
 			var numbers map[string]json.RawMessage // some are no float64

@@ -16,6 +16,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 )
 
 // Service is what a webhook belongs to: it decides the body, the signature and
@@ -141,7 +142,7 @@ func (s Service) refusal(status int, body []byte) error {
 
 // member reads a code and its text; "" where the body is no JSON or has none.
 func member(body []byte, code, words string) (string, string) {
-	if !gjson.ValidBytes(body) {
+	if untrusted.CheckJSON(body, untrusted.RequestDepth) != nil {
 		return "", ""
 	}
 	return gjson.GetBytes(body, code).String(), gjson.GetBytes(body, words).String()

@@ -6,6 +6,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 )
 
 // Loss tells how many flags of one snapshot are on for somebody, and how many
@@ -31,7 +32,7 @@ func Loss(before, after []byte) (on, lost int, flags []string) {
 
 // enabled names the flags that are on for somebody.
 func enabled(stored []byte) (map[string]bool, Format) {
-	if !gjson.ValidBytes(stored) {
+	if untrusted.CheckJSON(stored, untrusted.DocumentDepth) != nil {
 		return nil, ""
 	}
 	on, root := map[string]bool{}, gjson.ParseBytes(stored)

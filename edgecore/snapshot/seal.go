@@ -13,6 +13,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 )
 
 // Meta is the "flagcast" member of a snapshot.
@@ -76,8 +77,8 @@ var ErrForeign = errors.New("not a whole flagcast snapshot")
 // digest. An error wraps ErrForeign; when only the digest is wrong, the meta
 // data are what the snapshot claims.
 func Open(stored []byte) (Meta, error) {
-	if !gjson.ValidBytes(stored) {
-		return Meta{}, fmt.Errorf("%w: not JSON, or cut off (%d bytes)", ErrForeign, len(stored))
+	if err := untrusted.CheckJSON(stored, untrusted.DocumentDepth); err != nil {
+		return Meta{}, fmt.Errorf("%w: %w (%d bytes)", ErrForeign, err, len(stored))
 	}
 	root := gjson.ParseBytes(stored)
 	member := root.Get("flagcast")

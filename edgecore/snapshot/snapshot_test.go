@@ -13,6 +13,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
+	"github.com/flagcast/flagcast/test/need"
 )
 
 const document = `{"version":2,"features":[
@@ -161,9 +162,42 @@ func TestOpenRefusesWhatIsNotWhole(t *testing.T) {
 	}
 }
 
+// TestHostileObjectsAreForeign: what is stored under a key may be anything. It
+// is not a snapshot, and reading it takes no more stack than any other object.
+func TestHostileObjectsAreForeign(t *testing.T) {
+	s := encode(t, `{"features":[{"name":"x","enabled":true,"strategies":[]}]}`, snapshot.Spec{Format: snapshot.Rules1, Environment: "e", Target: "t"})
+	deep := strings.Repeat("[", 8<<20)
+	for name, stored := range map[string]string{
+		"lists": deep, "objects": strings.Repeat(`{"rules":`, 1<<20), "closed": strings.Repeat("[", 1<<20) + strings.Repeat("]", 1<<20),
+		"a member": `{"flagcast":` + deep, "toggles": `{"toggles":` + deep, "rules": `{"rules":{"flags":` + deep, "a flag": `{"features":[{"name":"x","y":` + deep,
+	} {
+		b := []byte(stored)
+		used := need.Stack(func() {
+			_, opened := snapshot.Open(b)
+			_, _, decoded := snapshot.Decode(b)
+			_, _, resealed := snapshot.Reseal(b, 1, time.Now(), nil)
+			for _, err := range []error{opened, decoded, resealed} {
+				if !errors.Is(err, snapshot.ErrForeign) {
+					t.Errorf("%s: %v, want ErrForeign", name, err)
+				}
+			}
+			if on, lost, _ := snapshot.Loss(b, s.Content()); on != 0 || lost != 0 {
+				t.Errorf("%s: %d of %d flags are lost", name, lost, on)
+			}
+			s.DiffStored(b)
+			snapshot.Largest(b, 10)
+		})
+		if used > 1<<20 {
+			t.Errorf("%s: %d bytes of stack", name, used)
+		}
+	}
+}
+
 func FuzzOpen(f *testing.F) {
 	f.Add([]byte(`{"toggles":[],"flagcast":{"format":"evaluated/1","digest":"x","seq":1}}`))
 	f.Add([]byte(`{"flagcast":{}}`))
+	f.Add([]byte(strings.Repeat("[", 1<<20)))
+	f.Add([]byte(strings.Repeat(`{"flagcast":`, 1000)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		meta, err := snapshot.Open(b)
 		if err == nil && len(meta.Digest) != 64 {

@@ -14,6 +14,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 )
 
 const suffix = ".definitions.json"
@@ -73,8 +74,9 @@ func readEdgeBackup(path string, env edgecore.Environment) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !gjson.ValidBytes(content) {
-		return nil, fmt.Errorf("%s is no JSON", path)
+	// A list of pairs is around the documents.
+	if err := untrusted.CheckJSON(content, untrusted.DocumentDepth+2); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	for _, pair := range gjson.ParseBytes(content).Array() {
 		if name := pair.Get("0"); name.Type == gjson.String && name.Str == string(env) {

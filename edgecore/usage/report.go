@@ -1,7 +1,6 @@
 package usage
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -12,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
+
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 )
 
 const (
@@ -74,9 +75,8 @@ type via struct {
 }
 
 func object(body []byte) (gjson.Result, error) {
-	// encoding/json bounds the depth, gjson does not.
-	if !json.Valid(body) {
-		return gjson.Result{}, errors.New("the body is no JSON")
+	if err := untrusted.CheckJSON(body, untrusted.RequestDepth); err != nil {
+		return gjson.Result{}, fmt.Errorf("invalid body: %w", err)
 	}
 	root := gjson.ParseBytes(body)
 	if !root.IsObject() {
