@@ -24,17 +24,3 @@ func TestSizes(t *testing.T) {
 		}
 	}
 }
-
-func TestEnabledInRules(t *testing.T) {
-	p, _ := compile(t, `{"name":"off","enabled":false,"strategies":[]},{"name":"on","enabled":true,"strategies":[]},
-		{"name":"child","enabled":true,"strategies":[{"name":"userWithId","parameters":{"userIds":"1"}}],"dependencies":[{"feature":"parent"}]},
-		{"name":"parent","enabled":true,"strategies":[{"name":"userWithId","parameters":{"userIds":"1"}}]}`)
-	p = p.Select(func(f eval.Flag) bool { return f.Name != "parent" })
-	names, err := eval.EnabledInRules(encodeRules(t, p))
-	if err != nil || len(names) != 2 || names[0] != "child" || names[1] != "on" {
-		t.Errorf("%q, %v", names, err)
-	}
-	if _, err := eval.EnabledInRules([]byte(`{"names":"a","flags":[1,1]}`)); err == nil {
-		t.Error("there are more flags than names")
-	}
-}

@@ -18,14 +18,20 @@ type cell struct {
 	newest newest
 	stored []byte        // the snapshot that was read or written last, nil where there is none
 	meta   snapshot.Meta // of it
+	served served        // the flags that are on in it
+	waits  string        // why definitions that upstream has not confirmed are not written
 
 	put      time.Time // when the last put was over
 	verified bool      // a read has shown it
 	tried    string    // digest of a put that has failed
 	sent     uint64    // highest seq that was sent, arrived or not
+	mine     string    // digest of the last content that this process has stored
+	rival    uint64    // seq of another publisher's write that was reported last
+	ahead    uint64    // seq of what was reported as ahead of the clock last
 	held     string    // digest that the guard has stopped
 	history  []byte    // written and not yet in the history
 	replaced []byte    // what was stored before that, nil for nothing
+	unlisted []uint64  // seqs of objects in the history that its list does not name yet
 
 	program *eval.Program // what want and snap were made of
 	want    string        // digest of the wanted content
@@ -58,11 +64,19 @@ func (c *cell) look(body []byte, err error, now time.Time, stale time.Duration) 
 		return nil, err
 	}
 	meta, err := snapshot.Open(body)
-	// A damaged snapshot may still tell its seq, and readers may have seen it
+	// A damaged snapshot may still have its seq, and readers may have seen it
 	// whole: stay above.
-	c.seen = seen{known: true, fresh: true, foreign: err != nil, digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned, at: meta.PublishedAt}
+	c.seen = seen{
+		known: true, fresh: true, foreign: err != nil, meta: meta, digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned,
+		at: c.publishedAt(meta, now),
+	}
 	if err != nil {
 		return err, nil
+	}
+	if meta.Pinned != "" || c.held != "" && c.held == meta.Digest {
+		// A person has decided: for this content, or against the guard.
+		c.mine = ""
+		c.served.restart()
 	}
 	if c.settled(now) || c.seen.seq >= c.meta.Seq {
 		c.stored, c.meta = body, meta
@@ -73,6 +87,59 @@ func (c *cell) look(body []byte, err error, now time.Time, stale time.Duration) 
 	return nil, nil
 }
 
+// publishedAt returns when what is stored was published. A time in the future
+// comes from a wrong clock: then it is when this process has first read it.
+func (c *cell) publishedAt(meta snapshot.Meta, now time.Time) time.Time {
+	switch {
+	case !meta.PublishedAt.After(now):
+		return meta.PublishedAt
+	case c.seen.seq == meta.Seq && !c.seen.at.IsZero():
+		return c.seen.at
+	default:
+		return now
+	}
+}
+
+// clockTolerance is how far ahead of the clock a time may be without a warning.
+const clockTolerance = time.Minute
+
+// aheadOfClock returns how far what was read is ahead of the clock, by its
+// publishedAt or its seq; 0 for not, or within clockTolerance.
+func (c *cell) aheadOfClock(now time.Time) time.Duration {
+	if c.seen.absent {
+		return 0
+	}
+	ahead := c.seen.meta.PublishedAt.Sub(now)
+	if most := now.Add(100 * 365 * 24 * time.Hour); c.seen.seq > uint64(most.UnixMilli()) {
+		ahead = max(ahead, most.Sub(now)) // a Duration holds no more than 292 years
+	} else {
+		ahead = max(ahead, time.UnixMilli(int64(c.seen.seq)).Sub(now))
+	}
+	if ahead <= clockTolerance {
+		return 0
+	}
+	return ahead
+}
+
+// rivalled reports whether another process has replaced what this one has
+// stored and still wants: a second publisher, or the same with other settings.
+func (c *cell) rivalled() bool {
+	return !c.seen.absent && !c.seen.foreign && c.seen.pinned == "" &&
+		c.mine != "" && c.mine == c.want && c.seen.digest != c.want && c.seen.seq > c.sent
+}
+
+// newestMeta returns the meta data of the newest snapshot that is known to have
+// been stored, which may be damaged now.
+func (c *cell) newestMeta() snapshot.Meta {
+	if c.seen.absent {
+		return snapshot.Meta{}
+	}
+	if c.stored != nil && c.meta.Seq > c.seen.seq {
+		return c.meta
+	}
+	return c.seen.meta
+}
+
 // seq returns that of the next write.
 func (c *cell) seq(now time.Time) uint64 {
 	return snapshot.NextSeq(max(c.seen.seq, c.newest.seq, c.sent), now)
@@ -81,7 +148,7 @@ func (c *cell) seq(now time.Time) uint64 {
 // wrote notes what was put.
 func (c *cell) wrote(body []byte, meta snapshot.Meta, now time.Time, stale time.Duration) {
 	c.newest, c.put = newest{digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned != "", until: now.Add(stale)}, now
-	c.seen = seen{known: true, digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned, at: meta.PublishedAt}
+	c.seen = seen{known: true, meta: meta, digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned, at: meta.PublishedAt}
 	c.stored, c.meta, c.verified, c.tried = body, meta, false, ""
 }
 

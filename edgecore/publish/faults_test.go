@@ -72,6 +72,8 @@ func definitionsPool(t *testing.T) []*edgecore.Definitions {
 		var features []string
 		for n, name := range []string{"a", "b"} {
 			switch i / []int{1, 3}[n] % 3 {
+			case 0: // not left out: the guard would hold that
+				features = append(features, fmt.Sprintf(`{"name":%q,"enabled":false,"strategies":[]}`, name))
 			case 1:
 				features = append(features, fmt.Sprintf(`{"name":%q,"enabled":true,"strategies":[]}`, name))
 			case 2:

@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -14,10 +15,10 @@ import (
 )
 
 // History keeps what was published in a sink: one object for each snapshot
-// under the key KEY_SEQ, and a list of them under KEY_history. The list is
-// written before the object that it names, and objects are deleted before they
-// leave it: a crash leaves an entry without its object, never an object that
-// nobody would delete.
+// under the key KEY_SEQ, and a list of them under KEY_history. An object is
+// written before the list that names it: each entry of the last Keep has its
+// object. A process that ends in between leaves an object without an entry;
+// the next one lists it when something else takes the place of that snapshot.
 type History struct {
 	Sink     sinks.Sink
 	SinkName string
@@ -50,8 +51,12 @@ func EntryKey(key sinks.Key, seq uint64) sinks.Key {
 	return sinks.Key(fmt.Sprintf("%s_%d", key, seq))
 }
 
+// ErrHistoryDamaged says that the list of a history cannot be read whole.
+var ErrHistoryDamaged = errors.New("the list of the history is damaged")
+
 // List returns what the history of a key holds, the newest first. No history
-// is an empty one.
+// is an empty one. With ErrHistoryDamaged it returns the entries that can be
+// read.
 func (h *History) List(ctx context.Context, key sinks.Key) ([]Entry, error) {
 	body, err := h.Sink.Get(ctx, ListKey(key))
 	if errors.Is(err, sinks.ErrNotFound) {
@@ -60,13 +65,58 @@ func (h *History) List(ctx context.Context, key sinks.Key) ([]Entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the history of %q in %s: %w", key, h.SinkName, err)
 	}
-	var list struct {
-		Entries []Entry `json:"entries"`
+	entries, err := readEntries(body)
+	if err != nil {
+		return entries, fmt.Errorf("read the history of %q in %s: %w: %w; %d entries can be read, and the next write begins it anew with them",
+			key, h.SinkName, ErrHistoryDamaged, err, len(entries))
 	}
-	if err := json.Unmarshal(body, &list); err != nil {
-		return nil, fmt.Errorf("read the history of %q in %s: %w", key, h.SinkName, err)
+	return entries, nil
+}
+
+// readEntries reads a list as far as it is one.
+func readEntries(body []byte) ([]Entry, error) {
+	var entries []Entry
+	d := json.NewDecoder(bytes.NewReader(body))
+	for _, want := range []json.Token{json.Delim('{'), "entries", json.Delim('[')} {
+		if got, err := d.Token(); err != nil || got != want {
+			return nil, fmt.Errorf(`invalid list: want {"entries":[…]}, it begins with %.20q`, body)
+		}
 	}
-	return list.Entries, nil
+	for d.More() {
+		var e Entry
+		if err := d.Decode(&e); err != nil {
+			return sortEntries(entries), fmt.Errorf("entry %d: %w", len(entries)+1, err)
+		}
+		if e.Seq > 0 && e.Seq <= snapshot.MaxSeq {
+			entries = append(entries, e)
+		}
+	}
+	for _, want := range []json.Token{json.Delim(']'), json.Delim('}')} {
+		if got, err := d.Token(); err != nil || got != want {
+			return sortEntries(entries), errors.New("its end is missing")
+		}
+	}
+	return sortEntries(entries), nil
+}
+
+// sortEntries puts the newest first, each seq once.
+func sortEntries(entries []Entry) []Entry {
+	slices.SortStableFunc(entries, func(a, b Entry) int { return cmp.Compare(b.Seq, a.Seq) })
+	return slices.CompactFunc(entries, func(a, b Entry) bool { return a.Seq == b.Seq })
+}
+
+// At returns the snapshot that was the newest at a time, or the oldest that
+// there is; nil for none.
+func (h *History) At(ctx context.Context, key sinks.Key, at time.Time) ([]byte, error) {
+	entries, err := h.List(ctx, key)
+	if err != nil && !errors.Is(err, ErrHistoryDamaged) || len(entries) == 0 {
+		return nil, err
+	}
+	i := slices.IndexFunc(entries, func(e Entry) bool { return !e.At.After(at) })
+	if i < 0 {
+		i = len(entries) - 1
+	}
+	return h.Body(ctx, key, entries[i])
 }
 
 // Body returns the snapshot of an entry.
@@ -79,58 +129,67 @@ func (h *History) Body(ctx context.Context, key sinks.Key, e Entry) ([]byte, err
 }
 
 // add keeps a snapshot, and drops the oldest beyond what is kept. What it has
-// replaced is kept, too, if it is not there: somebody else has stored it, or a
-// process that has ended before it was kept.
-func (h *History) add(ctx context.Context, key sinks.Key, replaced, body []byte) error {
+// replaced is kept, too, if it is not there: another process has stored it, or
+// one that ended before it was kept. A damaged list begins anew with what can be
+// read of it: damaged says so.
+//
+// unlisted are objects that earlier calls have written and may not have listed;
+// add keeps it up to date, and deletes those that will not be listed any more.
+func (h *History) add(ctx context.Context, key sinks.Key, replaced, body []byte, unlisted *[]uint64) (damaged, err error) {
 	entries, err := h.List(ctx, key)
-	if err != nil {
-		return err
+	if errors.Is(err, ErrHistoryDamaged) {
+		damaged, err = err, nil
 	}
-	bodies := map[uint64][]byte{} // to be written
+	if err != nil {
+		return nil, err
+	}
 	listed := func(seq uint64) bool {
 		return slices.ContainsFunc(entries, func(e Entry) bool { return e.Seq == seq })
 	}
-	take := func(meta snapshot.Meta, b []byte) {
-		bodies[meta.Seq] = b
-		if !listed(meta.Seq) {
-			entries = append(entries, Entry{Seq: meta.Seq, Digest: meta.Digest, Revision: meta.Revision, Bytes: len(b), At: meta.PublishedAt, Pinned: meta.Pinned})
+	record := func(meta snapshot.Meta, b []byte) error {
+		if !slices.Contains(*unlisted, meta.Seq) {
+			*unlisted = append(*unlisted, meta.Seq)
 		}
+		if err := h.keep(ctx, key, meta.Seq, b); err != nil {
+			return err
+		}
+		e := Entry{Seq: meta.Seq, Digest: meta.Digest, Revision: meta.Revision, Bytes: len(b), At: meta.PublishedAt, Pinned: meta.Pinned}
+		entries, err = h.list(ctx, key, append(slices.Clone(entries), e))
+		return err
 	}
 	meta, err := snapshot.Open(body)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	again := listed(meta.Seq) // the list was written, and then something failed
-	if old, err := snapshot.Open(replaced); err == nil {
-		// A heartbeat gives content a seq that is not listed.
-		there := len(entries) > 0 && entries[0].Digest == old.Digest && entries[0].Pinned == old.Pinned
-		if again && listed(old.Seq) || !again && !there && !listed(old.Seq) {
-			take(old, replaced)
-		}
-	}
-	take(meta, body)
-	if !again {
-		if entries, err = h.list(ctx, key, entries); err != nil {
-			return err
-		}
-	}
-	for _, e := range entries {
-		if b := bodies[e.Seq]; b != nil {
-			if err := h.keep(ctx, key, e.Seq, b); err != nil {
-				return err
+	old, foreign := snapshot.Open(replaced)
+	for _, seq := range *unlisted {
+		if !listed(seq) && seq != meta.Seq && (foreign != nil || seq != old.Seq) {
+			if err := h.drop(ctx, key, seq); err != nil {
+				return damaged, err
 			}
 		}
 	}
-	return nil
+	if !listed(meta.Seq) {
+		if foreign == nil && !has(entries, old) {
+			if err := record(old, replaced); err != nil {
+				return damaged, err
+			}
+		}
+		if err := record(meta, body); err != nil {
+			return damaged, err
+		}
+	}
+	*unlisted = nil
+	return damaged, nil
 }
 
 // list writes the newest entries, and returns them.
 func (h *History) list(ctx context.Context, key sinks.Key, entries []Entry) ([]Entry, error) {
-	slices.SortStableFunc(entries, func(a, b Entry) int { return cmp.Compare(b.Seq, a.Seq) })
+	entries = sortEntries(entries)
 	keep := min(max(h.Keep, 1), len(entries))
 	for _, e := range entries[keep:] {
-		if err := h.Sink.Delete(ctx, EntryKey(key, e.Seq)); err != nil {
-			return nil, fmt.Errorf("drop %q from the history in %s: %w", EntryKey(key, e.Seq), h.SinkName, err)
+		if err := h.drop(ctx, key, e.Seq); err != nil {
+			return nil, err
 		}
 	}
 	entries = entries[:keep]
@@ -144,6 +203,13 @@ func (h *History) list(ctx context.Context, key sinks.Key, entries []Entry) ([]E
 	return entries, nil
 }
 
+func (h *History) drop(ctx context.Context, key sinks.Key, seq uint64) error {
+	if err := h.Sink.Delete(ctx, EntryKey(key, seq)); err != nil {
+		return fmt.Errorf("drop %q from the history in %s: %w", EntryKey(key, seq), h.SinkName, err)
+	}
+	return nil
+}
+
 func (h *History) keep(ctx context.Context, key sinks.Key, seq uint64, body []byte) error {
 	o := sinks.Object{Key: EntryKey(key, seq), Body: body, ContentType: "application/json", Immutable: true}
 	if err := h.Sink.Put(ctx, o); err != nil {
@@ -152,9 +218,55 @@ func (h *History) keep(ctx context.Context, key sinks.Key, seq uint64, body []by
 	return nil
 }
 
+// catchUp finds what is stored and not in the history: the process that wrote it
+// has ended before it was kept. One pass of each process looks.
+func (p *Publisher) catchUp(ctx context.Context) {
+	if p.caughtUp || p.target.History == nil {
+		return
+	}
+	var keys []sinks.Key
+	var cells []*cell
+	for _, c := range p.cells {
+		if c.history == nil && c.stored != nil && c.seen.known && c.seen.digest == c.meta.Digest {
+			keys, cells = append(keys, ListKey(c.Key)), append(cells, c)
+		}
+	}
+	p.caughtUp = true
+	if len(keys) == 0 {
+		return
+	}
+	ctx, cancel := bound(ctx, len(keys))
+	defer cancel()
+	bodies, errs := sinks.GetAll(ctx, p.target.History.Sink, keys)
+	for i, c := range cells {
+		var entries []Entry
+		switch {
+		case errors.Is(errs[i], sinks.ErrNotFound):
+		case errs[i] != nil:
+			p.caughtUp = false // archive reports a history that fails
+			continue
+		default:
+			entries, _ = readEntries(bodies[i]) // archive reports a damaged one
+		}
+		if !has(entries, c.meta) {
+			c.history, c.replaced = c.stored, nil
+		}
+	}
+}
+
+// has reports whether a history has a snapshot: under its seq, or as its newest
+// entry, since a heartbeat gives content a seq that is not listed.
+func has(entries []Entry, meta snapshot.Meta) bool {
+	if len(entries) > 0 && entries[0].Digest == meta.Digest && entries[0].Pinned == meta.Pinned {
+		return true
+	}
+	return slices.ContainsFunc(entries, func(e Entry) bool { return e.Seq == meta.Seq })
+}
+
 // archive keeps what was written and is not in the history yet. A history that
 // fails holds nothing up: it is tried again after the next pass.
 func (p *Publisher) archive(ctx context.Context) {
+	p.catchUp(ctx)
 	parallel(len(p.cells), 8, func(i int) {
 		c := p.cells[i]
 		if c.history == nil || p.target.History == nil {
@@ -166,7 +278,11 @@ func (p *Publisher) archive(ctx context.Context) {
 		}
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
-		if err := p.target.History.add(ctx, c.Key, c.replaced, c.history); err != nil {
+		damaged, err := p.target.History.add(ctx, c.Key, c.replaced, c.history, &c.unlisted)
+		if damaged != nil {
+			p.log.Warn(damaged.Error(), "key", c.Key)
+		}
+		if err != nil {
 			p.metrics.unrecorded(&p.target)
 			p.log.Warn("what was published is not in the history yet: "+err.Error(), "key", c.Key)
 			return

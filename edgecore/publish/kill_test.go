@@ -44,8 +44,8 @@ func TestKilled(t *testing.T) {
 		}
 		steps = append(steps, step)
 		body := whole(t, dir)
-		if got := strings.Join(names(body), " "); got != old && got != name {
-			t.Errorf("killed at %q: stored is %q, want %q or %q", step, got, old, name)
+		if got := strings.Join(names(body), " "); got != "base "+old && got != "base "+name {
+			t.Errorf("killed at %q: stored is %q, want base and %q or %q", step, got, old, name)
 		}
 		ago := time.Now().Add(-2 * time.Hour)
 		for _, left := range glob(t, dir, "*", ".flagcast-*.tmp") {
@@ -54,8 +54,8 @@ func TestKilled(t *testing.T) {
 			}
 		}
 		child(t, dir, name, -1)
-		if got := strings.Join(names(whole(t, dir)), " "); got != name {
-			t.Errorf("after a kill at %q: stored is %q, want %q", step, got, name)
+		if got := strings.Join(names(whole(t, dir)), " "); got != "base "+name {
+			t.Errorf("after a kill at %q: stored is %q, want base and %q", step, got, name)
 		}
 		old = name
 		tidy(t, dir, step)
@@ -72,6 +72,9 @@ func TestKilled(t *testing.T) {
 	child(t, dir, "last", -1)
 	if left := glob(t, dir, "*", ".*"); len(left) > 0 {
 		t.Errorf("left is %q", left)
+	}
+	if kept := glob(t, dir, "history", "k*"); len(kept) != 3 {
+		t.Errorf("the history is %q, want the list and two snapshots", kept)
 	}
 	t.Logf("killed at %d steps", len(steps))
 }
@@ -179,7 +182,7 @@ func publishOnce(t *testing.T) {
 	w.target.MinInterval = 0
 	w.target.Sink = &stepped{folder(t, filepath.Join(dir, "store")), "store", step}
 	w.target.History = &publish.History{Sink: &stepped{folder(t, filepath.Join(dir, "history")), "history", step}, SinkName: "history", Keep: 2}
-	w.flags(t, os.Getenv("FLAGCAST_TEST_FLAG"))
+	w.flags(t, "base", os.Getenv("FLAGCAST_TEST_FLAG")) // all flags at once would be held
 	audit := notify.OpenAudit(filepath.Join(dir, "audit.jsonl"), "sync", quiet())
 	p := publish.New(w.target, w.store, publish.Options{
 		Log: quiet(), Metrics: publish.NewMetrics(prometheus.NewRegistry()), Listener: audited{audit, step},

@@ -35,6 +35,7 @@ type Metrics struct {
 	holds    *prometheus.CounterVec
 	pinned   *prometheus.GaugeVec
 	history  *prometheus.CounterVec
+	rivals   *prometheus.CounterVec
 }
 
 // NewMetrics makes the collectors and registers them.
@@ -67,6 +68,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		holds:    counter("held_total", "Snapshots that the guard has held back."),
 		pinned:   gauge("pinned", "1 while what is stored is pinned."),
 		history:  counter("history_failures_total", "Writes to the history that failed."),
+		rivals:   counter("conflicts_total", "Writes of other publishers over what this one wants."),
 	}
 }
 
@@ -75,7 +77,7 @@ func (m *Metrics) start(t *Target) {
 	for _, reason := range []string{ReasonContent, ReasonRepair, ReasonRetry, ReasonHeartbeat} {
 		m.writes.WithLabelValues(t.Name, reason)
 	}
-	for _, c := range []*prometheus.CounterVec{m.bytes, m.skipped, m.failed, m.unseen, m.holds, m.history} {
+	for _, c := range []*prometheus.CounterVec{m.bytes, m.skipped, m.failed, m.unseen, m.holds, m.history, m.rivals} {
 		c.WithLabelValues(t.Name)
 	}
 	for _, g := range []*prometheus.GaugeVec{m.failures, m.at, m.success, m.size, m.ratio, m.holding, m.pinned} {
@@ -132,5 +134,7 @@ func (m *Metrics) sighted(t *Target, change, put time.Duration) {
 	m.seen.WithLabelValues(t.Name).Set(change.Seconds())
 	m.spread.WithLabelValues(t.Name).Set(put.Seconds())
 }
+
+func (m *Metrics) rivalled(t *Target) { m.rivals.WithLabelValues(t.Name).Inc() }
 
 func (m *Metrics) unrecorded(t *Target) { m.history.WithLabelValues(t.Name).Inc() }

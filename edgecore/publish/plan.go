@@ -1,6 +1,10 @@
 package publish
 
-import "time"
+import (
+	"time"
+
+	"github.com/flagcast/flagcast/edgecore/snapshot"
+)
 
 // verifyFor is how long after a put a read may still show something older,
 // for a sink whose reads may be stale at all (KV reads are cached; Cloudflare
@@ -12,11 +16,12 @@ type seen struct {
 	known   bool // the key has been read, or written, by this process
 	fresh   bool // it was read in this pass
 	absent  bool
-	foreign bool // something is there that flagcast did not write, or not whole
+	foreign bool          // something is there that flagcast did not write, or not whole
+	meta    snapshot.Meta // as it claims to be
 	digest  string
 	seq     uint64
 	pinned  string
-	at      time.Time // publishedAt
+	at      time.Time // publishedAt, of a future one when it was first read
 }
 
 // newest is the snapshot with the highest seq that is known to have been stored:
@@ -57,8 +62,9 @@ const (
 //	yes                pinned                         -               pinned
 //	yes                the wanted digest              -               keep
 //	yes                anything else                  of wanted       mend
+//	yes                anything else, and the last put was of wanted  mend
 //	yes                anything else                  none, of other  put
-func plan(want string, s seen, n newest, now time.Time) action {
+func plan(want, mine string, s seen, n newest, now time.Time) action {
 	equal := !s.absent && !s.foreign && s.digest == want
 	isPinned := !s.absent && !s.foreign && s.pinned != ""
 	switch {
@@ -78,7 +84,7 @@ func plan(want string, s seen, n newest, now time.Time) action {
 		return pinned
 	case equal:
 		return keep
-	case n.seq != 0 && n.digest == want:
+	case n.seq != 0 && (n.digest == want || mine == want):
 		return mend
 	default:
 		return put

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,6 +45,8 @@ type Publisher struct {
 	last   *edgecore.Definitions // what the last pass was about
 	flip   time.Time             // of the next DATE constraint, zero for none
 	health health
+	// caughtUp says that the history was compared with what is stored.
+	caughtUp bool
 	// unshown counts the puts, in a row, that were accepted and never shown.
 	unshown int
 
@@ -102,9 +102,11 @@ type step struct {
 	*cell
 	*Outcome
 	next  action
-	due   bool // to be put
-	again bool // what is stored, above what readers may have
-	beat  bool // and it is time for its heartbeat
+	after flagSet   // that are on once the content is written
+	flip  time.Time // of the next date constraint, zero for none
+	due   bool      // to be put
+	again bool      // what is stored, above what readers may have
+	beat  bool      // and it is time for its heartbeat
 	body  []byte
 	meta  snapshot.Meta
 }
@@ -138,10 +140,15 @@ func (p *Publisher) Once(ctx context.Context, reconcile bool) ([]Outcome, error)
 		if flipped {
 			s.program = nil
 		}
+		s.flip = p.flip
 		s.Err = s.encode(st, now, false)
 	})
 	p.read(ctx, steps, now)
 	compute(steps, func(s *step) { p.decide(s, st, now) })
+	p.guard(ctx, steps, st, now)
+	for _, s := range steps {
+		p.renew(s, now)
+	}
 	p.write(ctx, steps, since)
 	p.explain(steps, st, flipped)
 	for _, s := range steps {
@@ -185,7 +192,7 @@ func (p *Publisher) read(ctx context.Context, steps []*step, now time.Time) {
 	var keys []sinks.Key
 	for _, s := range steps {
 		if s.Err == nil {
-			if s.next = plan(s.want, s.seen, s.newest, now); s.next == read {
+			if s.next = plan(s.want, s.mine, s.seen, s.newest, now); s.next == read {
 				reading, keys = append(reading, s), append(keys, s.Key)
 			}
 		}
@@ -206,16 +213,41 @@ func (p *Publisher) read(ctx context.Context, steps []*step, now time.Time) {
 		case problem != nil:
 			p.log.Warn("what is stored will be replaced", "key", s.Key, "sink", p.target.SinkName, "err", problem)
 		}
-		s.next = plan(s.want, s.seen, s.newest, now)
+		p.watchRival(s.cell)
+		p.watchClock(s.cell, now)
+		s.next = plan(s.want, s.mine, s.seen, s.newest, now)
 		if s.found() && s.next == keep && s.tried == s.want {
-			s.Action, s.Bytes, s.tried = "published", len(s.stored), ""
+			s.Action, s.Bytes, s.tried, s.mine = "published", len(s.stored), "", s.want
 			s.replaced, s.history = before, s.stored
 			p.metrics.accepted(&p.target, s.put)
 		}
 	}
 }
 
-// decide makes what is to be written, and lets the guard look at it.
+// watchRival reports what another publisher has written over this one's content,
+// once for each of its writes.
+func (p *Publisher) watchRival(c *cell) {
+	if !c.rivalled() || c.rival == c.seen.seq {
+		return
+	}
+	c.rival = c.seen.seq
+	p.metrics.rivalled(&p.target)
+	p.log.Warn("another publisher writes this key: this one's content is put back", "key", c.Key, "sink", p.target.SinkName,
+		"seq", c.seen.seq, "their_target", c.seen.meta.Target, "their_env", c.seen.meta.Environment, "their_revision", c.seen.meta.Revision)
+}
+
+// watchClock reports what is stored with a time in the future, once for each.
+func (p *Publisher) watchClock(c *cell, now time.Time) {
+	ahead := c.aheadOfClock(now)
+	if ahead == 0 || c.ahead == c.seen.seq {
+		return
+	}
+	c.ahead = c.seen.seq
+	p.log.Warn("what is stored has a time in the future: the clock of this machine or of another publisher is wrong", "key", c.Key,
+		"sink", p.target.SinkName, "ahead", ahead.Round(time.Second).String(), "seq", c.seen.seq, "published_at", c.seen.meta.PublishedAt)
+}
+
+// decide makes what is to be written.
 func (p *Publisher) decide(s *step, st *state.State, now time.Time) {
 	if s.Err != nil {
 		return
@@ -227,14 +259,19 @@ func (p *Publisher) decide(s *step, st *state.State, now time.Time) {
 			return
 		}
 		s.Wanted, s.due = s.snap, true
-		if held := p.guard(s); held != "" {
-			s.Action, s.Text, s.due = "held", held, false
+		if s.waits = p.unconfirmed(s.cell, st); s.waits != "" {
+			s.Action, s.Text, s.due = "unconfirmed", s.waits, false
 		}
 	case s.next == pinned, s.next == lift && s.seen.pinned != "":
 		s.Action, s.Text = "pinned", s.cell.meta.Pinned
 	}
-	s.beat = !s.due && s.next != await && p.beats(s.cell, now)
-	if s.beat || s.next == lift {
+}
+
+// renew has what is stored written again where that is to be done, and nothing
+// takes its place.
+func (p *Publisher) renew(s *step, now time.Time) {
+	s.beat = s.Err == nil && !s.due && s.next != await && p.beats(s.cell, now)
+	if s.beat || s.Err == nil && s.next == lift {
 		s.due, s.again = true, true
 	}
 }
@@ -245,24 +282,25 @@ func (p *Publisher) beats(c *cell, now time.Time) bool {
 		c.settled(now) && !now.Before(c.seen.at.Add(p.target.Heartbeat))
 }
 
-// Guard: what turns off more than half of the flags, and more than
-// guardFlags, needs a person.
-const guardFlags = 5
-
-// guard says what a write would do to readers, "" when it may go on.
-func (p *Publisher) guard(s *step) string {
-	if s.stored == nil || slices.ContainsFunc(p.options.Accept, func(d string) bool { return len(d) >= 8 && strings.HasPrefix(s.want, d) }) {
+// unconfirmed says why a write has to wait until upstream confirms the
+// definitions; "" if it may go on. Definitions from the state folder may be
+// older than what another process has published since: they do not replace a
+// snapshot of a higher revision, or one published after they arrived where
+// there is no revision to compare.
+func (p *Publisher) unconfirmed(c *cell, st *state.State) string {
+	stored := c.newestMeta()
+	if !st.Restored || stored.Environment != st.Definitions.Environment {
 		return ""
 	}
-	on, lost, flags := snapshot.Loss(s.stored, s.Wanted.Content())
-	if lost <= guardFlags || 2*lost <= on {
-		return ""
+	ours, theirs := st.Definitions.Revision, stored.Revision
+	switch {
+	case ours > 0 && theirs > ours:
+		return fmt.Sprintf("waits for upstream: revision %d is stored, the state folder has revision %d", theirs, ours)
+	case (ours == 0 || theirs == 0) && stored.PublishedAt.After(st.Since):
+		return fmt.Sprintf("waits for upstream: what is stored was published at %s, the definitions of the state folder arrived at %s",
+			stored.PublishedAt.UTC().Format(time.RFC3339), st.Since.UTC().Format(time.RFC3339))
 	}
-	names := strings.Join(flags[:min(5, len(flags))], ", ")
-	if len(flags) > 5 {
-		names += ", …"
-	}
-	return fmt.Sprintf("it would turn off or remove %d of the %d flags that are on (%s)", lost, on, names)
+	return ""
 }
 
 // settle names what has become of each key, and tells.

@@ -17,20 +17,24 @@ import (
 func (p *Publisher) write(ctx context.Context, steps []*step, since time.Time) {
 	now := time.Now()
 	var writing []*step
-	var seq uint64
 	for _, s := range steps {
 		if s.Err == nil && s.due {
 			writing = append(writing, s)
-			seq = max(seq, s.seq(now))
 		}
 	}
 	if len(writing) == 0 {
 		return
 	}
+	seq := together(writing, now)
 	compute(writing, func(s *step) {
-		if s.again {
+		seq := max(seq, s.seq(now))
+		switch {
+		case seq > snapshot.MaxSeq:
+			s.Err = fmt.Errorf("put %q to %s: %w: seq %d is stored, and readers take none above; delete the key in the sink",
+				s.Key, p.target.SinkName, sinks.ErrPermanent, max(s.seen.seq, s.newest.seq))
+		case s.again:
 			s.body, s.meta, s.Err = snapshot.Reseal(s.stored, seq, now, nil)
-		} else {
+		default:
 			s.body, s.meta = s.snap.Seal(seq, now), s.snap.Meta(seq, now)
 		}
 	})
@@ -54,6 +58,27 @@ func (p *Publisher) write(ctx context.Context, steps []*step, since time.Time) {
 	if arrived {
 		p.arrived(seq, since)
 	}
+}
+
+// together returns the seq of the keys that are written at once. A key whose
+// seq is ahead of the clock has one of its own: it does not take the others
+// along.
+func together(writing []*step, now time.Time) uint64 {
+	highest := snapshot.NextSeq(0, now.Add(clockTolerance))
+	seq := uint64(0)
+	for _, s := range writing {
+		if own := s.seq(now); own <= highest {
+			seq = max(seq, own)
+		}
+	}
+	if seq == 0 { // all are ahead
+		for i, s := range writing {
+			if own := s.seq(now); i == 0 || own < seq {
+				seq = own
+			}
+		}
+	}
+	return seq
 }
 
 // arrived notes that the sink has taken a change, and has the edge watched for
@@ -123,6 +148,15 @@ func (p *Publisher) count(s *step, err error, deadline time.Time) {
 	}
 	s.Bytes = len(s.body)
 	before := s.stored
+	if s.after != nil && !s.again {
+		if p.accepts(s.want) {
+			s.served.restart()
+		}
+		s.served.replace(s.meta.Digest, s.after, s.flip, now)
+	}
+	if !s.again {
+		s.mine = s.meta.Digest
+	}
 	s.wrote(s.body, s.meta, now, p.target.stale())
 	p.metrics.accepted(&p.target, now)
 	switch {

@@ -76,10 +76,16 @@ func BenchmarkDiff(b *testing.B) {
 				is.DiffStored(stored)
 			}
 		})
-		b.Run("loss of "+string(format), func(b *testing.B) {
-			sealed := is.Seal(2, now)
+		b.Run("flags on in "+string(format), func(b *testing.B) {
 			for b.Loop() {
-				snapshot.Loss(stored, sealed)
+				is.On(now)
+			}
+		})
+		b.Run("flags on in stored "+string(format), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := snapshot.OnFlags(stored, now); err != nil {
+					b.Fatal(err)
+				}
 			}
 		})
 		b.Run("largest of "+string(format), func(b *testing.B) {

@@ -2,12 +2,10 @@ package snapshot_test
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
@@ -134,89 +132,4 @@ func TestLargest(t *testing.T) {
 	if sizes := snapshot.Largest([]byte("<html>"), 10); len(sizes) > 0 {
 		t.Errorf("of no snapshot: %v", sizes)
 	}
-}
-
-func TestLoss(t *testing.T) {
-	off := strings.NewReplacer(`"name":"on","enabled":true`, `"name":"on","enabled":false`, `"name":"all"`, `"name":"everyone"`).Replace(document)
-	evaluated := snapshot.Spec{Static: eval.Context{Fields: map[string]string{"country": "cn"}}}
-	listed := evaluated
-	listed.IncludeDisabled = true
-	selected := snapshot.Spec{Format: snapshot.Rules1, Flags: []string{"child"}}
-	for _, tc := range []struct {
-		name     string
-		old, new string
-		before   snapshot.Spec
-		after    snapshot.Spec
-		on       int
-		lost     string
-	}{
-		{"evaluated", document, off, evaluated, evaluated, 4, "all child on"},
-		{"evaluated, with those that are off", document, off, listed, listed, 4, "all child on"},
-		{"rules", document, off, snapshot.Spec{Format: snapshot.Rules1}, snapshot.Spec{Format: snapshot.Rules1}, 5, "all child on"},
-		{"rules: a parent that is hidden", document, document, snapshot.Spec{Format: snapshot.Rules1}, selected, 5, "all canary local on"},
-		{"rules: it was hidden before", document, off, selected, snapshot.Spec{Format: snapshot.Rules1}, 1, "child"},
-		{"definitions", document, off, snapshot.Spec{Format: snapshot.Definitions1}, snapshot.Spec{Format: snapshot.Definitions1}, 5, "all on"},
-		{"another format", document, off, evaluated, snapshot.Spec{Format: snapshot.Rules1}, 0, ""},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			before, after := encode(t, tc.old, tc.before), encode(t, tc.new, tc.after)
-			for what, content := range map[string][]byte{"sealed": after.Seal(2, now), "content": after.Content()} {
-				on, lost, flags := snapshot.Loss(before.Seal(1, now), content)
-				if got := strings.Join(flags, " "); on != tc.on || lost != len(flags) || got != tc.lost {
-					t.Errorf("%s: %d on, %d lost: %s; want %d, %s", what, on, lost, got, tc.on, tc.lost)
-				}
-			}
-		})
-	}
-	s := encode(t, document, evaluated)
-	for name, foreign := range map[string]string{"HTML": "<html>", "another object": `{"a":1}`, "cut off": `{"toggles":[`, "a list": `[]`} {
-		if on, lost, _ := snapshot.Loss([]byte(foreign), s.Content()); on+lost > 0 {
-			t.Errorf("before was %s: %d, %d", name, on, lost)
-		}
-		if on, lost, _ := snapshot.Loss(s.Content(), []byte(foreign)); on+lost > 0 {
-			t.Errorf("after is %s: %d, %d", name, on, lost)
-		}
-	}
-}
-
-// A snapshot loses nothing over itself, and all over an empty one.
-func TestLossLaws(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		s, state, old, next := pairOf(t)
-		before, _ := eval.Compile(old)
-		after, _ := eval.Compile(next)
-		nothing := &edgecore.Definitions{}
-		none, _ := eval.Compile(nothing)
-		for _, format := range snapshot.Formats() {
-			spec := snapshot.Spec{Format: format, Static: contextOf(s, state), IncludeDisabled: s.IntN(2) == 1}
-			if format != snapshot.Evaluated1 {
-				spec.Static = eval.Context{}
-			}
-			was, is, empty := encoded(t, old, before, spec), encoded(t, next, after, spec), encoded(t, nothing, none, spec)
-			stored := was.Seal(1, now)
-			all, lost, _ := snapshot.Loss(stored, stored)
-			if lost > 0 {
-				t.Errorf("%s: %d lost over itself", format, lost)
-			}
-			for what, after := range map[string][]byte{"an empty snapshot": empty.Seal(1, now), "nothing": nil} {
-				if on, lost, flags := snapshot.Loss(stored, after); on != all || lost != on || len(flags) != on {
-					t.Errorf("%s: %d lost of %d over %s: %v", format, lost, on, what, flags)
-				}
-			}
-			_, _, flags := snapshot.Loss(stored, is.Seal(1, now))
-			if !slices.IsSorted(flags) {
-				t.Errorf("%s: not sorted: %v", format, flags)
-			}
-			// What is lost is what the difference marks.
-			var marked []string
-			for _, c := range is.DiffStored(stored) {
-				if c.Sign == snapshot.SecondLook && (strings.Contains(c.Text, "OFF for everyone") || strings.HasPrefix(c.Text, "removed")) {
-					marked = append(marked, c.Flag)
-				}
-			}
-			if diff := cmp.Diff(flags, marked); diff != "" && format != snapshot.Definitions1 {
-				t.Errorf("%s: lost and marked differ (-lost +marked)\n%s", format, diff)
-			}
-		}
-	})
 }

@@ -37,7 +37,12 @@ type Meta struct {
 	Pinned string `json:"pinned,omitempty"`
 }
 
-// NextSeq returns the seq of a write at a time, over what is stored.
+// MaxSeq is the highest seq there is: the largest whole number that JavaScript
+// counts exactly.
+const MaxSeq = 1<<53 - 1
+
+// NextSeq returns the seq of a write at a time, over what is stored. Above
+// MaxSeq it is invalid.
 func NextSeq(stored uint64, now time.Time) uint64 {
 	return max(stored+1, uint64(max(now.UnixMilli(), 0)))
 }
@@ -75,7 +80,8 @@ var ErrForeign = errors.New("not a whole flagcast snapshot")
 
 // Open reads the meta data of stored bytes and checks them against their
 // digest. An error wraps ErrForeign; when only the digest is wrong, the meta
-// data are what the snapshot claims.
+// data are what the snapshot claims. A seq above MaxSeq is no claim: nothing
+// could be written above it.
 func Open(stored []byte) (Meta, error) {
 	if err := untrusted.CheckJSON(stored, untrusted.DocumentDepth); err != nil {
 		return Meta{}, fmt.Errorf("%w: %w (%d bytes)", ErrForeign, err, len(stored))
@@ -88,6 +94,9 @@ func Open(stored []byte) (Meta, error) {
 	var meta Meta
 	if err := json.Unmarshal([]byte(member.Raw), &meta); err != nil {
 		return Meta{}, fmt.Errorf("%w: member \"flagcast\": %w", ErrForeign, err)
+	}
+	if meta.Seq > MaxSeq {
+		return Meta{}, fmt.Errorf("%w: invalid seq %d: want at most %d", ErrForeign, meta.Seq, uint64(MaxSeq))
 	}
 	if digest := digestOf(root, meta.Format); digest != meta.Digest {
 		return meta, fmt.Errorf("%w: its digest is %.12s, it says %.12s", ErrForeign, digest, meta.Digest)

@@ -84,8 +84,9 @@ type Snapshot struct {
 
 	spec     Spec
 	revision uint64
-	content  []byte        // a JSON object: what the digest covers
-	program  *eval.Program // of rules
+	content  []byte          // a JSON object: what the digest covers
+	program  *eval.Program   // of rules and definitions
+	selected map[string]bool // flags of definitions
 }
 
 // Format returns the format of the snapshot.
@@ -110,6 +111,7 @@ func Encode(d *edgecore.Definitions, p *eval.Program, spec Spec, now time.Time) 
 		}
 	case Definitions1:
 		s.copy(d)
+		s.program = p
 	default:
 		return Snapshot{}, fmt.Errorf("encode snapshot: format %q is not one of %q", spec.Format, Formats())
 	}
@@ -227,6 +229,7 @@ func (s *Spec) taken(d *edgecore.Definitions) map[string]bool {
 // copy keeps the text of each flag as upstream sent it.
 func (s *Snapshot) copy(d *edgecore.Definitions) {
 	wanted := s.spec.taken(d)
+	s.selected = wanted
 	segments := map[int]bool{}
 	features, used := []json.RawMessage{}, []json.RawMessage{}
 	for _, f := range d.Features {
