@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -20,6 +21,7 @@ type kept struct {
 	Key     sinks.Key       `json:"key"`
 	Stored  string          `json:"stored"` // digest of what is stored, "" for nothing
 	Entries []publish.Entry `json:"entries"`
+	Problem string          `json:"problem,omitempty"` // why the list is not whole
 }
 
 func newHistory() *cobra.Command {
@@ -62,7 +64,15 @@ as --from sink:NAME/KEY.`,
 					fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%.12s\t%d\t%s\n", mark, k.Target, e.At.Format(time.RFC3339), e.Revision, e.Digest, e.Bytes, from)
 				}
 			}
-			return table.Flush()
+			if err := table.Flush(); err != nil {
+				return err
+			}
+			for _, k := range list {
+				if k.Problem != "" {
+					fmt.Fprintf(c.ErrOrStderr(), "flagcast: warning: %s\n", k.Problem)
+				}
+			}
+			return nil
 		},
 	}
 	c.Flags().StringSliceVar(&names, "target", nil, "only these `targets`")
@@ -86,10 +96,14 @@ func (c *core) histories(ctx context.Context) ([]kept, error) {
 			}
 			meta, _ := snapshot.Open(stored)
 			entries, err := t.History.List(ctx, one.Key)
+			problem := ""
+			if errors.Is(err, publish.ErrHistoryDamaged) {
+				problem, err = err.Error(), nil
+			}
 			if err != nil {
 				return nil, failed(exitFailed, err, "")
 			}
-			list = append(list, kept{t.Name, t.History.SinkName, one.Key, meta.Digest, append([]publish.Entry{}, entries...)})
+			list = append(list, kept{t.Name, t.History.SinkName, one.Key, meta.Digest, append([]publish.Entry{}, entries...), problem})
 		}
 	}
 	if len(list) == 0 {

@@ -177,7 +177,7 @@ func (c *core) pinned(ctx context.Context, flags pinFlags, t *publish.Target, on
 			err = failed(exitFailed, fmt.Errorf("nothing is stored under %q in %s", one.Key, t.SinkName), "")
 		}
 	case flags.previous:
-		content, err = previous(ctx, t, one.Key, stored)
+		content, err = c.previous(ctx, t, one.Key, stored)
 	case inSink:
 		content, err = c.fromSink(ctx, place)
 	default:
@@ -199,22 +199,26 @@ func (c *core) pinned(ctx context.Context, flags pinFlags, t *publish.Target, on
 }
 
 // previous finds in the history what was published before what is stored.
-func previous(ctx context.Context, t *publish.Target, key sinks.Key, stored []byte) ([]byte, error) {
+func (c *core) previous(ctx context.Context, t *publish.Target, key sinks.Key, stored []byte) ([]byte, error) {
 	if t.History == nil {
 		return nil, failed(exitUsage, fmt.Errorf("target %q keeps no history", t.Name), "set \"history: { sink: …, keep: 10 }\", or give --from")
 	}
 	entries, err := t.History.List(ctx, key)
-	if err != nil {
+	if errors.Is(err, publish.ErrHistoryDamaged) {
+		c.log.Warn(err.Error())
+	} else if err != nil {
 		return nil, failed(exitFailed, err, "")
 	}
 	now, _ := snapshot.Open(stored) // what is damaged is like nothing
-	for _, e := range entries {
+	for i, e := range entries {
 		if e.Digest == now.Digest || now.Seq > 0 && e.Seq > now.Seq {
 			continue
 		}
 		body, err := t.History.Body(ctx, key, e)
 		if errors.Is(err, sinks.ErrNotFound) {
-			continue // it was not kept whole
+			err = fmt.Errorf("the snapshot before what is stored (seq %d, revision %d, published %s) is missing in the history: %w",
+				e.Seq, e.Revision, e.At.Format(time.RFC3339), err)
+			return nil, failed(exitFailed, err, olderEntry(t.History.SinkName, key, entries[i+1:], now.Digest))
 		}
 		if err != nil {
 			return nil, failed(exitFailed, err, "")
@@ -222,6 +226,18 @@ func previous(ctx context.Context, t *publish.Target, key sinks.Key, stored []by
 		return body, nil
 	}
 	return nil, failed(exitFailed, fmt.Errorf("the history of %q in %s has nothing else than what is stored", key, t.History.SinkName), "flagcast history lists it; --from takes a file")
+}
+
+// olderEntry says how to pin the entry that comes next, since going back further
+// than asked for is a person's decision.
+func olderEntry(sink string, key sinks.Key, entries []publish.Entry, stored string) string {
+	for _, e := range entries {
+		if e.Digest != stored {
+			return fmt.Sprintf("the one before it is of %s (revision %d): --from sink:%s/%s",
+				e.At.Format(time.RFC3339), e.Revision, sink, publish.EntryKey(key, e.Seq))
+		}
+	}
+	return "the history has no older one; --from takes a file"
 }
 
 // fromSink reads NAME/KEY.

@@ -32,6 +32,10 @@ type write struct {
 	Content json.RawMessage `json:"content"` // a snapshot, whose seq the write decides
 }
 
+func (w *write) rewrite() publish.Rewrite {
+	return publish.Rewrite{Key: w.Key, Content: w.Content, Kind: publish.Published, Base: &w.Base}
+}
+
 const planVersion = 1
 
 // savePlan writes what a dry run would write.
@@ -101,17 +105,20 @@ func (r *syncRun) apply(ctx context.Context) error {
 		if p == nil || targets[w.Target].SinkName != w.Sink {
 			return failed(exitFailed, fmt.Errorf("the plan writes target %q to sink %q, the configuration does not", w.Target, w.Sink), "make another plan")
 		}
-		if err := p.Expect(ctx, w.Key, w.Base); err != nil {
+		if err := p.Check(ctx, w.rewrite()); err != nil {
 			hint := ""
-			if errors.Is(err, publish.ErrChanged) {
+			switch {
+			case errors.Is(err, publish.ErrChanged):
 				hint = "nothing was written; make another plan"
+			case errors.Is(err, publish.ErrOlder):
+				hint = "nothing was written; if upstream has gone back to an older revision, flagcast sync writes it without a plan"
 			}
 			return failed(exitFailed, err, hint)
 		}
 	}
 	for _, w := range plan.Writes {
 		p := publishers[w.Target]
-		out, _ := p.Rewrite(ctx, publish.Rewrite{Key: w.Key, Content: w.Content, Kind: publish.Published, Base: &w.Base})
+		out, _ := p.Rewrite(ctx, w.rewrite())
 		verifying, cancel := context.WithTimeout(ctx, verifyFor)
 		verified := p.Verify(verifying)
 		cancel()

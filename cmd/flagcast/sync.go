@@ -232,7 +232,12 @@ func (r *syncRun) pass(ctx context.Context) {
 	var running sync.WaitGroup
 	for i, t := range r.core.targets {
 		if r.flags.dryRun {
-			t.Sink, t.History = sinks.DryRun(t.Sink), nil
+			t.Sink = sinks.DryRun(t.Sink)
+			if t.History != nil { // which the guard reads
+				history := *t.History
+				history.Sink = sinks.DryRun(history.Sink)
+				t.History = &history
+			}
 		}
 		p := publish.New(t, r.core.store, options)
 		r.publishers[i] = p

@@ -20,6 +20,8 @@ type cell struct {
 	meta   snapshot.Meta // of it
 	served served        // the flags that are on in it
 	waits  string        // why definitions that upstream has not confirmed are not written
+	// reported is the seq of what is stored that a warning about it has named.
+	reported uint64
 
 	put      time.Time // when the last put was over
 	verified bool      // a read has shown it

@@ -14,10 +14,12 @@ type health struct {
 	err       error // of the last pass, nil
 	held      bool
 	pinned    bool
-	stale     bool
-	told      bool      // of a trouble, and not yet that it is over
-	succeeded time.Time // the last pass that found or made everything up to date
-	began     time.Time // of Run
+	// unconfirmed says that a key waits for upstream to confirm the definitions.
+	unconfirmed bool
+	stale       bool
+	told        bool      // of a trouble, and not yet that it is over
+	succeeded   time.Time // the last pass that found or made everything up to date
+	began       time.Time // of Run
 }
 
 // feel notes how a pass has ended, and tells of troubles and of their end.
@@ -29,7 +31,7 @@ func (p *Publisher) feel(steps []*step, failed error, unsure bool) {
 		p.post()
 		return
 	}
-	h.held, h.pinned = false, false
+	h.held, h.pinned, h.unconfirmed = false, false, false
 	largest := 0
 	for _, s := range steps {
 		largest = max(largest, len(s.stored))
@@ -38,6 +40,7 @@ func (p *Publisher) feel(steps []*step, failed error, unsure bool) {
 		}
 		h.held = h.held || s.Action == "held"
 		h.pinned = h.pinned || s.Action == "pinned"
+		h.unconfirmed = h.unconfirmed || s.Action == "unconfirmed"
 	}
 	h.err = failed
 	if failed != nil {

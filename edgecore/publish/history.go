@@ -162,15 +162,16 @@ func (h *History) add(ctx context.Context, key sinks.Key, replaced, body []byte,
 		return nil, err
 	}
 	old, foreign := snapshot.Open(replaced)
+	keepsOld := foreign == nil && !has(entries, old)
 	for _, seq := range *unlisted {
-		if !listed(seq) && seq != meta.Seq && (foreign != nil || seq != old.Seq) {
+		if !listed(seq) && seq != meta.Seq && !(keepsOld && seq == old.Seq) {
 			if err := h.drop(ctx, key, seq); err != nil {
 				return damaged, err
 			}
 		}
 	}
 	if !listed(meta.Seq) {
-		if foreign == nil && !has(entries, old) {
+		if keepsOld {
 			if err := record(old, replaced); err != nil {
 				return damaged, err
 			}

@@ -177,7 +177,7 @@ func TestRewriteRefuses(t *testing.T) {
 func TestExpect(t *testing.T) {
 	within(t, func(t *testing.T, w *world) {
 		p := w.publisher()
-		if err := p.Expect(t.Context(), "k", publish.Base{}); err != nil {
+		if err := p.Check(t.Context(), publish.Rewrite{Key: "k", Base: &publish.Base{}}); err != nil {
 			t.Error(err)
 		}
 		w.deliver(t, true)
@@ -185,10 +185,10 @@ func TestExpect(t *testing.T) {
 		if err != nil || outcomes[0].Base != (publish.Base{}) {
 			t.Errorf("%+v, %v", outcomes, err)
 		}
-		if err := p.Expect(t.Context(), "k", publish.Base{}); !errors.Is(err, publish.ErrChanged) {
+		if err := p.Check(t.Context(), publish.Rewrite{Key: "k", Base: &publish.Base{}}); !errors.Is(err, publish.ErrChanged) {
 			t.Errorf("%v, want ErrChanged", err)
 		}
-		if err := p.Expect(t.Context(), "k", publish.Base{Digest: outcomes[0].Digest, Seq: outcomes[0].Seq}); err != nil {
+		if err := p.Check(t.Context(), publish.Rewrite{Key: "k", Base: &publish.Base{Digest: outcomes[0].Digest, Seq: outcomes[0].Seq}}); err != nil {
 			t.Error(err)
 		}
 	})

@@ -71,14 +71,18 @@ type Outcome struct {
 	Target string
 	Sink   string
 	Key    sinks.Key
-	Action string // "unchanged", "published", "repaired", "rewritten" (a heartbeat), "waiting", "pinned", "held", "failed"
+	// Action is "unchanged", "published", "repaired", "rewritten" (a heartbeat),
+	// "waiting" for a read to show a put, "unconfirmed" (it waits for upstream),
+	// "pinned", "held" or "failed".
+	Action string
 	Digest string // of the wanted content
 	Seq    uint64 // of what is stored, 0 for nothing
 	Before int    // bytes that are stored before
 	Bytes  int    // of what was written, or would be
 	// Changes tells what is written, or held, in the language of flags.
 	Changes []snapshot.Change
-	// Text says why: of a pin its reason, of what is held what it would do.
+	// Text says why: of a pin its reason, of what is held what it would do, of
+	// what is unconfirmed what it waits for.
 	Text string
 	Err  error
 
@@ -252,7 +256,7 @@ func (p *Publisher) decide(s *step, st *state.State, now time.Time) {
 	if s.Err != nil {
 		return
 	}
-	s.Stored, s.Before, s.Base = s.stored, len(s.stored), s.base()
+	s.Stored, s.Before, s.Base, s.waits = s.stored, len(s.stored), s.base(), ""
 	switch {
 	case s.next == put || s.next == mend:
 		if s.Err = s.encode(st, now, true); s.Err != nil {
@@ -288,17 +292,28 @@ func (p *Publisher) beats(c *cell, now time.Time) bool {
 // snapshot of a higher revision, or one published after they arrived where
 // there is no revision to compare.
 func (p *Publisher) unconfirmed(c *cell, st *state.State) string {
-	stored := c.newestMeta()
-	if !st.Restored || stored.Environment != st.Definitions.Environment {
-		return ""
+	ours := snapshot.Meta{Environment: st.Definitions.Environment, Revision: st.Definitions.Revision, PublishedAt: st.Since}
+	if newer := newerThan(ours, c.newestMeta()); st.Restored && newer != "" {
+		return "waits for upstream to confirm the definitions of the state folder: " + newer
 	}
-	ours, theirs := st.Definitions.Revision, stored.Revision
+	return ""
+}
+
+// newerThan says how what is stored is newer than content of the same
+// environment, "" if it is not: by its revision, or by the time where one has no
+// revision. A PublishedAt of content that was not published is when its
+// definitions arrived.
+func newerThan(content, stored snapshot.Meta) string {
 	switch {
-	case ours > 0 && theirs > ours:
-		return fmt.Sprintf("waits for upstream: revision %d is stored, the state folder has revision %d", theirs, ours)
-	case (ours == 0 || theirs == 0) && stored.PublishedAt.After(st.Since):
-		return fmt.Sprintf("waits for upstream: what is stored was published at %s, the definitions of the state folder arrived at %s",
-			stored.PublishedAt.UTC().Format(time.RFC3339), st.Since.UTC().Format(time.RFC3339))
+	case content.Environment != stored.Environment:
+		return ""
+	case content.Revision > 0 && stored.Revision > 0:
+		if stored.Revision > content.Revision {
+			return fmt.Sprintf("revision %d is stored, this is revision %d", stored.Revision, content.Revision)
+		}
+	case stored.PublishedAt.After(content.PublishedAt):
+		return fmt.Sprintf("what is stored was published at %s, this is of %s",
+			stored.PublishedAt.UTC().Format(time.RFC3339), content.PublishedAt.UTC().Format(time.RFC3339))
 	}
 	return ""
 }
@@ -324,7 +339,7 @@ func (p *Publisher) settle(ctx context.Context, steps []*step, st *state.State, 
 			s.Action = "unchanged"
 		}
 		switch s.Action {
-		case "held", "failed", "waiting":
+		case "held", "failed", "waiting", "unconfirmed":
 		case "unchanged":
 			s.held, s.tried = "", ""
 		default:

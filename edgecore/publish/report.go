@@ -46,7 +46,7 @@ func (p *Publisher) report(steps []*step, st *state.State, since time.Time) {
 	var told *step
 	for _, s := range steps {
 		counts[s.Action]++
-		if told == nil && len(s.Changes) > 0 && s.Action != "failed" && s.Action != "held" && s.Action != "waiting" {
+		if told == nil && len(s.Changes) > 0 && s.isNews() {
 			told = s
 		}
 		p.log.Debug(s.Action, "key", s.Key, "sink", p.target.SinkName, "seq", max(s.seen.seq, s.newest.seq),
@@ -79,6 +79,16 @@ func (p *Publisher) report(steps []*step, st *state.State, since time.Time) {
 	}
 }
 
+// isNews reports whether the changes of a key are changes of flags. A repair puts
+// back what readers should have had all the time.
+func (s *step) isNews() bool {
+	switch s.Action {
+	case "failed", "held", "waiting", "unconfirmed", "repaired":
+		return false
+	}
+	return true
+}
+
 func short(digest string) string { return digest[:min(12, len(digest))] }
 
 // tell emits the events of a pass, and logs what a person has to know.
@@ -93,6 +103,15 @@ func (p *Publisher) tell(steps []*step, st *state.State) {
 			e.Kind = Published
 		case s.Action == "repaired":
 			e.Kind = Repaired
+			if s.rival != 0 && s.rival == s.Base.Seq {
+				e.Text = fmt.Sprintf("another publisher had written seq %d", s.rival)
+			}
+		case s.Action == "unconfirmed":
+			if s.reported != s.seen.seq {
+				s.reported = s.seen.seq
+				p.log.Warn("not published: "+s.Text, "key", s.Key, "sink", p.target.SinkName)
+			}
+			continue
 		case s.Action == "held" && s.held != s.want:
 			e.Kind, s.held = Held, s.want
 			p.metrics.stopped(&p.target)

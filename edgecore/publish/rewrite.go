@@ -35,6 +35,10 @@ type Base struct {
 // ErrChanged says that something else is stored than a Rewrite is based on.
 var ErrChanged = errors.New("what is stored has changed since")
 
+// ErrOlder says that what is stored is newer than the content of a Rewrite that
+// is no pin.
+var ErrOlder = errors.New("what is stored is newer")
+
 // Rewrite reads a key and puts content over what is there. It is not for use
 // beside Run.
 func (p *Publisher) Rewrite(ctx context.Context, r Rewrite) (Outcome, error) {
@@ -44,14 +48,11 @@ func (p *Publisher) Rewrite(ctx context.Context, r Rewrite) (Outcome, error) {
 		return out, fmt.Errorf("target %q has no key %q", p.target.Name, r.Key)
 	}
 	c := p.cells[i]
-	stored, err := p.Stored(ctx, r.Key)
+	stored, err := p.admits(ctx, c, r)
 	if err != nil {
 		return out, err
 	}
 	out.Stored, out.Before = stored, len(stored)
-	if r.Base != nil && *r.Base != c.base() {
-		return out, fmt.Errorf("write %q to %s: %w", r.Key, p.target.SinkName, ErrChanged)
-	}
 	content := r.Content
 	if content == nil {
 		content = stored
@@ -61,7 +62,11 @@ func (p *Publisher) Rewrite(ctx context.Context, r Rewrite) (Outcome, error) {
 	}
 	now := time.Now()
 	s := &step{cell: c, Outcome: &out, next: put}
-	s.body, s.meta, err = snapshot.Reseal(content, c.seq(now), now, func(m *snapshot.Meta) {
+	seq := c.seq(now)
+	if seq > snapshot.MaxSeq {
+		return out, p.exhausted(s)
+	}
+	s.body, s.meta, err = snapshot.Reseal(content, seq, now, func(m *snapshot.Meta) {
 		m.Pinned = r.Pinned
 		m.Target, m.Heartbeat = p.target.Name, int(p.target.Heartbeat/time.Second)
 	})
@@ -86,17 +91,37 @@ func (p *Publisher) Rewrite(ctx context.Context, r Rewrite) (Outcome, error) {
 	return out, nil
 }
 
-// Expect reads a key, and returns ErrChanged when something else is stored.
-func (p *Publisher) Expect(ctx context.Context, key sinks.Key, base Base) error {
-	if _, err := p.Stored(ctx, key); err != nil {
-		return err
+// Check reads a key, and returns why a Rewrite would not be carried out:
+// ErrChanged, ErrOlder, or that the key cannot be read.
+func (p *Publisher) Check(ctx context.Context, r Rewrite) error {
+	i := slices.IndexFunc(p.cells, func(c *cell) bool { return c.Key == r.Key })
+	if i < 0 {
+		return fmt.Errorf("target %q has no key %q", p.target.Name, r.Key)
 	}
-	for _, c := range p.cells {
-		if c.Key == key && c.base() != base {
-			return fmt.Errorf("%q in %s: %w", key, p.target.SinkName, ErrChanged)
+	_, err := p.admits(ctx, p.cells[i], r)
+	return err
+}
+
+// admits reads a key and returns what is stored, if a Rewrite may replace it.
+func (p *Publisher) admits(ctx context.Context, c *cell, r Rewrite) ([]byte, error) {
+	stored, err := p.Stored(ctx, r.Key)
+	if err != nil {
+		return nil, err
+	}
+	if r.Base != nil && *r.Base != c.base() {
+		return nil, fmt.Errorf("write %q to %s: %w", r.Key, p.target.SinkName, ErrChanged)
+	}
+	if r.Kind == Published && r.Content != nil {
+		content, err := snapshot.Open(r.Content)
+		if err != nil {
+			return nil, fmt.Errorf("write %q to %s: %w", r.Key, p.target.SinkName, err)
+		}
+		content.PublishedAt = time.Now() // the base says that nothing was published since
+		if newer := newerThan(content, c.newestMeta()); newer != "" {
+			return nil, fmt.Errorf("write %q to %s: %w: %s", r.Key, p.target.SinkName, ErrOlder, newer)
 		}
 	}
-	return nil
+	return stored, nil
 }
 
 // Stored reads a key, and returns the snapshot that is there. nil is nothing,

@@ -17,9 +17,10 @@ type Status struct {
 	Sink        string               `json:"sink"`
 	Environment edgecore.Environment `json:"environment"`
 	Format      snapshot.Format      `json:"format"`
-	// State is "failing", "held", "pinned", "stale", "new" before the first
-	// pass, "missing" where nothing is stored, "unverified" or "ok": the first
-	// of them that is so.
+	// State is "failing", "held", "pinned", "unconfirmed" while definitions of
+	// the state folder wait for upstream, "stale", "new" before the first pass,
+	// "missing" where nothing is stored, "unverified" or "ok": the first of them
+	// that is so.
 	State       string       `json:"state"`
 	Keys        []KeyStatus  `json:"keys"`
 	LimitBytes  int          `json:"limitBytes"` // largest snapshot that the sink takes; 0: any
@@ -41,7 +42,8 @@ type KeyStatus struct {
 	Bytes       int       `json:"bytes"`
 	Verified    bool      `json:"verified"` // a read has shown it
 	Pinned      string    `json:"pinned,omitempty"`
-	Held        string    `json:"held,omitempty"` // digest of the content that the guard holds back
+	Held        string    `json:"held,omitempty"`  // digest of the content that the guard holds back
+	Waits       string    `json:"waits,omitempty"` // why new content waits for upstream
 }
 
 // SeenStatus is the last answer of a probe.
@@ -83,7 +85,7 @@ func (p *Publisher) post() {
 	verified, missing := true, false
 	for i, c := range p.cells {
 		verified, missing = verified && c.verified, missing || c.stored == nil
-		s.Keys[i] = KeyStatus{Key: c.Key, Verified: c.verified && c.stored != nil, Held: c.held}
+		s.Keys[i] = KeyStatus{Key: c.Key, Verified: c.verified && c.stored != nil, Held: c.held, Waits: c.waits}
 		if meta := c.meta; c.stored != nil {
 			s.Keys[i].Digest, s.Keys[i].Seq, s.Keys[i].Revision = meta.Digest, meta.Seq, meta.Revision
 			s.Keys[i].PublishedAt, s.Keys[i].Bytes, s.Keys[i].Pinned = meta.PublishedAt, len(c.stored), meta.Pinned
@@ -96,6 +98,8 @@ func (p *Publisher) post() {
 		s.State = "held"
 	case h.pinned:
 		s.State = "pinned"
+	case h.unconfirmed:
+		s.State = "unconfirmed"
 	case h.stale:
 		s.State = "stale"
 	case h.succeeded.IsZero():
@@ -159,6 +163,8 @@ func (s *Status) Notes() []string {
 		switch {
 		case k.Held != "":
 			notes = append(notes, fmt.Sprintf("held: new content of %s would turn off most flags; if it is meant: flagcast sync --target %s --accept %s", k.Key, s.Target, short(k.Held)))
+		case k.Waits != "":
+			notes = append(notes, fmt.Sprintf("%s %s", k.Key, k.Waits))
 		case k.Pinned != "":
 			notes = append(notes, fmt.Sprintf("pinned: %s (%s); it ends with: flagcast unpin --target %s", k.Key, k.Pinned, s.Target))
 		}

@@ -30,8 +30,7 @@ func (p *Publisher) write(ctx context.Context, steps []*step, since time.Time) {
 		seq := max(seq, s.seq(now))
 		switch {
 		case seq > snapshot.MaxSeq:
-			s.Err = fmt.Errorf("put %q to %s: %w: seq %d is stored, and readers take none above; delete the key in the sink",
-				s.Key, p.target.SinkName, sinks.ErrPermanent, max(s.seen.seq, s.newest.seq))
+			s.Err = p.exhausted(s)
 		case s.again:
 			s.body, s.meta, s.Err = snapshot.Reseal(s.stored, seq, now, nil)
 		default:
@@ -58,6 +57,12 @@ func (p *Publisher) write(ctx context.Context, steps []*step, since time.Time) {
 	if arrived {
 		p.arrived(seq, since)
 	}
+}
+
+// exhausted is the error of a key that no seq is left for.
+func (p *Publisher) exhausted(s *step) error {
+	return fmt.Errorf("put %q to %s: %w: seq %d is stored, and readers take none above %d; delete the key in the sink",
+		s.Key, p.target.SinkName, sinks.ErrPermanent, max(s.seen.seq, s.newest.seq), uint64(snapshot.MaxSeq))
 }
 
 // together returns the seq of the keys that are written at once. A key whose

@@ -21,7 +21,8 @@ type State struct {
 	Program     *eval.Program
 	// Problems of reading and of compiling, flag by flag.
 	Problems []edgecore.Problem
-	// Version counts the changes of this environment in this process, from 1.
+	// Version counts the changes of this environment in this process, from 1. That
+	// upstream confirms restored definitions is one.
 	Version uint64
 	// Since is when these definitions arrived.
 	Since time.Time
@@ -103,15 +104,19 @@ func (s *Store) swap(d *edgecore.Definitions, since time.Time, restored bool) {
 	s.changed = make(chan struct{})
 }
 
-// confirm keeps version and program: nothing has changed for anybody.
+// confirm keeps the program: the flags are the same. A publisher may wait for it.
 func (s *Store) confirm(old *State) {
 	confirmed := *old
 	confirmed.Restored = false
+	confirmed.Version++
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.states[old.Definitions.Environment] == old {
-		s.states[old.Definitions.Environment] = &confirmed
+	if s.states[old.Definitions.Environment] != old {
+		return
 	}
+	s.states[old.Definitions.Environment] = &confirmed
+	close(s.changed)
+	s.changed = make(chan struct{})
 }
 
 // Load returns the newest state of an environment, or ErrNotReady.

@@ -118,8 +118,10 @@ func TestRestart(t *testing.T) {
 		}
 	}
 	s.Put(definitions(t, "e", 2, false))
-	if heard, _ := s.Load("e"); heard.Restored || heard.Version != restored.Version {
-		t.Errorf("confirmed by upstream: %+v", heard)
+	// Who waits for the confirmation is woken.
+	heard, err := s.Wait(t.Context(), "e", restored.Version)
+	if err != nil || heard.Restored || heard.Program != restored.Program || !heard.Since.Equal(restored.Since) {
+		t.Errorf("confirmed by upstream: %+v, %v", heard, err)
 	}
 	info, err := os.Stat(filepath.Join(dir, "e.definitions.json"))
 	if err != nil || info.Mode().Perm() != 0o600 {
