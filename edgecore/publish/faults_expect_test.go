@@ -1,6 +1,7 @@
 package publish_test
 
 import (
+	"errors"
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore/publish"
@@ -64,10 +65,13 @@ func (s *schedule) expectHistory() {
 		return
 	}
 	for _, c := range s.target.Cells {
-		if left := s.shelf.litter(s.t, c.Key); len(left) > 2*(s.lives-1) {
+		if left := s.shelf.litter(s.t, c.Key); len(left) > 2*(s.lives-1) && !s.shelf.truncated {
 			s.lab.fail("objects without an entry in the history after %d processes: %v", s.lives, left)
 		}
 		entries, err := s.target.History.List(s.t.Context(), c.Key)
+		if errors.Is(err, publish.ErrHistoryDamaged) {
+			continue // cut, and nothing was written since
+		}
 		if err != nil || len(entries) > s.target.History.Keep {
 			s.lab.fail("the history has %d entries, keep is %d: %v", len(entries), s.target.History.Keep, err)
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -173,6 +175,7 @@ func (s *schedule) deliver() {
 	d := s.documents[s.IntN(len(s.documents))]
 	s.lab.mu.Lock()
 	s.lab.note("definitions %d", d.Revision)
+	s.lab.restored = false
 	s.lab.mu.Unlock()
 	s.store.Put(d)
 }
@@ -305,10 +308,16 @@ func (s *schedule) run() {
 		case calm:
 		case n < 14:
 			if key := s.key(); s.lab.now(key).body != nil {
-				s.lab.damage(key, s.IntN(4))
+				s.lab.damage(key, s.IntN(6))
 			}
 		case n < 16:
 			_ = s.rewrite(s.key(), n == 14)
+		case n == 16:
+			s.restore()
+		case n == 17:
+			s.rival()
+		case n == 18 && s.shelf != nil:
+			s.truncate(s.key())
 		default:
 			s.lab.set(s.Float64()*[]float64{0, 1, 1}[s.IntN(3)], lag)
 			s.disturb(s.Float64() / 2)
@@ -328,6 +337,47 @@ func (s *schedule) run() {
 	}
 	s.stop()
 	s.count(calm)
+}
+
+// restore restarts the publisher with a state folder that may be older than
+// what is stored, while upstream does not answer.
+func (s *schedule) restore() {
+	s.stop()
+	d := s.documents[s.IntN(len(s.documents))]
+	s.lab.mu.Lock()
+	s.lab.note("definitions %d in the state folder", d.Revision)
+	s.lab.restored = true
+	s.lab.mu.Unlock()
+	dir := s.t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "e.definitions.json"), d.Encode(), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	s.store = state.New(state.Options{Dir: dir, Log: quiet()})
+	s.store.Restore([]edgecore.Environment{"e"})
+	s.start()
+	s.pass(s.pause())
+	s.deliver()
+}
+
+// rival lets another publisher, which has other definitions, make one pass.
+func (s *schedule) rival() {
+	t := s.target
+	t.Sink, t.History = s.sink("rival", false), nil
+	theirs := state.New(state.Options{Log: quiet()})
+	theirs.Put(s.documents[s.IntN(len(s.documents))])
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Duration(1+s.IntN(90))*time.Second)
+	defer cancel()
+	_, _ = publish.New(t, theirs, publish.Options{Log: quiet(), Metrics: s.metrics}).Once(ctx, true)
+}
+
+// truncate cuts the list of a history.
+func (s *schedule) truncate(key sinks.Key) {
+	s.shelf.mu.Lock()
+	defer s.shelf.mu.Unlock()
+	if list := s.shelf.bodies[publish.ListKey(key)]; len(list) > 0 {
+		s.shelf.bodies[publish.ListKey(key)] = list[:s.IntN(len(list))]
+		s.shelf.truncated = true
+	}
 }
 
 // disturb makes calls of the history fail, before or after they were carried

@@ -24,8 +24,10 @@ type shelf struct {
 	bodies map[sinks.Key][]byte
 	calls  int
 	loose  bool // a seq may be used twice
-	before func(key sinks.Key) error
-	after  func(key sinks.Key) error
+	// truncated says that a list was cut: what it named is not deleted.
+	truncated bool
+	before    func(key sinks.Key) error
+	after     func(key sinks.Key) error
 }
 
 func (s *shelf) Limits() sinks.Limits { return sinks.Limits{} }
@@ -87,7 +89,7 @@ func (s *shelf) litter(t testing.TB, key sinks.Key) []sinks.Key {
 	t.Helper()
 	h := publish.History{Sink: s}
 	entries, err := h.List(context.Background(), key)
-	if err != nil {
+	if err != nil && !errors.Is(err, publish.ErrHistoryDamaged) {
 		t.Error(err)
 	}
 	var left []sinks.Key
@@ -303,4 +305,96 @@ func TestHistoryCutShort(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A list that is damaged begins anew with what can be read of it, and the log
+// says so.
+func TestDamagedHistory(t *testing.T) {
+	for name, c := range map[string]struct {
+		damage func(list []byte) []byte
+		kept   string
+		before string // of it
+	}{
+		"truncated":       {func(b []byte) []byte { return b[:len(b)-40] }, "d c b", "c b"},
+		"half":            {func(b []byte) []byte { return b[:len(b)/2] }, "d c", "c"},
+		"a page":          {func([]byte) []byte { return []byte("<html>") }, "d c", ""},
+		"another object":  {func([]byte) []byte { return []byte(`{"entries":7}`) }, "d c", ""},
+		"deep":            {func([]byte) []byte { return []byte(`{"entries":[` + strings.Repeat("[", 1<<20)) }, "d c", ""},
+		"empty":           {func([]byte) []byte { return nil }, "d c", ""},
+		"its end is gone": {func(b []byte) []byte { return b[:len(b)-1] }, "d c b", "c b a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			within(t, func(t *testing.T, w *world) {
+				s := &shelf{t: t, bodies: map[sinks.Key][]byte{}}
+				w.target.History = &publish.History{Sink: s, SinkName: "back", Keep: 3}
+				stop := w.run(t)
+				for i := range 3 {
+					w.flags(t, string(rune('a'+i)))
+					after(5 * time.Minute)
+				}
+				s.mu.Lock()
+				s.bodies["k_history"] = c.damage(s.bodies["k_history"])
+				s.mu.Unlock()
+				entries, err := w.target.History.List(t.Context(), "k")
+				if !errors.Is(err, publish.ErrHistoryDamaged) || len(entries) != len(strings.Fields(c.before)) {
+					t.Errorf("%d entries, %v, want %q", len(entries), err, c.before)
+				}
+				w.flags(t, "d")
+				after(5 * time.Minute)
+				stop()
+				if got := w.kept(t); got != c.kept {
+					t.Errorf("the history is %q, want %q", got, c.kept)
+				}
+				if n := strings.Count(w.log.String(), "the list of the history is damaged"); n != 1 {
+					t.Errorf("%d warnings:\n%s", n, w.log)
+				}
+			})
+		})
+	}
+}
+
+// A process that has ended between the snapshot and its history is caught up
+// with by the next one, before anything else is published.
+func TestHistoryCatchesUp(t *testing.T) {
+	historic(t, func(t *testing.T, w *world, s *shelf) {
+		for _, name := range []string{"a", "b"} {
+			w.flags(t, name)
+			if _, err := w.publisher().Once(t.Context(), true); err != nil {
+				t.Fatal(err)
+			}
+			s.fail(func(sinks.Key) error { return errors.New("the process has ended") }, nil)
+			after(5 * time.Minute)
+		}
+		s.fail(nil, nil)
+		if got := w.kept(t); got != "a" {
+			t.Errorf("the history is %q", got)
+		}
+		if _, err := w.publisher().Once(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.kept(t); got != "b a" {
+			t.Errorf("the history is %q", got)
+		}
+	})
+}
+
+// FuzzHistory: whatever stands under the key of a list, what is read of it is in
+// order and can be written.
+func FuzzHistory(f *testing.F) {
+	f.Add([]byte(`{"entries":[{"seq":2,"digest":"x"},{"seq":1}]}`))
+	f.Add([]byte(`{"entries":[{"seq":1},{"seq":1},{"seq":18446744073709551615},{"seq":3`))
+	f.Add([]byte(strings.Repeat("[", 1<<20)))
+	f.Add([]byte(`{"entries":[` + strings.Repeat(`{"seq":1},`, 1000)))
+	f.Fuzz(func(t *testing.T, list []byte) {
+		h := publish.History{Sink: &shelf{t: t, bodies: map[sinks.Key][]byte{"k_history": list}}, SinkName: "back", Keep: 3}
+		entries, err := h.List(t.Context(), "k")
+		if err != nil && !errors.Is(err, publish.ErrHistoryDamaged) {
+			t.Error(err)
+		}
+		for i, e := range entries {
+			if e.Seq == 0 || e.Seq > snapshot.MaxSeq || i > 0 && e.Seq >= entries[i-1].Seq {
+				t.Errorf("entry %d of %+v", i, entries)
+			}
+		}
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/sinks"
 )
 
@@ -29,9 +30,10 @@ type process struct {
 }
 
 type mine struct {
-	known uint64    // highest seq sent or read
-	sent  uint64    // the last, but for heartbeats
-	ended time.Time // of the last put that may have been applied
+	known uint64        // highest seq sent or read
+	read  snapshot.Meta // the newest that a read has shown
+	sent  uint64        // the last, but for heartbeats
+	ended time.Time     // of the last put that may have been applied
 }
 
 func (l *lab) open(name string, life bool, limits sinks.Limits, minInterval time.Duration) *process {
@@ -67,6 +69,9 @@ func (s *process) check(o sinks.Object) {
 	place, mine := s.places[o.Key], s.mine[o.Key]
 	if meta.Seq <= mine.known || s.life && meta.Seq <= place.sent && !s.skewed {
 		s.fail("%s: %s: sent the seq %d after %d, and %d of all", s.name, o.Key, meta.Seq, mine.known, place.sent)
+	}
+	if r := mine.read; s.life && s.restored && r.Seq > mine.sent && meta.Revision < r.Revision && meta.Digest != r.Digest {
+		s.fail("%s: %s: definitions that upstream has not confirmed replace revision %d by %d", s.name, o.Key, r.Revision, meta.Revision)
 	}
 	mine.known = meta.Seq
 	if old := place.stored(); old.body == nil || old.foreign || old.meta.Digest != meta.Digest {
@@ -159,6 +164,9 @@ func (s *process) Get(ctx context.Context, key sinks.Key) ([]byte, error) {
 		v = version{}
 	}
 	s.mine[key].known = max(s.mine[key].known, v.meta.Seq)
+	if mine := s.mine[key]; v.body == nil || v.meta.Seq >= mine.read.Seq {
+		mine.read = v.meta
+	}
 	s.note("%s: %s get: %s", s.name, key, v)
 	if v.body == nil {
 		return nil, fmt.Errorf("get %q: %w", key, sinks.ErrNotFound)

@@ -21,7 +21,10 @@ import (
 type lab struct {
 	fail   func(format string, args ...any)
 	skewed bool // what was stored at first is ahead of the clock
-	late   sync.WaitGroup
+	// restored says that upstream has not confirmed the definitions of the
+	// publisher. Guarded by mu.
+	restored bool
+	late     sync.WaitGroup
 
 	mu     sync.Mutex
 	places map[sinks.Key]*place
@@ -187,6 +190,10 @@ func (l *lab) damage(key sinks.Key, how int) {
 		body = body[:len(body)/2]
 	case 2:
 		body = []byte(`{"toggles":[]}`)
+	case 4:
+		body = []byte(strings.Repeat(`{"flagcast":`, 10_000))
+	case 5: // whole, and nothing can be written above it
+		body, _, _ = snapshot.Reseal(body, 1<<64-1, time.Now(), nil)
 	case 3: // a snapshot that tells its seq, and not whole
 		body = []byte(strings.Replace(string(body), `"enabled":true`, `"enabled":false`, 1))
 	}
