@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -43,6 +44,9 @@ func commands() map[string]func(ts *testscript.TestScript, neg bool, args []stri
 		"nov8":       noV8,
 		"quickstart": quickstart,
 		"edit":       edit,
+		"fill":       fill,
+		"cut":        cut,
+		"dropentry":  dropEntry,
 		"exits":      exits,
 		"mark":       mark,
 		"waitlog":    waitLog,
@@ -92,6 +96,41 @@ func noV8(ts *testscript.TestScript, neg bool, args []string) {
 	first, _, _ := strings.Cut(ts.Getenv("PATH"), string(filepath.ListSeparator))
 	ts.Setenv("PATH", first)
 	ts.Setenv(workerdVariable, "")
+}
+
+// fill FILE SIZE TEXT writes a text again and again, up to a size.
+func fill(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 3, "fill file size text")
+	size, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Repeat(args[2], size/len(args[2]))), 0o600))
+}
+
+// cut FILE N takes the last N bytes off a file.
+func cut(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 2, "cut file bytes")
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Check(os.Truncate(ts.MkAbs(args[0]), info.Size()-int64(n)))
+}
+
+// dropentry DIR KEY N deletes the object of entry N, from 0 for the newest, of
+// the history of a key in a folder.
+func dropEntry(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 3, "dropentry dir key n")
+	var list struct {
+		Entries []struct {
+			Seq uint64 `json:"seq"`
+		} `json:"entries"`
+	}
+	content, err := os.ReadFile(filepath.Join(ts.MkAbs(args[0]), args[1]+"_history.json"))
+	ts.Check(err)
+	ts.Check(json.Unmarshal(content, &list))
+	n, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	ts.Check(os.Remove(filepath.Join(ts.MkAbs(args[0]), fmt.Sprintf("%s_%d.json", args[1], list.Entries[n].Seq))))
 }
 
 // quickstart DIR copies examples/quickstart, with its port replaced by a free

@@ -18,6 +18,7 @@ var cases = []struct {
 }{
 	{"stores bytes exactly", storesExactly},
 	{"stores a large object", storesLarge},
+	{"returns what another program has stored, whatever it is", returnsForeign},
 	{"replaces the object", replaces},
 	{"tells absent from failed", absent},
 	{"deletes, twice if asked", deletes},
@@ -59,6 +60,27 @@ func storesLarge(p *probe) {
 	key, body := p.key(), text('a', p.options.Large)
 	p.put(key, body)
 	p.expect(key, body)
+}
+
+// returnsForeign: a sink does not look into objects. One that no reader can
+// make sense of harms neither the sink nor the objects that are read with it.
+func returnsForeign(p *probe) {
+	deep := min(256<<10, p.options.Large)
+	bodies := []string{
+		`{"a":1}`, strings.Repeat("[", deep), strings.Repeat(`{"flagcast":`, deep/12), "<html>", `"`, "null", `{"flagcast":{"seq":18446744073709551615}}`, `{"b":2}`,
+	}
+	keys := make([]sinks.Key, len(bodies))
+	for i, body := range bodies {
+		keys[i] = p.key()
+		p.put(keys[i], body)
+		p.expect(keys[i], body)
+	}
+	found, errs := sinks.GetAll(p.Context(), p.sink, keys)
+	for i, body := range bodies {
+		if errs[i] != nil || string(found[i]) != body {
+			p.Errorf("among others: %.40q, %v, want %.40q", found[i], errs[i], body)
+		}
+	}
 }
 
 func replaces(p *probe) {
