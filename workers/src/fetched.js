@@ -1,4 +1,6 @@
+import { textOf } from './body.js'
 import { createLive } from './live.js'
+import { LONGEST } from './snapshot.js'
 
 /**
  * A snapshot behind an address: an object of OSS, or what a CDN has cached.
@@ -22,7 +24,7 @@ export function http(url, options) {
       if (response.status === 304 && known) return known.text
       if (response.status === 404) return null
       if (response.status !== 200) throw refusal('the address of the snapshot', response)
-      const text = await response.text()
+      const text = await textOf(response, LONGEST)
       known = { etag: response.headers.get('etag'), text }
       return text
     }
@@ -47,7 +49,7 @@ export function core(url, token) {
       // It has no flags itself yet.
       if (response.status === 503) return null
       if (response.status !== 200) throw refusal('the core', response)
-      return response.text()
+      return textOf(response, LONGEST)
     }
   }
   return source
@@ -73,6 +75,6 @@ export const post = (address, token, body) =>
  * @returns {Error & { status?: number }}
  */
 export function refusal(who, { status }) {
-  const why = status === 401 || status === 403 ? ': is the token, or the address, still good?' : ''
+  const why = /40[13]/.test(status) ? ': is the token, or the address, still good?' : ''
   return Object.assign(new Error(who + ' answers ' + status + why), { status })
 }

@@ -1,9 +1,9 @@
-import { digest } from './hash.js'
+import { digest, encoder } from './hash.js'
 import { contextOf } from './request.js'
 import { createUsage } from './usage.js'
 import { NotReadyError } from './views.js'
 
-const ROUTE = /^\/api\/(?:frontend|proxy)(?:\/(all|features\/([^/]+)|(?:all\/)?client\/(?:metrics|register)))?$/
+const ROUTE = /^\/api\/(?:frontend|proxy)(?:\/(all|features\/([^/]+)|(?:all\/)?client\/(metrics|register)))?$/
 
 /**
  * The frontend API of Unleash, answered from a snapshot:
@@ -44,7 +44,7 @@ export function createHandler(answer, status, { tokens, statusPath = '/flagcast/
     const route = ROUTE.exec(path)
     if (!route) return json(404, { error: 'there is nothing at this path' })
     if (request.method === 'OPTIONS') return preflight()
-    const [, kind] = /client\/(.*)/.exec(route[1]) || []
+    const kind = route[3]
     const methods = kind ? ['POST'] : ['GET', 'HEAD', 'POST']
     if (!methods.includes(request.method)) {
       return json(405, { error: 'this path takes ' + methods.join(', ') }, { allow: methods.join(', ') })
@@ -112,8 +112,6 @@ const state = (function ({ enabled, variant }) {
 
 const isOn = (function (toggle) { return toggle.enabled })
 
-const encoder = new TextEncoder()
-
 /**
  * The bytes of a list, put together from those that were made before.
  *
@@ -148,7 +146,7 @@ const reply = (function (request, tag, write) {
   const etag = '"' + tag + '"'
   const headers = { ...CORS, etag, 'cache-control': 'no-cache' }
   const match = request.headers.get('if-none-match')
-  if (match && match.split(',').some(known => known.trim() === '*' || known.trim().replace(/^W\//, '') === etag)) {
+  if (match && match.split(',').some(known => ['*', etag, 'W/' + etag].includes(known.trim()))) {
     return new Response(null, { status: 304, headers })
   }
   return new Response(write(), { headers: { 'content-type': 'application/json', ...headers } })

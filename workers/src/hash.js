@@ -5,7 +5,7 @@ export const VARIANT = 86028157
 // In parentheses: V8 compiles such a function with the script, and not at its
 // first call. The first request needs it.
 
-const encoder = new TextEncoder()
+export const encoder = new TextEncoder()
 
 /**
  * The UTF-8 of a text behind some bytes of 0, in words of 32 bits, least byte

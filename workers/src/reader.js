@@ -99,7 +99,7 @@ export function createReader(sources, { maxAge, timeout, onStale = same, named }
         publishedAt: s && s.publishedAt || null,
         heartbeat: s && s.heartbeat || null,
         pinned: s && s.pinned || null,
-        stale: s !== null && s.stale === true,
+        stale: s !== null && s.stale,
         ageMs: s && Date.now() - readAt,
         lastError: error && error.message
       }

@@ -1,7 +1,5 @@
-import { timeOf, valueOf } from './context.js'
-
-// More than any context has.
-const MAX_LENGTH = 65536
+import { textOf } from './body.js'
+import { valueOf } from './context.js'
 
 /**
  * The context of a request to the frontend API: from the query, or from the
@@ -13,7 +11,7 @@ const MAX_LENGTH = 65536
  * @param {string} [clientIP] the header to take a missing remoteAddress from
  */
 export const contextOf = (async function (request, environment, clientIP) {
-  const context = request.method === 'POST' ? fromBody(await request.text()) : fromQuery(new URL(request.url).searchParams)
+  const context = request.method === 'POST' ? fromBody(await textOf(request)) : fromQuery(new URL(request.url).searchParams)
   const ip = clientIP && request.headers.get(clientIP)
   if (environment && valueOf(context, 'environment') === null) context.environment = environment
   if (ip && valueOf(context, 'remoteAddress') === null) context.remoteAddress = ip
@@ -26,7 +24,6 @@ export const contextOf = (async function (request, environment, clientIP) {
 })
 
 function fromBody(text) {
-  if (text.length > MAX_LENGTH) throw new Error('the context has more than ' + MAX_LENGTH + ' characters')
   let context
   try {
     context = text.trim() === '' ? {} : JSON.parse(text)

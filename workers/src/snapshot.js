@@ -2,9 +2,11 @@ import { createProgram } from './rules.js'
 
 // Functions in parentheses are those that the first request needs: see hash.js.
 
-// Characters. No store takes more bytes for one value (Cloudflare KV: 25 MiB),
-// and to parse more may cost a worker its memory.
-const LONGEST = 25 << 20
+/**
+ * Characters, and bytes on the network. No store takes more bytes for one value
+ * (Cloudflare KV: 25 MiB), and to parse more may cost a worker its memory.
+ */
+export const LONGEST = 25 << 20
 
 /**
  * @typedef {{ name: string, enabled: boolean, payload?: { type: string, value: string }, feature_enabled: boolean, featureEnabled: boolean }} Variant
@@ -26,15 +28,15 @@ export const parseSnapshot = (function (text) {
   const document = typeof text === 'string' ? parse(text) : text
   const meta = document && document.flagcast
   // The digest is the entity tag: without one every snapshot would be the same.
-  if (!meta || typeof meta.seq !== 'number' || typeof meta.digest !== 'string' || meta.digest === '') {
+  if (!meta || typeof meta.seq !== 'number' || typeof meta.digest !== 'string' || !meta.digest) {
     throw new Error('what is stored was not published by flagcast')
   }
-  const { seq, digest, format, publishedAt, environment, target, heartbeat, pinned } = meta
+  const { format } = meta
   const view = format === 'rules/1' ? evaluator(document) : format === 'evaluated/1' ? lookup(document) : null
   if (!view) {
     throw new Error('the stored snapshot has the format ' + format + ', this worker reads evaluated/1 and rules/1: deploy a newer worker, or publish one of these')
   }
-  return { seq, digest, format, publishedAt, environment, target, heartbeat, pinned, open: format === 'rules/1', lists: {}, view }
+  return { ...meta, stale: false, open: format === 'rules/1', lists: {}, view }
 })
 
 const parse = (function (text) {

@@ -1,11 +1,11 @@
+import { textOf } from './body.js'
 import { within } from './deadline.js'
 import { endpoint, post, refusal } from './fetched.js'
 
-// Bounds of what one isolate keeps, and of one body.
+// Bounds of what one isolate keeps.
 const MOST_APPS = 20
 const MOST_FLAGS = 1000
 const MOST_VARIANTS = 100
-const MAX_LENGTH = 65536
 const TIMEOUT = 5000 // ms
 
 /**
@@ -31,9 +31,9 @@ export function createUsage({ url, token, sample = 1, interval = 10000 }) {
    */
   async function take(kind, request, platform) {
     try {
-      if (kind === 'register' || Math.random() < sample) keep(kind, await request.text())
+      if (kind === 'register' || Math.random() < sample) keep(kind, await textOf(request))
     } catch (e) {
-      // It was no JSON.
+      // It was not JSON, or too long.
     }
     const sent = forward()
     if (platform && platform.waitUntil) platform.waitUntil(sent)
@@ -41,7 +41,6 @@ export function createUsage({ url, token, sample = 1, interval = 10000 }) {
   }
 
   function keep(kind, text) {
-    if (text.length > MAX_LENGTH) return
     const body = JSON.parse(text)
     if (!body || typeof body.appName !== 'string' || !body.appName) return
     const toggles = Object.entries((kind === 'metrics' && body.bucket && body.bucket.toggles) || {})
@@ -80,7 +79,7 @@ export function createUsage({ url, token, sample = 1, interval = 10000 }) {
     try {
       const body = entry.kind === 'metrics' ? merged(entry, now) : entry.body
       const response = await within(post(endpoint(url, '/client/' + entry.kind), token, body), TIMEOUT)
-      if (response.status >= 300) throw refusal('the receiver of metrics', response)
+      if (!response.ok) throw refusal('the receiver of metrics', response)
       error = null
     } catch (e) {
       error = e

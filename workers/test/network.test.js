@@ -2,6 +2,7 @@
 // the metrics that they hand on. The other ends are servers on loopback.
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
+import { startEndless } from './endless.js'
 import { bundle, need } from './parts.js'
 import { startReceiver } from './receiver.js'
 import { oneFlag, rulesText, snapshotText, toggle } from './samples.js'
@@ -73,6 +74,24 @@ describe('over the network', { skip }, () => {
     receiver.texts = { snapshot: oneFlag(2, false), etag: '"2"' }
     await worker.tick(1000)
     await eventually(names, list => list.length === 0, 'the change')
+  })
+
+  test('a body without an end is cut off, of a snapshot and of a request', async t => {
+    const endless = await startEndless()
+    t.after(() => endless.stop())
+    const { worker } = await start(t, `http('${endless.url}')`)
+    const response = await worker.fetch('/api/frontend')
+    assert.equal(response.status, 503)
+    assert.deepEqual(await response.json(), { error: 'no flags yet: the body has more than 26214400 bytes' })
+    await endless.closed
+    assert.ok(endless.sent() < (25 << 20) + (16 << 20), endless.sent() + ' bytes were sent')
+
+    receiver.texts = { snapshot: rulesText(), etag: '"rules"' }
+    const { worker: reader } = await start(t, "http(URL_OF + '/snapshot')")
+    const long = { method: 'POST', body: ' '.repeat(65537) }
+    assert.equal((await reader.fetch('/api/frontend', long)).status, 400)
+    assert.equal((await reader.fetch('/api/frontend', { ...long, body: ' '.repeat(65536) })).status, 200)
+    assert.equal((await reader.fetch('/api/frontend/client/metrics', long)).status, 202)
   })
 
   test('core for each request; when it is away, what is stored', async t => {

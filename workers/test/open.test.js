@@ -97,7 +97,7 @@ test('a context that is none is 400, and says why', async () => {
     ['7', 'the context is not a JSON object'],
     ['null', 'the context is not a JSON object'],
     [{ currentTime: 'soon' }, 'currentTime is no time such as 2026-01-31T12:00:00Z'],
-    [{ userId: 'x'.repeat(70000) }, 'the context has more than 65536 characters']
+    [{ userId: 'x'.repeat(70000) }, 'the body has more than 65536 bytes']
   ]) {
     const response = await ask('/api/frontend', post(body))
     assert.equal(response.status, 400)
