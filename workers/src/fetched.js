@@ -19,8 +19,7 @@ export function http(url, options) {
     at: url.replace(/[?#].*/s, ''),
     async get() {
       const condition = known && known.etag ? { 'if-none-match': known.etag } : {}
-      // Platforms differ in what they do with redirects unless they are told.
-      const response = await fetch(url, { redirect: 'follow', headers: { ...headers, ...condition } })
+      const response = await fetch(url, { redirect: 'manual', headers: { ...headers, ...condition } })
       if (response.status === 304 && known) return known.text
       if (response.status === 404) return null
       if (response.status !== 200) throw refusal('the address of the snapshot', response)
@@ -67,7 +66,7 @@ export const endpoint = (url, path) => url.replace(/(\/api)?\/*$/, '') + '/api/f
  * @param {object} body
  */
 export const post = (address, token, body) =>
-  fetch(address, { method: 'POST', redirect: 'follow', headers: { authorization: token, 'content-type': 'application/json' }, body: JSON.stringify(body) })
+  fetch(address, { method: 'POST', redirect: 'manual', headers: { authorization: token, 'content-type': 'application/json' }, body: JSON.stringify(body) })
 
 /**
  * @param {string} who
@@ -75,6 +74,6 @@ export const post = (address, token, body) =>
  * @returns {Error & { status?: number }}
  */
 export function refusal(who, { status }) {
-  const why = /40[13]/.test(status) ? ': is the token, or the address, still good?' : ''
+  const why = /40[13]/.test(status) ? ': is the token, or the address, still good?' : /30[^04]/.test(status) ? ': redirects are not followed' : ''
   return Object.assign(new Error(who + ' answers ' + status + why), { status })
 }
