@@ -11,8 +11,9 @@ export const LONGEST = 25 << 20
 /**
  * @typedef {{ name: string, enabled: boolean, payload?: { type: string, value: string }, feature_enabled: boolean, featureEnabled: boolean }} Variant
  * @typedef {{ name: string, enabled: boolean, variant: Variant, impressionData: boolean }} Toggle
- * @typedef {{ seq: number, digest: string, format: string, publishedAt?: string, environment?: string, target?: string, heartbeat?: number, pinned?: string, open: boolean, lists: Record<string, string>, view(context?: any, options?: ViewOptions): Answers }} Snapshot
- *   open: the answers depend on the context; lists: a place for the texts of those that do not
+ * @typedef {{ seq: number, digest: string, format: string, publishedAt?: string, seen: number, environment?: string, target?: string, heartbeat?: number, pinned?: string, open: boolean, lists: Record<string, string>, view(context?: any, options?: ViewOptions): Answers }} Snapshot
+ *   seq: a safe integer, 0 at least; seen: Unix milliseconds when this isolate
+ *   first read it; open: the answers depend on the context; lists: a place for the texts of those that do not
  * @typedef {{ time?: number, seed?: string }} ViewOptions instead of now, and of a random seed
  * @typedef {{ toggle(name: string): Toggle | undefined, all(): Toggle[] }} Answers
  */
@@ -28,7 +29,8 @@ export const parseSnapshot = (function (text) {
   const document = typeof text === 'string' ? parse(text) : text
   const meta = document && document.flagcast
   // The digest is the entity tag: without one every snapshot would be the same.
-  if (!meta || typeof meta.seq !== 'number' || typeof meta.digest !== 'string' || !meta.digest) {
+  // A seq that is not exact would order what follows wrongly.
+  if (!meta || !Number.isSafeInteger(meta.seq) || meta.seq < 0 || typeof meta.digest !== 'string' || !meta.digest) {
     throw new Error('what is stored was not published by flagcast')
   }
   const { format } = meta
@@ -36,7 +38,7 @@ export const parseSnapshot = (function (text) {
   if (!view) {
     throw new Error('the stored snapshot has the format ' + format + ', this worker reads evaluated/1 and rules/1: deploy a newer worker, or publish one of these')
   }
-  return { ...meta, stale: false, open: format === 'rules/1', lists: {}, view }
+  return { ...meta, seen: Date.now(), stale: false, open: format === 'rules/1', lists: {}, view }
 })
 
 const parse = (function (text) {

@@ -8,7 +8,9 @@ const CHOICES = ['keep', 'off', 'on']
  * pinned has none.
  *
  * @param {{ after?: number, flags: Record<string, 'keep' | 'off' | 'on'> }} options
- *   after: age of publishedAt in milliseconds; three heartbeats at least
+ *   after: age in milliseconds, counted from publishedAt, or from when this
+ *   isolate first read the snapshot where that was earlier; three heartbeats at
+ *   least
  * @returns {(snapshot: import('./snapshot.js').Snapshot) => import('./snapshot.js').Snapshot}
  *   what to answer from: the same one while it is not stale
  */
@@ -20,8 +22,10 @@ export function whenStale({ after = 0, flags }) {
   }
   let made = null // { from, snapshot }
   return function (snapshot) {
-    const { heartbeat, pinned, publishedAt } = snapshot
-    if (!heartbeat || pinned || !(Date.now() - Date.parse(publishedAt) > Math.max(after, 3000 * heartbeat))) return snapshot
+    const { heartbeat, pinned, publishedAt, seen } = snapshot
+    // A publishedAt in the future says nothing about age: seen does.
+    const age = Date.now() - Math.min(Date.parse(publishedAt), seen)
+    if (!heartbeat || pinned || !(age > Math.max(after, 3000 * heartbeat))) return snapshot
     if (!made || made.from !== snapshot) made = { from: snapshot, snapshot: replaced(snapshot, choices) }
     return made.snapshot
   }

@@ -100,6 +100,11 @@ test('last good stands', async t => {
     ['its format is of the future', snapshotText({ seq: 6, format: 'evaluated/2' }, []), /evaluated\/2/],
     ['a toggle in it is none', snapshotText({ seq: 6 }, [null]), /./],
     ['a page of HTML stands in its place', '<!doctype html><title>502</title>', /not JSON, or cut off: 33 characters$/],
+    ['its seq is not exact', snapshotText({ seq: 2 ** 53 }, []), /was not published by flagcast/],
+    ['its seq is what overflows elsewhere', snapshotText({}, []).replace('"seq":1', '"seq":18446744073709551615'), /was not published by flagcast/],
+    ['its seq is negative', snapshotText({ seq: -1 }, []), /was not published by flagcast/],
+    ['its seq is a fraction', snapshotText({ seq: 6.5 }, []), /was not published by flagcast/],
+    ['its seq is a text', snapshotText({ seq: '6' }, []), /was not published by flagcast/],
     ['it is larger than any value', ' '.repeat(30e6), /^the stored snapshot has 30000000 characters, more than 26214400/]
   ]) {
     await t.test('when ' + what, async t => {
@@ -120,6 +125,32 @@ test('last good stands', async t => {
       assert.equal(flags.status().lastError, null)
     })
   }
+})
+
+test('a seq that is no number of ours, read first, does not order what follows', async t => {
+  for (const seq of ['9007199254740992', '18446744073709551615', '1e300', '-1', '1.5']) {
+    const clock = fakeClock(t)
+    const source = fixedSource(snapshotText({}, []).replace('"seq":1', '"seq":' + seq))
+    const flags = createFlags({ source })
+    await assert.rejects(flags.view(), /was not published by flagcast/)
+    source.answer = oneFlag(1, true)
+    clock.tick(1000)
+    assert.equal(await isOn(flags), true, seq)
+    assert.equal(flags.status().seq, 1)
+    t.mock.restoreAll()
+  }
+})
+
+test('the largest seq that is exact orders as others do', async t => {
+  const clock = fakeClock(t)
+  const source = fixedSource(oneFlag(Number.MAX_SAFE_INTEGER, true))
+  const flags = createFlags({ source })
+  assert.equal(await isOn(flags), true)
+  source.answer = oneFlag(Number.MAX_SAFE_INTEGER - 1, false)
+  clock.tick(30000)
+  await flags.view(undefined, undefined)
+  assert.equal(await isOn(flags), true)
+  assert.match(flags.status().lastError, /^the source shows seq 9007199254740990, older than 9007199254740991$/)
 })
 
 test('without a snapshot a view rejects, and says why', async () => {

@@ -71,6 +71,32 @@ test('rules are decided for the context as before', async t => {
   assert.equal((await flags.view({ userId: '3' })).isEnabled('canary'), true)
 })
 
+test('a publishedAt in the future counts from when this isolate read it first', async t => {
+  for (const text of [meta => published(-9999 * MINUTE, meta), meta => rulesText({ publishedAt: '9999-01-01T00:00:00Z', heartbeat: 60, ...meta })]) {
+    const clock = fakeClock(t)
+    const source = fixedSource(text())
+    const flags = createFlags({ source, maxAge: MINUTE, onStale: whenStale({ after: 10 * MINUTE, flags: { new: 'on' } }) })
+    const stale = async () => {
+      await flags.view()
+      return flags.status().stale
+    }
+    for (let minute = 0; minute <= 10; minute++) {
+      assert.equal(await stale(), false, minute + ' minutes')
+      if (minute < 10) clock.tick(MINUTE) // each reads the same text again
+    }
+    clock.tick(1)
+    assert.equal(await stale(), true)
+    assert.equal((await flags.view()).isEnabled('new'), true)
+
+    source.answer = text({ seq: 2, digest: 'digest-1' })
+    clock.tick(MINUTE)
+    assert.equal(await stale(), false, 'a heartbeat, whatever its time')
+    clock.tick(10 * MINUTE + 1)
+    assert.equal(await stale(), true)
+    t.mock.restoreAll()
+  }
+})
+
 test('where there is no heartbeat, or a pin, age says nothing', async t => {
   fakeClock(t)
   for (const meta of [{ heartbeat: undefined }, { heartbeat: 0 }, { pinned: 'by hand' }, { publishedAt: undefined }, { publishedAt: 'yesterday' }]) {
