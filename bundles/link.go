@@ -14,6 +14,7 @@ import (
 
 	"github.com/evanw/esbuild/pkg/api"
 
+	"github.com/flagcast/flagcast/edgecore/printable"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/workers"
 )
@@ -249,11 +250,11 @@ func (e *LinkError) Report() string {
 	var b strings.Builder
 	for i := range e.Faults {
 		f := &e.Faults[i]
-		fmt.Fprintln(&b, f)
+		printable.Fprintf(&b, "%s\n", f)
 		if f.Line > 0 {
 			before := f.Source[:min(f.Column-1, len(f.Source))]
-			fmt.Fprintf(&b, "%6d | %s\n", f.Line, f.Source)
-			fmt.Fprintf(&b, "%6s | %s%s\n", "", notTabs.ReplaceAllString(before, " "), strings.Repeat("^", max(f.Length, 1)))
+			fmt.Fprintf(&b, "%6d | %s\n", f.Line, printable.Source(f.Source))
+			fmt.Fprintf(&b, "%6s | %s%s\n", "", notTabs.ReplaceAllString(printable.Source(before), " "), strings.Repeat("^", max(f.Length, 1)))
 		}
 	}
 	return b.String()

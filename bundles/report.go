@@ -17,6 +17,7 @@ import (
 
 	"github.com/flagcast/flagcast/bundles/measure"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/printable"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
 
@@ -163,7 +164,7 @@ func (r *Report) AddFailure(err error) {
 // Text is the report for a terminal.
 func (r *Report) Text(name string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s for %s (%s): %s with %s, environment %s, digest %.8s\n", name, r.Platform, r.Specification, r.Format, plural(r.Flags, "flag"), r.Environment, r.Digest)
+	printable.Fprintf(&b, "%s for %s (%s): %s with %s, environment %s, digest %.8s\n", name, r.Platform, r.Specification, r.Format, plural(r.Flags, "flag"), r.Environment, r.Digest)
 	fmt.Fprintf(&b, "  %s bytes, %s after gzip", grouped(r.Size.Total), grouped(r.Gzip))
 	if r.Budget.Size > 0 {
 		fmt.Fprintf(&b, "; budget %s%s", grouped(r.Budget.Size), r.after())
@@ -183,7 +184,7 @@ func (r *Report) Text(name string) string {
 	}
 	r.writeTimes(&b)
 	for _, over := range r.Over {
-		fmt.Fprintf(&b, "  over budget: %s\n", over)
+		printable.Fprintf(&b, "  over budget: %s\n", over)
 	}
 	return b.String()
 }
@@ -193,7 +194,7 @@ func (r *Report) writeLargest(b *strings.Builder) {
 	b.WriteString("  what to cut, in bytes of the snapshot:\n")
 	var rows [][]string
 	for _, f := range r.Largest[:min(len(r.Largest), most)] {
-		rows = append(rows, []string{f.Name, grouped(f.Bytes)})
+		rows = append(rows, []string{printable.Text(f.Name), grouped(f.Bytes)})
 	}
 	if others := r.Flags - len(rows); others > 0 {
 		rows = append(rows, []string{plural(others, "other flag"), grouped(r.weight - weightOf(r.Largest, len(rows)))})
@@ -204,7 +205,7 @@ func (r *Report) writeLargest(b *strings.Builder) {
 func (r *Report) writeTimes(b *strings.Builder) {
 	m := r.Measured
 	if m == nil {
-		fmt.Fprintf(b, "  CPU not measured: %s\n", r.NotMeasured)
+		printable.Fprintf(b, "  CPU not measured: %s\n", r.NotMeasured)
 		return
 	}
 	rows := [][]string{{"CPU", "measured", "worst", "times " + strconv.Itoa(Slower), "budget"}}
@@ -221,9 +222,9 @@ func (r *Report) writeTimes(b *strings.Builder) {
 		row(f.Kind+", warm", f.Warm, r.Budget.CPU)
 	}
 	writeTable(b, rows)
-	fmt.Fprintf(b, "  in %s on %s, over an empty worker; %s for each first request; %s", m.Engine, r.Machine, plural(m.Isolates, "fresh isolate"), plural(r.Contexts, "context"))
+	printable.Fprintf(b, "  in %s on %s, over an empty worker; %s for each first request; %s", m.Engine, r.Machine, plural(m.Isolates, "fresh isolate"), plural(r.Contexts, "context"))
 	if r.Branches != nil {
-		fmt.Fprintf(b, " that take %s", r.Branches)
+		printable.Fprintf(b, " that take %s", r.Branches)
 	}
 	b.WriteString("\n")
 }

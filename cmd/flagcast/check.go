@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/printable"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/sinks"
@@ -69,7 +70,7 @@ first fault.`,
 func printFindings(w io.Writer, findings []finding) {
 	for _, f := range findings {
 		word := map[string]string{"ok": "ok     ", "warning": "WARNING", "failed": "FAILED "}[f.Result]
-		fmt.Fprintf(w, "%s  %s%s\n", word, f.What, prefixed(": ", f.Text))
+		printable.Fprintf(w, "%s  %s%s\n", word, f.What, prefixed(": ", f.Text))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/printable"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
 
@@ -148,14 +149,14 @@ func printExplanation(w io.Writer, e eval.Explanation, why bool) {
 			state += " (" + e.Result.Variant.Name + ")"
 		}
 	}
-	fmt.Fprintf(w, "%s: %s\n", e.Flag, state)
+	printable.Fprintf(w, "%s: %s\n", e.Flag, state)
 	if !why {
 		return
 	}
-	fmt.Fprintf(w, "  %s\n", e.Why)
+	printable.Fprintf(w, "  %s\n", e.Why)
 	printSteps(w, e.Steps, "  ")
 	if e.Variant != "" {
-		fmt.Fprintf(w, "  variant: %s\n", e.Variant)
+		printable.Fprintf(w, "  variant: %s\n", e.Variant)
 	}
 }
 
@@ -169,7 +170,7 @@ func printSteps(w io.Writer, steps []eval.Step, indent string) {
 		if s.Why != "" {
 			line += ": " + s.Why
 		}
-		fmt.Fprintln(w, line)
+		printable.Fprintf(w, "%s\n", line)
 		printSteps(w, s.Steps, indent+"    ")
 	}
 }

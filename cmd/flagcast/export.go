@@ -18,6 +18,7 @@ import (
 	"github.com/flagcast/flagcast/bundles"
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/printable"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
 
@@ -177,7 +178,7 @@ var outcomes = map[snapshot.Contextual]string{
 }
 
 func warn(c *cobra.Command, text string) {
-	fmt.Fprintln(c.ErrOrStderr(), "flagcast: warning: "+text)
+	printable.Fprintf(c.ErrOrStderr(), "flagcast: warning: %s\n", text)
 }
 
 // writeOutput replaces a file whole: whoever bundles it meanwhile gets the old

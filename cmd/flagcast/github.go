@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/flagcast/flagcast/edgecore/printable"
 	"github.com/flagcast/flagcast/sinks"
 )
 
@@ -31,7 +32,7 @@ func reportToGitHub(w io.Writer, rows []githubRow, getenv func(string) string) e
 	}
 	for _, r := range rows {
 		if r.err != "" {
-			fmt.Fprintf(w, "::error title=%s::%s\n", githubProperty("flagcast: target "+r.target), githubData(r.err))
+			fmt.Fprintf(w, "::error title=%s::%s\n", githubProperty("flagcast: target "+printable.Text(r.target)), githubData(printable.Text(r.err)))
 		}
 	}
 	path := getenv("GITHUB_STEP_SUMMARY")
@@ -84,7 +85,7 @@ func githubProperty(text string) string {
 // markdown is a text as it is, in one cell of a table.
 func markdown(text string) string {
 	const most = 300 // characters
-	runes := []rune(strings.Join(strings.Fields(text), " "))
+	runes := []rune(printable.Text(strings.Join(strings.Fields(text), " ")))
 	if len(runes) > most {
 		runes = append(runes[:most], '…')
 	}

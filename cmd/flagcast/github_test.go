@@ -25,7 +25,7 @@ func TestReportToGitHub(t *testing.T) {
 	if err := reportToGitHub(&out, rows, func(name string) string { return variables[name] }); err != nil {
 		t.Fatal(err)
 	}
-	want := "::error title=flagcast%3A target a%2Cb%3Ac::put \"k\": 100%25 full%0D%0Asee <b>|log|</b>\n"
+	want := "::error title=flagcast%3A target a%2Cb%3Ac::put \"k\": 100%25 full\\r\\nsee <b>|log|</b>\n"
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("output (-want +got):\n%s", diff)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/edgecore/printable"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/sinks"
@@ -61,7 +62,7 @@ as --from sink:NAME/KEY.`,
 					if e.Pinned != "" {
 						from += "  pinned: " + e.Pinned
 					}
-					fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%.12s\t%d\t%s\n", mark, k.Target, e.At.Format(time.RFC3339), e.Revision, e.Digest, e.Bytes, from)
+					printable.Fprintf(table, "%s\t%s\t%s\t%d\t%.12s\t%d\t%s\n", mark, k.Target, e.At.Format(time.RFC3339), e.Revision, e.Digest, e.Bytes, from)
 				}
 			}
 			if err := table.Flush(); err != nil {

@@ -10,11 +10,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/edgecore/printable"
 )
 
 func main() { os.Exit(process(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -83,16 +85,32 @@ func report(stderr io.Writer, err error) int {
 	var faults *config.Faults
 	if errors.As(err, &faults) {
 		fmt.Fprint(stderr, faults.Report())
-		fmt.Fprintf(stderr, "flagcast: error: the configuration has %s\n", count(faults.Len(), "fault"))
+		printable.Fprintf(stderr, "flagcast: error: the configuration has %s\n", count(faults.Len(), "fault"))
 		return exitUsage
 	}
-	if text := err.Error(); text != "" {
-		fmt.Fprintf(stderr, "flagcast: error: %s\n", text)
+	if text := oneByOne(err.Error(), err); text != "" {
+		fmt.Fprintln(stderr, "flagcast: error: "+printable.Lines(text))
 	}
 	if hint != "" {
-		fmt.Fprintf(stderr, "flagcast: hint: %s\n", hint)
+		printable.Fprintf(stderr, "flagcast: hint: %s\n", hint)
 	}
 	return code
+}
+
+// oneByOne is the text of an error in which those that errors.Join has joined
+// stand in lines of their own, indented.
+func oneByOne(text string, err error) string {
+	switch e := err.(type) { //nolint:errorlint // the tree itself is walked
+	case interface{ Unwrap() error }:
+		return oneByOne(text, e.Unwrap())
+	case interface{ Unwrap() []error }:
+		var lines []string
+		for _, one := range e.Unwrap() {
+			lines = append(lines, one.Error())
+		}
+		return strings.Replace(text, strings.Join(lines, "\n"), strings.Join(lines, "\n  "), 1)
+	}
+	return text
 }
 
 // printJSON is how every command writes a report with --json.

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/edgecore/printable"
 	"github.com/flagcast/flagcast/sinks"
 )
 
@@ -46,11 +47,14 @@ token scope that lets flagcast do its work. It reaches nobody.`,
 				s := cfg.Sinks[name]
 				needs, ok := s.Settings.(permissioner)
 				if !ok {
-					fmt.Fprintf(c.OutOrStdout(), "# sink %s (%s): nothing but access to where it stores\n", name, s.Type)
+					printable.Fprintf(c.OutOrStdout(), "# sink %s (%s): nothing but access to where it stores\n", name, s.Type)
 					continue
 				}
 				for _, p := range needs.Permissions() {
-					fmt.Fprintf(c.OutOrStdout(), "# sink %s (%s): %s\n%s\n", name, s.Type, p.Title, p.Document)
+					printable.Fprintf(c.OutOrStdout(), "# sink %s (%s): %s\n", name, s.Type, p.Title)
+					for line := range strings.SplitSeq(p.Document, "\n") {
+						printable.Fprintf(c.OutOrStdout(), "%s\n", line)
+					}
 				}
 			}
 			return nil

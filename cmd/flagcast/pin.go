@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/edgecore/printable"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/sinks"
@@ -125,13 +126,13 @@ func (o *oneTarget) unpin(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(o.out, "%s: unpinned (%s in %s, seq %d)\n", o.target.Name, cell.Key, o.target.SinkName, out.Seq)
+		printable.Fprintf(o.out, "%s: unpinned (%s in %s, seq %d)\n", o.target.Name, cell.Key, o.target.SinkName, out.Seq)
 	}
 	if !pinned {
 		return fmt.Errorf("target %q is not pinned", o.target.Name)
 	}
 	o.readBack(ctx)
-	fmt.Fprintf(o.out, "It is brought up to date at the next schedule of a running publisher, or by: flagcast sync --target %s\n", o.target.Name)
+	printable.Fprintf(o.out, "It is brought up to date at the next schedule of a running publisher, or by: flagcast sync --target %s\n", o.target.Name)
 	return nil
 }
 
@@ -157,11 +158,11 @@ func (o *oneTarget) pin(ctx context.Context, flags pinFlags) error {
 			return err
 		}
 		meta, _ := snapshot.Open(contents[i])
-		fmt.Fprintf(o.out, "%s: pinned (%s in %s, seq %d): digest %.12s, revision %d, first published %s\n",
+		printable.Fprintf(o.out, "%s: pinned (%s in %s, seq %d): digest %.12s, revision %d, first published %s\n",
 			t.Name, cell.Key, t.SinkName, out.Seq, meta.Digest, meta.Revision, meta.PublishedAt.Format(time.RFC3339))
 	}
 	o.readBack(ctx)
-	fmt.Fprintf(o.out, "It stays until: flagcast unpin --target %s\n", t.Name)
+	printable.Fprintf(o.out, "It stays until: flagcast unpin --target %s\n", t.Name)
 	return nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/edgecore/printable"
 	"github.com/flagcast/flagcast/edgecore/transport"
 )
 
@@ -120,6 +121,6 @@ func probeCore(c *cobra.Command, address, authorities, want string) error {
 	if err != nil || response.StatusCode != http.StatusOK {
 		return failed(exitFailed, fmt.Errorf("ask %s: %s: %w", address, response.Status, errors.Join(err)), "")
 	}
-	_, err = fmt.Fprintln(c.OutOrStdout(), answer.Status)
+	_, err = printable.Fprintf(c.OutOrStdout(), "%s\n", answer.Status)
 	return err
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/edgecore/printable"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/transport"
 )
@@ -128,14 +129,14 @@ func (r *targets) print(w io.Writer, now time.Time) error {
 	for _, t := range r.Targets {
 		for i, k := range t.Keys {
 			if i == keysShown {
-				fmt.Fprintf(table, "%s\t%s\t… and %d more\n", t.Target, t.State, len(t.Keys)-i)
+				printable.Fprintf(table, "%s\t%s\t… and %d more\n", t.Target, t.State, len(t.Keys)-i)
 				break
 			}
 			digest, age := "-", "-"
 			if k.Digest != "" {
 				digest, age = fmt.Sprintf("%.12s", k.Digest), now.Sub(k.PublishedAt).Round(time.Second).String()
 			}
-			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\n",
+			printable.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\n",
 				t.Target, t.State, k.Key, k.Revision, k.Seq, digest, age, size(k.Bytes, t.LimitBytes), lag(t.StoredLagMS), lag(t.SeenLagMS))
 		}
 	}
@@ -144,7 +145,7 @@ func (r *targets) print(w io.Writer, now time.Time) error {
 	}
 	for _, t := range r.Targets {
 		for _, line := range t.Notes() {
-			fmt.Fprintf(w, "%s: %s\n", t.Target, line)
+			printable.Fprintf(w, "%s: %s\n", t.Target, line)
 		}
 	}
 	if r.From == "sinks" {

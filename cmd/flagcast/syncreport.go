@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flagcast/flagcast/edgecore/printable"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/sinks"
@@ -120,14 +121,14 @@ func (r *result) print(w io.Writer, others []result) {
 	case r.Bytes > 0:
 		size = fmt.Sprintf(", %d bytes", bytes)
 	}
-	fmt.Fprintf(w, "%s: %s (%s in %s%s)\n", r.Target, word, strings.Join(keys, ", "), r.Sink, size)
+	printable.Fprintf(w, "%s: %s (%s in %s%s)\n", r.Target, word, strings.Join(keys, ", "), r.Sink, size)
 	for _, line := range []string{r.Error, r.Text} {
 		if line != "" {
-			fmt.Fprintf(w, "  %s\n", strings.ReplaceAll(line, "\n", "\n  "))
+			printable.Fprintf(w, "  %s\n", line)
 		}
 	}
 	for _, c := range r.Changes {
-		fmt.Fprintf(w, "  %s\n", strings.TrimRight(c.Sign+" "+c.Flag+" "+c.Text, " "))
+		printable.Fprintf(w, "  %s\n", strings.TrimRight(c.Sign+" "+c.Flag+" "+c.Text, " "))
 	}
 	if r.DryRun {
 		list(w, "the same for everyone:", r.Frozen)
@@ -137,10 +138,10 @@ func (r *result) print(w io.Writer, others []result) {
 		fmt.Fprintln(w, "  accepted; the sink does not show it yet")
 	}
 	if r.Seen != nil {
-		fmt.Fprintf(w, "  %s\n", map[bool]string{true: "seen by every probe", false: "NOT SEEN by every probe in time"}[*r.Seen])
+		printable.Fprintf(w, "  %s\n", map[bool]string{true: "seen by every probe", false: "NOT SEEN by every probe in time"}[*r.Seen])
 	}
 	if r.Action == "held" {
-		fmt.Fprintf(w, "  if it is meant: flagcast sync --target %s --accept %.12s\n", r.Target, r.Digest)
+		printable.Fprintf(w, "  if it is meant: flagcast sync --target %s --accept %.12s\n", r.Target, r.Digest)
 	}
 }
 
@@ -150,10 +151,10 @@ const listed = 10
 func list(w io.Writer, title string, items []string) {
 	for i, item := range items {
 		if i == listed {
-			fmt.Fprintf(w, "  %s … and %d more\n", title, len(items)-i)
+			printable.Fprintf(w, "  %s … and %d more\n", title, len(items)-i)
 			return
 		}
-		fmt.Fprintf(w, "  %s %s\n", title, item)
+		printable.Fprintf(w, "  %s %s\n", title, item)
 	}
 }
 
@@ -193,7 +194,7 @@ func (r *syncRun) summary(w io.Writer) {
 	if twice > 0 {
 		look = fmt.Sprintf(", %d to look at twice (!!)", twice)
 	}
-	fmt.Fprintf(w, "Plan: %s, %s, %s%s. Nothing was written.\n", count(writes, "write"), count(bytes, "byte"), count(len(flags), "changed flag"), look)
+	printable.Fprintf(w, "Plan: %s, %s, %s%s. Nothing was written.\n", count(writes, "write"), count(bytes, "byte"), count(len(flags), "changed flag"), look)
 }
 
 // rows is what GitHub Actions shows.

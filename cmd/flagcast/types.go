@@ -13,6 +13,7 @@ import (
 
 	"github.com/flagcast/flagcast/bundles"
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/printable"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
 
@@ -94,7 +95,7 @@ func printOthers(c *cobra.Command, sign string, lines, than []string) {
 	}
 	for _, line := range lines {
 		if !known[line] {
-			fmt.Fprintf(c.OutOrStdout(), "%s %s\n", sign, strings.TrimSpace(line))
+			printable.Fprintf(c.OutOrStdout(), "%s %s\n", sign, strings.TrimSpace(line))
 		}
 	}
 }

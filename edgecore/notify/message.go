@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/flagcast/flagcast/edgecore/printable"
 	"github.com/flagcast/flagcast/edgecore/publish"
 )
 
@@ -20,7 +21,7 @@ const (
 func text(taken []entry) string {
 	var b strings.Builder
 	for i, e := range taken {
-		line := e.line()
+		line := printable.Text(e.line())
 		if i > 0 && b.Len()+len(line) > textBytes {
 			fmt.Fprintf(&b, "flagcast: and %d more; flagcast status shows all\n", len(taken)-i)
 			break

@@ -156,3 +156,14 @@ func TestQueueIsBounded(t *testing.T) {
 		}
 	})
 }
+
+// TestOneLineOfAnEvent: no name begins a line of a message, or turns its
+// direction.
+func TestOneLineOfAnEvent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, notify.Options{Service: notify.Slack})
+		r.webhook.Event(publish.Event{Time: time.Now(), Kind: publish.Failed, Target: "t\nflagcast: forged", Sink: "cf\u202e", Text: "put \x1b[2J", Failures: 1})
+		time.Sleep(time.Minute)
+		r.want(`3s t\nflagcast: forged (sink cf\u202e) has failed: put \x1b[2J`)
+	})
+}

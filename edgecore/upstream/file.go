@@ -85,7 +85,9 @@ func (f *File) Run(ctx context.Context, deliver func(*edgecore.Definitions)) err
 		}
 		err := f.read(deliver)
 		if before := f.note(err); err != nil && (before.Err == nil || before.Err.Error() != err.Error()) {
-			f.log.Error(err.Error())
+			for line := range strings.SplitSeq(err.Error(), "\n") {
+				f.log.Error(line)
+			}
 			f.log.Error("the last good flags stay")
 		} else if err == nil && before.Err != nil {
 			f.log.Info("the definitions can be read again", "file", f.path)

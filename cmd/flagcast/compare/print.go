@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/flagcast/flagcast/edgecore/printable"
 )
 
 const (
@@ -17,7 +19,7 @@ const (
 
 // Print writes the report for people. The last line is the verdict.
 func (r *Report) Print(w io.Writer) error {
-	fmt.Fprintf(w, "A %s\nB %s\n\n", r.A, r.B)
+	printable.Fprintf(w, "A %s\nB %s\n\n", r.A, r.B)
 	if r.Features == nil {
 		fmt.Fprintln(w, "definitions: not compared, for want of a backend token for each server")
 	} else if err := r.Features.print(w); err != nil {
@@ -31,7 +33,7 @@ func (r *Report) Print(w io.Writer) error {
 	if r.Changed {
 		fmt.Fprintln(w, "\nThe flags have changed meanwhile: compare again.")
 	}
-	_, err := fmt.Fprintln(w, "\n"+r.verdict())
+	_, err := printable.Fprintf(w, "\n%s\n", r.verdict())
 	return err
 }
 
@@ -49,7 +51,7 @@ func (r *Report) verdict() string {
 }
 
 func (f *Features) print(w io.Writer) error {
-	fmt.Fprintf(w, "definitions: %s, %s: %s\n", count(f.Flags, "flag"), count(f.Segments, "segment"), differ(len(f.Differences)))
+	printable.Fprintf(w, "definitions: %s, %s: %s\n", count(f.Flags, "flag"), count(f.Segments, "segment"), differ(len(f.Differences)))
 	if len(f.Differences) == 0 {
 		return nil
 	}
@@ -57,7 +59,7 @@ func (f *Features) print(w io.Writer) error {
 	fmt.Fprintln(table, "  FLAG\tFIELD\tA\tB")
 	for i, d := range f.Differences {
 		if i == linesShown {
-			fmt.Fprintf(table, "  … and %d more\n", len(f.Differences)-i)
+			printable.Fprintf(table, "  … and %d more\n", len(f.Differences)-i)
 			break
 		}
 		subject := d.Flag
@@ -71,22 +73,22 @@ func (f *Features) print(w io.Writer) error {
 		if d.Field == "" {
 			a, b = listed(d.A), listed(d.B)
 		}
-		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", subject, d.Field, a, b)
+		printable.Fprintf(table, "  %s\t%s\t%s\t%s\n", subject, d.Field, a, b)
 	}
 	return table.Flush()
 }
 
 func (f *Frontend) print(w io.Writer) error {
-	fmt.Fprintf(w, "answers: %s of %s%s: %s\n", count(f.Contexts, "context"), f.Path, f.branches(), differ(f.Different))
+	printable.Fprintf(w, "answers: %s of %s%s: %s\n", count(f.Contexts, "context"), f.Path, f.branches(), differ(f.Different))
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if f.Different > 0 {
 		fmt.Fprintln(table, "  FLAG\tCONTEXT\tA\tB")
 	}
-	shown, ofFlag := map[string]bool{}, map[string]int{}
+	shown, ofFlag := map[[4]string]bool{}, map[string]int{}
 	more := 0
 	for _, d := range f.Differences {
 		a, b := d.texts()
-		line := fmt.Sprintf("  %s\t%s\t%s\t%s", d.Flag, d.context(), a, b)
+		line := [4]string{d.Flag, d.context(), a, b}
 		switch {
 		case shown[line]: // other contexts that say no more
 		case len(shown) == linesShown || ofFlag[d.Flag] == contextsShown:
@@ -94,14 +96,14 @@ func (f *Frontend) print(w io.Writer) error {
 		default:
 			shown[line] = true
 			ofFlag[d.Flag]++
-			fmt.Fprintln(table, line)
+			printable.Fprintf(table, "  %s\t%s\t%s\t%s\n", line[0], line[1], line[2], line[3])
 		}
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	if more > 0 {
-		fmt.Fprintf(w, "  … and %d more\n", more)
+		printable.Fprintf(w, "  … and %d more\n", more)
 	}
 	for _, why := range []string{drawn, fixed} {
 		var names []string
@@ -111,7 +113,7 @@ func (f *Frontend) print(w io.Writer) error {
 			}
 		}
 		if len(names) > 0 {
-			fmt.Fprintf(w, "not compared, %s: %s\n", why, shorten(names))
+			printable.Fprintf(w, "not compared, %s: %s\n", why, shorten(names))
 		}
 	}
 	return nil

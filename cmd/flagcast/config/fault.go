@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/flagcast/flagcast/edgecore/printable"
 )
 
 // Fault is one thing that is wrong, and where.
@@ -52,31 +54,30 @@ func (f *Faults) Report() string {
 	var b strings.Builder
 	for i := range f.List {
 		fault := &f.List[i]
-		fmt.Fprintln(&b, fault)
+		printable.Fprintf(&b, "%s\n", fault)
 		if fault.Source != "" {
-			fmt.Fprintf(&b, "%6d | %s\n", fault.Line, fault.Source)
+			fmt.Fprintf(&b, "%6d | %s\n", fault.Line, printable.Source(fault.Source))
 			fmt.Fprintf(&b, "%6s | %s^\n", "", indent(fault.Source, fault.Caret))
 		}
 		if fault.Hint != "" {
-			fmt.Fprintf(&b, "    hint: %s\n", fault.Hint)
+			printable.Fprintf(&b, "    hint: %s\n", fault.Hint)
 		}
 	}
 	return b.String()
 }
 
-// indent is as wide as the first n characters of a line: it keeps tabs.
+// indent is as wide as the first n characters of a line are when it is printed:
+// it keeps tabs.
 func indent(line string, n int) string {
-	var b strings.Builder
-	for _, r := range line {
-		if n--; n < 0 {
-			break
+	chars := []rune(line)
+	before := chars[:min(n, len(chars))]
+	blank := func(r rune) rune {
+		if r == '\t' {
+			return r
 		}
-		if r != '\t' {
-			r = ' '
-		}
-		b.WriteRune(r)
+		return ' '
 	}
-	return b.String() + strings.Repeat(" ", max(n, 0))
+	return strings.Map(blank, printable.Source(string(before))) + strings.Repeat(" ", n-len(before))
 }
 
 // place is where a fault is.
