@@ -97,8 +97,8 @@ func report(stderr io.Writer, err error) int {
 	return code
 }
 
-// oneByOne is the text of an error in which those that errors.Join has joined
-// stand in lines of their own, indented.
+// oneByOne returns the text of an error with each of those that errors.Join has
+// joined in a line of its own, indented.
 func oneByOne(text string, err error) string {
 	switch e := err.(type) { //nolint:errorlint // the tree itself is walked
 	case interface{ Unwrap() error }:

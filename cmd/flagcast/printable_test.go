@@ -27,7 +27,7 @@ import (
 // cursor, forge a line of the log, and turn the direction of what follows.
 const hostile = "x\n::error title=forged::y\r\x1b[2J\u202e\u009b1m##[add-mask]z\tw\u2028::set-output::|`<b>"
 
-// shown is how it stands in the output.
+// shown is the same as it is printed.
 const shown = `x\n::error title=forged::y\r\x1b[2J\u202e\u009b1m#\x23[add-mask]z\tw\u2028::set-output::|` + "`<b>"
 
 // quoted is the same in JSON and in the double-quoted strings of YAML.
@@ -178,7 +178,7 @@ func TestNamesArePrintable(t *testing.T) {
 	}
 }
 
-// hostileServer stands for two upstreams, /a and /b, and for a core.
+// hostileServer answers as two upstreams, /a and /b, and as a core.
 func hostileServer(t *testing.T) *httptest.Server {
 	mux := http.NewServeMux()
 	answer := func(status int, body string) http.HandlerFunc {

@@ -58,11 +58,14 @@ state folder, starts with them. "edge" is the same with all flags of Unleash Edg
 
 // runServe is serve with the flags that were given.
 func runServe(c *cobra.Command, flags config.Overrides, publishing bool) error {
+	hangups, stop := outlive()
+	defer stop()
 	cfg, err := load(c, flags)
 	if err != nil {
 		return err
 	}
 	log := newLogger(c.ErrOrStderr(), cfg.Log)
+	defer logHangups(hangups, log)()
 	limitMemory(os.DirFS("/"), os.Getenv, log)
 	for _, sentence := range cfg.Unused() {
 		log.Warn(sentence)

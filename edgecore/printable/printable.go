@@ -1,6 +1,6 @@
 // Package printable writes foreign text for people: names of flags and keys,
 // errors of servers, what a store holds. Whatever is in it, it stays within its
-// line, moves no cursor, changes no direction, and is no command to GitHub
+// line, moves no cursor, changes no direction, and gives no command to GitHub
 // Actions, which reads commands from the output of a job.
 package printable
 
@@ -34,7 +34,7 @@ func Lines(s string) string { return parts(s, "\n  ") }
 // Source is Text for a line of a source file: its tabs stay.
 func Source(line string) string { return parts(line, "\t") }
 
-// parts is Text for what stands between separators.
+// parts is Text for the parts between separators, which stay.
 func parts(s, separator string) string {
 	list := strings.Split(s, separator)
 	for i, part := range list {

@@ -127,7 +127,7 @@ test('last good stands', async t => {
   }
 })
 
-test('a seq that is no number of ours, read first, does not order what follows', async t => {
+test('a seq that is not an exact number, read first, does not order what follows', async t => {
   for (const seq of ['9007199254740992', '18446744073709551615', '1e300', '-1', '1.5']) {
     const clock = fakeClock(t)
     const source = fixedSource(snapshotText({}, []).replace('"seq":1', '"seq":' + seq))
