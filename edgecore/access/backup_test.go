@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/access"
@@ -93,5 +94,31 @@ func TestBackupOfUnleashEdge(t *testing.T) {
 	a.Restore()
 	if !strings.Contains(log.String(), "no list of tokens") || strings.Contains(log.String(), "s3cr3t") {
 		t.Errorf("the log says %s", &log)
+	}
+}
+
+// TestRestoreTidies: a temporary file of tokens is removed once no process can
+// be writing it any more.
+func TestRestoreTidies(t *testing.T) {
+	dir := t.TempDir()
+	for name, age := range map[string]time.Duration{
+		".tokens.json123": 2 * time.Hour, ".tokens.json45": time.Minute, ".e.definitions.json6": 2 * time.Hour, ".unleash_tokens.json7": 2 * time.Hour,
+	} {
+		path, then := filepath.Join(dir, name), time.Now().Add(-age)
+		if err := errors.Join(os.WriteFile(path, []byte("part"), 0o600), os.Chtimes(path, then, then)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	access.New(access.Options{Validator: &upstream{}, Dir: dir, Log: slog.New(slog.DiscardHandler)}).Restore()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, e := range entries {
+		left = append(left, e.Name())
+	}
+	if want := []string{".e.definitions.json6", ".tokens.json45", ".unleash_tokens.json7"}; !slices.Equal(left, want) {
+		t.Errorf("%q are left, want %q", left, want)
 	}
 }

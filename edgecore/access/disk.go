@@ -12,9 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/disk"
 )
 
 // What is kept of valid tokens, and what Unleash Edge 20 keeps, in clear.
@@ -34,10 +33,14 @@ type keptToken struct {
 // Restore takes over the tokens that were valid in an earlier run, or, at the
 // first start in a folder of Unleash Edge, those of its backup. They are good
 // at once, and asked about when they are first used. It never prevents a start.
+// Temporary files that earlier runs have left are removed.
 func (a *Access) Restore() {
 	c := a.validated
 	if c == nil || c.dir == "" {
 		return
+	}
+	if n := disk.Tidy(c.dir, func(name string) bool { return name == keptFile }); n > 0 {
+		c.log.Info("removed temporary files that an earlier run has left", "dir", c.dir, "files", n)
 	}
 	known, err := readKept(filepath.Join(c.dir, keptFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -114,10 +117,7 @@ func (c *cache) save() {
 	slices.SortFunc(list, func(a, b keptToken) int { return strings.Compare(a.SHA256, b.SHA256) })
 	content, err := json.Marshal(list)
 	if err == nil {
-		err = os.MkdirAll(c.dir, 0o700)
-	}
-	if err == nil {
-		err = renameio.WriteFile(filepath.Join(c.dir, keptFile), content, 0o600)
+		err = disk.Replace(filepath.Join(c.dir, keptFile), content)
 	}
 	if err != nil {
 		c.log.Warn("valid tokens cannot be kept on disk: a restart will have to ask upstream", "dir", c.dir, "err", err)

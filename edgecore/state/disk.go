@@ -8,12 +8,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"github.com/tidwall/gjson"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/disk"
 	"github.com/flagcast/flagcast/edgecore/untrusted"
 )
 
@@ -26,9 +27,13 @@ const edgeBackup = "unleash_features.json"
 // Restore loads the last good definitions of environments from disk. What
 // cannot be read is reported and left alone: it never prevents a start. Those
 // of other environments, which nobody follows any more, stay where they are.
+// Temporary files that earlier runs have left are removed.
 func (s *Store) Restore(environments []edgecore.Environment) {
 	if s.dir == "" {
 		return
+	}
+	if n := disk.Tidy(s.dir, func(name string) bool { return strings.HasSuffix(name, suffix) }); n > 0 {
+		s.log.Info("removed temporary files that an earlier run has left", "dir", s.dir, "files", n)
 	}
 	for _, env := range environments {
 		if err := s.restore(env); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -137,24 +142,5 @@ func (s *Store) save(failing bool) bool {
 
 // write replaces the file whole: a crash leaves the old one or the new one.
 func (s *Store) write(env edgecore.Environment, d *edgecore.Definitions) error {
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
-		return err
-	}
-	if err := renameio.WriteFile(s.file(env), d.Encode(), 0o600); err != nil {
-		return err
-	}
-	return syncDir(s.dir)
-}
-
-// syncDir makes a rename durable.
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if err := f.Sync(); err != nil {
-		return fmt.Errorf("sync %q: %w", dir, err)
-	}
-	return nil
+	return disk.Replace(s.file(env), d.Encode())
 }

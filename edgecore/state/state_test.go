@@ -200,3 +200,31 @@ func TestBackupOfUnleashEdge(t *testing.T) {
 		t.Errorf("the backup is gone: %v", err)
 	}
 }
+
+// TestRestoreTidies: temporary files of environments that are followed and of
+// others are removed, once no process can be writing them any more.
+func TestRestoreTidies(t *testing.T) {
+	dir := t.TempDir()
+	for name, age := range map[string]time.Duration{
+		".e.definitions.json123": 2 * time.Hour, ".gone.definitions.json45": 2 * time.Hour,
+		".e.definitions.json678": time.Minute, ".tokens.json9": 2 * time.Hour, "gone.definitions.json": 2 * time.Hour,
+	} {
+		path, then := filepath.Join(dir, name), time.Now().Add(-age)
+		if err := errors.Join(os.WriteFile(path, []byte("part"), 0o600), os.Chtimes(path, then, then)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var log bytes.Buffer
+	state.New(state.Options{Dir: dir, Log: slog.New(slog.NewTextHandler(&log, nil))}).Restore([]edgecore.Environment{"e"})
+	left, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range left {
+		left[i] = filepath.Base(left[i])
+	}
+	want := ".e.definitions.json678 .tokens.json9 gone.definitions.json"
+	if got := strings.Join(left, " "); got != want || !strings.Contains(log.String(), "files=2") {
+		t.Errorf("%s are left, want %s; the log: %s", got, want, log.String())
+	}
+}
