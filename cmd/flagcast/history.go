@@ -70,7 +70,7 @@ as --from sink:NAME/KEY.`,
 			}
 			for _, k := range list {
 				if k.Problem != "" {
-					fmt.Fprintf(c.ErrOrStderr(), "flagcast: warning: %s\n", k.Problem)
+					printable.Fprintf(c.ErrOrStderr(), "flagcast: warning: %s\n", k.Problem)
 				}
 			}
 			return nil
