@@ -33,7 +33,7 @@ type stat struct {
 func main() {
 	asJSON := flag.Bool("json", false, "print JSON")
 	rounds := flag.Int("rounds", 300, "rounds of each measurement")
-	only := flag.String("only", "", "serving, memory or change: no other measurement")
+	only := flag.String("only", "", "reading, publishing, serving, memory or change: no other measurement")
 	greeter := flag.String("hello", "", "be a hello-world on this `address`, for the measurement of serving")
 	flag.Parse()
 	if *greeter != "" {
@@ -41,6 +41,12 @@ func main() {
 		return
 	}
 	switch *only {
+	case "reading":
+		report(reading(*rounds), *asJSON)
+		return
+	case "publishing":
+		report(publishing(*rounds), *asJSON)
+		return
 	case "serving":
 		report(serving(), *asJSON)
 		return
