@@ -14,6 +14,9 @@ import (
 type cursor struct {
 	s string
 	i int
+	// stopped ends every list and object that is being read, wherever the
+	// cursor is in it.
+	stopped bool
 }
 
 // kind tells what comes next: 'o'bject, 'l'ist, 't'ext, 'n'umber, 'b'oolean or
@@ -46,7 +49,7 @@ func (c *cursor) blanks() {
 func (c *cursor) object(f func(key string)) {
 	c.blanks()
 	c.i++ // {
-	for {
+	for !c.stopped {
 		c.blanks()
 		switch c.s[c.i] {
 		case '}':
@@ -67,7 +70,7 @@ func (c *cursor) object(f func(key string)) {
 func (c *cursor) list(f func(i int)) {
 	c.blanks()
 	c.i++ // [
-	for n := 0; ; n++ {
+	for n := 0; !c.stopped; n++ {
 		c.blanks()
 		switch c.s[c.i] {
 		case ']':
@@ -78,6 +81,20 @@ func (c *cursor) list(f func(i int)) {
 		}
 		f(n)
 	}
+}
+
+// left counts the elements of a list from the one that comes next, at most as
+// many as its bytes hold of a length.
+func (c cursor) left(length int) (n int) {
+	start := c.i
+	for c.blanks(); c.s[c.i] != ']'; n++ {
+		c.skip()
+		if c.blanks(); c.s[c.i] == ',' {
+			c.i++
+			c.blanks()
+		}
+	}
+	return min(n, 1+(c.i-start)/length)
 }
 
 // text reads a text.

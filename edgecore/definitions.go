@@ -26,8 +26,9 @@ type Definitions struct {
 	// Others are the members of the document that we do not know, in
 	// upstream's order.
 	Others []Member
-	// Problems found while reading. A feature that could not be read is not
-	// in Features; the others are not affected.
+	// Problems found while reading, at most MaxProblems and one more that says
+	// how many are left out. A feature that could not be read is not in
+	// Features; the others are not affected.
 	Problems []Problem
 }
 
@@ -35,20 +36,6 @@ type Definitions struct {
 type Member struct {
 	Name string
 	Raw  string
-}
-
-// Problem is a fault of one feature or segment. It never affects another.
-type Problem struct {
-	Feature string // name of the feature, "" for a segment or the document
-	Where   string // path in the document, such as "features[3].strategies[0].parameters"
-	What    string // what is wrong and what follows from it
-}
-
-func (p Problem) String() string {
-	if p.Feature == "" {
-		return p.Where + ": " + p.What
-	}
-	return "flag " + strconv.Quote(p.Feature) + ": " + p.Where + ": " + p.What
 }
 
 // Feature is one flag.

@@ -1,7 +1,6 @@
 package edgecore
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 
@@ -22,19 +21,16 @@ func ParseEvents(doc []byte, env Environment) (*Definitions, error) {
 		return nil, syntaxError(text, events.Index, "\"events\" has to be a list of events")
 	}
 	features, segments := newOrdered(), newOrdered()
-	var problems []Problem
-	revision := uint64(0)
-	for i, event := range events.Array() {
+	var problems ProblemList
+	revision, i := uint64(0), -1
+	events.ForEach(func(_, event gjson.Result) bool {
+		i++
 		revision = max(revision, event.Get("eventId").Uint())
 		switch kind := event.Get("type").Str; kind {
 		case "hydration":
 			features, segments = newOrdered(), newOrdered()
-			for _, f := range event.Get("features").Array() {
-				features.set(f.Get("name").Str, f.Raw)
-			}
-			for _, s := range event.Get("segments").Array() {
-				segments.set(s.Get("id").Raw, s.Raw)
-			}
+			features.fill(event.Get("features"), func(f gjson.Result) string { return f.Get("name").Str })
+			segments.fill(event.Get("segments"), func(s gjson.Result) string { return s.Get("id").Raw })
 		case "feature-updated":
 			features.set(event.Get("feature.name").Str, event.Get("feature").Raw)
 		case "feature-removed":
@@ -44,9 +40,14 @@ func ParseEvents(doc []byte, env Environment) (*Definitions, error) {
 		case "segment-removed":
 			segments.remove(event.Get("segmentId").Raw)
 		default:
-			problems = append(problems, Problem{Where: fmt.Sprintf("events[%d].type", i), What: fmt.Sprintf("the type %q is not known; the event is passed over", kind)})
+			if problems.Full() {
+				problems.Omit()
+				return true
+			}
+			problems.Add(Problem{Where: fmt.Sprintf("events[%d].type", i), What: fmt.Sprintf("the type %q is not known; the event is passed over", kind)})
 		}
-	}
+		return true
+	})
 	folded, err := json.Marshal(map[string]any{
 		"version": 2, "features": features.list(), "segments": segments.list(), "meta": map[string]uint64{"revisionId": revision},
 	})
@@ -57,7 +58,7 @@ func ParseEvents(doc []byte, env Environment) (*Definitions, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.Problems = append(problems, d.Problems...)
+	d.Problems = append(problems.List(), d.Problems...)
 	return d, nil
 }
 
@@ -79,13 +80,24 @@ func (o *ordered) set(key, raw string) {
 	o.raw[key] = raw
 }
 
+// fill sets the elements of a list, one after the other.
+func (o *ordered) fill(list gjson.Result, key func(gjson.Result) string) {
+	if !list.IsArray() {
+		return
+	}
+	list.ForEach(func(_, one gjson.Result) bool {
+		o.set(key(one), one.Raw)
+		return true
+	})
+}
+
 func (o *ordered) remove(key string) { delete(o.raw, key) }
 
 func (o *ordered) list() []json.RawMessage {
 	out := []json.RawMessage{}
 	for _, key := range o.keys {
 		if raw, ok := o.raw[key]; ok {
-			out = append(out, json.RawMessage(bytes.Clone([]byte(raw))))
+			out = append(out, json.RawMessage(raw))
 			delete(o.raw, key) // a key that was removed and set again stands twice
 		}
 	}

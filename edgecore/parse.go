@@ -1,10 +1,10 @@
 package edgecore
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -33,15 +33,15 @@ func (e *SyntaxError) Error() string {
 //
 // For the next version of a document there is ParseNext.
 func Parse(doc []byte, env Environment) (*Definitions, error) {
-	return parse(string(doc), env, &known{})
+	return parse(context.Background(), string(doc), env, &known{})
 }
 
 // parse reads a document in which known elements are left out, if any.
-func parse(doc string, env Environment, known *known) (*Definitions, error) {
+func parse(ctx context.Context, doc string, env Environment, known *known) (*Definitions, error) {
 	if err := checkJSON(doc); err != nil {
 		return nil, err
 	}
-	p := parser{cursor: cursor{s: doc}, known: known, defs: &Definitions{Environment: env}}
+	p := parser{cursor: cursor{s: doc}, ended: ctx.Err, known: known, defs: &Definitions{Environment: env}}
 	if p.kind() != 'o' {
 		return nil, syntaxError(doc, 0, "definitions are a JSON object with a list of \"features\", this is "+p.what())
 	}
@@ -75,6 +75,9 @@ func parse(doc string, env Environment, known *known) (*Definitions, error) {
 		}
 		p.skip()
 	})
+	if p.stopped {
+		return nil, p.err
+	}
 	switch {
 	case features.what == "":
 		return nil, syntaxError(doc, 0, "\"features\" has to be a list of flags, it is missing")
@@ -85,7 +88,8 @@ func parse(doc string, env Environment, known *known) (*Definitions, error) {
 	case p.clash():
 		return nil, errClash
 	}
-	p.defs.Problems = slices.Concat(p.defs.Problems, features.problems, segments.problems)
+	p.problems.Join(features.problems, segments.problems)
+	p.defs.Problems = p.problems.List()
 	return p.defs, nil
 }
 
@@ -93,21 +97,21 @@ func parse(doc string, env Environment, known *known) (*Definitions, error) {
 type part struct {
 	at       int
 	what     string // "" for none
-	problems []Problem
+	problems ProblemList
 }
 
 // part reads a member that has to be a list; anything else is passed over. Its
 // problems are told with it: another member of its name takes its place.
 func (p *parser) part(list func()) part {
 	p.blanks()
-	out, others := part{at: p.i, what: p.what()}, p.defs.Problems
-	p.defs.Problems = nil
+	out, others := part{at: p.i, what: p.what()}, p.problems
+	p.problems = ProblemList{}
 	if p.kind() == 'l' {
 		list()
 	} else {
 		p.skip()
 	}
-	out.problems, p.defs.Problems = p.defs.Problems, others
+	out.problems, p.problems = p.problems, others
 	return out
 }
 
@@ -123,11 +127,54 @@ func revision(text string) uint64 {
 // parser collects problems while it walks one document.
 type parser struct {
 	cursor
-	known *known
-	defs  *Definitions
-	path  []step         // to what is being read
-	index map[string]int // places of the flags that were read, by name
+	ended    func() error // why the context of this reading has ended
+	known    *known
+	defs     *Definitions
+	problems ProblemList
+	path     []step         // to what is being read
+	index    map[string]int // places of the flags that were read, by name
+
+	steps int   // members and elements so far
+	err   error // why the cursor has stopped
+
+	// Of the flag or the segment that is being read: where it begins, how many
+	// elements its lists have so far, and whether that is too many.
+	start int
+	count int
+	dense bool
 }
+
+// An element of a list takes up to 96 bytes of memory, even if it is written as
+// "{}". The shortest that means something, a dependency, has 16 bytes: a flag or
+// a segment with more elements than that, and a few, is left out.
+const (
+	bytesPerElement = 16
+	spareElements   = 8
+)
+
+// element counts a strategy, constraint, variant, override or dependency.
+func (p *parser) element() {
+	if p.count++; p.count > spareElements+(p.i-p.start)/bytesPerElement {
+		p.dense, p.stopped = true, true
+	}
+}
+
+// readWhole reads a flag or a segment. It reports whether that was read whole, and
+// passes over one that has too many elements.
+func (p *parser) readWhole(read func()) bool {
+	p.blanks()
+	start := p.i
+	p.start, p.count = start, 0
+	if read(); !p.dense {
+		return true
+	}
+	p.dense, p.stopped = false, p.err != nil
+	p.i = start
+	p.skip()
+	return false
+}
+
+const denseText = "its strategies, constraints, variants and the like have fewer than 16 bytes each, which Unleash does not send"
 
 // step is a member of an object, or an element of a list where name is "".
 type step struct {
@@ -135,12 +182,25 @@ type step struct {
 	index int
 }
 
-func (p *parser) enter(name string, index int) { p.path = append(p.path, step{name, index}) }
+// stepsPerCheck is how many members and elements are read between two looks at
+// the context.
+const stepsPerCheck = 256
+
+func (p *parser) enter(name string, index int) {
+	p.path = append(p.path, step{name, index})
+	if p.steps++; p.steps%stepsPerCheck == 0 && p.ended() != nil {
+		p.stopped, p.err = true, p.ended()
+	}
+}
 
 func (p *parser) leave() { p.path = p.path[:len(p.path)-1] }
 
-// problem notes what is wrong with what is being read.
-func (p *parser) problem(what string) {
+// problem notes what is wrong with what is being read, a text in parts.
+func (p *parser) problem(what ...string) {
+	if p.problems.Full() {
+		p.problems.Omit()
+		return
+	}
 	var where strings.Builder
 	for _, s := range p.path {
 		switch {
@@ -152,7 +212,7 @@ func (p *parser) problem(what string) {
 			where.WriteString(s.name)
 		}
 	}
-	p.defs.Problems = append(p.defs.Problems, Problem{Where: where.String(), What: what})
+	p.problems.Add(Problem{Where: where.String(), What: strings.Join(what, "")})
 }
 
 // members reads an object: f reads the value of each member. Anything else is
@@ -162,17 +222,48 @@ func (p *parser) members(f func(key string)) {
 		p.skip()
 		return
 	}
-	var room [16]string
-	seen := room[:0]
+	var seen nameSet
 	p.object(func(key string) {
 		p.enter(key, 0)
-		if slices.Contains(seen, key) {
+		if !seen.add(key) {
 			p.problem("stands twice; the last one counts")
 		}
-		seen = append(seen, key)
 		f(key)
 		p.leave()
 	})
+}
+
+// nameSet is a set of names. Few are searched one by one, which is faster than a
+// map, and takes no memory of its own.
+type nameSet struct {
+	few  [16]string
+	n    int
+	many map[string]struct{} // all of them, once there are more
+}
+
+// add reports whether the name is new.
+func (s *nameSet) add(name string) bool {
+	if s.many == nil {
+		for i := range s.n {
+			if s.few[i] == name {
+				return false
+			}
+		}
+		if s.n < len(s.few) {
+			s.few[s.n] = name
+			s.n++
+			return true
+		}
+		s.many = make(map[string]struct{}, 4*len(s.few))
+		for _, known := range s.few {
+			s.many[known] = struct{}{}
+		}
+	}
+	if _, known := s.many[name]; known {
+		return false
+	}
+	s.many[name] = struct{}{}
+	return true
 }
 
 // elements reads a list: f reads each element. null is an empty list, and so
@@ -188,7 +279,7 @@ func (p *parser) elements(f func()) {
 	case '0':
 		p.skip()
 	default:
-		p.problem("has to be a list, it is " + p.what())
+		p.problem("has to be a list, it is ", p.what())
 		p.skip()
 	}
 }

@@ -1,44 +1,52 @@
 package edgecore
 
+import "slices"
+
 // readFeature returns false, with a Problem, for what cannot be a flag.
 func (p *parser) readFeature() (f Feature, ok bool) {
 	p.blanks()
 	if p.kind() != 'o' {
-		p.problem("is " + p.what() + ", not a flag; it is left out")
+		p.problem("is ", p.what(), ", not a flag; it is left out")
 		p.skip()
 		return f, false
 	}
 	start := p.i
 	sound, strategies := true, false
-	p.members(func(key string) {
-		switch key {
-		case "name":
-			f.Name = p.only('t')
-		case "type":
-			f.Type = p.only('t')
-		case "project":
-			f.Project = p.only('t')
-		case "enabled":
-			if p.kind() != 'b' {
-				p.problem("has to be true or false, it is " + p.what() + "; the flag is left out")
-				sound = false
+	whole := p.readWhole(func() {
+		p.members(func(key string) {
+			switch key {
+			case "name":
+				f.Name = p.only('t')
+			case "type":
+				f.Type = p.only('t')
+			case "project":
+				f.Project = p.only('t')
+			case "enabled":
+				if p.kind() != 'b' {
+					p.problem("has to be true or false, it is ", p.what(), "; the flag is left out")
+					sound = false
+				}
+				f.Enabled = p.bool()
+			case "stale":
+				f.Stale = p.bool()
+			case "impressionData":
+				f.ImpressionData = p.bool()
+			case "strategies":
+				strategies = p.kind() == 'l'
+				f.Strategies = readElements(p, p.readStrategy)
+			case "variants":
+				f.Variants = readElements(p, p.readVariant)
+			case "dependencies":
+				f.Dependencies = readElements(p, p.readDependency)
+			default:
+				p.skip()
 			}
-			f.Enabled = p.bool()
-		case "stale":
-			f.Stale = p.bool()
-		case "impressionData":
-			f.ImpressionData = p.bool()
-		case "strategies":
-			strategies = p.kind() == 'l'
-			f.Strategies = readList(p, p.readStrategy)
-		case "variants":
-			f.Variants = readList(p, p.readVariant)
-		case "dependencies":
-			f.Dependencies = readList(p, p.readDependency)
-		default:
-			p.skip()
-		}
+		})
 	})
+	if !whole {
+		p.problem(denseText + "; the flag is left out")
+		return f, false
+	}
 	f.Raw = p.s[start:p.i]
 	if f.Name == "" {
 		p.problem("has no \"name\"; it is left out")
@@ -65,15 +73,28 @@ func (p *parser) only(kind byte) string {
 func (p *parser) bool() bool { return p.skip() == "true" }
 
 // readList reads every element of a list. Anything else is an empty list, and
-// but for null a Problem.
-func readList[T any](p *parser, read func() T) []T {
+// but for null a Problem. least is the length of the shortest element, in bytes.
+func readList[T any](p *parser, least int, read func() T) []T {
 	if p.kind() != 'l' {
 		p.elements(nil)
 		return nil
 	}
 	out := []T{}
-	p.elements(func() { out = append(out, read()) })
+	p.elements(func() {
+		if len(out) == sample { // a long one takes what it needs, and no more
+			out = slices.Grow(out, p.left(least))
+		}
+		out = append(out, read())
+	})
 	return out
+}
+
+// readElements is readList for what counts as an element of the document.
+func readElements[T any](p *parser, read func() T) []T {
+	return readList(p, bytesPerElement, func() T {
+		p.element()
+		return read()
+	})
 }
 
 // readStrategy returns a strategy without a name, which passes for nobody, for
@@ -89,7 +110,7 @@ func (p *parser) readStrategy() (s Strategy) {
 		case "constraints":
 			s.Constraints = p.constraints()
 		case "segments":
-			s.Segments = readList(p, func() int {
+			s.Segments = readList(p, 2, func() int {
 				id, ok := p.whole()
 				if !ok {
 					p.problem("has to be the number of a segment; the strategy passes for nobody")
@@ -98,7 +119,7 @@ func (p *parser) readStrategy() (s Strategy) {
 				return id
 			})
 		case "variants":
-			s.Variants = readList(p, p.readVariant)
+			s.Variants = readElements(p, p.readVariant)
 		default:
 			p.skip()
 		}
@@ -117,7 +138,7 @@ func (p *parser) readParameters() map[string]string {
 		case '0':
 			p.skip()
 		case 'o', 'l':
-			p.problem("has to be text, it is " + p.what() + "; it is ignored")
+			p.problem("has to be text, it is ", p.what(), "; it is ignored")
 			p.skip()
 		default:
 			parameters[key] = p.scalar()
@@ -130,11 +151,11 @@ func (p *parser) readParameters() map[string]string {
 // constraint without an operator, which nobody passes.
 func (p *parser) constraints() []Constraint {
 	if kind := p.kind(); kind != 'l' && kind != '0' {
-		p.problem("has to be a list, it is " + p.what() + "; the strategy passes for nobody")
+		p.problem("has to be a list, it is ", p.what(), "; the strategy passes for nobody")
 		p.skip()
 		return []Constraint{{}}
 	}
-	return readList(p, p.readConstraint)
+	return readElements(p, p.readConstraint)
 }
 
 func (p *parser) readConstraint() (c Constraint) {
@@ -169,7 +190,7 @@ func (p *parser) readConstraint() (c Constraint) {
 }
 
 // texts reads a list of texts; other scalars are taken as they are written.
-func (p *parser) texts() []string { return readList(p, p.scalar) }
+func (p *parser) texts() []string { return readList(p, 2, p.scalar) }
 
 func (p *parser) readVariant() (v Variant) {
 	p.members(func(key string) {
@@ -188,7 +209,7 @@ func (p *parser) readVariant() (v Variant) {
 		case "payload":
 			v.Payload = p.readPayload()
 		case "overrides":
-			v.Overrides = readList(p, p.readOverride)
+			v.Overrides = readElements(p, p.readOverride)
 		default:
 			p.skip()
 		}

@@ -18,7 +18,7 @@ func (p *parser) features() {
 		if p.known.whole() && len(p.defs.Features) == sample {
 			p.reserve(start)
 		}
-		first := len(p.defs.Problems)
+		first := len(p.problems.kept)
 		f, ok := p.known.feature(p.place())
 		if ok {
 			p.skip()
@@ -35,8 +35,8 @@ func (p *parser) features() {
 			p.index[f.Name] = len(p.defs.Features)
 			p.defs.Features = append(p.defs.Features, f)
 		}
-		for i := range p.defs.Problems[first:] {
-			p.defs.Problems[first+i].Feature = f.Name
+		for i := range p.problems.kept[first:] {
+			p.problems.kept[first+i].Feature = f.Name
 		}
 	})
 	if len(p.defs.Features) < cap(p.defs.Features)*3/4 {
@@ -84,6 +84,7 @@ func (p *parser) apart() (whole cursor) {
 
 func (p *parser) rejoin(whole cursor) {
 	if !p.known.whole() {
+		whole.stopped = p.stopped
 		p.cursor = whole
 	}
 }
@@ -106,7 +107,6 @@ func (p *parser) segments() {
 	p.elements(func() {
 		s, ok := p.segment()
 		if !ok {
-			p.problem("has no number \"id\"; it is left out, and strategies that name it pass for nobody")
 			return
 		}
 		if at, dup := index[s.ID]; dup {
@@ -122,16 +122,26 @@ func (p *parser) segments() {
 func (p *parser) readSegment() (s Segment, ok bool) {
 	p.blanks()
 	start := p.i
-	p.members(func(key string) {
-		switch key {
-		case "id":
-			s.ID, ok = p.whole()
-		case "constraints":
-			s.Constraints = p.constraints()
-		default:
-			p.skip()
-		}
+	whole := p.readWhole(func() {
+		p.members(func(key string) {
+			switch key {
+			case "id":
+				s.ID, ok = p.whole()
+			case "constraints":
+				s.Constraints = p.constraints()
+			default:
+				p.skip()
+			}
+		})
 	})
+	const without = "; it is left out, and strategies that name it pass for nobody"
+	switch {
+	case !whole:
+		p.problem(denseText + without)
+		return s, false
+	case !ok:
+		p.problem("has no number \"id\"" + without)
+	}
 	s.Raw = p.s[start:p.i]
 	return s, ok
 }

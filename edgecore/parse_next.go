@@ -1,6 +1,7 @@
 package edgecore
 
 import (
+	"context"
 	"errors"
 	"strings"
 
@@ -10,19 +11,20 @@ import (
 // ParseNext reads the next version of a document whose last version has given
 // last, as Parse does. Flags and segments that stand there byte for byte are
 // those of last and are not read again: where little has changed, it takes a
-// fraction of the time. last may be nil.
-func ParseNext[T string | []byte](doc T, env Environment, last *Definitions) (*Definitions, error) {
-	text := string(doc) // no copy of a string
-	if last != nil {
+// fraction of the time. last may be nil. An error is a *SyntaxError, or that of
+// ctx, which ends the reading.
+func ParseNext[T string | []byte](ctx context.Context, doc T, env Environment, last *Definitions) (*Definitions, error) {
+	text := string(doc)                         // no copy of a string
+	if last != nil && Complete(last.Problems) { // else it is not known what had one
 		if rest, known := last.leaveOut(text); known != nil {
 			// What is wrong is told of the document as it is, and so is a name
 			// that stands twice.
-			if d, err := parse(rest, env, known); err == nil {
-				return d, nil
+			if d, err := parse(ctx, rest, env, known); err == nil || ctx.Err() != nil {
+				return d, err
 			}
 		}
 	}
-	return parse(text, env, &known{})
+	return parse(ctx, text, env, &known{})
 }
 
 // errClash: a name stands twice, and one of its flags is known.

@@ -43,7 +43,7 @@ func sameAsParse(t *testing.T, document []byte, last *edgecore.Definitions) *edg
 	t.Helper()
 	want, wantErr := edgecore.Parse(document, "test")
 	given := bytes.Clone(document)
-	got, err := edgecore.ParseNext(given, "test", last)
+	got, err := edgecore.ParseNext(t.Context(), given, "test", last)
 	clear(given) // the caller's own again
 	if diff := cmp.Diff((*members)(want), (*members)(got)); diff != "" {
 		t.Errorf("(-Parse +ParseNext)\n%s", diff)
@@ -194,7 +194,7 @@ func TestParseNextKeepsWhatStands(t *testing.T) {
 	last, before := first, live()
 	for i := range revisions {
 		revisions[i]++
-		next, err := edgecore.ParseNext(document(), "test", last)
+		next, err := edgecore.ParseNext(t.Context(), document(), "test", last)
 		if err != nil || len(next.Features) != flags+1 {
 			t.Fatal(err)
 		}

@@ -42,7 +42,7 @@ func TestAdversarialDefinitions(t *testing.T) {
 		{"100 segments", strategyFlag(`{"name":"default","segments":[` + strings.Join(references, ",") + `]}`), strings.Join(segments, ","), map[string]string{"userId": "user-7", "x": "y"}, true, "", ""},
 		{"100 segments, not in the last", strategyFlag(`{"name":"default","segments":[` + strings.Join(references, ",") + `]}`), strings.Join(segments, ","), map[string]string{"userId": "user-7", "x": "99"}, false, "", ""},
 		{"one segment 1,000 times", strategyFlag(`{"name":"default","segments":[` + strings.Repeat("1,", 999) + `1]}`), strings.Join(segments, ","), map[string]string{"userId": "user-7"}, true, "", ""},
-		{"a cycle of 2,000 parents", chain.String() + `{"name":"f","enabled":true,"strategies":[],"dependencies":[{"feature":"c7"}]}`, "", nil, false, "", `flag "c1999": dependencies: the parent flag "c0" has a parent of its own`},
+		{"a cycle of 2,000 parents", chain.String() + `{"name":"f","enabled":true,"strategies":[],"dependencies":[{"feature":"c7"}]}`, "", nil, false, "", `flag "c0": dependencies: the parent flag "c1" has a parent of its own`},
 		{"its own parent", `{"name":"f","enabled":true,"strategies":[],"dependencies":[{"feature":"f","enabled":false}]}`, "", nil, false, "", `the parent flag "f" has a parent of its own`},
 		{"no weight", `{"name":"f","enabled":true,"strategies":[],"variants":[{"name":"a","weight":0},{"name":"b","weight":0}]}`, "", nil, true, "disabled", ""},
 		{"negative weights", `{"name":"f","enabled":true,"strategies":[],"variants":[{"name":"a","weight":-1000},{"name":"b","weight":1}]}`, "", nil, true, "b", "variants[0].weight: has to be a whole number from 0 on"},

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,10 +13,16 @@ import (
 // Compile turns definitions into a program. A fault of one strategy or
 // constraint makes that strategy pass for nobody and is reported as a Problem;
 // it affects neither its siblings nor other flags. The problems of reading
-// (Definitions.Problems) are not repeated. For the next version of definitions
-// there is CompileNext.
+// (Definitions.Problems) are not repeated; there are at most
+// edgecore.MaxProblems and one more that says how many are left out. For the
+// next version of definitions there is CompileNext.
 func Compile(d *edgecore.Definitions) (*Program, []edgecore.Problem) {
-	c := newCompiler(len(d.Features))
+	p, problems, _ := compile(context.Background(), d)
+	return p, problems
+}
+
+func compile(ctx context.Context, d *edgecore.Definitions) (*Program, []edgecore.Problem, error) {
+	c := newCompiler(ctx, len(d.Features))
 	for i := range d.Segments {
 		c.segment(&d.Segments[i])
 	}
@@ -37,13 +44,18 @@ func Compile(d *edgecore.Definitions) (*Program, []edgecore.Problem) {
 		f := c.at(int32(i))
 		c.feature = f.Name
 		c.program.flags[i] = c.flag(f)
+		if c.stopped {
+			return nil, nil, ctx.Err()
+		}
 	}
 	slices.SortFunc(c.program.flips, time.Time.Compare)
 	c.program.flips = slices.CompactFunc(c.program.flips, time.Time.Equal)
+	problems := c.problems.List()
 	c.program.source = &source{
-		definitions: d, problems: c.problems, places: c.places, fields: c.fields, stickies: c.stickies, segments: c.segments, values: c.added,
+		definitions: d, problems: problems, places: c.places, fields: c.fields, stickies: c.stickies, segments: c.segments, values: c.added,
+		patterns: c.patternsTake,
 	}
-	return c.program.finish(), c.problems
+	return c.program.finish(), problems, nil
 }
 
 type compiler struct {
@@ -54,9 +66,16 @@ type compiler struct {
 	fields   map[string]int32
 	stickies map[string]*sticky
 	feature  string // the flag that is being compiled, "" for segments
-	problems []edgecore.Problem
+	problems edgecore.ProblemList
 	lent     []bool // by field: its values are another program's
 	added    int    // values
+
+	patterns     map[string]*pair // by their text
+	patternsTake int              // the size of all of them (machine.size)
+
+	ended   func() error // why the context of this compilation has ended
+	steps   int          // flags, segments, strategies and constraints so far
+	stopped bool         // since the context has ended
 
 	strategies arena[strategy]
 	shares     arena[share]
@@ -68,15 +87,31 @@ type compiler struct {
 	items32    arena[int32]
 }
 
-func newCompiler(flags int) *compiler {
+func newCompiler(ctx context.Context, flags int) *compiler {
 	return &compiler{
+		ended: ctx.Err, patterns: map[string]*pair{},
 		program:  &Program{index: make(map[string]int32, flags), list: make([]Flag, flags)},
 		segments: map[int]*condition{}, fields: map[string]int32{}, stickies: map[string]*sticky{},
 	}
 }
 
 func (c *compiler) problem(where, format string, args ...any) {
-	c.problems = append(c.problems, edgecore.Problem{Feature: c.feature, Where: where, What: fmt.Sprintf(format, args...)})
+	if c.problems.Full() {
+		c.problems.Omit()
+		return
+	}
+	c.problems.Add(edgecore.Problem{Feature: c.feature, Where: where, What: fmt.Sprintf(format, args...)})
+}
+
+// stepsPerCheck is how many parts are compiled between two looks at the context.
+const stepsPerCheck = 64
+
+// goOn counts a part. It reports whether the context has not ended.
+func (c *compiler) goOn() bool {
+	if c.steps++; c.steps%stepsPerCheck == 0 {
+		c.stopped = c.stopped || c.ended() != nil
+	}
+	return !c.stopped
 }
 
 // representable tells whether a snapshot can hold the name of a flag: names
@@ -123,7 +158,7 @@ func (c *compiler) at(i int32) *edgecore.Feature { return &c.features[c.places[i
 
 func (c *compiler) flag(f *edgecore.Feature) flag {
 	var out flag
-	if !f.Enabled {
+	if !c.goOn() || !f.Enabled {
 		return out
 	}
 	for _, d := range f.Dependencies {
@@ -135,6 +170,9 @@ func (c *compiler) flag(f *edgecore.Feature) flag {
 	}
 	out.strategies = c.strategies.take(max(len(f.Strategies), 1))[:0]
 	for i := range f.Strategies {
+		if !c.goOn() {
+			return out
+		}
 		if s, ok := c.strategy(f, &f.Strategies[i], i); ok {
 			out.strategies = append(out.strategies, s)
 		}

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -17,6 +18,9 @@ func itoa(i int) string { return strconv.Itoa(i) }
 func (c *compiler) constraints(list []edgecore.Constraint, where string) (out []*condition, ok bool) {
 	out, ok = c.references.take(len(list))[:0], true
 	for i := range list {
+		if !c.goOn() {
+			return nil, false
+		}
 		k, fault := c.constraint(&list[i], where)
 		if fault != "" {
 			c.problem(where, "constraint %d on %q: %s; the strategy passes for nobody", i, list[i].ContextName, fault)
@@ -113,7 +117,7 @@ func (c *compiler) constraint(d *edgecore.Constraint, where string) (k *conditio
 			return nil, strconv.Quote(d.Value) + " is no semantic version such as 1.2.3"
 		}
 	case opRegex:
-		return k, k.setPattern(d.Value, d.CaseInsensitive)
+		return k, c.setPattern(k, d.Value, d.CaseInsensitive)
 	}
 	return k, ""
 }
@@ -188,22 +192,35 @@ func (c *compiler) items(at int32, values []string, where string) []int32 {
 }
 
 // setPattern reads a regular expression as RE2, which is what Unleash means.
-func (k *condition) setPattern(pattern string, fold bool) (fault string) {
+func (c *compiler) setPattern(k *condition, pattern string, fold bool) (fault string) {
 	if len(pattern) > maxPatternBytes {
 		return "the regular expression has " + itoa(len(pattern)) + " bytes, the limit is " + itoa(maxPatternBytes)
 	}
 	if fold {
 		pattern = "(?i)" + pattern
 	}
-	compiled, err := regexp.Compile(pattern)
-	if err != nil {
-		return "it is no RE2 regular expression: " + err.Error()
+	known := c.patterns[pattern]
+	if known == nil {
+		const tooMany = "the regular expressions of all flags together take more than %d instructions and ranges of characters"
+		if c.patternsTake >= maxPatterns {
+			return fmt.Sprintf(tooMany, maxPatterns)
+		}
+		machine, took, fault := newMachine(pattern)
+		if fault != "" {
+			c.patternsTake += took
+			return fault
+		}
+		if c.patternsTake += machine.size(); c.patternsTake > maxPatterns {
+			return fmt.Sprintf(tooMany, maxPatterns)
+		}
+		compiled, err := regexp.Compile(pattern)
+		if err != nil {
+			return "it is no RE2 regular expression: " + err.Error()
+		}
+		known = &pair{Regexp: compiled, machine: machine}
+		c.patterns[pattern] = known
 	}
-	machine, fault := newMachine(pattern)
-	if fault != "" {
-		return fault
-	}
-	k.pattern = &pair{Regexp: compiled, machine: machine}
+	k.pattern = known
 	return ""
 }
 

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -20,21 +21,22 @@ type source struct {
 	values      int // of all lists, as everything was compiled
 	patched     int // flags since then
 	added       int // values since then
+	patterns    int // size of all regular expressions, those of older versions included
 }
 
 // CompileNext compiles the next version of the definitions that last was
 // compiled of, as Compile does. Where a few flags have changed, and nothing
 // that others refer to, only those are compiled; the program shares the rest
-// with last. last may be nil.
-func CompileNext(d *edgecore.Definitions, last *Program) (*Program, []edgecore.Problem) {
-	if last != nil && last.source != nil {
+// with last. last may be nil. The error is that of ctx, which ends the work.
+func CompileNext(ctx context.Context, d *edgecore.Definitions, last *Program) (*Program, []edgecore.Problem, error) {
+	if last != nil && last.source != nil && edgecore.Complete(last.source.problems) {
 		if changed, ok := last.changed(d); ok {
-			if p := last.patch(d, changed); p != nil {
-				return p, p.source.problems
+			if p := last.patch(ctx, d, changed); p != nil {
+				return p, p.source.problems, nil
 			}
 		}
 	}
-	return Compile(d)
+	return compile(ctx, d)
 }
 
 // changed names the places of the flags that have to be compiled. ok is false
@@ -72,7 +74,7 @@ func dated(f *edgecore.Feature) bool {
 
 // patch compiles the flags at some places anew. It returns nil where one of
 // them has a problem, or had one: problems are told in their order.
-func (p *Program) patch(d *edgecore.Definitions, places []int) *Program {
+func (p *Program) patch(ctx context.Context, d *edgecore.Definitions, places []int) *Program {
 	from := p.source
 	out := &Program{
 		fields: slices.Clone(p.fields), flags: slices.Clone(p.flags), heads: slices.Clone(p.heads), list: p.list,
@@ -81,6 +83,11 @@ func (p *Program) patch(d *edgecore.Definitions, places []int) *Program {
 	c := &compiler{
 		program: out, features: d.Features, places: from.places, segments: from.segments,
 		fields: maps.Clone(from.fields), stickies: maps.Clone(from.stickies), lent: make([]bool, len(p.fields)),
+		ended: ctx.Err, patterns: map[string]*pair{}, patternsTake: from.patterns,
+	}
+	faulty := map[string]bool{}
+	for i := range from.problems {
+		faulty[from.problems[i].Feature] = true
 	}
 	for i := range c.lent {
 		c.lent[i] = p.fields[i].values != nil
@@ -88,7 +95,7 @@ func (p *Program) patch(d *edgecore.Definitions, places []int) *Program {
 	for _, place := range places {
 		f := &d.Features[place]
 		at, ok := p.index[f.Name]
-		if !ok || slices.ContainsFunc(from.problems, func(p edgecore.Problem) bool { return p.Feature == f.Name }) {
+		if !ok || faulty[f.Name] {
 			return nil
 		}
 		c.feature = f.Name
@@ -101,12 +108,13 @@ func (p *Program) patch(d *edgecore.Definitions, places []int) *Program {
 		out.flags[at] = c.flag(f)
 		out.heads[at] = headOf(&out.flags[at])
 	}
-	if len(c.problems) > 0 || from.added+c.added > from.values+1000 {
+	if len(c.problems.List()) > 0 || c.stopped || from.added+c.added > from.values+1000 {
 		return nil
 	}
 	out.source = &source{
 		definitions: d, problems: from.problems, places: from.places, fields: c.fields, stickies: c.stickies, segments: from.segments,
 		values: from.values, patched: from.patched + len(places), added: from.added + c.added,
+		patterns: c.patternsTake,
 	}
 	return out
 }

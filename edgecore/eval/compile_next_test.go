@@ -110,7 +110,10 @@ func TestCompileNextIsCompile(t *testing.T) {
 			if last != nil { // requests go on meanwhile
 				asking.Go(func() { portrait(last, h.states, 1) })
 			}
-			got, problems := eval.CompileNext(d, last)
+			got, problems, err := eval.CompileNext(t.Context(), d, last)
+			if err != nil {
+				t.Fatal(err)
+			}
 			asking.Wait()
 			if diff := cmp.Diff(wantProblems, problems); diff != "" {
 				t.Fatalf("seed %d, step %d: problems (-Compile +CompileNext)\n%s", seed, step, diff)
@@ -183,7 +186,10 @@ func TestCompileNextTwice(t *testing.T) {
 	}
 	first, _ := eval.Compile(version())
 	for _, fields := range [][]string{{"plan", "country"}, {"country", "plan"}, {"plan"}} {
-		got, _ := eval.CompileNext(version(fields...), first)
+		got, _, err := eval.CompileNext(t.Context(), version(fields...), first)
+		if err != nil {
+			t.Fatal(err)
+		}
 		want, _ := eval.Compile(version(fields...))
 		if !got.SharesWith(first) {
 			t.Error("everything was compiled")
@@ -216,7 +222,10 @@ func TestCompileNextStaysSmall(t *testing.T) {
 		next := *d
 		next.Features = slices.Clone(d.Features)
 		next.Features[revision%1000] = list(revision%1000, revision)
-		program, _ := eval.CompileNext(&next, last)
+		program, _, err := eval.CompileNext(t.Context(), &next, last)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if !program.SharesWith(last) {
 			whole++
 		}

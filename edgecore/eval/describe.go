@@ -111,6 +111,15 @@ type Describer struct {
 	texts       map[*Program]texts
 	conditions  map[*condition]*DescribedCondition
 	known       map[string]*DescribedCondition // by what they say
+	parents     map[parentOf]Description
+}
+
+// parentOf names what counts of a parent: its variants do if the child asks for
+// one.
+type parentOf struct {
+	program *Program
+	flag    int32
+	named   bool
 }
 
 // NewDescriber returns a describer. identifiers are the context fields that
@@ -118,7 +127,7 @@ type Describer struct {
 func NewDescriber(identifiers []string) *Describer {
 	return &Describer{
 		identifiers: identifiers, texts: map[*Program]texts{},
-		conditions: map[*condition]*DescribedCondition{}, known: map[string]*DescribedCondition{},
+		conditions: map[*condition]*DescribedCondition{}, known: map[string]*DescribedCondition{}, parents: map[parentOf]Description{},
 	}
 }
 
@@ -163,18 +172,29 @@ func (d *Describer) rules(p *Program, f *flag) Description {
 	return out
 }
 
-// parent: of its variants nothing counts but the names, and those only if the
-// child asks for one.
 func (d *Describer) parent(p *Program, from *parent) DescribedParent {
-	out := DescribedParent{Name: p.list[from.flag].Name, Enabled: from.enabled, Flag: d.rules(p, &p.flags[from.flag])}
+	out := DescribedParent{Name: p.list[from.flag].Name, Enabled: from.enabled}
 	if from.enabled {
 		out.Variants = from.variants
 	}
-	named := len(out.Variants) > 0
-	out.Flag.Variants = out.Flag.Variants.bare(named)
-	for i := range out.Flag.Strategies {
-		s := &out.Flag.Strategies[i]
-		s.Variants = s.Variants.bare(named)
+	of := parentOf{p, from.flag, len(out.Variants) > 0}
+	flag, known := d.parents[of]
+	if !known {
+		flag = d.asParent(p, of)
+		d.parents[of] = flag
+	}
+	out.Flag = flag
+	return out
+}
+
+// asParent: of its variants nothing counts but the names, and those only if the
+// child asks for one.
+func (d *Describer) asParent(p *Program, of parentOf) Description {
+	out := d.rules(p, &p.flags[of.flag])
+	out.Variants = out.Variants.bare(of.named)
+	for i := range out.Strategies {
+		s := &out.Strategies[i]
+		s.Variants = s.Variants.bare(of.named)
 	}
 	return out
 }

@@ -36,33 +36,70 @@ const (
 const (
 	maxInstructions = 500
 	maxRuns         = 2000 // pairs in all instructions
+	// maxPatterns bounds the size of all machines of one program, with those that
+	// were refused: a pattern of a few bytes takes up to a hundred kilobytes.
+	maxPatterns = 200_000
 )
 
+// size is the number of instructions and of their ranges of characters.
+func (m *machine) size() int {
+	n := len(m.code)
+	for i := range m.code {
+		n += len(m.code[i].runs) / 2
+	}
+	return n
+}
+
+// instructions is how many a pattern compiles to at least. It ends where that is
+// more than most: a pattern of some kilobytes can take a hundred megabytes.
+func instructions(re *syntax.Regexp, most int) int {
+	n := 0
+	for _, sub := range re.Sub {
+		if n += instructions(sub, most); n > most {
+			return n
+		}
+	}
+	switch re.Op {
+	case syntax.OpLiteral:
+		return len(re.Rune)
+	case syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		return 1
+	case syntax.OpRepeat:
+		return n * max(re.Min, re.Max)
+	}
+	return n
+}
+
 // newMachine compiles a pattern as regexp.Compile does. A fault says which cap
-// it exceeds, or that it is no pattern.
-func newMachine(pattern string) (m *machine, fault string) {
+// it exceeds, or that it is no pattern. compiled is the number of instructions
+// that it took to know, which costs the most.
+func newMachine(pattern string) (m *machine, compiled int, fault string) {
 	parsed, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
-		return nil, "it is no RE2 regular expression: " + err.Error()
+		return nil, 0, "it is no RE2 regular expression: " + err.Error()
+	}
+	// Captures and the like are not counted below, and are few.
+	const most = 4 * maxInstructions
+	if n := instructions(parsed, most); n > most {
+		return nil, 0, fmt.Sprintf("the regular expression takes %d instructions and more, the limit is %d", n, maxInstructions)
 	}
 	prog, err := syntax.Compile(parsed.Simplify())
 	if err != nil {
-		return nil, "it is no RE2 regular expression: " + err.Error()
+		return nil, 0, "it is no RE2 regular expression: " + err.Error()
 	}
-	// Captures and the like are not counted below, and are few.
-	if len(prog.Inst) > 4*maxInstructions {
-		return nil, fmt.Sprintf("the regular expression takes %d instructions, the limit is %d", len(prog.Inst), maxInstructions)
+	if len(prog.Inst) > most {
+		return nil, len(prog.Inst), fmt.Sprintf("the regular expression takes %d instructions, the limit is %d", len(prog.Inst), maxInstructions)
 	}
 	m = &machine{}
 	t := translation{prog: prog, machine: m, number: map[uint32]int32{}}
 	t.visit(uint32(prog.Start))
 	if len(m.code) > maxInstructions {
-		return nil, fmt.Sprintf("the regular expression takes %d instructions, the limit is %d", len(m.code), maxInstructions)
+		return nil, len(prog.Inst), fmt.Sprintf("the regular expression takes %d instructions, the limit is %d", len(m.code), maxInstructions)
 	}
 	if t.runs > maxRuns {
-		return nil, fmt.Sprintf("the regular expression has %d ranges of characters, the limit is %d", t.runs, maxRuns)
+		return nil, len(prog.Inst), fmt.Sprintf("the regular expression has %d ranges of characters, the limit is %d", t.runs, maxRuns)
 	}
-	return m, ""
+	return m, len(prog.Inst), ""
 }
 
 // translation numbers the instructions that can be reached, and drops those

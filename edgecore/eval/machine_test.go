@@ -13,7 +13,7 @@ import (
 // something to compare.
 func sameAsRegexp(t *testing.T, pattern, text string) bool {
 	t.Helper()
-	m, fault := newMachine(pattern)
+	m, _, fault := newMachine(pattern)
 	expression, err := regexp.Compile(pattern)
 	if err != nil {
 		if fault == "" {

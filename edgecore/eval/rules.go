@@ -81,27 +81,35 @@ func appendPosting(b []byte, n int) []byte {
 	return append(b, byte(firstEnd+n))
 }
 
-// readPostings returns false for a text that appendPosting has not written.
-func readPostings(text string) (numbers []int, ok bool) {
+// readPostings calls take for each number, until that returns false. It returns
+// false then, and for a text that appendPosting has not written.
+func readPostings(text string, take func(n int) bool) bool {
 	last, n, scale := -1, 0, 1
 	for i := range len(text) {
 		switch c := text[i]; {
 		case c >= firstMore && c < firstMore+mores:
 			n += int(c-firstMore) * scale
 			scale *= mores
-			if scale > 1<<40 {
-				return nil, false
-			}
 		case c >= firstEnd && c < firstEnd+ends:
-			last += n + int(c-firstEnd)*scale
-			numbers = append(numbers, last)
+			n += int(c-firstEnd) * scale
+			last += n
+			if !take(last) {
+				return false
+			}
 			n, scale = 0, 1
 		default:
-			return nil, false
+			return false
+		}
+		if n > maxPosting || scale > maxPosting {
+			return false
 		}
 	}
-	return numbers, scale == 1
+	return scale == 1
 }
+
+// maxPosting is larger than any number of conditions. Sums and products of two
+// do not overflow.
+const maxPosting = 1 << 40
 
 // digest stands for a value of a hashed field: two MurmurHash3 of the salt and
 // the value, in hexadecimal. Whoever has the salt can try values; it keeps ids

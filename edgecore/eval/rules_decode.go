@@ -15,7 +15,8 @@ import (
 
 // DecodeRules reads what EncodeRules has written. Types and projects of flags,
 // and what NextFlip tells, are not in it. Anything else than a program is an
-// error that names the place.
+// error that names the place. What is stored may be anybody's: time and memory
+// are at most proportional to its length.
 func DecodeRules(document []byte) (*Program, error) {
 	var wire wireRules
 	d := json.NewDecoder(bytes.NewReader(document))
@@ -26,14 +27,14 @@ func DecodeRules(document []byte) (*Program, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("decode rules: there is more behind the object")
 	}
-	r := decoder{wire: &wire, items: map[listOf][]int32{}, p: &Program{index: map[string]int32{}, salt: wire.Salt}}
-	r.fields()
-	r.stickies()
-	r.values()
-	r.conditions()
-	r.flags()
-	if r.err != nil {
-		return nil, fmt.Errorf("decode rules: %w", r.err)
+	r := decoder{
+		wire: &wire, p: &Program{index: map[string]int32{}, salt: wire.Salt}, opposites: map[int]*condition{},
+		shapes: make([]*shape, len(wire.Shapes)), variantsLeft: spareVariants + len(document),
+	}
+	for _, read := range []func(){r.fields, r.stickies, r.lists, r.values, r.conditions, r.flags} {
+		if read(); r.err != nil {
+			return nil, fmt.Errorf("decode rules: %w", r.err)
+		}
 	}
 	return r.p.finish(), nil
 }
@@ -43,34 +44,69 @@ type decoder struct {
 	wire   *wireRules
 	p      *Program
 	sticky []*sticky
-	items  map[listOf][]int32
 	all    []*condition // as they are on the wire: none is inverted
 	err    error
-	where  string
+
+	listField []int32   // by condition: the field of a list, -1 for what is no list
+	items     [][]int32 // by condition: the values of a list
+	opposites map[int]*condition
+	shapes    []*shape // those that have been read
+
+	variantsLeft int // see spareVariants
+
+	// The place of what is being read, for errors. Without a row it is all of a
+	// member.
+	table string
+	row   int
 }
 
 func (r *decoder) fail(format string, args ...any) {
-	if r.err == nil {
-		r.err = fmt.Errorf("%s: %s", r.where, fmt.Sprintf(format, args...))
+	if r.err != nil {
+		return
 	}
+	where := r.table
+	if r.row >= 0 {
+		where = fmt.Sprintf("%s[%d]", r.table, r.row)
+	}
+	r.err = fmt.Errorf("%s: %s", where, fmt.Sprintf(format, args...))
 }
 
-// at names the place of what follows.
-func (r *decoder) at(table string, i int) { r.where = fmt.Sprintf("%s[%d]", table, i) }
+// at and in name the place of what follows: a row of a table, or a member.
+func (r *decoder) at(table string, row int) { r.table, r.row = table, row }
+
+func (r *decoder) in(member string) { r.at(member, -1) }
+
+// shown is a value for an error, at most some characters of it.
+func shown(v any) string {
+	switch v := v.(type) {
+	case []any:
+		return "a list of " + itoa(len(v))
+	case map[string]any:
+		return "an object"
+	case string:
+		return fmt.Sprintf("%.80s", v)
+	default:
+		return fmt.Sprintf("%.80v", v)
+	}
+}
 
 func (r *decoder) list(v any, least int) []any {
 	list, ok := v.([]any)
 	if !ok || len(list) < least {
 		r.fail("should be a list of at least %d", least)
-		return make([]any, least)
+		return make([]any, min(least, mostRead))
 	}
 	return list
 }
 
+// mostRead is how many elements of a list are looked at by their places: those
+// of what is not as long are null.
+const mostRead = 4
+
 func (r *decoder) text(v any) string {
 	text, ok := v.(string)
 	if !ok {
-		r.fail("%v should be a text", v)
+		r.fail("%s should be a text", shown(v))
 	}
 	return text
 }
@@ -80,7 +116,7 @@ func (r *decoder) whole(v any, least, most int64) int64 {
 	number, ok := v.(json.Number)
 	n, err := number.Int64()
 	if !ok || err != nil || n < least || n > most {
-		r.fail("%v should be a whole number from %d to %d", v, least, most)
+		r.fail("%s should be a whole number from %d to %d", shown(v), least, most)
 		return max(least, 0)
 	}
 	return n
@@ -102,7 +138,7 @@ func (r *decoder) fields() {
 		r.p.fields = append(r.p.fields, field{name: r.text(v)})
 	}
 	for _, i := range r.wire.Hashed {
-		r.where = "hashed"
+		r.in("hashed")
 		if int(i) >= len(r.p.fields) || i < 0 {
 			r.fail("there is no field %d", i)
 			return
@@ -135,13 +171,25 @@ func (r *decoder) stickies() {
 
 func (r *decoder) conditions() {
 	for i, v := range r.wire.Conditions {
+		if r.err != nil {
+			return
+		}
 		r.at("conditions", i)
 		list := r.list(v, 1)
 		r.all = append(r.all, r.condition(r.whole(list[0], wireIn, wireAll), list[1:]))
 	}
-	for l := range r.items {
-		r.at("values", int(l.field))
-		r.fail("a value is listed by condition %d, which is no list of this field", l.condition)
+}
+
+// lists finds out which conditions are lists, and of which field.
+func (r *decoder) lists() {
+	r.listField, r.items = make([]int32, len(r.wire.Conditions)), make([][]int32, len(r.wire.Conditions))
+	for i, v := range r.wire.Conditions {
+		r.listField[i] = -1
+		list, _ := v.([]any)
+		if len(list) >= 2 && list[0] == json.Number("0") {
+			r.at("conditions", i)
+			r.listField[i] = r.field(list[1])
+		}
 	}
 }
 
@@ -166,8 +214,7 @@ func (r *decoder) condition(number int64, rest []any) *condition {
 	k.field, rest = r.field(rest[0]), rest[1:]
 	switch number {
 	case wireIn:
-		k.op, k.items = opIn, r.items[listOf{len(r.all), k.field}]
-		delete(r.items, listOf{len(r.all), k.field})
+		k.op, k.items = opIn, r.items[len(r.all)]
 	case wireStartsWith, wireEndsWith, wireContains, wireStartsWithFolded, wireEndsWithFolded, wireContainsFolded:
 		k.fold = number >= wireStartsWithFolded
 		k.op = []operator{opStartsWith, opEndsWith, opContains}[(number-wireStartsWith)%3]
@@ -180,7 +227,7 @@ func (r *decoder) condition(number int64, rest []any) *condition {
 		number, _ := rest[1].(json.Number)
 		n, err := number.Float64()
 		if err != nil || math.IsInf(n, 0) {
-			r.fail("%v should be a number", rest[1])
+			r.fail("%s should be a number", shown(rest[1]))
 		}
 		k.number = n
 	case wireVersion:
@@ -209,9 +256,14 @@ func (r *decoder) reference(v any) *condition {
 	if n >= 0 {
 		return r.all[n]
 	}
-	opposite := *r.all[^n]
-	opposite.inverted = !opposite.inverted
-	return &opposite
+	opposite := r.opposites[^n]
+	if opposite == nil {
+		opposite = &condition{}
+		*opposite = *r.all[^n]
+		opposite.inverted = !opposite.inverted
+		r.opposites[^n] = opposite
+	}
+	return opposite
 }
 
 func (r *decoder) version(parts []any) *semver.Version {
@@ -282,42 +334,49 @@ func (r *decoder) machine(list []any) *machine {
 
 // values numbers the texts of each field, and collects which lists hold them.
 func (r *decoder) values() {
-	r.where = "values"
+	r.in("values")
 	if len(r.wire.Values) != len(r.p.fields) {
 		r.fail("there are %d for %d fields", len(r.wire.Values), len(r.p.fields))
 		return
 	}
 	for i, v := range r.wire.Values {
+		if r.err != nil {
+			return
+		}
 		r.at("values", i)
-		joined := r.text(v)
 		f := &r.p.fields[i]
 		f.values = map[string]int32{}
+		joined := r.text(v)
 		if joined == "" {
 			continue
 		}
-		entries := strings.Split(joined, endOfText)
-		if len(entries) < 3 || entries[0] != "" || entries[len(entries)-1] != "" {
+		entries, begun := strings.CutPrefix(joined, endOfText)
+		entries, ended := strings.CutSuffix(entries, endOfText)
+		if !begun || !ended {
 			r.fail("does not begin and end with U+007F")
-			continue
+			return
 		}
-		for _, entry := range entries[1 : len(entries)-1] {
+		for entry := range strings.SplitSeq(entries, endOfText) {
 			value, postings, ok := strings.Cut(entry, endOfValue)
-			numbers, readable := readPostings(postings)
-			if _, twice := f.values[value]; !ok || !readable || twice {
-				r.fail("the entry of %q cannot be read, or stands twice", value)
-				continue
-			}
 			item := int32(len(f.values))
-			f.values[value] = item
-			for _, n := range numbers {
-				r.items[listOf{n, int32(i)}] = append(r.items[listOf{n, int32(i)}], item)
+			if _, twice := f.values[value]; !ok || twice || !r.postings(postings, int32(i), item) {
+				r.fail("the entry of %q cannot be read, or stands twice", shown(value))
+				return
 			}
+			f.values[value] = item
 		}
 	}
 }
 
-// listOf names a list by the number of its condition, and its field.
-type listOf struct {
-	condition int
-	field     int32
+// postings adds a value to the lists that hold it. It returns false for a text
+// that cannot be read.
+func (r *decoder) postings(text string, field, item int32) bool {
+	return readPostings(text, func(n int) bool {
+		if n >= len(r.listField) || r.listField[n] != field {
+			r.fail("a value is listed by condition %d, which is no list of this field", n)
+			return false
+		}
+		r.items[n] = append(r.items[n], item)
+		return true
+	})
 }

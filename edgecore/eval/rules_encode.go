@@ -39,10 +39,10 @@ func (p *Program) newEncoder(o RulesOptions) *encoder {
 	e := &encoder{
 		p: p, texts: texts{}, salt: o.Salt, fields: map[int32]int{}, numbers: map[string]int{}, conditions: map[*condition]int{},
 		stickies: map[string]int{}, shapes: map[string]int{}, postings: map[int32]map[int32][]int{},
-		hashed: map[int32]bool{}, refused: map[string]bool{},
+		hashed: map[int32]bool{}, refused: map[string]bool{}, segments: map[*condition]bool{},
 	}
-	for i, f := range p.fields {
-		if slices.Contains(o.Fields, f.name) {
+	for i := 0; i < len(p.fields) && len(o.Fields) > 0; i++ {
+		if slices.Contains(o.Fields, p.fields[i].name) {
 			switch o.Identifiers {
 			case IdentifiersHash:
 				e.hashed[int32(i)] = true
@@ -84,6 +84,8 @@ type encoder struct {
 	stickies   map[string]int            // by what they say
 	shapes     map[string]int            // by what they say
 	postings   map[int32]map[int32][]int // by field and item: the conditions that list it
+
+	segments map[*condition]bool // whether they hold ids that may not be written
 
 	hashed    map[int32]bool
 	forbidden []int32

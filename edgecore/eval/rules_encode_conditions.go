@@ -12,11 +12,12 @@ import (
 // condition returns the reference of a condition: its number, or ^number for
 // the opposite.
 func (e *encoder) condition(k *condition) int {
+	if e.refuses(k) {
+		e.refused[e.name] = true
+	}
 	if n, ok := e.conditions[k]; ok {
-		e.check(k)
 		return n
 	}
-	e.check(k)
 	var n int
 	if k.op == opIn {
 		n = e.list(k)
@@ -30,16 +31,18 @@ func (e *encoder) condition(k *condition) int {
 	return n
 }
 
-// check notes the flag if a condition holds ids that may not be written.
-func (e *encoder) check(k *condition) {
-	for _, one := range k.all {
-		e.check(one)
+// refuses reports whether a condition holds ids that may not be written. A
+// segment, which many strategies may have, is looked through once.
+func (e *encoder) refuses(k *condition) bool {
+	if k.op != opAll {
+		return k.identifies() && (slices.Contains(e.forbidden, k.field) || k.op != opIn && e.hashed[k.field])
 	}
-	switch {
-	case !k.identifies():
-	case slices.Contains(e.forbidden, k.field), k.op != opIn && e.hashed[k.field]:
-		e.refused[e.name] = true
+	held, known := e.segments[k]
+	if !known {
+		held = slices.ContainsFunc(k.all, e.refuses)
+		e.segments[k] = held
 	}
+	return held
 }
 
 // list numbers a list. Its values are written with those of its field.

@@ -65,7 +65,7 @@ func (s *Store) restore(env edgecore.Environment) error {
 	if err != nil {
 		return err
 	}
-	s.swap(d, info.ModTime(), true)
+	_ = s.swap(context.Background(), d, info.ModTime(), true)
 	s.log.Warn("restored the last good definitions: serving and publishing them until upstream answers",
 		"env", env, "file", path, "flags", len(d.Features), "revision", d.Revision, "from", info.ModTime().UTC().Format("2006-01-02T15:04:05Z"))
 	return nil

@@ -61,19 +61,27 @@ func New(o Options) *Store {
 	}
 }
 
-// Put makes definitions the newest of their environment. The same definitions
-// again are no change, except that they confirm restored ones.
+// Put is PutContext without an end.
 func (s *Store) Put(d *edgecore.Definitions) {
+	_ = s.PutContext(context.Background(), d) // a context that does not end gives no error
+}
+
+// PutContext makes definitions the newest of their environment. The same
+// definitions again are no change, except that they confirm restored ones. The
+// error is that of ctx, whose end stops the work: then nothing has changed.
+func (s *Store) PutContext(ctx context.Context, d *edgecore.Definitions) error {
 	since := time.Now()
 	if old, err := s.Load(d.Environment); err == nil && old.Definitions.Equal(d) {
 		if old.Restored {
 			s.confirm(old)
 		}
-		return
+		return nil
 	}
-	s.swap(d, since, false)
+	if err := s.swap(ctx, d, since, false); err != nil {
+		return err
+	}
 	if s.dir == "" {
-		return
+		return nil
 	}
 	s.mu.Lock()
 	s.unsaved[d.Environment] = d
@@ -82,14 +90,18 @@ func (s *Store) Put(d *edgecore.Definitions) {
 	case s.dirty <- struct{}{}:
 	default:
 	}
+	return nil
 }
 
-func (s *Store) swap(d *edgecore.Definitions, since time.Time, restored bool) {
+func (s *Store) swap(ctx context.Context, d *edgecore.Definitions, since time.Time, restored bool) error {
 	var last *eval.Program
 	if old, err := s.Load(d.Environment); err == nil {
 		last = old.Program
 	}
-	program, problems := eval.CompileNext(d, last)
+	program, problems, err := eval.CompileNext(ctx, d, last)
+	if err != nil {
+		return err
+	}
 	next := &State{
 		Definitions: d, Program: program, Problems: slices.Concat(d.Problems, problems),
 		Version: 1, Since: since, Restored: restored,
@@ -102,6 +114,7 @@ func (s *Store) swap(d *edgecore.Definitions, since time.Time, restored bool) {
 	s.states[d.Environment] = next
 	close(s.changed)
 	s.changed = make(chan struct{})
+	return nil
 }
 
 // confirm keeps the program: the flags are the same. A publisher may wait for it.

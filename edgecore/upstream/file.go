@@ -122,7 +122,7 @@ func (f *File) read(deliver func(*edgecore.Definitions)) error {
 		return f.fault
 	}
 	f.last, f.fault = document, nil
-	d, err := edgecore.ParseNext(bytes.TrimPrefix(document, []byte("\xef\xbb\xbf")), f.env, f.good)
+	d, err := edgecore.ParseNext(context.Background(), bytes.TrimPrefix(document, []byte("\xef\xbb\xbf")), f.env, f.good)
 	if err != nil {
 		f.fault = fmt.Errorf("read definitions: %w", locate(f.path, document, err))
 		return f.fault

@@ -122,7 +122,7 @@ func (s *scope) fetch(ctx context.Context) error {
 	if len(body) > maxBody {
 		return fmt.Errorf("token %d: GET %s: the answer has more than %d bytes", s.number, s.url, maxBody)
 	}
-	d, err := edgecore.ParseNext(body, s.env, s.last)
+	d, err := edgecore.ParseNext(ctx, body, s.env, s.last)
 	if err != nil {
 		return s.unreadable(response, body, err)
 	}
