@@ -259,9 +259,15 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"features":[],"features":7}`))
 	f.Add([]byte(`{"features":[],"x":` + strings.Repeat("[", 128) + strings.Repeat("]", 128) + `}`))
 	f.Add([]byte(strings.Repeat("[", 1<<20)))
+	f.Add([]byte(`{"features":[{"name":"x","enabled":true,"strategies":[` + strings.Repeat("{},", 1<<16) + `{}]}]}`))
+	f.Add([]byte(`{"features":[{"name":"x","enabled":true,"strategies":[{"name":"default","parameters":{` + strings.Repeat(`"":0,`, 1<<16) + `"":0}}]}]}`))
 	f.Add([]byte(`{"f\u0065atures":[{"n\u0061me":"\ud800"}],"segments":null}`))
 	f.Fuzz(func(t *testing.T, document []byte) {
-		d, err := edgecore.Parse(document, "test")
+		var d *edgecore.Definitions
+		var err error
+		if used := need.Allocated(func() { d, err = edgecore.Parse(document, "test") }); used > 64*int64(len(document))+1<<20 {
+			t.Errorf("%d bytes allocated for %d", used, len(document))
+		}
 		if want := isDefinitions(document); (err == nil) != want {
 			t.Fatalf("definitions: %v, but %v", want, err)
 		}

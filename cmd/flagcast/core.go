@@ -53,7 +53,8 @@ func newCore(c *config.Config, log *slog.Logger) (*core, error) {
 	core := &core{
 		config: c,
 		log:    log,
-		store:  state.New(state.Options{Dir: c.State.Dir, Log: log}),
+		// Answers of several tokens are merged, with some bytes around them.
+		store: state.New(state.Options{Dir: c.State.Dir, MaxBytes: maxBytes(&c.Upstream)*int64(max(len(c.Upstream.Tokens), 1)) + 64<<10, Log: log}),
 
 		registry: prometheus.NewRegistry(),
 	}
@@ -91,7 +92,7 @@ func (c *core) environments() []edgecore.Environment {
 func (c *core) follow(ctx context.Context, group *errgroup.Group) {
 	for _, env := range c.environments() {
 		group.Go(func() error {
-			if err := c.feeds[env].Run(ctx, c.deliver); err != nil {
+			if err := c.feeds[env].Run(ctx, func(d *edgecore.Definitions) { c.deliver(ctx, d) }); err != nil {
 				return fmt.Errorf("follow upstream for environment %q: %w", env, err)
 			}
 			return nil
@@ -99,24 +100,40 @@ func (c *core) follow(ctx context.Context, group *errgroup.Group) {
 	}
 }
 
-// deliver stores definitions and reports new faults of single flags.
-func (c *core) deliver(d *edgecore.Definitions) {
+// loggedProblems is how many new faults of single flags are logged at once.
+const loggedProblems = 100
+
+// deliver stores definitions and reports new faults of single flags. The end of
+// ctx ends the work.
+func (c *core) deliver(ctx context.Context, d *edgecore.Definitions) {
 	known := map[edgecore.Problem]bool{}
 	if before, err := c.store.Load(d.Environment); err == nil {
 		for _, p := range before.Problems {
 			known[p] = true
 		}
 	}
-	c.store.Put(d)
+	if c.store.PutContext(ctx, d) != nil {
+		return
+	}
 	after, err := c.store.Load(d.Environment)
 	if err != nil {
 		return
 	}
-	for _, p := range after.Problems {
-		if !known[p] {
-			c.log.Warn(p.String(), "env", d.Environment)
-		}
+	fresh := slices.DeleteFunc(slices.Clone(after.Problems), func(p edgecore.Problem) bool { return known[p] })
+	for _, p := range fresh[:min(len(fresh), loggedProblems)] {
+		c.log.Warn(p.String(), "env", d.Environment)
 	}
+	if more := len(fresh) - loggedProblems; more > 0 {
+		c.log.Warn(fmt.Sprintf("%d more problems of flags are not logged", more), "env", d.Environment)
+	}
+}
+
+// maxBytes bounds an answer with definitions.
+func maxBytes(u *config.Upstream) int64 {
+	if u.MaxBytes > 0 {
+		return int64(u.MaxBytes)
+	}
+	return answerBytes(memoryLimit(), len(u.Tokens))
 }
 
 func (c *core) newFeeds() (map[edgecore.Environment]upstream.Feed, error) {
@@ -124,7 +141,7 @@ func (c *core) newFeeds() (map[edgecore.Environment]upstream.Feed, error) {
 	u := &c.config.Upstream
 	if u.File != "" {
 		for _, env := range c.config.FileEnvironments() {
-			feeds[env] = upstream.NewFile(u.File, env, c.log)
+			feeds[env] = upstream.NewFile(u.File, env, maxBytes(u), c.log)
 		}
 		return feeds, nil
 	}
@@ -133,7 +150,7 @@ func (c *core) newFeeds() (map[edgecore.Environment]upstream.Feed, error) {
 		poll, err := upstream.NewPoll(upstream.Options{
 			URL: u.URL, Tokens: tokens, Environment: env, Interval: u.Interval,
 			Timeout: u.Timeout, Headers: u.Headers, Base: base, IsFrontend: frontend,
-			Version: buildVersion(), Log: c.log.With("env", env),
+			MaxBytes: maxBytes(u), Version: buildVersion(), Log: c.log.With("env", env),
 		})
 		if err != nil {
 			return nil, failed(exitUsage, err, "")

@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/tidwall/gjson"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 	"github.com/flagcast/flagcast/edgecore/upstream"
 )
 
@@ -66,14 +66,15 @@ func (c *core) refused(ctx context.Context) error {
 
 // final tells whether an error of a feed stays until somebody mends something:
 // a status other than those of a busy server, or an answer that holds no
-// definitions.
+// definitions or is too large.
 func final(err error) bool {
 	var status *upstream.StatusError
 	if errors.As(err, &status) {
 		return status.Status < 500 && status.Status != http.StatusTooManyRequests
 	}
 	var syntax *edgecore.SyntaxError
-	return errors.As(err, &syntax)
+	var large *untrusted.SizeError
+	return errors.As(err, &syntax) || errors.As(err, &large)
 }
 
 // loadFrom puts the definitions of one file into the store, for the only
@@ -90,7 +91,7 @@ func (c *core) loadFrom(path string, stdin io.Reader) error {
 	if err != nil {
 		return err
 	}
-	c.deliver(d)
+	c.deliver(context.Background(), d)
 	return nil
 }
 
@@ -114,14 +115,20 @@ func readDefinitions(path string, env edgecore.Environment, stdin io.Reader) (*e
 	return decodeDefinitions(path, document, env)
 }
 
+// fromBytes bounds what --from reads.
+const fromBytes = upstream.DefaultMaxBytes
+
 // readFrom reads the file that --from names, without a byte order mark.
 func readFrom(path string, stdin io.Reader) ([]byte, error) {
 	var document []byte
 	var err error
 	if path == "-" {
-		document, err = io.ReadAll(stdin)
+		document, err = untrusted.ReadAll(stdin, fromBytes)
 	} else {
-		document, err = os.ReadFile(path)
+		document, err = untrusted.ReadFile(path, fromBytes)
+	}
+	if large := new(untrusted.SizeError); errors.As(err, &large) {
+		err = fmt.Errorf("%s has %w", path, err)
 	}
 	if err != nil {
 		return nil, failed(exitFailed, fmt.Errorf("read definitions: %w", err), "--from names a file with the answer of GET /api/client/features, or is - for standard input")

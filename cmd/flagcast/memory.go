@@ -4,10 +4,13 @@ import (
 	"io/fs"
 	"log/slog"
 	"math"
+	"os"
 	"path"
 	"runtime/debug"
 	"strconv"
 	"strings"
+
+	"github.com/flagcast/flagcast/edgecore/upstream"
 )
 
 // limitMemory sets the limit of Go's memory to nine tenths of what the
@@ -23,6 +26,26 @@ func limitMemory(root fs.FS, getenv func(string) string, log *slog.Logger) {
 		debug.SetMemoryLimit(limit)
 		log.Debug("memory is limited by the container", "container", most, "limit", limit)
 	}
+}
+
+// Definitions take up to twenty times their bytes while a new version is read,
+// compiled and packed beside the one before (TestMemoryOfHostileAnswers); those
+// of Unleash take about ten times.
+const (
+	answerShare    = 32
+	minAnswerBytes = 1 << 20
+	maxAnswerBytes = upstream.DefaultMaxBytes
+)
+
+// answerBytes bounds an answer of upstream for one of some tokens: all of them
+// may be read at the same time.
+func answerBytes(memory int64, tokens int) int64 {
+	return min(max(memory/answerShare/int64(max(tokens, 1)), minAnswerBytes), maxAnswerBytes)
+}
+
+// memoryLimit is what this process may use, math.MaxInt64 without a limit.
+func memoryLimit() int64 {
+	return min(debug.SetMemoryLimit(-1), containerMemory(os.DirFS("/")))
 }
 
 // containerMemory is the smallest limit of the cgroups that the process is in,

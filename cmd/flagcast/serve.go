@@ -98,7 +98,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, publishing
 		return err
 	}
 	defer listener.close()
-	core.store.Restore(core.environments())
+	core.store.Restore(ctx, core.environments())
 
 	if !publishing {
 		return core.run(ctx, listener, nil)

@@ -3,6 +3,7 @@ package eval_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/test/gen"
+	"github.com/flagcast/flagcast/test/need"
 )
 
 // probes are contexts for programs of which nothing is known: without
@@ -104,9 +106,17 @@ func FuzzDecodeRules(f *testing.F) {
 	// The opposite of a segment is nothing that Compile makes.
 	f.Add([]byte(`{"names":"a","flags":[[1,-4]],"fields":["country","x"],"values":["\u007fno\u0080$\u007f","\u007f1\u0080%\u007f"],"stickies":[],"shares":[],
 		"conditions":[[0,0],[0,1],[12,0],[12,0,1]],"shapes":[],"impressions":[],"hidden":[]}`))
+	f.Add([]byte(strings.Repeat("[", 1<<20)))
+	f.Add([]byte(`{"flags":` + strings.Repeat("[", 1<<20)))
+	f.Add([]byte(`{"names":"a","flags":[[` + strings.Repeat("1,", 1<<17) + `1]]}`))
+	f.Add([]byte(`{"names":"a","flags":[1],"stickies":[[]],"shapes":[[0,0,[` + strings.Repeat(`"v",`, 1<<12) + `"v"],[` + strings.Repeat("1,", 1<<12) + `1]]]}`))
 	f.Fuzz(func(t *testing.T, stored []byte) {
-		p, err := eval.DecodeRules(stored)
-		if err != nil {
+		var p *eval.Program
+		var err error
+		if used := need.Allocated(func() { p, err = eval.DecodeRules(stored) }); used > 128*int64(len(stored))+8<<20 {
+			t.Errorf("%d bytes allocated for %d", used, len(stored))
+		}
+		if _, failed := eval.EnabledInRules(stored); err != nil || failed != nil && len(p.Flags()) > 0 {
 			return
 		}
 		describer := eval.NewDescriber(nil)

@@ -27,8 +27,9 @@ const edgeBackup = "unleash_features.json"
 // Restore loads the last good definitions of environments from disk. What
 // cannot be read is reported and left alone: it never prevents a start. Those
 // of other environments, which nobody follows any more, stay where they are.
-// Temporary files that earlier runs have left are removed.
-func (s *Store) Restore(environments []edgecore.Environment) {
+// Temporary files that earlier runs have left are removed. The end of ctx ends
+// the work.
+func (s *Store) Restore(ctx context.Context, environments []edgecore.Environment) {
 	if s.dir == "" {
 		return
 	}
@@ -36,7 +37,14 @@ func (s *Store) Restore(environments []edgecore.Environment) {
 		s.log.Info("removed temporary files that an earlier run has left", "dir", s.dir, "files", n)
 	}
 	for _, env := range environments {
-		if err := s.restore(env); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		err := s.restore(ctx, env)
+		if ctx.Err() != nil {
+			return
+		}
+		if large := new(untrusted.SizeError); errors.As(err, &large) {
+			err = fmt.Errorf("the file has %w: set upstream.max_bytes to more", err)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			s.log.Warn("restore: starting without last good definitions", "env", env, "file", s.file(env), "err", err)
 		}
 	}
@@ -47,12 +55,12 @@ func (s *Store) file(env edgecore.Environment) string {
 	return filepath.Join(s.dir, url.PathEscape(string(env))+suffix)
 }
 
-func (s *Store) restore(env edgecore.Environment) error {
+func (s *Store) restore(ctx context.Context, env edgecore.Environment) error {
 	path := s.file(env)
-	document, err := os.ReadFile(path)
+	document, err := untrusted.ReadFile(path, s.maxBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		path = filepath.Join(s.dir, edgeBackup)
-		document, err = readEdgeBackup(path, env)
+		document, err = readEdgeBackup(path, env, s.maxBytes)
 	}
 	if err != nil {
 		return err
@@ -61,11 +69,13 @@ func (s *Store) restore(env edgecore.Environment) error {
 	if err != nil {
 		return err
 	}
-	d, err := edgecore.Parse(document, env)
+	d, err := edgecore.ParseNext(ctx, document, env, nil)
 	if err != nil {
 		return err
 	}
-	_ = s.swap(context.Background(), d, info.ModTime(), true)
+	if err := s.swap(ctx, d, info.ModTime(), true); err != nil {
+		return err
+	}
 	s.log.Warn("restored the last good definitions: serving and publishing them until upstream answers",
 		"env", env, "file", path, "flags", len(d.Features), "revision", d.Revision, "from", info.ModTime().UTC().Format("2006-01-02T15:04:05Z"))
 	return nil
@@ -74,8 +84,8 @@ func (s *Store) restore(env edgecore.Environment) error {
 // readEdgeBackup takes the definitions of one environment out of a backup of
 // Unleash Edge: the first start in its folder begins with them. The file is
 // never written.
-func readEdgeBackup(path string, env edgecore.Environment) ([]byte, error) {
-	content, err := os.ReadFile(path)
+func readEdgeBackup(path string, env edgecore.Environment, maxBytes int64) ([]byte, error) {
+	content, err := untrusted.ReadFile(path, maxBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -83,12 +93,19 @@ func readEdgeBackup(path string, env edgecore.Environment) ([]byte, error) {
 	if err := untrusted.CheckJSON(content, untrusted.DocumentDepth+2); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	for _, pair := range gjson.ParseBytes(content).Array() {
-		if name := pair.Get("0"); name.Type == gjson.String && name.Str == string(env) {
-			return []byte(pair.Get("1").Raw), nil
-		}
+	found := ""
+	if pairs := gjson.ParseBytes(content); pairs.IsArray() {
+		pairs.ForEach(func(_, pair gjson.Result) bool {
+			if name := pair.Get("0"); pair.IsArray() && name.Type == gjson.String && name.Str == string(env) {
+				found = pair.Get("1").Raw
+			}
+			return found == ""
+		})
 	}
-	return nil, fs.ErrNotExist
+	if found == "" {
+		return nil, fs.ErrNotExist
+	}
+	return []byte(found), nil
 }
 
 // Run writes changed definitions to disk until ctx ends, and then what is

@@ -36,15 +36,17 @@ var ErrNotReady = errors.New("no definitions yet")
 
 // Options of a store.
 type Options struct {
-	Dir string // folder of the last good definitions; "": none are kept
-	Log *slog.Logger
+	Dir      string // folder of the last good definitions; "": none are kept
+	MaxBytes int64  // of a file there; 0: 256 MiB
+	Log      *slog.Logger
 }
 
 // Store is safe for concurrent use.
 type Store struct {
-	dir   string
-	log   *slog.Logger
-	dirty chan struct{} // capacity 1: something has to be written
+	dir      string
+	maxBytes int64
+	log      *slog.Logger
+	dirty    chan struct{} // capacity 1: something has to be written
 
 	mu      sync.RWMutex
 	states  map[edgecore.Environment]*State
@@ -54,8 +56,11 @@ type Store struct {
 
 // New makes an empty store. Restore fills it from disk; Run writes to it.
 func New(o Options) *Store {
+	if o.MaxBytes == 0 {
+		o.MaxBytes = 256 << 20
+	}
 	return &Store{
-		dir: o.Dir, log: o.Log, dirty: make(chan struct{}, 1),
+		dir: o.Dir, maxBytes: o.MaxBytes, log: o.Log, dirty: make(chan struct{}, 1),
 		states: map[edgecore.Environment]*State{}, changed: make(chan struct{}),
 		unsaved: map[edgecore.Environment]*edgecore.Definitions{},
 	}

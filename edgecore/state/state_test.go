@@ -104,7 +104,7 @@ func TestRestart(t *testing.T) {
 	}
 	var log bytes.Buffer
 	s := state.New(state.Options{Dir: dir, Log: slog.New(slog.NewTextHandler(&log, nil))})
-	s.Restore([]edgecore.Environment{"a/../b", "e", "broken", "new"})
+	s.Restore(t.Context(), []edgecore.Environment{"a/../b", "e", "broken", "new"})
 	if _, err := s.Load("a/../b"); err != nil {
 		t.Errorf("a/../b: %v", err)
 	}
@@ -185,14 +185,14 @@ func TestBackupOfUnleashEdge(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := state.New(state.Options{Dir: dir, Log: slog.New(slog.DiscardHandler)})
-		s.Restore([]edgecore.Environment{"e"})
+		s.Restore(t.Context(), []edgecore.Environment{"e"})
 		if st, err := s.Load("e"); (err == nil) != ready || ready && (!st.Restored || !st.Program.Evaluate("x", &eval.Context{}).Enabled) {
 			t.Errorf("%s: %v, want ready %v", content, err, ready)
 		}
 	}
 	run(t, dir, slog.New(slog.DiscardHandler), definitions(t, "e", 2, false))
 	s := state.New(state.Options{Dir: dir, Log: slog.New(slog.DiscardHandler)})
-	s.Restore([]edgecore.Environment{"e"})
+	s.Restore(t.Context(), []edgecore.Environment{"e"})
 	if st, err := s.Load("e"); err != nil || st.Program.Evaluate("x", &eval.Context{}).Enabled {
 		t.Errorf("the backup wins over what came later: %v", err)
 	}

@@ -4,10 +4,12 @@
 package untrusted
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"unsafe"
 
@@ -109,13 +111,39 @@ func EndOfString(text string, i int) int {
 }
 
 // ReadAll reads r to its end. The error is a *SizeError if r has more than limit
-// bytes; no more than limit+1 of them are read.
+// bytes; no more than limit+1 of them are read, and they are copied once at most.
+// On another error the bytes are those before it.
 func ReadAll(r io.Reader, limit int64) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if int64(len(body)) > limit {
-		return nil, &SizeError{Max: limit}
+	return readAll(r, limit, nil)
+}
+
+// readAll is ReadAll behind what was read before, which counts, too.
+func readAll(r io.Reader, limit int64, head []byte) ([]byte, error) {
+	parts, size := [][]byte{head}, int64(len(head))
+	for next := int64(1 << 10); ; next = max(2*next, size/2) {
+		part := make([]byte, min(next, limit+1-size))
+		n, err := fill(r, part)
+		parts, size = append(parts, part[:n]), size+int64(n)
+		switch {
+		case size > limit:
+			return nil, &SizeError{Max: limit}
+		case errors.Is(err, io.EOF):
+			return bytes.Join(parts, nil), nil
+		case err != nil:
+			return bytes.Join(parts, nil), err
+		}
 	}
-	return body, err
+}
+
+// fill reads until b is full or there is an error, io.EOF at the end of r. Unlike
+// io.ReadFull it leaves an error as it is.
+func fill(r io.Reader, b []byte) (n int, err error) {
+	for n < len(b) && err == nil {
+		var m int
+		m, err = r.Read(b[n:])
+		n += m
+	}
+	return n, err
 }
 
 // ReadBody reads the body of an answer, as ReadAll does. An answer whose
@@ -125,4 +153,54 @@ func ReadBody(response *http.Response, limit int64) ([]byte, error) {
 		return nil, &SizeError{Max: limit}
 	}
 	return ReadAll(response.Body, limit)
+}
+
+// ReadText is ReadBody for a text. expected is how long it will be about, in
+// bytes, 0 for unknown: what is right takes no more memory than the text. On
+// another error than a *SizeError the text is what was read before.
+func ReadText(response *http.Response, limit int64, expected int) (string, error) {
+	length := response.ContentLength
+	if length > limit {
+		return "", &SizeError{Max: limit}
+	}
+	if length < 0 {
+		length = int64(expected)
+	}
+	// One byte more shows the end, or that there is more than was expected.
+	head := make([]byte, min(max(length, 4<<10), limit)+1)
+	n, err := fill(response.Body, head)
+	switch {
+	case int64(n) > limit:
+		return "", &SizeError{Max: limit}
+	case errors.Is(err, io.EOF):
+		return view(head[:n]), nil
+	case err != nil:
+		return view(head[:n]), err
+	}
+	all, err := readAll(response.Body, limit, head)
+	return view(all), err
+}
+
+// ReadFile reads a file whole. The error is a *SizeError if it has more than
+// limit bytes; one that says so is not read at all.
+func ReadFile(path string, limit int64) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case info.Size() > limit:
+		return nil, &SizeError{Max: limit}
+	}
+	// As much as it is said to have, and one byte to see the end.
+	content := bytes.NewBuffer(make([]byte, 0, info.Size()+bytes.MinRead))
+	_, err = content.ReadFrom(io.LimitReader(file, limit+1))
+	if int64(content.Len()) > limit {
+		return nil, &SizeError{Max: limit}
+	}
+	return content.Bytes(), err
 }

@@ -94,6 +94,70 @@ func TestReadBodyBelievesALargeLength(t *testing.T) {
 	}
 }
 
+// TestReadText: an answer that is as long as it says, or as the one before, takes
+// its own length; none takes more than the bound and a little.
+func TestReadText(t *testing.T) {
+	const mega = 1 << 20
+	for _, c := range []struct {
+		size, says, limit int64
+		expected          int
+		most              int64 // bytes allocated
+	}{
+		{0, 0, 10, 0, 1 << 13}, {0, -1, 10, 100, 1 << 13}, {10, -1, 10, 0, 1 << 13}, {11, -1, 10, 0, 1 << 13}, {10, 10, 10, 0, 1 << 13},
+		{mega, mega, 2 * mega, 0, mega + 1<<14},
+		{mega, -1, 2 * mega, mega, mega + 1<<14},
+		{mega, -1, 2 * mega, mega / 2, 6 * mega},
+		{mega, -1, 2 * mega, 0, 6 * mega},
+		{mega, -1, 2 * mega, 16 * mega, 2*mega + 1<<14},
+		{64 * mega, -1, mega, 0, 6 * mega},
+		{64 * mega, 10, mega, 0, 6 * mega},
+		{64 * mega, 64 * mega, mega, 0, 1 << 13},
+	} {
+		read := &written{}
+		body := io.TeeReader(io.LimitReader(zeros{}, c.size), read)
+		var text string
+		var err error
+		used := need.Allocated(func() {
+			text, err = untrusted.ReadText(&http.Response{ContentLength: c.says, Body: io.NopCloser(body)}, c.limit, c.expected)
+		})
+		var large *untrusted.SizeError
+		if tooLarge := c.size > c.limit; tooLarge != errors.As(err, &large) || !tooLarge && (err != nil || int64(len(text)) != c.size) || read.n > int(c.limit)+1 {
+			t.Errorf("%+v: %d bytes, %v after %d", c, len(text), err, read.n)
+		}
+		if used > c.most {
+			t.Errorf("%+v: %d bytes allocated", c, used)
+		}
+	}
+	broken := &http.Response{ContentLength: 10, Body: io.NopCloser(io.MultiReader(strings.NewReader("abc"), failing{}))}
+	if text, err := untrusted.ReadText(broken, 10, 0); !errors.Is(err, io.ErrUnexpectedEOF) || text != "abc" {
+		t.Errorf("%q, %v, want the error of the reader and what came before", text, err)
+	}
+}
+
+func TestReadFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	for _, c := range []struct{ size, limit int64 }{{0, 0}, {1, 0}, {10, 10}, {11, 10}, {1 << 30, 1 << 20}} {
+		if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, c.size)); err != nil {
+			t.Fatal(err)
+		}
+		var content []byte
+		var err error
+		used := need.Allocated(func() { content, err = untrusted.ReadFile(path, c.limit) })
+		var large *untrusted.SizeError
+		if tooLarge := c.size > c.limit; tooLarge != errors.As(err, &large) || !tooLarge && (err != nil || int64(len(content)) != c.size) || used > 1<<14 {
+			t.Errorf("%+v: %d bytes, %v; %d bytes allocated", c, len(content), err, used)
+		}
+	}
+	// What says nothing of its size is read to the limit.
+	var large *untrusted.SizeError
+	if _, err := untrusted.ReadFile("/dev/zero", 1<<20); !errors.As(err, &large) {
+		t.Errorf("/dev/zero: %v", err)
+	}
+	if _, err := untrusted.ReadFile(path+".none", 1); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%v", err)
+	}
+}
+
 type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
@@ -101,6 +165,10 @@ func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 type counter struct{ n int }
 
 func (c *counter) Read(b []byte) (int, error) { c.n += len(b); return len(b), nil }
+
+type written struct{ n int }
+
+func (w *written) Write(b []byte) (int, error) { w.n += len(b); return len(b), nil }
 
 type failing struct{}
 

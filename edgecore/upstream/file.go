@@ -3,6 +3,7 @@ package upstream
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,19 +15,21 @@ import (
 	"github.com/fsnotify/fsnotify"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 )
 
 // File is a feed of one file with a GET /api/client/features body, read again
 // whenever it changes.
 type File struct {
 	health
-	path string
-	env  edgecore.Environment
-	log  *slog.Logger
+	path     string
+	env      edgecore.Environment
+	maxBytes int64
+	log      *slog.Logger
 
-	// Owned by Run: what was read last, good or bad, what was wrong with it, and
-	// the last good definitions.
-	last  []byte
+	// Owned by Run: the digest of what was read last, good or bad, what was wrong
+	// with it, and the last good definitions.
+	last  [sha256.Size]byte
 	fault error
 	good  *edgecore.Definitions
 	// What the file was when it was read, nil for unknown, and when that was.
@@ -34,9 +37,9 @@ type File struct {
 	seen time.Time
 }
 
-// NewFile makes a feed. It reads nothing yet.
-func NewFile(path string, env edgecore.Environment, log *slog.Logger) *File {
-	return &File{path: path, env: env, log: log.With("env", env)}
+// NewFile makes a feed of a file of at most maxBytes. It reads nothing yet.
+func NewFile(path string, env edgecore.Environment, maxBytes int64, log *slog.Logger) *File {
+	return &File{path: path, env: env, maxBytes: maxBytes, log: log.With("env", env)}
 }
 
 // settle is how long a file has to be left alone before it is read: editors
@@ -54,7 +57,10 @@ const (
 // Run implements Feed. A file that cannot be read at the start is a final
 // error; later, the last good definitions stand and the fault is reported.
 func (f *File) Run(ctx context.Context, deliver func(*edgecore.Definitions)) error {
-	err := f.read(deliver)
+	err := f.read(ctx, deliver)
+	if ctx.Err() != nil {
+		return nil
+	}
 	f.note(err)
 	if err != nil {
 		return err
@@ -83,7 +89,10 @@ func (f *File) Run(ctx context.Context, deliver func(*edgecore.Definitions)) err
 			f.info = nil // read it, whatever it looks like
 		case <-ticker.C:
 		}
-		err := f.read(deliver)
+		err := f.read(ctx, deliver)
+		if ctx.Err() != nil {
+			return nil
+		}
 		if before := f.note(err); err != nil && (before.Err == nil || before.Err.Error() != err.Error()) {
 			for line := range strings.SplitSeq(err.Error(), "\n") {
 				f.log.Error(line)
@@ -107,22 +116,26 @@ func (f *File) unchanged() bool {
 
 // read delivers the file if it has changed. What a version of the file gave
 // once, it gives again.
-func (f *File) read(deliver func(*edgecore.Definitions)) error {
+func (f *File) read(ctx context.Context, deliver func(*edgecore.Definitions)) error {
 	if f.unchanged() {
 		return f.fault
 	}
 	f.seen = time.Now()
 	f.info, _ = os.Stat(f.path) // before it is read: a change in between is seen later
-	document, err := os.ReadFile(f.path)
+	document, err := untrusted.ReadFile(f.path, f.maxBytes)
+	if large := new(untrusted.SizeError); errors.As(err, &large) {
+		err = fmt.Errorf("%s has %w, and is not read: set upstream.max_bytes to more, and give the process 32 times as much memory", f.path, err)
+	}
 	if err != nil {
-		f.last, f.info = nil, nil
+		f.last, f.info = [sha256.Size]byte{}, nil
 		return fmt.Errorf("read definitions: %w", err)
 	}
-	if f.last != nil && bytes.Equal(document, f.last) {
+	digest := sha256.Sum256(document)
+	if digest == f.last {
 		return f.fault
 	}
-	f.last, f.fault = document, nil
-	d, err := edgecore.ParseNext(context.Background(), bytes.TrimPrefix(document, []byte("\xef\xbb\xbf")), f.env, f.good)
+	f.last, f.fault = digest, nil
+	d, err := edgecore.ParseNext(ctx, bytes.TrimPrefix(document, []byte("\xef\xbb\xbf")), f.env, f.good)
 	if err != nil {
 		f.fault = fmt.Errorf("read definitions: %w", locate(f.path, document, err))
 		return f.fault

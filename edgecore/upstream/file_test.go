@@ -46,7 +46,7 @@ func TestFileFollowsEdits(t *testing.T) {
 	}
 	write(oneFlag)
 	var log lockedBuffer
-	feed := upstream.NewFile(path, "e", slog.New(slog.NewTextHandler(&log, nil)))
+	feed := upstream.NewFile(path, "e", 1<<20, slog.New(slog.NewTextHandler(&log, nil)))
 	ctx, cancel := context.WithCancel(t.Context())
 	delivered := make(chan *edgecore.Definitions)
 	done := make(chan error)
@@ -107,7 +107,7 @@ func TestFileBehindALink(t *testing.T) {
 	if err := os.Symlink(there, path); err != nil {
 		t.Fatal(err)
 	}
-	feed := upstream.NewFile(path, "e", slog.New(slog.DiscardHandler))
+	feed := upstream.NewFile(path, "e", 1<<20, slog.New(slog.DiscardHandler))
 	delivered := make(chan *edgecore.Definitions)
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -140,7 +140,7 @@ func TestFileBehindALink(t *testing.T) {
 }
 
 func TestFileMissingAtStart(t *testing.T) {
-	feed := upstream.NewFile(filepath.Join(t.TempDir(), "none.json"), "e", slog.New(slog.DiscardHandler))
+	feed := upstream.NewFile(filepath.Join(t.TempDir(), "none.json"), "e", 1<<20, slog.New(slog.DiscardHandler))
 	err := feed.Run(t.Context(), func(*edgecore.Definitions) { t.Error("delivered") })
 	if err == nil || !strings.Contains(err.Error(), "none.json") {
 		t.Errorf("%v", err)

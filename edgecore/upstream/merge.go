@@ -57,7 +57,7 @@ func (p *Poll) merge() *edgecore.Definitions {
 // flag that they do not have is gone.
 func settled(scopes []*scope, project string) bool {
 	return slices.ContainsFunc(scopes, func(s *scope) bool {
-		return s.projects == nil || slices.Contains(s.projects, project)
+		return s.projects == nil || s.projects[project]
 	})
 }
 

@@ -18,6 +18,9 @@ import (
 	"github.com/flagcast/flagcast/edgecore/transport"
 )
 
+// DefaultMaxBytes bounds an answer of upstream where nothing else is said.
+const DefaultMaxBytes = 256 << 20
+
 // Options of a poll. Interval and Timeout are required.
 type Options struct {
 	// URL of the server, with or without /api at the end.
@@ -28,6 +31,7 @@ type Options struct {
 	Interval    time.Duration            // between polls, jittered by a tenth
 	Timeout     time.Duration            // of one request
 	Headers     map[string]secret.Secret // sent with every request
+	MaxBytes    int64                    // of one answer, unpacked; 0: DefaultMaxBytes
 	Version     string                   // of flagcast, for User-Agent
 	Base        http.RoundTripper        // default: the system's, and CAFile
 	CAFile      string                   // PEM with further authorities for upstream
@@ -64,11 +68,15 @@ func NewPoll(o Options) (*Poll, error) {
 			return nil, err
 		}
 	}
+	if o.MaxBytes == 0 {
+		o.MaxBytes = DefaultMaxBytes
+	}
 	client := transport.NewClient(transport.Options{Base: o.Base, Attempts: 2, Timeout: o.Timeout, MaxWait: 2 * time.Second})
 	p := &Poll{options: o, nudged: make(chan struct{}, 1)}
 	for i, token := range o.Tokens {
 		p.scopes = append(p.scopes, &scope{
 			client: client, url: address, token: token, number: i + 1, headers: o.requestHeaders(), env: o.Environment, log: o.Log,
+			interval: o.Interval, maxBytes: o.MaxBytes,
 		})
 	}
 	return p, nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"mime"
 	"net/http"
@@ -15,10 +14,8 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 )
-
-// maxBody bounds what is read of one answer.
-const maxBody = 256 << 20
 
 // scope is what one token may see: it is fetched with an ETag of its own.
 type scope struct {
@@ -30,49 +27,63 @@ type scope struct {
 	env     edgecore.Environment
 	log     *slog.Logger
 
+	interval time.Duration // between polls
+	maxBytes int64         // of an answer
+
 	etag      string
 	size      int                   // of the answer, in bytes
 	last      *edgecore.Definitions // the newest that was read whole
-	projects  []string              // of the token, nil for all
+	projects  map[string]bool       // of the token, nil for all
 	delivered *edgecore.Definitions // the one that the last merge used
 	regress   regress
 }
 
-// regress counts answers whose revision is below that of what was read before:
-// two servers behind a balancer of which one lags, or a restored database.
+// regress is a series of answers whose revision is below that of what was read
+// before: two servers behind a balancer of which one lags, or a restored
+// database. The zero value is none.
 type regress struct {
-	revision uint64
+	revision uint64 // of the last one
 	answers  int
+	since    time.Time // the first one
 }
 
-// regressAnswers is how many answers in a row have to agree on a lower revision
-// before it is taken.
-const regressAnswers = 3
+const (
+	// regressAnswers is how many answers in a row have to be older before one is
+	// taken, and regressTime how long they have to go on, if an interval is not
+	// longer: a nudge makes several polls within two seconds.
+	regressAnswers = 3
+	regressTime    = 10 * time.Second
+)
 
-// older tells whether definitions are to be left for now: their revision is
-// lower, and not enough answers have said so.
+// older reports whether definitions are to be left for now: their revision is
+// lower, and not enough answers have said so for long enough. Without a revision
+// they are lower than any. A restored database may be changed meanwhile, so that
+// its revision rises; one that falls begins anew.
 func (s *scope) older(d *edgecore.Definitions) bool {
-	if s.last == nil || d.Revision == 0 || d.Revision >= s.last.Revision {
+	if s.last == nil || d.Revision >= s.last.Revision {
 		s.regress = regress{}
 		return false
 	}
-	if s.regress.revision != d.Revision {
-		s.regress = regress{revision: d.Revision}
+	r, needed := &s.regress, max(regressTime, s.interval)
+	if r.answers == 0 || d.Revision < r.revision {
+		*r = regress{since: time.Now()}
 	}
-	s.regress.answers++
-	switch s.regress.answers {
-	case 1:
-		s.log.Warn("upstream has answered with an older revision: it is taken when three answers in a row say so",
-			"token", s.number, "revision", d.Revision, "newest", s.last.Revision)
-	case regressAnswers:
+	r.revision = d.Revision
+	r.answers++
+	if r.answers >= regressAnswers && time.Since(r.since) >= needed {
 		s.log.Warn("upstream has gone back to an older revision", "token", s.number, "revision", d.Revision, "newest", s.last.Revision)
-		s.regress = regress{}
+		*r = regress{}
 		return false
+	}
+	if r.answers == 1 {
+		s.log.Warn("upstream has answered with an older revision: it is taken when all answers say so for "+needed.String()+", at least three",
+			"token", s.number, "revision", d.Revision, "newest", s.last.Revision)
 	}
 	return true
 }
 
-// StatusError is an answer other than 200 and 304.
+// StatusError is an answer that has no definitions by its status: any other than
+// 200, but for a 304 to a request with an ETag.
 type StatusError struct {
 	URL        string
 	Status     int
@@ -104,23 +115,16 @@ func (s *scope) fetch(ctx context.Context) error {
 		return fmt.Errorf("token %d: %w", s.number, err)
 	}
 	defer response.Body.Close()
-	switch response.StatusCode {
-	case http.StatusNotModified:
+	switch {
+	case response.StatusCode == http.StatusNotModified && s.etag != "":
 		s.regress = regress{}
 		return nil
-	case http.StatusOK:
-	default:
+	case response.StatusCode != http.StatusOK:
 		return s.refused(response)
 	}
-	var answer strings.Builder
-	answer.Grow(s.size + s.size/16) // most answers are about as large as the one before
-	_, err = io.Copy(&answer, io.LimitReader(response.Body, maxBody+1))
-	body := answer.String()
+	body, err := untrusted.ReadText(response, s.maxBytes, s.size+s.size/16) // most are about as large as the one before
 	if err != nil {
-		return fmt.Errorf("token %d: GET %s: the answer broke off after %d bytes: %w", s.number, s.url, len(body), err)
-	}
-	if len(body) > maxBody {
-		return fmt.Errorf("token %d: GET %s: the answer has more than %d bytes", s.number, s.url, maxBody)
+		return s.unread(body, err)
 	}
 	d, err := edgecore.ParseNext(ctx, body, s.env, s.last)
 	if err != nil {
@@ -138,21 +142,37 @@ func (s *scope) fetch(ctx context.Context) error {
 	return nil
 }
 
+// unread is the error of an answer that did not arrive whole.
+func (s *scope) unread(body string, err error) error {
+	var large *untrusted.SizeError
+	if errors.As(err, &large) {
+		return fmt.Errorf("token %d: GET %s: the answer has %w, and no more is read: "+
+			"set upstream.max_bytes to more, and give the process 32 times as much memory; or give the token fewer projects", s.number, s.url, err)
+	}
+	return fmt.Errorf("token %d: GET %s: the answer broke off after %d bytes: %w", s.number, s.url, len(body), err)
+}
+
+// maxProjects bounds how many projects of a token are read of an answer.
+const maxProjects = 10_000
+
 // scopeOf names the projects of the token: all, or one, or for a token of
 // several what upstream says it has asked for.
-func (s *scope) scopeOf(body string) []string {
+func (s *scope) scopeOf(body string) map[string]bool {
 	switch s.token.Project {
 	case "*":
 		return nil
 	case "[]":
 	default:
-		return []string{s.token.Project}
+		return map[string]bool{s.token.Project: true}
 	}
-	projects := []string{}
+	projects := map[string]bool{}
 	// Unleash calls the member "project", Unleash Edge "projects".
 	for _, member := range []string{"query.project", "query.projects"} {
-		for _, name := range gjson.Get(body, member).Array() {
-			projects = append(projects, name.Str)
+		if list := gjson.Get(body, member); list.IsArray() {
+			list.ForEach(func(_, name gjson.Result) bool {
+				projects[strings.Clone(name.Str)] = true // not the whole body
+				return len(projects) < maxProjects
+			})
 		}
 	}
 	return projects
@@ -165,6 +185,10 @@ func (s *scope) refused(response *http.Response) error {
 	}
 	which := fmt.Sprintf("token %d (project %s, environment %s)", s.number, s.token.Project, s.token.Environment)
 	switch response.StatusCode {
+	case http.StatusNotModified:
+		e.Hint = "nothing was sent to compare with (If-None-Match), so that there has to be a body: see what a cache or a proxy before Unleash does"
+	case http.StatusNoContent, http.StatusPartialContent:
+		e.Hint = "Unleash answers 200 with all flags: see what a cache or a proxy before it does"
 	case http.StatusUnauthorized:
 		e.Hint = "upstream does not know " + which + "; create a backend token in Unleash and set it in upstream.tokens or TOKENS"
 	case http.StatusForbidden:
@@ -180,11 +204,17 @@ func (s *scope) refused(response *http.Response) error {
 func (s *scope) unreadable(response *http.Response, body string, err error) error {
 	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	hint := ""
-	if kind == "text/html" {
+	switch {
+	case strings.TrimSpace(body) == "":
+		return fmt.Errorf("token %d: GET %s: 200 with an empty body, which is never taken for \"no flags\": see what a proxy before Unleash does: %w", s.number, s.url, err)
+	case kind == "text/html":
 		hint = "; a login page or a proxy seems to answer instead of Unleash"
 	}
 	var syntax *edgecore.SyntaxError
-	if errors.As(err, &syntax) && syntax.Offset >= len(body) {
+	if !errors.As(err, &syntax) {
+		return err // the end of the context
+	}
+	if syntax.Offset >= len(body) {
 		hint = "; the answer seems to be cut off"
 	}
 	return fmt.Errorf("token %d: GET %s: the answer (%d bytes of %q) holds no definitions: %w%s", s.number, s.url, len(body), kind, err, hint)

@@ -64,6 +64,9 @@ type Upstream struct {
 	File           string `yaml:"file"`        // definitions in a file
 	// Environment is the environment of File. It is empty where tokens say it.
 	Environment edgecore.Environment `yaml:"environment"`
+	// MaxBytes bounds an answer with definitions, unpacked, and File. 0: a share
+	// of the memory.
+	MaxBytes int `yaml:"max_bytes" min:"65536"`
 	// UsageInterval is the time between two reports of what SDKs have used.
 	UsageInterval time.Duration `yaml:"usage_interval" min:"1s"`
 }
