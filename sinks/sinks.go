@@ -107,11 +107,19 @@ func (l Limits) CheckSize(o Object) error {
 	if err := l.CheckKey(o.Key); err != nil {
 		return err
 	}
-	if l.ValueBytes > 0 && len(o.Body) > l.ValueBytes {
-		return &TooLargeError{Size: len(o.Body), Limit: l.ValueBytes}
+	most := l.ValueBytes
+	if most == 0 {
+		most = MaxObject
+	}
+	if len(o.Body) > most {
+		return &TooLargeError{Size: len(o.Body), Limit: most}
 	}
 	return nil
 }
+
+// MaxObject is the most bytes that a sink stores, and reads, where its service
+// has no limit: what stands under a key may be anybody's.
+const MaxObject = 32 << 20
 
 // TooLargeError is the permanent error of an object that exceeds the limit of
 // its sink.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/printable"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 	"github.com/flagcast/flagcast/sinks"
 )
 
@@ -182,7 +182,7 @@ func (c *core) pinned(ctx context.Context, flags pinFlags, t *publish.Target, on
 	case inSink:
 		content, err = c.fromSink(ctx, place)
 	default:
-		if content, err = os.ReadFile(flags.from); err != nil {
+		if content, err = untrusted.ReadFile(flags.from, sinks.MaxObject); err != nil {
 			err = failed(exitFailed, err, "--from names a file with a snapshot, or sink:NAME/KEY")
 		}
 	}

@@ -6,13 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/google/renameio/v2"
 
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 	"github.com/flagcast/flagcast/sinks"
 )
 
@@ -68,7 +68,7 @@ func (r *syncRun) savePlan(path string) error {
 }
 
 func readPlan(path string) (*planFile, error) {
-	text, err := os.ReadFile(path)
+	text, err := untrusted.ReadFile(path, fromBytes)
 	if err != nil {
 		return nil, failed(exitFailed, fmt.Errorf("read the plan: %w", err), "sync --dry-run --out FILE writes one")
 	}

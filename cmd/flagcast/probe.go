@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/transport"
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 	"github.com/flagcast/flagcast/sinks"
 )
 
@@ -58,9 +58,9 @@ func (p *probe) Seen(ctx context.Context, _ uint64) (uint64, error) {
 	var status struct {
 		Seq *uint64 `json:"seq"`
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, probeBytes))
+	body, err := untrusted.ReadBody(response, probeBytes)
 	if err != nil {
-		return 0, fmt.Errorf("probe %s: %w", p.Name(), err)
+		return 0, fmt.Errorf("probe %s: read the answer: %w", p.Name(), err)
 	}
 	if err := json.Unmarshal(body, &status); err != nil {
 		return 0, fmt.Errorf("probe %s: the answer is no worker status: %w", p.Name(), err)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -16,6 +15,7 @@ import (
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/edgecore/printable"
 	"github.com/flagcast/flagcast/edgecore/transport"
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 )
 
 func newHealth() *cobra.Command {
@@ -111,7 +111,7 @@ func probeCore(c *cobra.Command, address, authorities, want string) error {
 	}
 	defer response.Body.Close()
 	var answer struct{ Status, Error string }
-	body, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
+	body, err := untrusted.ReadBody(response, probeBytes)
 	if err == nil {
 		err = json.Unmarshal(body, &answer)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/printable"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/transport"
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 )
 
 // targets is what GET /internal-backstage/targets and status --json give.
@@ -103,7 +104,12 @@ func (c *core) ask(ctx context.Context, address string) (*targets, error) {
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("ask %s: %s", address, response.Status)
 	}
-	if err := json.NewDecoder(io.LimitReader(response.Body, 64<<20)).Decode(&all); err != nil || all.From == "" {
+	const most = 16 << 20
+	body, err := untrusted.ReadBody(response, most)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s: read the answer: %w", address, err)
+	}
+	if err := json.Unmarshal(body, &all); err != nil || all.From == "" {
 		return nil, fmt.Errorf("ask %s: the answer is not that of a core", address)
 	}
 	report := &targets{From: all.From, Targets: []publish.Status{}}

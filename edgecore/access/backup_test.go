@@ -14,6 +14,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/access"
+	"github.com/flagcast/flagcast/test/need"
 )
 
 // Valid tokens outlive the process, without being on disk.
@@ -120,5 +121,21 @@ func TestRestoreTidies(t *testing.T) {
 	}
 	if want := []string{".e.definitions.json6", ".tokens.json45", ".unleash_tokens.json7"}; !slices.Equal(left, want) {
 		t.Errorf("%q are left, want %q", left, want)
+	}
+}
+
+// Files that are larger than any list of tokens are left alone.
+func TestLargeFilesOfTokens(t *testing.T) {
+	for _, name := range []string{"tokens.json", "unleash_tokens.json"} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 1<<40)); err != nil {
+			t.Skip("the file system has no sparse files of this size: " + err.Error())
+		}
+		var log bytes.Buffer
+		a := access.New(access.Options{Validator: &upstream{}, Dir: dir, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if used := need.Allocated(a.Restore); used > 1<<20 || !strings.Contains(log.String(), "more than 33554432 bytes") {
+			t.Errorf("%s: %d bytes allocated, log:\n%s", name, used, &log)
+		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/disk"
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 )
 
 // What is kept of valid tokens, and what Unleash Edge 20 keeps, in clear.
@@ -21,6 +22,9 @@ const (
 	keptFile = "tokens.json"
 	edgeFile = "unleash_tokens.json"
 )
+
+// diskBytes bounds either file: a token takes some two hundred bytes.
+const diskBytes = 32 << 20
 
 // keptToken is one valid token in the file.
 type keptToken struct {
@@ -64,7 +68,7 @@ func (a *Access) Restore() {
 }
 
 func readKept(path string) (map[digest]Known, error) {
-	content, err := os.ReadFile(path)
+	content, err := untrusted.ReadFile(path, diskBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +88,7 @@ func readKept(path string) (map[digest]Known, error) {
 }
 
 func readEdge(path string) (map[digest]Known, error) {
-	content, err := os.ReadFile(path)
+	content, err := untrusted.ReadFile(path, diskBytes)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package cloudflare
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -11,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/cloudflare/cloudflare-go/v7/option"
+
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 )
 
 // As much is read of an answer that is not a value: one that names 10,000 keys,
@@ -24,7 +27,7 @@ const (
 // no request, and so no token, unlike the error of the SDK.
 type answer struct {
 	status     int
-	errors     []problem
+	errors     problems
 	note       string // what there is instead of an envelope
 	retryAfter string
 	location   string
@@ -33,6 +36,28 @@ type answer struct {
 type problem struct {
 	Code    int    `json:"code"`
 	Message string `json:"message"`
+}
+
+// problems are the first ones of a list: the others take no memory.
+type problems []problem
+
+const mostProblems = 20
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (p *problems) UnmarshalJSON(text []byte) error {
+	*p = nil
+	d := json.NewDecoder(bytes.NewReader(text))
+	if start, err := d.Token(); err != nil || start != json.Delim('[') {
+		return err // null, or an error: what is no list has no problems
+	}
+	for d.More() && len(*p) < mostProblems {
+		var one problem
+		if err := d.Decode(&one); err != nil {
+			return err
+		}
+		*p = append(*p, one)
+	}
+	return nil
 }
 
 func (a *answer) has(codes ...int) bool {
@@ -76,8 +101,11 @@ func (s *Sink) exchange(req *http.Request, next option.MiddlewareNext) (*http.Re
 	if req.Method == http.MethodPost { // a bulk get
 		limit = bulkAnswerBytes
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, limit))
+	body, err := untrusted.ReadBody(resp, limit)
 	_ = resp.Body.Close()
+	if large := new(untrusted.SizeError); errors.As(err, &large) {
+		return nil, fmt.Errorf("answered %d %s, and the answer has %w", resp.StatusCode, http.StatusText(resp.StatusCode), err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("answered %d %s, and the answer ends early: %w", resp.StatusCode, http.StatusText(resp.StatusCode), err)
 	}
@@ -91,8 +119,8 @@ func (s *Sink) exchange(req *http.Request, next option.MiddlewareNext) (*http.Re
 // judge returns nil for a success.
 func judge(resp *http.Response, body []byte) *answer {
 	var envelope struct {
-		Success *bool     `json:"success"`
-		Errors  []problem `json:"errors"`
+		Success *bool    `json:"success"`
+		Errors  problems `json:"errors"`
 	}
 	a := &answer{status: resp.StatusCode, retryAfter: resp.Header.Get("Retry-After"), location: resp.Header.Get("Location")}
 	switch err := json.Unmarshal(body, &envelope); {
@@ -134,7 +162,7 @@ func excerpt(text string) string {
 // than 429.
 func tooMany(_ int, body []byte) bool {
 	var envelope struct {
-		Errors []problem `json:"errors"`
+		Errors problems `json:"errors"`
 	}
 	if json.Unmarshal(body, &envelope) != nil {
 		return false

@@ -11,7 +11,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptrace"
@@ -23,6 +22,7 @@ import (
 	"github.com/cloudflare/cloudflare-go/v7/option"
 
 	"github.com/flagcast/flagcast/edgecore/transport"
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 	"github.com/flagcast/flagcast/sinks"
 )
 
@@ -187,14 +187,15 @@ func (s *Sink) Get(ctx context.Context, key sinks.Key) ([]byte, error) {
 		return nil, s.explain(ctx, call, err, false, 0)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, valueBytes+1))
+	body, err := untrusted.ReadBody(resp, valueBytes)
+	var large *untrusted.SizeError
 	switch {
 	case ctx.Err() != nil:
 		return nil, s.explain(ctx, call, ctx.Err(), false, 0)
+	case errors.As(err, &large):
+		return nil, s.explain(ctx, call, fmt.Errorf("the answer has %w, which no value has", err), false, 0)
 	case err != nil:
 		return nil, s.explain(ctx, call, fmt.Errorf("read the answer: %w", err), false, 0)
-	case len(body) > valueBytes:
-		return nil, s.explain(ctx, call, fmt.Errorf("the answer has more than %d bytes, which no value has", valueBytes), false, 0)
 	}
 	return body, nil
 }

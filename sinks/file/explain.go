@@ -8,6 +8,7 @@ import (
 	"os"
 	"syscall"
 
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 	"github.com/flagcast/flagcast/sinks"
 )
 
@@ -39,6 +40,9 @@ func (s *Sink) explain(call string, key sinks.Key, err error) error {
 	}
 	if !errors.Is(err, sinks.ErrAmbiguous) {
 		err = cause(err)
+	}
+	if large := new(untrusted.SizeError); errors.As(err, &large) {
+		return fmt.Errorf("file: %s %q at %q: the file has %w, so that flagcast has not written it; remove it, or choose another key (%w)", call, key, s.Locate(key), err, sinks.ErrPermanent)
 	}
 	for _, a := range advice {
 		switch {

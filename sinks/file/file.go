@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 	"github.com/flagcast/flagcast/sinks"
 )
 
@@ -49,7 +50,7 @@ func New(c Config, _ http.RoundTripper) (*Sink, error) {
 }
 
 // Limits: file names have at most 255 bytes on the usual file systems, and
-// ".json" takes five of them. There is no largest value.
+// ".json" takes five of them. The largest value is sinks.MaxObject.
 func (s *Sink) Limits() sinks.Limits { return sinks.Limits{KeyBytes: 250} }
 
 // Locate returns the path of a key's file.
@@ -76,7 +77,7 @@ func (s *Sink) Get(ctx context.Context, key sinks.Key) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, s.explain("get", key, err)
 	}
-	body, err := os.ReadFile(s.Locate(key))
+	body, err := untrusted.ReadFile(s.Locate(key), sinks.MaxObject)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, s.explain("get", key, sinks.ErrNotFound)

@@ -9,6 +9,7 @@ import (
 
 	sdk "github.com/aliyun/aliyun-oss-go-sdk/oss"
 
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/internal/alicloud"
 )
@@ -57,6 +58,10 @@ func (s *Sink) failed(verb, action string, key sinks.Key, err error) error {
 	}
 	answer, ok := errors.AsType[*alicloud.Error](err)
 	f := &failure{text: fmt.Sprintf("%s %q in %s: %v", verb, key, s, err), causes: []error{err}}
+	if large, ok := errors.AsType[*untrusted.SizeError](err); ok && action == actionGet {
+		f.text = fmt.Sprintf("%s %q in %s: the object has %v, so that flagcast has not written it: delete it, or choose another key", verb, key, s, large)
+		f.causes = append(f.causes, sinks.ErrPermanent)
+	}
 	if action == actionPut && (ok && answer.MaybeApplied || isAfterSuccess(err)) {
 		f.text += ": outcome unknown"
 		f.causes = append(f.causes, sinks.ErrAmbiguous)

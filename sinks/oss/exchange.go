@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore/transport"
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 	"github.com/flagcast/flagcast/sinks/internal/alicloud"
 )
 
@@ -44,8 +45,11 @@ func (e *exchange) RoundTrip(r *http.Request) (*http.Response, error) {
 	if genuine && r.Method == http.MethodGet {
 		return response, nil
 	}
-	body, _ := io.ReadAll(io.LimitReader(response.Body, answerBytes))
+	body, err := untrusted.ReadBody(response, answerBytes)
 	_ = response.Body.Close()
+	if genuine && err != nil {
+		return nil, &alicloud.Error{Action: e.action, Status: response.StatusCode, RequestID: id, MaybeApplied: true, Err: fmt.Errorf("read the answer: %w", err)}
+	}
 	if genuine {
 		response.Body = io.NopCloser(bytes.NewReader(body))
 		return response, nil

@@ -12,7 +12,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -23,6 +22,7 @@ import (
 	sdk "github.com/aliyun/aliyun-oss-go-sdk/oss"
 
 	"github.com/flagcast/flagcast/edgecore/transport"
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/internal/alicloud"
 )
@@ -64,9 +64,9 @@ func New(c Config, base http.RoundTripper) (*Sink, error) {
 
 // Limits are those of the documentation. The name of an object has up to 1,023
 // bytes, of which prefix takes at most 511 ("Object naming conventions").
-// PutObject takes 5 GB, more than a process wants to hold, so that no limit is
-// stated and OSS itself refuses what is larger. A write is seen at once
-// ("Strong consistency" in the terms of OSS), and no pace is asked for.
+// PutObject takes 5 GB, more than a process wants to hold, so that sinks.MaxObject
+// is the limit. A write is seen at once ("Strong consistency" in the terms of
+// OSS), and no pace is asked for.
 func (s *Sink) Limits() sinks.Limits { return sinks.Limits{KeyBytes: 512} }
 
 // Put stores the body, its content type, how long it may be cached, and its
@@ -140,7 +140,10 @@ func (s *Sink) get(ctx context.Context, key sinks.Key) ([]byte, error) {
 			return err
 		}
 		defer func() { _ = result.Response.Close() }()
-		if body, err = io.ReadAll(result.Response); err != nil {
+		if size, err := strconv.ParseInt(result.Response.Headers.Get("Content-Length"), 10, 64); err == nil && size > sinks.MaxObject {
+			return &untrusted.SizeError{Max: sinks.MaxObject}
+		}
+		if body, err = untrusted.ReadAll(result.Response, sinks.MaxObject); err != nil {
 			return fmt.Errorf("read the object: %w", err)
 		}
 		result.Response.ClientCRC = result.ClientCRC.Sum64()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 )
 
 // Server is one of the two that are compared.
@@ -30,7 +31,7 @@ type Server struct {
 	all               bool   // it has /all
 }
 
-// maxBody bounds what is read of one answer, as where upstream is polled.
+// maxBody bounds what is read of one answer.
 const maxBody = 256 << 20
 
 // statusError is an answer other than 200.
@@ -162,14 +163,15 @@ func (s *Server) get(ctx context.Context, path string, c *eval.Context, token se
 		return nil, err // names method and address, without a password
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
-	switch {
-	case response.StatusCode != http.StatusOK:
+	if response.StatusCode != http.StatusOK {
 		return nil, &statusError{s.name() + path, response.StatusCode}
-	case err != nil:
+	}
+	body, err := untrusted.ReadBody(response, maxBody)
+	if large := new(untrusted.SizeError); errors.As(err, &large) {
+		return nil, fmt.Errorf("ask %s: the answer has %w", s.name()+path, err)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("ask %s: %w", s.name()+path, err)
-	case len(body) > maxBody:
-		return nil, fmt.Errorf("ask %s: the answer has more than %d bytes", s.name()+path, maxBody)
 	}
 	return body, nil
 }

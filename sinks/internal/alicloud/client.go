@@ -5,13 +5,14 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore/transport"
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 )
 
 const (
@@ -88,9 +89,9 @@ func (c *Client) do(ctx context.Context, a *attempts, answer any) *Error {
 		return &Error{Err: Cause(err)}
 	}
 	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(response.Body, answerBytes+1))
-	if err == nil && len(body) > answerBytes {
-		err = fmt.Errorf("answer has more than %d bytes", answerBytes)
+	body, err := untrusted.ReadBody(response, answerBytes)
+	if large := new(untrusted.SizeError); errors.As(err, &large) {
+		err = fmt.Errorf("answer has %w", err)
 	}
 	if response.StatusCode >= 300 {
 		return refusal(response.StatusCode, body)

@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore/transport"
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 )
 
 const (
@@ -97,7 +97,7 @@ func (e *ecs) ask(ctx context.Context, method, path, header, value string) (stat
 		return 0, "", fmt.Errorf("ask the metadata service: %w: "+elsewhere, Cause(err))
 	}
 	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(response.Body, keysBytes))
+	body, err := untrusted.ReadBody(response, keysBytes)
 	if err != nil {
 		return 0, "", fmt.Errorf("read the answer of the metadata service: %w", err)
 	}

@@ -6,16 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore/secret"
 	"github.com/flagcast/flagcast/edgecore/transport"
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 )
 
 const (
@@ -82,7 +81,7 @@ func (r *rrsa) fetch(ctx context.Context) (Keys, time.Time, error) {
 		return Keys{}, none, fmt.Errorf("call STS at %q: %w: inside a VPC without a way out, set credentials.sts_endpoint to its own, such as %q", r.endpoint.Host, Cause(err), exampleSTS)
 	}
 	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(response.Body, keysBytes))
+	body, err := untrusted.ReadBody(response, keysBytes)
 	if err != nil {
 		return Keys{}, none, fmt.Errorf("read the answer of STS: %w", err)
 	}
@@ -114,7 +113,7 @@ func (r *rrsa) token() (secret.Secret, error) {
 		}
 	}
 	path := r.config.OIDCTokenFile
-	content, err := os.ReadFile(path)
+	content, err := untrusted.ReadFile(path, 4*tokenBytes)
 	text := strings.TrimSpace(string(content))
 	const remedy = "mount the service account's token there, a projected volume with the audience sts.aliyuncs.com, as ack-pod-identity-webhook does for new pods"
 	switch {
