@@ -97,7 +97,7 @@ func TestMemoryOfHostileAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := &hostile{document: document, name: name}
+			s := &hostileUpstream{document: document, name: name}
 			server := httptest.NewServer(s)
 			defer server.Close()
 			most := s.serve(t, server.URL)
@@ -117,14 +117,14 @@ func membersOf(largest, version int) []byte {
 	return append(b.Bytes(), '}')
 }
 
-// hostile is an upstream whose answers are another version each time.
-type hostile struct {
+// hostileUpstream is an upstream whose answers are another version each time.
+type hostileUpstream struct {
 	name     string
 	document func(version int) []byte
 	versions atomic.Int64
 }
 
-func (h *hostile) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (h *hostileUpstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != "/api/client/features" {
 		w.WriteHeader(http.StatusOK)
 		return
@@ -149,7 +149,7 @@ func (h *hostile) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve runs the program until it has asked some times, and returns the most
 // memory that it has had, in bytes.
-func (h *hostile) serve(t *testing.T, upstream string) int64 {
+func (h *hostileUpstream) serve(t *testing.T, upstream string) int64 {
 	t.Helper()
 	dir := t.TempDir()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -2,7 +2,6 @@ package eval_test
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -203,21 +202,12 @@ func encoded(t testing.TB, doc []byte) []byte {
 	return rules
 }
 
-// quadratic are works that take more than linear time: snapshot pairs what has
-// changed with what has come, one by one.
-var quadratic = map[string][]string{
-	"Diff": {"strategies", "one segment many times", "a large parent of many flags"},
-}
-
 // TestWorkIsLinear: ten times as much of anything takes about ten times the time
 // and the memory. Where work is quadratic it takes a hundred times.
 func TestWorkIsLinear(t *testing.T) {
 	const small, large, most = 500, 5000, 35
 	for name, prepare := range works {
 		for shape := range shapes {
-			if slices.Contains(quadratic[name], shape) {
-				continue
-			}
 			t.Run(name+"/"+shape, func(t *testing.T) {
 				few, many := prepare(t, shape, small), prepare(t, shape, large)
 				if a, b := need.Allocated(few), need.Allocated(many); b > most*max(a, 100_000) {
@@ -246,9 +236,6 @@ func BenchmarkWork(b *testing.B) {
 	for name, prepare := range works {
 		for shape := range shapes {
 			for _, n := range []int{1000, 100_000} {
-				if n > 1000 && slices.Contains(quadratic[name], shape) {
-					continue
-				}
 				b.Run(fmt.Sprintf("%s/%s/%d", name, shape, n), func(b *testing.B) {
 					work := prepare(b, shape, n)
 					b.ReportAllocs()

@@ -11,9 +11,10 @@ import (
 // it on. false is certain: the flag is off whatever the context is, because a
 // date has passed or is to come, because conditions exclude each other, because
 // its share is 0 %, or because its parent is off. true may be wrong where only a
-// search over contexts could decide.
+// search over contexts could decide, and beyond the bounds of the work: it takes
+// linear time.
 func (p *Program) MayBeOn(at time.Time) []bool {
-	r := reach{p: p, view: p.NewView(&Context{Time: at}), texts: map[int32][]string{}}
+	r := reach{p: p, view: p.NewView(&Context{Time: at}), texts: map[int32][]string{}, segments: map[*condition]bool{}, left: maxTries}
 	on := make([]bool, len(p.flags))
 	// A parent has no parents, so that two passes are enough.
 	for _, children := range []bool{false, true} {
@@ -31,7 +32,19 @@ type reach struct {
 	p     *Program
 	view  *View
 	texts map[int32][]string // values of a field by their numbers
+	// segments are the large ones that were looked at by themselves, and whether
+	// they can hold.
+	segments map[*condition]bool
+	left     int // values that may still be tried
 }
+
+const (
+	// largeSegment is how many conditions a segment may have to be looked at
+	// together with those of each strategy that uses it.
+	largeSegment = 32
+	// maxTries is how many values of lists are tried, in all flags together.
+	maxTries = 1_000_000
+)
 
 // parents reports whether every dependency of a flag can be met.
 func (r *reach) parents(f *flag, on []bool) bool {
@@ -86,6 +99,10 @@ func (r *reach) collect(conditions []*condition, byField map[int32][]*condition)
 			if len(k.all) == 0 {
 				return false
 			}
+		case k.op == opAll && len(k.all) > largeSegment:
+			if !r.segment(k) {
+				return false
+			}
 		case k.op == opAll:
 			if !r.collect(k.all, byField) {
 				return false
@@ -103,6 +120,16 @@ func (r *reach) collect(conditions []*condition, byField map[int32][]*condition)
 	return true
 }
 
+// segment reports whether a large segment can hold by itself.
+func (r *reach) segment(k *condition) bool {
+	holds, known := r.segments[k]
+	if !known {
+		holds = r.canHold(k.all)
+		r.segments[k] = holds
+	}
+	return holds
+}
+
 // together reports whether one value of a field, or its absence, may satisfy
 // several conditions.
 func (r *reach) together(field int32, list []*condition) bool {
@@ -116,7 +143,7 @@ func (r *reach) together(field int32, list []*condition) bool {
 		return numbersOverlap(list) && versionsOverlap(list)
 	}
 	for _, item := range shortest.items {
-		if r.satisfies(field, item, list) {
+		if r.left -= len(list); r.left < 0 || r.satisfies(field, item, list) {
 			return true
 		}
 	}

@@ -353,7 +353,7 @@ func (s *schedule) restore() {
 		s.t.Fatal(err)
 	}
 	s.store = state.New(state.Options{Dir: dir, Log: quiet()})
-	s.store.Restore([]edgecore.Environment{"e"})
+	s.store.Restore(s.t.Context(), []edgecore.Environment{"e"})
 	s.start()
 	s.pass(s.pause())
 	s.deliver()

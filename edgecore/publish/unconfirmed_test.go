@@ -46,7 +46,7 @@ func restarted(t *testing.T, stored, folder string, f func(t *testing.T, w *worl
 			after(5 * time.Minute)
 		}
 		w.store = state.New(state.Options{Dir: dir, Log: quiet()})
-		w.store.Restore([]edgecore.Environment{"e"})
+		w.store.Restore(t.Context(), []edgecore.Environment{"e"})
 		f(t, w)
 	})
 }

@@ -47,10 +47,10 @@ func Diff(old, new *edgecore.Definitions, identifiers ...string) []Change {
 	touched := touched(old, new, before, after)
 	describer := describerOf(identifiers)
 	was, is := describer.compiled(old, touched, before), describer.compiled(new, touched, after)
-	changes := []Change{}
+	changes, compare := []Change{}, newComparison()
 	for name := range touched {
 		stood, stands := before[name], after[name]
-		c, differs := changeOf(name, was.lookup(name, stood != nil), is.lookup(name, stands != nil))
+		c, differs := compare.flag(name, was.lookup(name, stood != nil), is.lookup(name, stands != nil))
 		switch {
 		case stands == nil:
 			c.Project = stood.Project
@@ -227,19 +227,19 @@ func (s *Snapshot) diffRules(stored []byte) []Change {
 	}
 	describer := describerOf(s.spec.Rules.Fields)
 	was, is := descriptions{describer, before}, descriptions{describer, after}
-	changes := []Change{}
+	changes, compare := []Change{}, newComparison()
 	for _, f := range after.Flags() {
 		stood, ok := before.Lookup(f.Name)
 		if f.Hidden {
 			continue
 		}
-		if c, differs := changeOf(f.Name, was.lookup(f.Name, ok && !stood.Hidden), is.lookup(f.Name, true)); differs {
+		if c, differs := compare.flag(f.Name, was.lookup(f.Name, ok && !stood.Hidden), is.lookup(f.Name, true)); differs {
 			changes = append(changes, c)
 		}
 	}
 	for _, f := range before.Flags() {
 		if stays, ok := after.Lookup(f.Name); (!ok || stays.Hidden) && !f.Hidden {
-			c, _ := changeOf(f.Name, was.lookup(f.Name, true), nil)
+			c, _ := compare.flag(f.Name, was.lookup(f.Name, true), nil)
 			changes = append(changes, c)
 		}
 	}
@@ -250,7 +250,7 @@ func (s *Snapshot) diffRules(stored []byte) []Change {
 // that are off are listed, too.
 func (s *Snapshot) diffToggles(stored []byte) []Change {
 	before, after := toggles(stored), toggles(s.content)
-	changes := []Change{}
+	changes, compare := []Change{}, newComparison()
 	for name, t := range after {
 		t, stood := t, before[name]
 		if t.Raw == stood.Raw {
@@ -260,7 +260,7 @@ func (s *Snapshot) diffToggles(stored []byte) []Change {
 		if stood.Exists() {
 			was = describeToggle(stood)
 		}
-		c, differs := changeOf(name, was, describeToggle(t))
+		c, differs := compare.flag(name, was, describeToggle(t))
 		if differs && slices.Contains(s.Contextual, name) {
 			c.Sign, c.Text = SecondLook, c.Text+", frozen: it depends on the request"
 		}
@@ -276,7 +276,7 @@ func (s *Snapshot) diffToggles(stored []byte) []Change {
 		if !s.spec.IncludeDisabled && t.Get("enabled").Bool() {
 			is = &eval.Description{}
 		}
-		c, _ := changeOf(name, describeToggle(t), is)
+		c, _ := compare.flag(name, describeToggle(t), is)
 		changes = append(changes, c)
 	}
 	return sorted(changes)

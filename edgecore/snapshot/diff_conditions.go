@@ -68,6 +68,12 @@ func conditionParts(was, is []*eval.DescribedCondition) (parts []string) {
 	if slices.Equal(was, is) {
 		return nil
 	}
+	if max(len(was), len(is)) > mostCompared {
+		if sameConditions(was, is) {
+			return nil
+		}
+		return []string{countsChange(len(was), len(is), "conditions")}
+	}
 	left, right := slices.Clone(was), []*eval.DescribedCondition{}
 	for _, k := range is {
 		if i := slices.Index(left, k); i >= 0 {
@@ -100,6 +106,21 @@ func conditionParts(was, is []*eval.DescribedCondition) (parts []string) {
 		parts = append(parts, "condition added: "+text)
 	}
 	return parts
+}
+
+// sameConditions reports whether two lists have the same conditions, in any
+// order.
+func sameConditions(was, is []*eval.DescribedCondition) bool {
+	count := map[*eval.DescribedCondition]int{}
+	for _, k := range was {
+		count[k]++
+	}
+	for _, k := range is {
+		if count[k]--; count[k] < 0 {
+			return false
+		}
+	}
+	return len(was) == len(is)
 }
 
 // conditionChange tells what differs between two conditions on one field.

@@ -8,10 +8,24 @@ import (
 	"github.com/flagcast/flagcast/edgecore/eval"
 )
 
-// difference tells what differs between two descriptions of a flag, part by
+// mostCompared is how many strategies, conditions or parents of one flag are
+// compared one by one. More are compared in their order, and counted: the work
+// grows with the flag, and not with its square.
+const mostCompared = 64
+
+// comparison compares the flags of two programs.
+type comparison struct {
+	// parents are the differences of parents by name: a parent of many flags is
+	// compared once.
+	parents map[string][]string
+}
+
+func newComparison() comparison { return comparison{parents: map[string][]string{}} }
+
+// difference returns what differs between two descriptions of a flag, part by
 // part, and nothing if they are equal.
-func difference(was, is *eval.Description) []string {
-	parts := parentParts(was.Parents, is.Parents)
+func (c comparison) difference(was, is *eval.Description) []string {
+	parts := c.parentParts(was.Parents, is.Parents)
 	strategies := strategyParts(was.Strategies, is.Strategies)
 	if was.Reach() != is.Reach() && (len(parts) > 0 || !onlyShares(was.Strategies, is.Strategies)) {
 		// For whom says more than by what.
@@ -48,15 +62,18 @@ func onOff(on bool) string {
 	return "off"
 }
 
-func parentParts(was, is []eval.DescribedParent) (parts []string) {
+func (c comparison) parentParts(was, is []eval.DescribedParent) (parts []string) {
 	named := func(name string) func(d eval.DescribedParent) bool {
 		return func(d eval.DescribedParent) bool { return d.Name == name }
 	}
 	if len(was) == len(is) && slices.EqualFunc(was, is, func(a, b eval.DescribedParent) bool { return a.Name == b.Name }) {
 		for i := range is {
-			parts = append(parts, demandParts(&was[i], &is[i])...)
+			parts = append(parts, c.demandParts(&was[i], &is[i])...)
 		}
 		return parts
+	}
+	if max(len(was), len(is)) > mostCompared {
+		return []string{countsChange(len(was), len(is), "parents")}
 	}
 	for i := range was {
 		if !slices.ContainsFunc(is, named(was[i].Name)) {
@@ -69,7 +86,7 @@ func parentParts(was, is []eval.DescribedParent) (parts []string) {
 			parts = append(parts, "parent added: "+parentText(&is[i]))
 			continue
 		}
-		parts = append(parts, demandParts(&was[j], &is[i])...)
+		parts = append(parts, c.demandParts(&was[j], &is[i])...)
 	}
 	if len(parts) == 0 && len(was) != len(is) {
 		parts = append(parts, counted(len(was), "parents")+" -> "+counted(len(is), "parents"))
@@ -78,11 +95,16 @@ func parentParts(was, is []eval.DescribedParent) (parts []string) {
 }
 
 // demandParts: what a flag asks of its parent, and what the parent does.
-func demandParts(was, is *eval.DescribedParent) []string {
+func (c comparison) demandParts(was, is *eval.DescribedParent) []string {
 	if was.Enabled != is.Enabled || !slices.Equal(was.Variants, is.Variants) {
 		return []string{"parent " + parentText(was) + " -> " + parentText(is)}
 	}
-	if parts := difference(&was.Flag, &is.Flag); len(parts) > 0 {
+	parts, known := c.parents[is.Name]
+	if !known {
+		parts = c.difference(&was.Flag, &is.Flag)
+		c.parents[is.Name] = parts
+	}
+	if len(parts) > 0 {
 		return []string{"parent " + word(is.Name) + ": " + parts[0]}
 	}
 	return nil
@@ -93,6 +115,12 @@ func demandParts(was, is *eval.DescribedParent) []string {
 func strategyParts(was, is []eval.DescribedStrategy) (parts []string) {
 	if len(was) == 1 && len(is) == 1 {
 		return oneStrategyParts(&was[0], &is[0])
+	}
+	if max(len(was), len(is)) > mostCompared {
+		if slices.EqualFunc(was, is, func(a, b eval.DescribedStrategy) bool { return len(oneStrategyParts(&a, &b)) == 0 }) {
+			return nil
+		}
+		return []string{countsChange(len(was), len(is), "strategies")}
 	}
 	left, right, inOrder := unmatched(was, is)
 	for len(left) > 0 && len(right) > 0 {
@@ -112,6 +140,15 @@ func strategyParts(was, is []eval.DescribedStrategy) (parts []string) {
 		parts = append(parts, "order of strategies changed")
 	}
 	return parts
+}
+
+// countsChange is what is said of many: "70 strategies -> 71", or "70 strategies
+// changed".
+func countsChange(was, is int, what string) string {
+	if was == is {
+		return counted(was, what) + " changed"
+	}
+	return counted(was, what) + " -> " + strconv.Itoa(is)
 }
 
 func numbered(i int) string { return "strategy " + strconv.Itoa(i+1) }

@@ -259,3 +259,51 @@ func TestDiffStored(t *testing.T) {
 		})
 	}
 }
+
+// Of a flag with very many parts the difference is counted: to compare each part
+// with each other would take minutes.
+func TestDiffOfManyParts(t *testing.T) {
+	many := func(n int, part func(i int) string) string {
+		var parts []string
+		for i := range n {
+			parts = append(parts, part(i))
+		}
+		return strings.Join(parts, ",")
+	}
+	strategies := func(n int, value string) string {
+		return `{"features":[{"name":"f","enabled":true,"strategies":[` + many(n, func(i int) string {
+			return fmt.Sprintf(`{"name":"default","constraints":[{"contextName":"x","operator":"IN","values":["%s%d"]}]}`, value, i)
+		}) + `]}]}`
+	}
+	constraints := func(n int, value string) string {
+		return `{"features":[{"name":"f","enabled":true,"strategies":[{"name":"default","constraints":[` + many(n, func(i int) string {
+			return fmt.Sprintf(`{"contextName":"x","operator":"NOT_IN","values":["%s%d"]}`, value, i)
+		}) + `]}]}]}`
+	}
+	parents := func(n int, value string) string {
+		return `{"features":[{"name":"f","enabled":true,"strategies":[],"dependencies":[` + many(n, func(i int) string {
+			return fmt.Sprintf(`{"feature":"%s%d","enabled":false}`, value, i)
+		}) + `]}` + "," + many(n, func(i int) string {
+			return fmt.Sprintf(`{"name":"%s%d","enabled":true,"strategies":[{"name":"userWithId","parameters":{"userIds":"1"}}]}`, value, i)
+		}) + `]}`
+	}
+	for name, c := range map[string]struct{ old, is, want string }{
+		"strategies":             {strategies(100, "a"), strategies(100, "b"), "~ f 100 strategies changed"},
+		"more strategies":        {strategies(100, "a"), strategies(101, "a"), "~ f 100 strategies -> 101"},
+		"the same strategies":    {strategies(100, "a"), strategies(100, "a"), ""},
+		"conditions":             {constraints(100, "a"), constraints(100, "b"), "~ f 100 conditions changed"},
+		"fewer conditions":       {constraints(100, "a"), constraints(99, "a"), "~ f 100 conditions -> 99"},
+		"parents of other names": {parents(100, "a"), parents(100, "b"), "~ f 100 parents changed"},
+	} {
+		changes := snapshot.Diff(parse(t, c.old), parse(t, c.is))
+		got := ""
+		for _, change := range changes {
+			if change.Flag == "f" {
+				got = change.String()
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}

@@ -19,27 +19,27 @@ const (
 	mostVariants   = 5  // of a flag
 )
 
-// changeOf tells what became of a flag; nil is a flag that is not there.
-// differs is false when nothing did that an evaluation could see.
-func changeOf(name string, was, is *eval.Description) (c Change, differs bool) {
-	c = Change{Sign: Changed, Flag: name}
+// flag returns what became of a flag; nil is a flag that is not there. differs is
+// false when nothing did that an evaluation could see.
+func (c comparison) flag(name string, was, is *eval.Description) (change Change, differs bool) {
+	change = Change{Sign: Changed, Flag: name}
 	switch {
 	case was == nil && is == nil:
-		return c, false
+		return change, false
 	case was == nil:
-		c.Sign, c.Text = Added, summary(is)
+		change.Sign, change.Text = Added, summary(is)
 	case is == nil && was.Reach() == eval.Nobody:
-		c.Sign = Removed
+		change.Sign = Removed
 	case is == nil:
-		c.Sign, c.Text = SecondLook, "removed while it was "+reachText(was)
+		change.Sign, change.Text = SecondLook, "removed while it was "+reachText(was)
 	case was.Reach() != eval.Nobody && is.Reach() == eval.Nobody:
-		c.Sign, c.Text = SecondLook, reachText(was)+" -> OFF for everyone"
+		change.Sign, change.Text = SecondLook, reachText(was)+" -> OFF for everyone"
 	case was.Reach() == eval.Nobody && is.Reach() != eval.Nobody:
-		c.Text = "off -> " + summary(is)
+		change.Text = "off -> " + summary(is)
 	default:
-		c.Text = several(difference(was, is), "; ")
+		change.Text = several(c.difference(was, is), "; ")
 	}
-	return c, c.Sign != Changed || c.Text != ""
+	return change, change.Sign != Changed || change.Text != ""
 }
 
 func reachText(d *eval.Description) string {

@@ -215,7 +215,7 @@ func TestRestoreTidies(t *testing.T) {
 		}
 	}
 	var log bytes.Buffer
-	state.New(state.Options{Dir: dir, Log: slog.New(slog.NewTextHandler(&log, nil))}).Restore([]edgecore.Environment{"e"})
+	state.New(state.Options{Dir: dir, Log: slog.New(slog.NewTextHandler(&log, nil))}).Restore(t.Context(), []edgecore.Environment{"e"})
 	left, err := filepath.Glob(filepath.Join(dir, "*"))
 	if err != nil {
 		t.Fatal(err)
