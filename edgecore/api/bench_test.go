@@ -1,6 +1,8 @@
 package api_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"fmt"
 	"strings"
 	"testing"
@@ -67,4 +69,37 @@ func BenchmarkFeatures(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkFrontend: one question of a browser, over 1,000 flags and over few.
+func BenchmarkFrontend(b *testing.B) {
+	context := `{"context":{"userId":"7","sessionId":"s","properties":{"country":"no","plan":"pro"}}}`
+	for _, flags := range []int{10, 1000} {
+		f, _ := with(b, func(*api.Options) {})
+		f.put(b, many(flags))
+		for _, tc := range []struct{ name, method, path, body, encoding string }{
+			{"GET", "GET", "/api/frontend?userId=7&sessionId=s&properties[country]=no", "", ""},
+			{"POST", "POST", "/api/frontend", context, ""},
+			{"POST gzip", "POST", "/api/frontend", packed(context), "gzip"},
+		} {
+			b.Run(fmt.Sprintf("%s/flags=%d", tc.name, flags), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					r := f.ask(tc.method, tc.path, frontend, tc.body, "Content-Encoding", tc.encoding)
+					if r.StatusCode != 200 {
+						b.Fatal(r.StatusCode)
+					}
+				}
+			})
+		}
+	}
+}
+
+// packed returns the gzip form of a body.
+func packed(body string) string {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write([]byte(body))
+	_ = z.Close()
+	return b.String()
 }
