@@ -43,7 +43,8 @@ type Options struct {
 	// Targets tells how what is published is doing, as JSON; nil: nothing is
 	// published.
 	Targets func() any
-	// TokenHeader carries the token. "": Authorization.
+	// TokenHeader carries the token of an SDK. "": Authorization. Unleash's
+	// webhook sends Authorization whatever it is.
 	TokenHeader string
 	// NoAll takes away /api/frontend/all and its likes, which tell of flags
 	// that are off.
@@ -184,9 +185,6 @@ func (a *api) prepare(w http.ResponseWriter, r *http.Request) (prepared *http.Re
 		r = &r2
 	}
 	r.RemoteAddr = a.Peers.client(r)
-	if a.TokenHeader != "" {
-		r.Header.Set("Authorization", r.Header.Get(a.TokenHeader))
-	}
 	r.Body, ok = readable(w, r)
 	return r, ok
 }
@@ -292,7 +290,7 @@ func (a *api) admit(w http.ResponseWriter, r *http.Request, kind access.Kind) (s
 
 // scope returns what a request may see. It has answered when ok is false.
 func (a *api) scope(w http.ResponseWriter, r *http.Request, kind access.Kind) (scope access.Scope, ok bool) {
-	scope, err := a.Access.Check(r.Context(), r.Header.Get("Authorization"), kind)
+	scope, err := a.Access.Check(r.Context(), r.Header.Get(a.tokenHeader()), kind)
 	switch {
 	case errors.Is(err, access.ErrUnavailable):
 		retryLater(w, "the token cannot be validated now: upstream does not answer, or is asked about too many")
@@ -301,7 +299,7 @@ func (a *api) scope(w http.ResponseWriter, r *http.Request, kind access.Kind) (s
 	case errors.Is(err, access.ErrForbidden):
 		fail(w, http.StatusForbidden, "this token is not for the "+string(kind)+" API")
 	case err != nil:
-		fail(w, http.StatusUnauthorized, "the Authorization header has no token that is known here")
+		fail(w, http.StatusUnauthorized, "the "+a.tokenHeader()+" header has no token that is known here")
 	}
 	return scope, err == nil
 }

@@ -244,6 +244,48 @@ func TestTokenHeader(t *testing.T) {
 	}
 	if r := f.ask("GET", "/api/client/features", backend, ""); r.StatusCode != 401 {
 		t.Errorf("the other header counts, too: %d", r.StatusCode)
+	} else if answer := text(t, r); !strings.Contains(answer, "the X-Unleash header") {
+		t.Errorf("the answer does not name the header: %s", answer)
+	}
+}
+
+// TestTokenHeaderIsForTokens: what is not asked with a token of an SDK keeps its
+// Authorization: Unleash's webhook sends the secret there and nowhere else, and
+// /edge/validate takes no token at all.
+func TestTokenHeaderIsForTokens(t *testing.T) {
+	nudges := 0
+	f, _ := with(t, func(o *api.Options) {
+		o.TokenHeader, o.WebhookSecret, o.Nudge = "X-Unleash", secret.New("hook-secret"), func() { nudges++ }
+	})
+	for _, tc := range []struct {
+		authorization, header string
+		code                  int
+	}{
+		{"hook-secret", "", 202},
+		{"hook-secret", backend, 202},
+		{"Bearer hook-secret", "x", 202},
+		{"", "hook-secret", 401},
+		{backend, "hook-secret", 401},
+	} {
+		if r := f.ask("POST", "/hooks/unleash", tc.authorization, "", "X-Unleash", tc.header); r.StatusCode != tc.code {
+			t.Errorf("Authorization %q, X-Unleash %q: %d, want %d", tc.authorization, tc.header, r.StatusCode, tc.code)
+		}
+	}
+	if nudges != 3 {
+		t.Errorf("%d nudges, want 3", nudges)
+	}
+	for _, authorization := range []string{"", "Basic of-a-proxy", backend} {
+		r := f.ask("POST", "/edge/validate", authorization, `{"tokens":["`+backend+`"]}`)
+		if answer := text(t, r); r.StatusCode != 200 || !strings.Contains(answer, backend) {
+			t.Errorf("validate with Authorization %q: %d %s", authorization, r.StatusCode, answer)
+		}
+	}
+	r := httptest.NewRequest("GET", "/api/client/features", nil)
+	r.Header.Set("Authorization", "Basic of-a-proxy")
+	r.Header.Set("X-Unleash", backend)
+	f.handler.ServeHTTP(httptest.NewRecorder(), r)
+	if got := r.Header.Get("Authorization"); got != "Basic of-a-proxy" {
+		t.Errorf("the request is changed: Authorization is %q", got)
 	}
 }
 
