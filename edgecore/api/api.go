@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -57,6 +58,10 @@ type Options struct {
 	// then: it must not block. There is no such path without them.
 	WebhookSecret secret.Secret
 	Nudge         func()
+	// MaxBodies and MaxAnswers bound what all requests together hold of bodies
+	// that come in and of answers that clients have not read, in bytes. 0: an
+	// eighth and a quarter of the memory limit of the process.
+	MaxBodies, MaxAnswers int64
 }
 
 // Handler is the API. Its ServeHTTP answers all paths, or all but those of the
@@ -81,6 +86,10 @@ type api struct {
 	spares   sync.Pool // of *spare
 	draining atomic.Bool
 	requests *prometheus.HistogramVec
+
+	incoming, outgoing budget        // bodies of requests; answers that clients have not read
+	turns              chan struct{} // of work that needs much memory
+	unpackers          sync.Pool     // of *gzip.Reader
 }
 
 // routes is a mux that knows its patterns.
@@ -104,8 +113,22 @@ func New(o Options) *Handler {
 			Name: "flagcast_http_request_duration_seconds", Help: "Duration of requests by route and status.",
 			Buckets: []float64{.0001, .001, .01, .1, 1, 10},
 		}, []string{"route", "code"}),
+		turns: make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}
-	o.Registry.MustRegister(a.requests, newStateCollector(&o))
+	if a.incoming.max = o.MaxBodies; a.incoming.max == 0 {
+		a.incoming.max = shareOfMemory(8)
+	}
+	if a.outgoing.max = o.MaxAnswers; a.outgoing.max == 0 {
+		a.outgoing.max = shareOfMemory(4)
+	}
+	o.Registry.MustRegister(a.requests, newStateCollector(&o),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "flagcast_http_body_bytes", Help: "Memory that bodies of requests take beyond 4 kB each.",
+		}, func() float64 { return float64(a.incoming.used.Load()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "flagcast_http_answer_bytes", Help: "Memory of answers that clients have not read, beyond 4 kB each.",
+		}, func() float64 { return float64(a.outgoing.used.Load()) }),
+	)
 	mux := &routes{}
 	a.client(mux)
 	a.frontend(mux)
@@ -128,8 +151,7 @@ func New(o Options) *Handler {
 	return h
 }
 
-// guard does what every request needs: who may ask at all, bounds on the body,
-// a path without doubled or trailing slashes, a count, and an answer when a
+// guard does what every request needs: who may ask at all, a path without doubled or trailing slashes, a count, and an answer when a
 // handler panics.
 func (a *api) guard(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -185,8 +207,7 @@ func (a *api) prepare(w http.ResponseWriter, r *http.Request) (prepared *http.Re
 		r = &r2
 	}
 	r.RemoteAddr = a.Peers.client(r)
-	r.Body, ok = readable(w, r)
-	return r, ok
+	return r, true
 }
 
 // dotted tells whether a path has segments that lead elsewhere. Nothing that
@@ -261,6 +282,7 @@ func fail(w http.ResponseWriter, code int, text string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store") // a cache may keep a 404 otherwise
 	w.Header().Del("ETag")
+	w.Header().Del("Content-Length")
 	w.WriteHeader(code)
 	_ = json.NewEncoder(w).Encode(map[string]string{"error": text})
 }
@@ -307,6 +329,16 @@ func (a *api) scope(w http.ResponseWriter, r *http.Request, kind access.Kind) (s
 func retryLater(w http.ResponseWriter, text string) {
 	w.Header().Set("Retry-After", "1")
 	fail(w, http.StatusServiceUnavailable, text)
+}
+
+// sendJSON is writeJSON for what may be large.
+func (a *api) sendJSON(w http.ResponseWriter, v any) {
+	content, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // guard logs it; none of our types has what JSON has not
+	}
+	w.Header().Set("Content-Type", "application/json")
+	a.send(w, append(content, '\n'))
 }
 
 func writeJSON(w http.ResponseWriter, code int, v any) {

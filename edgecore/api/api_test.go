@@ -361,19 +361,23 @@ func TestStatesSwapUnderLoad(t *testing.T) {
 	asking.Wait()
 }
 
-// Whatever a context holds, the answer is JSON or a 400, and prototype names
+// Whatever a context holds, the answer is JSON, a 400 or, above 64 kB, a 413, and prototype names
 // of JavaScript are names like any other.
 func FuzzContext(f *testing.F) {
 	f.Add(`{"context":{"userId":"7"}}`)
 	f.Add(`{"__proto__":{"x":1},"constructor":"y","properties":{"hasOwnProperty":true}}`)
 	f.Add(`{"userId":1e400}`)
 	f.Add("{\"userId\":\"\xff\"}")
-	f.Add(strings.Repeat("[", 1000))
+	f.Add(strings.Repeat("[", 1<<20))
+	f.Add(strings.Repeat("[", 60_000))
+	f.Add(`{` + strings.Repeat(`"":0,`, 10_000) + `"":0}`)
+	f.Add(`{"userId":"` + strings.Repeat("7", 1<<20) + `"}`)
 	x := newFixture(f, "")
 	f.Fuzz(func(t *testing.T, body string) {
 		r := x.ask("POST", "/api/frontend", frontend, body)
 		answer := text(t, r)
-		if r.StatusCode != 200 && r.StatusCode != 400 || !json.Valid([]byte(answer)) {
+		large := len(body) > 64<<10
+		if r.StatusCode != 200 && r.StatusCode != 400 && !large || (r.StatusCode == 413) != large || !json.Valid([]byte(answer)) {
 			t.Errorf("%d: %s", r.StatusCode, answer)
 		}
 	})

@@ -21,6 +21,10 @@ type Backstage struct {
 	Features, Tokens bool
 }
 
+// maxScrapes bounds the requests for metrics that are answered at a time; more
+// get 503.
+const maxScrapes = 8
+
 // probes are health and readiness.
 func (a *api) probes(mux *routes) {
 	health := func(w http.ResponseWriter, _ *http.Request) {
@@ -34,13 +38,13 @@ func (a *api) probes(mux *routes) {
 
 func (a *api) backstage(mux *routes) {
 	if !a.Backstage.NoMetrics {
-		metrics := promhttp.HandlerFor(a.Registry, promhttp.HandlerOpts{})
+		metrics := promhttp.HandlerFor(a.Registry, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes})
 		mux.Handle("GET /internal-backstage/prometheus", metrics)
 		mux.Handle("GET /internal-backstage/metrics", metrics)
 	}
 	if a.Targets != nil {
 		mux.HandleFunc("GET /internal-backstage/targets", func(w http.ResponseWriter, _ *http.Request) {
-			writeJSON(w, http.StatusOK, a.Targets())
+			a.sendJSON(w, a.Targets())
 		})
 	}
 	if a.Backstage.Features {
@@ -48,7 +52,7 @@ func (a *api) backstage(mux *routes) {
 	}
 	if a.Backstage.Tokens {
 		mux.HandleFunc("GET /internal-backstage/tokens", func(w http.ResponseWriter, _ *http.Request) {
-			writeJSON(w, http.StatusOK, a.Access.Report())
+			a.sendJSON(w, a.Access.Report())
 		})
 	}
 }
@@ -76,7 +80,7 @@ func (a *api) dump(w http.ResponseWriter, _ *http.Request) {
 	}
 	b.WriteString("}\n")
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(b.Bytes())
+	a.send(w, b.Bytes())
 }
 
 // ready answers 200 once every environment has flags, restored ones included,

@@ -1,48 +1,221 @@
 package api
 
 import (
+	"bytes"
 	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"time"
+
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 )
 
-// maxRequestBody bounds what is read of a request: as it comes, and again when
-// it is unpacked.
-const maxRequestBody = 1 << 20
+// Bounds of bodies in bytes, as they come and unpacked.
+const (
+	maxContextBody  = 64 << 10  // of POST to the frontend API
+	maxValidateBody = 256 << 10 // of /edge/validate
+	maxUsageBody    = 1 << 20   // of reports of SDKs
+)
 
-// readable returns the body of a request within its bounds, unpacked. It has
-// answered when ok is false.
-func readable(w http.ResponseWriter, r *http.Request) (body io.ReadCloser, ok bool) {
-	body = http.MaxBytesReader(w, r.Body, maxRequestBody)
-	switch strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))) {
-	case "", "identity":
-		return body, true
-	case "gzip":
-		return http.MaxBytesReader(w, &unzipped{packed: body}, maxRequestBody), true
-	default:
+// bodyTimeout is how long a client may take to send a body.
+const bodyTimeout = 10 * time.Second
+
+var (
+	errBusy = errors.New("there are too many request bodies at once")
+	// errGzip hides what gzip says: it depends on bytes of the client.
+	errGzip = errors.New("the request body is not valid gzip")
+)
+
+// requestBody is the body of one request, unpacked, and what it takes of the budget.
+// The zero value is an empty one.
+type requestBody struct {
+	bytes  []byte
+	taken  int64
+	budget *budget
+}
+
+// release gives back what the body takes of the budget. It is called when
+// nothing that was made of the body is needed any more.
+func (b *requestBody) release() {
+	if b.taken > 0 {
+		b.budget.give(b.taken)
+		b.taken = 0
+	}
+}
+
+// readBody reads the body of a request of at most limit bytes. It is the only
+// reader of bodies: what it holds meanwhile is within the budget, and nothing is
+// unpacked before all of it has come. It has answered when ok is false.
+//
+// What is public, because anybody may send it, takes at most half of the budget,
+// so that it keeps out no reports of backends.
+func (a *api) readBody(w http.ResponseWriter, r *http.Request, limit int64, public bool) (b *requestBody, ok bool) {
+	encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding")))
+	if encoding != "" && encoding != "identity" && encoding != "gzip" {
 		w.Header().Set("Accept-Encoding", "gzip")
 		fail(w, http.StatusUnsupportedMediaType, "a body may be packed by gzip, or not at all")
 		return nil, false
 	}
-}
-
-// unzipped unpacks a body as it is read: a handler that reads none of it costs
-// nothing.
-type unzipped struct {
-	packed io.ReadCloser
-	z      *gzip.Reader
-}
-
-func (u *unzipped) Read(b []byte) (int, error) {
-	if u.z == nil {
-		z, err := gzip.NewReader(u.packed)
-		if err != nil {
-			return 0, err
-		}
-		u.z = z
+	most := a.incoming.max
+	if public {
+		most /= 2
 	}
-	return u.z.Read(b)
+	b, err := a.receive(w, r, limit, most)
+	if err == nil && encoding == "gzip" && len(b.bytes) > 0 {
+		b, err = a.unpack(r.Context(), b, limit, most)
+	}
+	if err != nil {
+		refuseBody(w, r, err)
+		return nil, false
+	}
+	return b, true
 }
 
-func (u *unzipped) Close() error { return u.packed.Close() }
+// receive reads a body as it comes.
+func (a *api) receive(w http.ResponseWriter, r *http.Request, limit, most int64) (*requestBody, error) {
+	b := &requestBody{budget: &a.incoming}
+	if r.ContentLength == 0 {
+		return b, nil
+	}
+	if r.ContentLength > limit {
+		return nil, &untrusted.SizeError{Max: limit}
+	}
+	if r.ContentLength > free && a.incoming.used.Load()+r.ContentLength > most {
+		return nil, errBusy // before anything is read
+	}
+	// A server without deadlines, as in tests, has none for bodies either. When
+	// the body is there, the connection may take its time: the server sets the
+	// deadline of the next request itself.
+	connection := http.NewResponseController(w)
+	_ = connection.SetReadDeadline(time.Now().Add(bodyTimeout))
+	err := b.fill(r.Body, r.ContentLength, limit, most)
+	if err == nil {
+		_ = connection.SetReadDeadline(time.Time{})
+	}
+	return b, err
+}
+
+// fill reads r to its end. Its size is only a guess: beyond the free part the
+// buffer grows by what has come, not by what was announced. On an error nothing
+// is taken any more.
+func (b *requestBody) fill(r io.Reader, size, limit, most int64) (err error) {
+	defer func() {
+		if err != nil {
+			b.release()
+			b.bytes = nil
+		}
+	}()
+	if size < 0 {
+		size = free / 8
+	}
+	b.bytes = make([]byte, 0, min(size+1, free)) // one more to see the end
+	for {
+		if len(b.bytes) == cap(b.bytes) {
+			if err := b.grow(limit, most); err != nil {
+				return err
+			}
+		}
+		n, err := r.Read(b.bytes[len(b.bytes):cap(b.bytes)])
+		b.bytes = b.bytes[:len(b.bytes)+n]
+		switch {
+		case int64(len(b.bytes)) > limit:
+			return &untrusted.SizeError{Max: limit}
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// grow doubles the buffer, within the budget.
+func (b *requestBody) grow(limit, most int64) error {
+	next := min(2*int64(cap(b.bytes)), limit+1)
+	if need := next - free - b.taken; need > 0 {
+		if !b.budget.take(need, most) {
+			return errBusy
+		}
+		b.taken += need
+	}
+	larger := make([]byte, len(b.bytes), next)
+	copy(larger, b.bytes)
+	b.bytes = larger
+	return nil
+}
+
+// unpack unpacks a body that has come as a whole, and releases it. It waits for
+// nothing but its turn: few bodies are unpacked at a time, and each of them
+// needs the processor only.
+func (a *api) unpack(ctx context.Context, packed *requestBody, limit, most int64) (*requestBody, error) {
+	defer packed.release()
+	done, err := a.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	z, _ := a.unpackers.Get().(*gzip.Reader)
+	if z == nil {
+		z = new(gzip.Reader)
+	}
+	defer func() {
+		_ = z.Reset(bytes.NewReader(nil)) // the pool keeps no body
+		a.unpackers.Put(z)
+	}()
+	if err := z.Reset(bytes.NewReader(packed.bytes)); err != nil {
+		return nil, errGzip
+	}
+	b := &requestBody{budget: &a.incoming}
+	err = b.fill(z, 2*int64(len(packed.bytes)), limit, most)
+	var large *untrusted.SizeError
+	if err != nil && !errors.As(err, &large) && !errors.Is(err, errBusy) {
+		err = errGzip
+	}
+	return b, err
+}
+
+// turn waits until one of few may do work that needs much memory and no network,
+// such as to unpack or to decode a large body. done ends it.
+func (a *api) turn(ctx context.Context) (done func(), err error) {
+	select {
+	case a.turns <- struct{}{}:
+		return func() { <-a.turns }, nil
+	case <-ctx.Done():
+		return nil, errBusy
+	}
+}
+
+// refuseBody answers for a body that cannot be taken. The connection ends where
+// the rest of the body may still come: nobody waits for it.
+func refuseBody(w http.ResponseWriter, r *http.Request, err error) {
+	if r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close")
+	}
+	var large *untrusted.SizeError
+	switch {
+	case errors.As(err, &large):
+		fail(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes", large.Max))
+	case errors.Is(err, errBusy):
+		retryLater(w, errBusy.Error())
+	case errors.Is(err, errGzip):
+		fail(w, http.StatusBadRequest, errGzip.Error())
+	default:
+		fail(w, http.StatusBadRequest, "the request body broke off, or did not come within "+bodyTimeout.String())
+	}
+}
+
+// send writes an answer that was made for this request alone. All that are not
+// read yet are within a budget.
+func (a *api) send(w http.ResponseWriter, content []byte) {
+	if n := int64(cap(content)) - free; n > 0 {
+		if !a.outgoing.take(n, a.outgoing.max) {
+			retryLater(w, "there are too many answers at once that their clients do not read")
+			return
+		}
+		defer a.outgoing.give(n)
+	}
+	_, _ = w.Write(content)
+}

@@ -27,7 +27,11 @@ func (a *api) features(w http.ResponseWriter, r *http.Request) {
 	}
 	prefix := ""
 	if r.URL.RawQuery != "" {
-		prefix = r.URL.Query().Get("namePrefix")
+		query, ok := readQuery(w, r)
+		if !ok {
+			return
+		}
+		prefix = query.Get("namePrefix")
 	}
 	b := a.bodies.get(st, scope, prefix)
 	h := w.Header()

@@ -1,9 +1,8 @@
 package api
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -24,11 +23,14 @@ import (
 // draws: the flags of one answer fit together.
 //
 // shared tells that caches may keep the answer: nothing of all that chance or
-// the peer decides is in the context then.
-func (a *api) readContext(r *http.Request, env edgecore.Environment) (c *eval.Context, shared bool, err error) {
-	given, err := givenContext(r)
-	if err != nil {
-		return nil, false, err
+// the peer decides is in the context then. done is called when the context is
+// needed no more. readContext has answered when ok is false.
+func (a *api) readContext(
+	w http.ResponseWriter, r *http.Request, env edgecore.Environment,
+) (c *eval.Context, shared bool, done func(), ok bool) {
+	given, done, ok := a.givenContext(w, r)
+	if !ok {
+		return nil, false, nil, false
 	}
 	c = &given
 	if _, ok := c.Fields["environment"]; !ok {
@@ -38,7 +40,7 @@ func (a *api) readContext(r *http.Request, env edgecore.Environment) (c *eval.Co
 		c.Time = time.Now()
 	}
 	if a.Shared.may(r, c) {
-		return c, true, nil
+		return c, true, done, true
 	}
 	if _, ok := c.Fields["remoteAddress"]; !ok {
 		if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
@@ -49,22 +51,38 @@ func (a *api) readContext(r *http.Request, env edgecore.Environment) (c *eval.Co
 	if c.Fields["sessionId"] == "" {
 		c.Fields["sessionId"] = c.Seed
 	}
-	return c, false, nil
+	return c, false, done, true
 }
 
-func givenContext(r *http.Request) (eval.Context, error) {
+// givenContext reads what the request says. It has answered when ok is false.
+func (a *api) givenContext(w http.ResponseWriter, r *http.Request) (c eval.Context, done func(), ok bool) {
+	done = func() {}
+	var err error
 	if r.Method != http.MethodPost {
-		c := fieldsOfQuery(r.URL.Query())
-		return c, c.SetCurrentTime()
+		var query url.Values
+		if query, ok = readQuery(w, r); !ok {
+			return c, nil, false
+		}
+		c = fieldsOfQuery(query)
+		err = c.SetCurrentTime()
+	} else {
+		var body *requestBody
+		if body, ok = a.readBody(w, r, maxContextBody, true); !ok {
+			return c, nil, false
+		}
+		done = body.release
+		c, err = contextOfBody(body.bytes)
 	}
-	body, err := io.ReadAll(r.Body)
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return eval.Context{}, fmt.Errorf("the context has more than %d bytes: %w", tooLarge.Limit, err)
-	case err != nil:
-		return eval.Context{}, errors.New("the request body broke off")
-	case strings.TrimSpace(string(body)) == "":
+	if err != nil {
+		done()
+		fail(w, http.StatusBadRequest, err.Error())
+		return c, nil, false
+	}
+	return c, done, true
+}
+
+func contextOfBody(body []byte) (eval.Context, error) {
+	if len(bytes.TrimSpace(body)) == 0 {
 		body = []byte("{}")
 	}
 	if untrusted.CheckJSON(body, untrusted.RequestDepth) == nil {
@@ -73,6 +91,19 @@ func givenContext(r *http.Request) (eval.Context, error) {
 		}
 	}
 	return eval.ReadContext(body)
+}
+
+// maxParameters bounds the parameters of a query: decoded each takes a hundred
+// bytes and more.
+const maxParameters = eval.MaxFields
+
+// readQuery decodes a query. It has answered when ok is false.
+func readQuery(w http.ResponseWriter, r *http.Request) (query url.Values, ok bool) {
+	if strings.Count(r.URL.RawQuery, "&") >= maxParameters {
+		fail(w, http.StatusBadRequest, fmt.Sprintf("the query has more than %d parameters", maxParameters))
+		return nil, false
+	}
+	return r.URL.Query(), true
 }
 
 // fieldsOfQuery: properties[name]=value and, at the top level, any other name.

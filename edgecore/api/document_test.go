@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/flagcast/flagcast/edgecore/access"
 	"github.com/flagcast/flagcast/edgecore/api"
 	"github.com/flagcast/flagcast/edgecore/secret"
 )
@@ -155,6 +156,42 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 	}
 	if asked < 300 {
 		t.Errorf("only %d requests", asked)
+	}
+}
+
+// TestRefusedBodiesAreDocumented: a path that reads a body refuses one that is too
+// large, packed by something else, or too much at once, and the document says so
+// of these paths and no others.
+func TestRefusedBodiesAreDocumented(t *testing.T) {
+	f, _ := with(t, func(o *api.Options) {
+		everything(o)
+		o.MaxBodies = 1
+		o.Access = access.New(access.Options{
+			Backend: tokens(t, backend), Frontend: tokens(t, frontend), Anonymous: "production",
+		})
+	})
+	for path, operations := range readDocument(t).Paths {
+		o, posts := operations["post"]
+		if !posts {
+			continue
+		}
+		reads := o.Responses["413"] != nil
+		for _, tc := range []struct {
+			what, encoding string
+			size, code     int
+		}{{"too large", "", 1<<20 + 1, 413}, {"packed otherwise", "br", 10, 415}, {"too much at once", "", 5_000, 503}} {
+			token := frontend
+			if strings.HasPrefix(path, "/api/client") {
+				token = backend
+			}
+			r := f.ask("POST", strings.Replace(path, "{name}", "on", 1), token, strings.Repeat(" ", tc.size), "Content-Encoding", tc.encoding)
+			if (r.StatusCode == tc.code) != reads || reads && o.Responses[strconv.Itoa(tc.code)] == nil {
+				t.Errorf("POST %s, %s: %d; the document has 413: %v", path, tc.what, r.StatusCode, reads)
+			}
+			if r.StatusCode == 503 && r.Header.Get("Retry-After") == "" {
+				t.Errorf("POST %s: 503 without Retry-After", path)
+			}
+		}
 	}
 }
 

@@ -1,11 +1,14 @@
 package api
 
 import (
-	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/flagcast/flagcast/edgecore/access"
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 )
 
 // edge is what other cores, and Unleash Edge, ask.
@@ -34,18 +37,21 @@ type validatedToken struct {
 // validate tells which tokens are valid. It asks for no token itself, as
 // Unleash does not: who has none learns nothing from it.
 func (a *api) validate(w http.ResponseWriter, r *http.Request) {
-	var question struct {
-		Tokens []string `json:"tokens"`
-	}
-	if err := json.NewDecoder(r.Body).Decode(&question); err != nil {
-		refuse(w, err, `the body is no {"tokens": ["…"]}`)
+	body, ok := a.readBody(w, r, maxValidateBody, true)
+	if !ok {
 		return
 	}
-	if len(question.Tokens) > access.MaxTokens {
-		fail(w, http.StatusRequestEntityTooLarge, "too many tokens at once")
+	defer body.release()
+	tokens, err := tokensOf(body.bytes)
+	if err != nil {
+		code := http.StatusBadRequest
+		if errors.Is(err, errManyTokens) {
+			code = http.StatusRequestEntityTooLarge
+		}
+		fail(w, code, err.Error())
 		return
 	}
-	known, err := a.Access.Validate(r.Context(), question.Tokens)
+	known, err := a.Access.Validate(r.Context(), tokens)
 	if err != nil {
 		retryLater(w, "the tokens cannot be validated now: upstream does not answer, or is asked about too many")
 		return
@@ -54,21 +60,43 @@ func (a *api) validate(w http.ResponseWriter, r *http.Request) {
 	for i, k := range known {
 		if k != nil {
 			list = append(list, validatedToken{
-				Token: question.Tokens[i], Type: k.Kind,
+				Token: tokens[i], Type: k.Kind,
 				Environment: string(k.Scope.Environment), Projects: k.Scope.Names(),
 			})
 		}
 	}
-	writeJSON(w, http.StatusOK, map[string][]validatedToken{"tokens": list})
+	a.sendJSON(w, map[string][]validatedToken{"tokens": list})
 }
 
-// refuse answers for a body that cannot be read: 413 where it is too large,
-// else 400.
-func refuse(w http.ResponseWriter, err error, text string) {
-	var large *http.MaxBytesError
-	if errors.As(err, &large) {
-		fail(w, http.StatusRequestEntityTooLarge, large.Error())
-		return
+var (
+	errManyTokens = fmt.Errorf("more than %d tokens at once", access.MaxTokens)
+	errNoQuestion = errors.New(`the body is not {"tokens": ["…"]}`)
+)
+
+// tokensOf reads the question of another core. It counts while it reads: a body
+// may have many more texts than tokens that are taken.
+func tokensOf(body []byte) (tokens []string, err error) {
+	if untrusted.CheckJSON(body, untrusted.RequestDepth) != nil {
+		return nil, errNoQuestion
 	}
-	fail(w, http.StatusBadRequest, text)
+	question := gjson.ParseBytes(body)
+	list := question.Get("tokens")
+	switch {
+	case question.IsObject() && list.Type == gjson.Null: // or missing
+		return nil, nil
+	case !question.IsObject() || !list.IsArray():
+		return nil, errNoQuestion
+	}
+	list.ForEach(func(_, token gjson.Result) bool {
+		switch {
+		case token.Type != gjson.String:
+			err = errNoQuestion
+		case len(tokens) == access.MaxTokens:
+			err = errManyTokens
+		default:
+			tokens = append(tokens, token.Str)
+		}
+		return err == nil
+	})
+	return tokens, err
 }

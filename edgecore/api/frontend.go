@@ -38,11 +38,11 @@ func (a *api) toggles(all bool) http.HandlerFunc {
 		if !ok {
 			return
 		}
-		c, shared, err := a.readContext(r, scope.Environment)
-		if err != nil {
-			refuse(w, err, err.Error())
+		c, shared, done, ok := a.readContext(w, r, scope.Environment)
+		if !ok {
 			return
 		}
+		defer done()
 		s, _ := a.spares.Get().(*spare)
 		if s == nil {
 			s = new(spare)
@@ -69,11 +69,11 @@ func (a *api) toggle(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	c, shared, err := a.readContext(r, scope.Environment)
-	if err != nil {
-		refuse(w, err, err.Error())
+	c, shared, done, ok := a.readContext(w, r, scope.Environment)
+	if !ok {
 		return
 	}
+	defer done()
 	f, ok := st.Program.Lookup(r.PathValue("name"))
 	if !ok || !scope.Sees(f.Project) {
 		fail(w, http.StatusNotFound, "there is no such flag")
@@ -104,7 +104,7 @@ func (a *api) answer(w http.ResponseWriter, r *http.Request, shared bool, body [
 	}
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
-	_, _ = w.Write(body)
+	a.send(w, body)
 }
 
 // newSeed draws the seed of one request.

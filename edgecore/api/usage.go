@@ -1,9 +1,6 @@
 package api
 
 import (
-	"errors"
-	"fmt"
-	"io"
 	"net/http"
 
 	"github.com/flagcast/flagcast/edgecore/access"
@@ -26,18 +23,21 @@ func (a *api) report(kind access.Kind, take func(usage.Source, []byte) error) ht
 		if !ok {
 			return
 		}
-		body, err := io.ReadAll(r.Body)
-		var tooLarge *http.MaxBytesError
-		switch {
-		case errors.As(err, &tooLarge):
-			fail(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes", tooLarge.Limit))
-			return
-		case err != nil:
-			fail(w, http.StatusBadRequest, "the request body broke off")
+		body, ok := a.readBody(w, r, maxUsageBody, kind != access.Client)
+		if !ok {
 			return
 		}
+		defer body.release()
+		if len(body.bytes) > free { // decoded it needs several times as much
+			done, err := a.turn(r.Context())
+			if err != nil {
+				refuseBody(w, r, err)
+				return
+			}
+			defer done()
+		}
 		from := usage.Source{Environment: scope.Environment, Projects: scope.Projects, Frontend: kind == access.Frontend}
-		if err := take(from, body); err != nil {
+		if err := take(from, body.bytes); err != nil {
 			fail(w, http.StatusBadRequest, err.Error())
 			return
 		}

@@ -18,6 +18,13 @@ import (
 // ErrCurrentTime says that a context has a currentTime that is no time.
 var ErrCurrentTime = errors.New("currentTime is no time such as 2026-01-31T12:00:00Z")
 
+// MaxFields bounds the members of a context, and those of its properties: read,
+// each takes a hundred bytes and more, written six.
+const MaxFields = 1000
+
+// ErrManyFields says that a context has more members than MaxFields.
+var ErrManyFields = fmt.Errorf("invalid context: an object has more than %d members", MaxFields)
+
 // ReadContext reads a context as Unleash's SDKs and its frontend API write it:
 // a JSON object with fields and an object "properties" with further ones; the
 // top level comes first (unleash-client, Node). Texts are taken as they are,
@@ -32,8 +39,15 @@ func ReadContext(document []byte) (Context, error) {
 	if !root.IsObject() {
 		return c, errors.New("the context is not a JSON object")
 	}
-	fields := members(root)
-	for name, value := range members(fields["properties"]) {
+	fields, err := members(root)
+	if err != nil {
+		return c, err
+	}
+	properties, err := members(fields["properties"])
+	if err != nil {
+		return c, err
+	}
+	for name, value := range properties {
 		c.setField(name, value)
 	}
 	for name, value := range fields {
@@ -43,15 +57,21 @@ func ReadContext(document []byte) (Context, error) {
 }
 
 // members of an object; of several with one name the last one counts.
-func members(object gjson.Result) map[string]gjson.Result {
+func members(object gjson.Result) (map[string]gjson.Result, error) {
 	all := map[string]gjson.Result{}
-	if object.IsObject() {
-		object.ForEach(func(k, v gjson.Result) bool {
-			all[textOf(k)] = v
-			return true
-		})
+	if !object.IsObject() {
+		return all, nil
 	}
-	return all
+	n := 0
+	object.ForEach(func(k, v gjson.Result) bool {
+		n++
+		all[textOf(k)] = v
+		return n <= MaxFields
+	})
+	if n > MaxFields {
+		return nil, ErrManyFields
+	}
+	return all, nil
 }
 
 // textOf reads a text as encoding/json does: half a surrogate pair, and what is

@@ -27,6 +27,10 @@ const (
 	maxHops = 16
 	// maxStrategies and maxProjects bound the lists of a registration.
 	maxStrategies, maxProjects = 100, 100
+	// maxApplications bounds those of one body: a registration takes some 300
+	// bytes when it is read, and may be 2 bytes before. One that says something
+	// has 200 bytes and more, so that no body of 1 MiB has that many of them.
+	maxApplications = 5000
 )
 
 // report is one body. Its texts are copies: they keep no body in memory.
@@ -85,6 +89,13 @@ func object(body []byte) (gjson.Result, error) {
 	return root, nil
 }
 
+// lengthOf is the number of members of a list, without making one: a member may
+// be one byte, and takes 80 when it is read.
+func lengthOf(list gjson.Result) (n int) {
+	list.ForEach(func(gjson.Result, gjson.Result) bool { n++; return true })
+	return n
+}
+
 func readMetrics(body []byte, now time.Time) (report, error) {
 	var r report
 	root, err := object(body)
@@ -95,7 +106,7 @@ func readMetrics(body []byte, now time.Time) (report, error) {
 	if err != nil {
 		return r, err
 	}
-	r.impact = len(root.Get("impactMetrics").Array())
+	r.impact = lengthOf(root.Get("impactMetrics"))
 	bucket := root.Get("bucket")
 	if !bucket.Exists() || bucket.Type == gjson.Null {
 		return r, nil
@@ -117,7 +128,7 @@ func readMetrics(body []byte, now time.Time) (report, error) {
 	}
 	hour := hourOf(stop, now)
 	toggles.ForEach(func(name, counts gjson.Result) bool {
-		err = r.readCounts(key{app, name.String()}, hour, counts)
+		err = r.readCounts(app, true, name.String(), hour, counts)
 		return err == nil
 	})
 	if id, ok := clean(root.Get("instanceId").String()); ok {
@@ -130,8 +141,9 @@ func readMetrics(body []byte, now time.Time) (report, error) {
 }
 
 // readCounts adds a row. One that has a name which Unleash cannot store is
-// invalid, which does not spoil the others.
-func (r *report) readCounts(k key, hour int64, v gjson.Result) error {
+// invalid, which does not spoil the others. storable says whether Unleash can
+// store app, which is a copy already: the rows of one application share it.
+func (r *report) readCounts(app string, storable bool, flag string, hour int64, v gjson.Result) error {
 	if !v.IsObject() {
 		return fmt.Errorf("the counts of a flag have to be an object")
 	}
@@ -164,9 +176,8 @@ func (r *report) readCounts(k key, hour int64, v gjson.Result) error {
 	if err != nil {
 		return err
 	}
-	app, ok := clean(k.app)
-	flag, known := clean(k.flag)
-	if !ok || !known {
+	flag, known := clean(flag)
+	if !storable || !known {
 		r.invalid += yes + no
 		return nil
 	}
@@ -187,7 +198,10 @@ func readBulk(body []byte, now time.Time) (report, error) {
 	if !applications.IsArray() || !rows.IsArray() {
 		return r, errors.New(`"applications" and "metrics" have to be lists`)
 	}
-	r.impact = len(root.Get("impactMetrics").Array())
+	r.impact = lengthOf(root.Get("impactMetrics"))
+	if lengthOf(applications) > maxApplications {
+		return r, fmt.Errorf(`"applications" has more than %d of them`, maxApplications)
+	}
 	applications.ForEach(func(_, v gjson.Result) bool {
 		if !v.IsObject() {
 			err = errors.New("an application has to be an object")
@@ -209,7 +223,8 @@ func readBulk(body []byte, now time.Time) (report, error) {
 			}
 			hour = hourOf(t, now)
 		}
-		err = r.readCounts(key{v.Get("appName").String(), v.Get("featureName").String()}, hour, v)
+		app, storable := clean(v.Get("appName").String())
+		err = r.readCounts(app, storable, v.Get("featureName").String(), hour, v)
 		return err == nil
 	})
 	return r, err

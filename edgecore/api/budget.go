@@ -1,0 +1,49 @@
+package api
+
+import (
+	"math"
+	"runtime/debug"
+	"sync/atomic"
+)
+
+// budget bounds the bytes that all requests together hold for as long as their
+// clients take to send or to read.
+type budget struct {
+	max  int64
+	used atomic.Int64
+}
+
+// take reports whether n more bytes keep the whole at or below most, and if so
+// counts them. most is max, or a part of it for requests that may not use all.
+func (b *budget) take(n, most int64) bool {
+	for {
+		used := b.used.Load()
+		if used+n > most {
+			return false
+		}
+		if b.used.CompareAndSwap(used, used+n) {
+			return true
+		}
+	}
+}
+
+func (b *budget) give(n int64) { b.used.Add(-n) }
+
+const (
+	// free is what each request may hold of a body, and of an answer, without
+	// asking a budget. It is as much as the connection itself needs. An
+	// ordinary context is smaller, so it is never refused because of others.
+	free = 4 << 10
+
+	minBudget, maxBudget = 8 << 20, 256 << 20
+)
+
+// shareOfMemory returns a share of the memory limit of the process (GOMEMLIMIT)
+// in bytes, within minBudget and maxBudget.
+func shareOfMemory(share int64) int64 {
+	limit := debug.SetMemoryLimit(-1)
+	if limit == math.MaxInt64 {
+		return maxBudget
+	}
+	return min(max(limit/share, minBudget), maxBudget)
+}
