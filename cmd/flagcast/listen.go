@@ -25,6 +25,11 @@ const (
 	idleTimeout     = 2 * time.Minute
 	shutdownTimeout = 10 * time.Second
 	maxHeaderBytes  = 64 << 10
+	// Of HTTP/2: what a client may send before a handler reads it, in bytes of a
+	// connection and of each of its streams. Go's 1 MiB would be outside of every
+	// budget. An upload of 1 MiB needs 16 round trips.
+	maxUnread  = 64 << 10
+	maxStreams = 100
 )
 
 // listeners are the addresses that serve has taken. plain or encrypted is nil
@@ -110,8 +115,9 @@ func (l *listeners) serve(ctx context.Context, group *errgroup.Group, h *api.Han
 	if cfg.TLS.Redirect && l.encrypted != nil {
 		plain = redirect(h, l.encrypted.Addr())
 	}
-	start(l.plain, plain, nil)
-	start(l.encrypted, h, l.certificate)
+	connections := newLimit(cfg.MaxConnections) // not of the backstage: probes go on
+	start(connections.of(l.plain), plain, nil)
+	start(connections.of(l.encrypted), h, l.certificate)
 	start(l.backstage, h.Backstage, nil)
 	group.Go(func() error {
 		<-ctx.Done()
@@ -137,6 +143,9 @@ func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout,
 		WriteTimeout: answerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: maxStreams, MaxReceiveBufferPerConnection: maxUnread, MaxReceiveBufferPerStream: maxUnread,
+		},
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 }

@@ -3,12 +3,16 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -110,6 +114,9 @@ func answered(c net.Conn) int {
 	return response.StatusCode
 }
 
+// bodyTimeout is what the API gives a body.
+const bodyTimeout = 10 * time.Second
+
 // TestHostileConnections: each is over within its bound, and harms nobody else.
 func TestHostileConnections(t *testing.T) {
 	head := "POST /api/frontend HTTP/1.1\r\nHost: x\r\nAuthorization: " + goodToken + "\r\n"
@@ -121,9 +128,10 @@ func TestHostileConnections(t *testing.T) {
 	}{
 		"says nothing":          {"", "", headerTimeout, 0},
 		"slow headers":          {"GET /health HTTP/1.1\r\n", "X-A: 1\r\n", headerTimeout, 0},
-		"a slow body":           {head + "Content-Length: 1000\r\n\r\n", "{", requestTimeout + time.Second, 400},
-		"a body that ends":      {head + "Content-Length: 1000\r\n\r\n{", "", requestTimeout + time.Second, 400},
-		"chunks without end":    {head + "Transfer-Encoding: chunked\r\n\r\n", "1\r\n \r\n", requestTimeout + time.Second, 400},
+		"a slow body":           {head + "Content-Length: 1000\r\n\r\n", "{", bodyTimeout, 400},
+		"a body that ends":      {head + "Content-Length: 1000\r\n\r\n{", "", bodyTimeout, 400},
+		"a body not read":       {strings.Replace(head, "frontend", "nowhere", 1) + "Content-Length: 1000\r\n\r\n{", "", requestTimeout, 404},
+		"chunks without end":    {head + "Transfer-Encoding: chunked\r\n\r\n", "1\r\n \r\n", bodyTimeout, 400},
 		"too large a header":    {"GET /health HTTP/1.1\r\nHost: x\r\nX-A: " + strings.Repeat("a", 1<<20), "", 2 * time.Second, 431},
 		"too many headers":      {"GET /health HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("X-A: b\r\n", 100_000), "", 2 * time.Second, 431},
 		"too long a path":       {"GET /" + strings.Repeat("a", 1<<20), "", 2 * time.Second, 431},
@@ -209,6 +217,121 @@ func TestDrain(t *testing.T) {
 		}
 		_ = slow.Close()
 	})
+}
+
+// TestMaxConnections: beyond the limit connections wait, of both listeners
+// together, and get their answers when others end. The backstage has no limit.
+func TestMaxConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, end := context.WithCancel(t.Context())
+		group, running := errgroup.WithContext(ctx)
+		plain, other, inside := newPipes(), newPipes(), newPipes()
+		l := &listeners{plain: plain, encrypted: other, backstage: inside} // no certificate: not encrypted
+		h := newTestHandler(t)
+		h.Backstage = h.Handler
+		l.serve(running, group, h, &config.API{MaxConnections: 3}, slog.New(slog.DiscardHandler))
+		ask := func(c net.Conn) (code func() int) {
+			answer := make(chan int, 1)
+			go func() {
+				_, _ = fmt.Fprintf(c, "GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+				answer <- answered(c)
+			}()
+			return func() int {
+				select {
+				case code := <-answer:
+					return code
+				default:
+					return -1 // none yet
+				}
+			}
+		}
+		open := []net.Conn{plain.dial(), other.dial(), plain.dial()}
+		for i, c := range open {
+			code := ask(c)
+			synctest.Wait()
+			if got := code(); got != 200 {
+				t.Errorf("connection %d: %d", i, got)
+			}
+		}
+		late, later := plain.dial(), other.dial()
+		first, second, backstage := ask(late), ask(later), ask(inside.dial())
+		synctest.Wait()
+		if first() != -1 || second() != -1 {
+			t.Error("a connection beyond the limit is served")
+		}
+		if got := backstage(); got != 200 {
+			t.Errorf("the backstage: %d", got)
+		}
+		_ = open[0].Close()
+		_ = open[1].Close()
+		synctest.Wait()
+		if a, b := first(), second(); a != 200 || b != 200 {
+			t.Errorf("after others have ended: %d and %d", a, b)
+		}
+		waiting := ask(plain.dial())
+		synctest.Wait()
+		end()
+		if err := group.Wait(); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if got := waiting(); got != 0 {
+			t.Errorf("a connection that waits at the end: %d", got)
+		}
+	})
+}
+
+// TestHTTP2Bounds: what a client may send before anybody reads it, and how many
+// requests at once, as the server says it in its first frame.
+func TestHTTP2Bounds(t *testing.T) {
+	server := httptest.NewUnstartedServer(nil)
+	server.Config, server.EnableHTTP2 = newServer(newTestHandler(t), slog.New(slog.DiscardHandler)), true
+	server.StartTLS()
+	defer server.Close()
+	c, err := tls.Dial("tcp", server.Listener.Addr().String(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	// The preface and an empty SETTINGS frame (RFC 9113, sections 3.4 and 6.5).
+	if _, err := io.WriteString(c, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"); err != nil {
+		t.Fatal(err)
+	}
+	head := make([]byte, 9)
+	if _, err := io.ReadFull(c, head); err != nil || head[3] != 4 {
+		t.Fatalf("the first frame is %v, %v", head, err)
+	}
+	body := make([]byte, int(head[0])<<16|int(head[1])<<8|int(head[2]))
+	if _, err := io.ReadFull(c, body); err != nil {
+		t.Fatal(err)
+	}
+	got := map[uint16]uint32{}
+	for ; len(body) >= 6; body = body[6:] {
+		got[binary.BigEndian.Uint16(body)] = binary.BigEndian.Uint32(body[2:])
+	}
+	if got[3] != maxStreams || got[4] != maxUnread {
+		t.Errorf("%v, want %d streams (3) and %d bytes (4)", got, maxStreams, maxUnread)
+	}
+}
+
+// TestListenerBoundsAreDocumented: the table of bounds in docs/operations.md says
+// what newServer sets.
+func TestListenerBoundsAreDocumented(t *testing.T) {
+	document, err := os.ReadFile(filepath.FromSlash("../../docs/operations.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		fmt.Sprintf("| headers of a request | %d kB, %.0f s; then 431", maxHeaderBytes>>10, headerTimeout.Seconds()),
+		fmt.Sprintf("| a whole request | %.0f s;", requestTimeout.Seconds()),
+		fmt.Sprintf("| an answer | %.0f s from the headers of its request |", answerTimeout.Seconds()),
+		fmt.Sprintf("| an idle connection | %s minutes |", map[time.Duration]string{2 * time.Minute: "two"}[idleTimeout]),
+		fmt.Sprintf("| a connection of HTTP/2 | %d requests at once, %d kB of bodies", maxStreams, maxUnread>>10),
+	} {
+		if !strings.Contains(string(document), want) {
+			t.Errorf("docs/operations.md does not have %q", want)
+		}
+	}
 }
 
 func TestRedirect(t *testing.T) {

@@ -38,12 +38,13 @@ const (
 	minBudget, maxBudget = 8 << 20, 256 << 20
 )
 
+// unlimited is the memory limit of a process that has none.
+const unlimited = math.MaxInt64
+
 // shareOfMemory returns a share of the memory limit of the process (GOMEMLIMIT)
 // in bytes, within minBudget and maxBudget.
-func shareOfMemory(share int64) int64 {
-	limit := debug.SetMemoryLimit(-1)
-	if limit == math.MaxInt64 {
-		return maxBudget
-	}
+func shareOfMemory(share int64) int64 { return shareOf(debug.SetMemoryLimit(-1), share) }
+
+func shareOf(limit, share int64) int64 {
 	return min(max(limit/share, minBudget), maxBudget)
 }

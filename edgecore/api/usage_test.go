@@ -76,6 +76,17 @@ func TestUsageStatusCodes(t *testing.T) {
 	}
 }
 
+// TestManyRegistrations: one report has a bounded number of registrations.
+func TestManyRegistrations(t *testing.T) {
+	f := newFixture(t, "")
+	for n, code := range map[int]int{5000: 202, 5001: 400} {
+		body := `{"metrics":[],"applications":[` + strings.Repeat(`{"appName":"a"},`, n-1) + `{"appName":"a"}]}`
+		if r := f.ask("POST", "/api/client/metrics/bulk", backend, body); r.StatusCode != code {
+			t.Errorf("%d registrations: %d, want %d", n, r.StatusCode, code)
+		}
+	}
+}
+
 // values gathers counters and gauges by their names and labels.
 func values(t testing.TB, g prometheus.Gatherer) map[string]float64 {
 	t.Helper()

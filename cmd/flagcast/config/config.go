@@ -94,6 +94,8 @@ type API struct {
 	TrustedProxies []string `yaml:"trusted_proxies"`
 	Allow          []string `yaml:"allow"`
 	Deny           []string `yaml:"deny"`
+	// MaxConnections bounds the connections of Listen and TLS together. 0: not.
+	MaxConnections int `yaml:"max_connections" min:"0"`
 	// Drain is how long requests are answered after the signal to end, while
 	// readiness says no.
 	Drain     time.Duration `yaml:"drain"`
