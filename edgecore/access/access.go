@@ -9,11 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/secret"
@@ -121,8 +120,10 @@ func scopeOf(t edgecore.Token) Scope {
 }
 
 // Check returns what the holder of an Authorization header may see, or one of
-// the errors of this package. A "Bearer " in front of the token is accepted.
-func (a *Access) Check(ctx context.Context, authorization string, kind Kind) (Scope, error) {
+// the errors of this package. A "Bearer " in front of the token is accepted. from
+// is the address of the client: where many ask about unknown tokens, addresses
+// take turns.
+func (a *Access) Check(ctx context.Context, from netip.Addr, authorization string, kind Kind) (Scope, error) {
 	text := tokenOf(authorization)
 	if text == "" {
 		if a.anonymous == "" || kind != Frontend {
@@ -130,14 +131,15 @@ func (a *Access) Check(ctx context.Context, authorization string, kind Kind) (Sc
 		}
 		return Scope{Environment: a.anonymous}, nil
 	}
-	known, ok, err := a.find(ctx, text)
-	if ok && known.Kind != kind {
-		known = a.recall(ctx, text, known)
+	client := sourceOf(from, false)
+	known, err := a.look(client, text).wait(ctx)
+	if known != nil && known.Kind != kind {
+		known = a.recall(client, text, known).orElse(ctx, known)
 	}
 	switch {
 	case err != nil:
 		return Scope{}, err
-	case !ok:
+	case known == nil:
 		return Scope{}, ErrUnauthorized
 	case known.Kind != kind:
 		return Scope{}, ErrForbidden
@@ -162,55 +164,93 @@ const MaxTokens = 500
 
 // Validate tells what is known of tokens, in their order: nil for one that
 // nobody knows, or whose environment is not followed here. It is what another
-// core asks. An error means that it cannot be told of all of them.
-func (a *Access) Validate(ctx context.Context, tokens []string) ([]*Known, error) {
+// core asks, from its address. An error means that it cannot be told of all of
+// them.
+func (a *Access) Validate(ctx context.Context, from netip.Addr, tokens []string) ([]*Known, error) {
 	if len(tokens) > MaxTokens {
 		return nil, fmt.Errorf("%d tokens at once, the limit is %d", len(tokens), MaxTokens)
 	}
-	list := make([]*Known, len(tokens))
-	group, ctx := errgroup.WithContext(ctx)
+	peer := sourceOf(from, true)
+	list, recalls := make([]lookup, len(tokens)), make([]lookup, len(tokens))
 	for i, token := range tokens {
-		group.Go(func() error {
-			known, ok, err := a.find(ctx, tokenOf(token))
-			if ok && err == nil {
-				known = a.recall(ctx, tokenOf(token), known)
-				list[i] = &known
-			}
-			if errors.Is(err, ErrUncovered) {
-				return nil
-			}
-			return err
-		})
+		list[i] = a.look(peer, tokenOf(token))
+		if errors.Is(list[i].err, ErrUnavailable) {
+			return nil, list[i].err // what was asked before goes on
+		}
+		if list[i].known != nil {
+			recalls[i] = a.recall(peer, tokenOf(token), list[i].known)
+		}
 	}
-	if err := group.Wait(); err != nil {
-		return nil, err
+	answers := make([]*Known, len(tokens))
+	for i := range list {
+		known, err := list[i].wait(ctx)
+		switch {
+		case errors.Is(err, ErrUncovered):
+		case err != nil:
+			return nil, err
+		case known != nil:
+			answers[i] = recalls[i].orElse(ctx, known)
+		}
 	}
-	return list, nil
+	return answers, nil
 }
 
-// find looks a token up, and asks about it where that makes sense.
-func (a *Access) find(ctx context.Context, text string) (Known, bool, error) {
+// look looks a token up, and asks about it where that makes sense.
+func (a *Access) look(from source, text string) lookup {
 	if known, ok := a.configured[digestOf(text)]; ok {
-		return known, true, nil
+		return lookup{known: &known}
 	}
 	// What cannot be a token, or can be none of a client, is no reason to ask.
 	token, err := edgecore.ParseToken(secret.New(text))
 	if a.validated == nil || len(text) > maxTokenBytes || err != nil || token.Environment == "*" {
-		return Known{}, false, nil
+		return lookup{}
 	}
 	if _, here := a.followed[token.Environment]; !here && a.followed != nil {
-		return Known{}, false, ErrUncovered
+		return lookup{err: ErrUncovered}
 	}
-	return a.validated.get(ctx, token.Secret, time.Now())
+	return a.validated.look(from, token.Secret, false, time.Now())
 }
 
 // recall asks about a token of the configuration whose API matters: among the
 // tokens of Unleash Edge may be some of the frontend API.
-func (a *Access) recall(ctx context.Context, text string, configured Known) Known {
+func (a *Access) recall(from source, text string, known *Known) lookup {
 	if _, ok := a.configured[digestOf(text)]; !ok || a.validated == nil {
-		return configured
+		return lookup{known: known}
 	}
-	if known, ok, err := a.validated.get(ctx, secret.New(text), time.Now()); ok && err == nil {
+	return a.validated.look(from, secret.New(text), true, time.Now())
+}
+
+// lookup is what is known of a token at once, or the question to wait for.
+type lookup struct {
+	known    *Known // nil: nobody knows it
+	err      error
+	question *question // not nil: upstream is asked first
+	before   *Known    // stands when upstream does not answer
+}
+
+// wait returns what is known of the token; nil where nobody knows it.
+func (l lookup) wait(ctx context.Context) (*Known, error) {
+	if l.question == nil {
+		return l.known, l.err
+	}
+	select {
+	case <-l.question.done:
+	case <-ctx.Done(): // the question goes on
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
+	}
+	switch err := l.question.err; {
+	case err != nil && l.before != nil:
+		return l.before, nil // last good stands
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	default:
+		return l.question.known, nil
+	}
+}
+
+// orElse is what is known of the token, or what the configuration says.
+func (l lookup) orElse(ctx context.Context, configured *Known) *Known {
+	if known, err := l.wait(ctx); err == nil && known != nil {
 		return known
 	}
 	return configured
@@ -222,7 +262,7 @@ const maxTokenBytes = 512
 
 // covers tells whether everything that a token of the client API sees is
 // followed: a part of it would look like the whole.
-func (a *Access) covers(k Known) bool {
+func (a *Access) covers(k *Known) bool {
 	projects := a.followed[k.Scope.Environment]
 	if a.followed == nil || projects == nil || k.Kind != Client {
 		return true

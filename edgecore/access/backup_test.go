@@ -28,7 +28,7 @@ func TestRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := start(&upstream{})
 		for _, token := range []string{"*:e.good", "*:e.bad"} {
-			_, _ = a.Check(t.Context(), token, access.Frontend)
+			_, _ = a.Check(t.Context(), home, token, access.Frontend)
 		}
 	})
 	content, err := os.ReadFile(filepath.Join(dir, "tokens.json"))
@@ -39,10 +39,10 @@ func TestRestart(t *testing.T) {
 		u := &upstream{}
 		u.down.Store(true)
 		a := start(u)
-		if _, err := a.Check(t.Context(), "*:e.good", access.Frontend); err != nil {
+		if _, err := a.Check(t.Context(), home, "*:e.good", access.Frontend); err != nil {
 			t.Errorf("after a restart without upstream: %v", err)
 		}
-		if _, err := a.Check(t.Context(), "*:e.bad", access.Frontend); !errors.Is(err, access.ErrUnavailable) {
+		if _, err := a.Check(t.Context(), home, "*:e.bad", access.Frontend); !errors.Is(err, access.ErrUnavailable) {
 			t.Errorf("an unknown token: %v", err)
 		}
 	})
@@ -93,7 +93,7 @@ func TestBackupOfUnleashEdge(t *testing.T) {
 	}
 	a = access.New(options)
 	a.Restore()
-	if !strings.Contains(log.String(), "no list of tokens") || strings.Contains(log.String(), "s3cr3t") {
+	if !strings.Contains(log.String(), "not a list of tokens") || strings.Contains(log.String(), "s3cr3t") {
 		t.Errorf("the log says %s", &log)
 	}
 }
@@ -134,7 +134,7 @@ func TestLargeFilesOfTokens(t *testing.T) {
 		}
 		var log bytes.Buffer
 		a := access.New(access.Options{Validator: &upstream{}, Dir: dir, Log: slog.New(slog.NewTextHandler(&log, nil))})
-		if used := need.Allocated(a.Restore); used > 1<<20 || !strings.Contains(log.String(), "more than 33554432 bytes") {
+		if used := need.Allocated(a.Restore); used > 1<<20 || !strings.Contains(log.String(), "more than 67108864 bytes") {
 			t.Errorf("%s: %d bytes allocated, log:\n%s", name, used, &log)
 		}
 	}

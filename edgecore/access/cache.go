@@ -2,7 +2,6 @@ package access
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,40 +12,32 @@ import (
 )
 
 // What a flood of garbage tokens can cost, at the most: one call a second, of
-// maxBatch tokens; twice maxWaiting requests that wait; what upstream did not
-// know in the last minute, at maxBatch tokens a second; and one MiB of marks.
+// maxBatch tokens; two shares of questions that wait; and what upstream did not
+// know in the last minute, at maxBatch tokens a second.
 const (
 	validFor   = time.Hour
 	invalidFor = time.Minute // so that a token works soon after it was made
 	pace       = time.Second // from one call to the next
 	patience   = 5 * time.Second
 	maxBatch   = 100 // tokens of one call; Unleash takes 100 kB
-	maxWaiting = 200 // tokens of each of the two queues
 	maxValid   = 10_000
-	markBits   = 18
 )
 
 // cache keeps the answers of a validator for a while, and asks it about many
 // tokens at once.
-//
-// Tokens wait in two queues: those that were valid, or were turned away before
-// for want of room, go first. Garbage that is new each time never gets there,
-// so that in a flood an SDK that tries again is heard.
 type cache struct {
 	validator Validator
 	validFor  time.Duration
 	dir       string
 	log       *slog.Logger
 
-	mu       sync.Mutex
-	valid    map[digest]entry
-	invalid  map[digest]time.Time // until when
-	waiting  map[digest]*question // in a queue, or being asked
-	returned []*question          // seen before
-	fresh    []*question
-	turned   *marks    // away; nil until there is one
-	asking   bool      // a goroutine works through the queues
-	asked    time.Time // when the last call began
+	mu      sync.Mutex
+	valid   map[digest]entry
+	invalid map[digest]time.Time // until when
+	waiting map[digest]*question // in the queue, or being asked
+	queue   queue
+	asking  bool      // a goroutine works through the queue
+	asked   time.Time // when the last call began
 }
 
 type entry struct {
@@ -59,6 +50,7 @@ type entry struct {
 type question struct {
 	key   digest
 	token secret.Secret
+	line  *line // in which it waits; nil: in none
 	done  chan struct{}
 	known *Known
 	err   error
@@ -75,65 +67,58 @@ func newCache(o Options) *cache {
 	return c
 }
 
-var errNoRoom = errors.New("too many unknown tokens wait for upstream")
+var errManyQuestions = errors.New("too many unknown tokens wait for upstream")
 
-func (c *cache) get(ctx context.Context, token secret.Secret, now time.Time) (Known, bool, error) {
+// look returns what is known of a token, or the question that waits for upstream.
+// real says that the token is known to be none that somebody has made up.
+func (c *cache) look(from source, token secret.Secret, real bool, now time.Time) lookup {
 	key := digestOf(token.Reveal())
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if now.Before(c.invalid[key]) {
-		c.mu.Unlock()
-		return Known{}, false, nil
+		return lookup{}
 	}
 	e, hit := c.valid[key]
 	if hit && now.Before(e.expires) {
-		c.mu.Unlock()
-		return e.known, true, nil
+		return lookup{known: &e.known}
 	}
-	q := c.enqueue(key, token, hit)
-	c.mu.Unlock()
-	// A word that ran out not long ago is good while it is asked for anew.
-	if hit && (q == nil || now.Before(e.expires.Add(c.validFor))) {
-		return e.known, true, nil
-	}
-	if q == nil {
-		return Known{}, false, fmt.Errorf("%w: %w", ErrUnavailable, errNoRoom)
-	}
-	select {
-	case <-q.done:
-	case <-ctx.Done(): // the question goes on
-		return Known{}, false, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
-	}
+	q := c.enqueue(key, token, from, hit || real)
 	switch {
-	case q.err != nil && hit:
-		return e.known, true, nil // last good stands
-	case q.err != nil:
-		return Known{}, false, fmt.Errorf("%w: %w", ErrUnavailable, q.err)
-	case q.known == nil:
-		return Known{}, false, nil
+	case hit && (q == nil || now.Before(e.expires.Add(c.validFor))):
+		return lookup{known: &e.known} // not long ago, and asked about anew
+	case q == nil:
+		return lookup{err: fmt.Errorf("%w: %w", ErrUnavailable, errManyQuestions)}
+	case hit:
+		return lookup{question: q, before: &e.known}
 	default:
-		return *q.known, true, nil
+		return lookup{question: q}
 	}
 }
 
 // enqueue returns the question about a token, which may be there already, or
-// nil when there is no room for it.
-func (c *cache) enqueue(key digest, token secret.Secret, wasValid bool) *question {
+// nil when there is no place for it.
+func (c *cache) enqueue(key digest, token secret.Secret, from source, real bool) *question {
 	if q := c.waiting[key]; q != nil {
+		c.queue.join(q, from)
 		return q
 	}
-	queue := &c.fresh
-	if wasValid || c.turned.has(key) {
-		queue = &c.returned
-	}
-	if len(*queue) >= maxWaiting {
-		if c.turned == nil {
-			c.turned = &marks{}
-		}
-		c.turned.add(key)
-		return nil
-	}
 	q := &question{key: key, token: token, done: make(chan struct{})}
-	*queue = append(*queue, q)
+	if real {
+		if len(c.queue.known) >= maxValid {
+			return nil
+		}
+		c.queue.known = append(c.queue.known, q)
+	} else {
+		dropped, ok := c.queue.add(q, from)
+		if !ok {
+			return nil
+		}
+		if dropped != nil {
+			dropped.err = errManyQuestions
+			delete(c.waiting, dropped.key)
+			close(dropped.done)
+		}
+	}
 	c.waiting[key] = q
 	if !c.asking {
 		c.asking = true
@@ -142,12 +127,12 @@ func (c *cache) enqueue(key digest, token secret.Secret, wasValid bool) *questio
 	return q
 }
 
-// ask works until the queues are empty. It ends by itself, with the process at
+// ask works until the queue is empty. It ends by itself, with the process at
 // the latest: nobody has to wait for it.
 func (c *cache) ask() {
 	for {
 		c.mu.Lock()
-		if len(c.returned)+len(c.fresh) == 0 {
+		if c.queue.size() == 0 {
 			c.asking = false
 			c.mu.Unlock()
 			return
@@ -156,26 +141,13 @@ func (c *cache) ask() {
 		c.mu.Unlock()
 		time.Sleep(pause) // what comes meanwhile is asked with it
 		c.mu.Lock()
-		batch := c.take()
+		batch := c.queue.take(maxBatch)
 		c.asked = time.Now()
 		c.mu.Unlock()
 		if c.store(batch, c.call(batch)) && c.dir != "" {
 			c.save()
 		}
 	}
-}
-
-// take empties the queues as far as one call goes.
-func (c *cache) take() []*question {
-	var batch []*question
-	for _, queue := range []*[]*question{&c.returned, &c.fresh} {
-		n := min(len(*queue), maxBatch-len(batch))
-		batch = append(batch, (*queue)[:n]...)
-		rest := copy(*queue, (*queue)[n:])
-		clear((*queue)[rest:]) // nothing keeps a token in clear
-		*queue = (*queue)[:rest]
-	}
-	return batch
 }
 
 // call asks the validator and fills in its answers.
@@ -238,26 +210,4 @@ func (c *cache) forget(now time.Time) {
 		}
 		delete(c.valid, key)
 	}
-}
-
-// marks remembers tokens without keeping them: four bytes of each, until
-// another token takes the place. At 10,000 new tokens a second a mark lasts for
-// about 25 seconds, longer than the usual pause of an SDK.
-type marks [1 << markBits]uint32
-
-func place(key digest) (slot, mark uint32) {
-	return binary.BigEndian.Uint32(key[:4]) >> (32 - markBits), binary.BigEndian.Uint32(key[4:8]) | 1
-}
-
-func (m *marks) add(key digest) {
-	slot, mark := place(key)
-	m[slot] = mark
-}
-
-func (m *marks) has(key digest) bool {
-	if m == nil {
-		return false
-	}
-	slot, mark := place(key)
-	return m[slot] == mark
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/disk"
 	"github.com/flagcast/flagcast/edgecore/untrusted"
@@ -22,8 +24,8 @@ const (
 	edgeFile = "unleash_tokens.json"
 )
 
-// diskBytes bounds either file: a token takes some two hundred bytes.
-const diskBytes = 32 << 20
+// diskBytes is above what maxValid tokens need of which each has 100 projects.
+const diskBytes = 64 << 20
 
 // keptToken is one valid token in the file.
 type keptToken struct {
@@ -71,17 +73,38 @@ func readKept(path string) (map[digest]Known, error) {
 	if err != nil {
 		return nil, err
 	}
-	var list []keptToken
-	if err := json.Unmarshal(content, &list); err != nil {
+	return parseKept(content)
+}
+
+func parseKept(content []byte) (map[digest]Known, error) {
+	damaged := fmt.Errorf("%s: an entry is damaged", keptFile)
+	if err := untrusted.CheckJSON(content, untrusted.RequestDepth); err != nil {
 		return nil, fmt.Errorf("%s: %w", keptFile, err)
 	}
+	list := gjson.ParseBytes(content)
+	if !list.IsArray() {
+		return nil, fmt.Errorf("%s: it is not a list", keptFile)
+	}
 	known := map[digest]Known{}
-	for _, t := range list {
-		sum, err := hex.DecodeString(t.SHA256)
-		if err != nil || len(sum) != len(digest{}) || t.Kind != Client && t.Kind != Frontend {
-			return nil, fmt.Errorf("%s: an entry is damaged", keptFile)
+	var err error
+	list.ForEach(func(_, t gjson.Result) bool {
+		sum, bad := hex.DecodeString(t.Get("sha256").String())
+		kind := Kind(t.Get("kind").String())
+		projects, unread := projectsOf(t.Get("projects"))
+		if bad != nil || unread != nil || len(sum) != len(digest{}) || kind != Client && kind != Frontend ||
+			len(known) == maxValid {
+			err = damaged
+			return false
 		}
-		known[digest(sum)] = Known{Kind: t.Kind, Scope: Scope{Environment: t.Environment, Projects: t.Projects}}
+		// Copies: they keep no file in memory.
+		environment := edgecore.Environment(strings.Clone(t.Get("environment").String()))
+		known[digest(sum)] = Known{
+			Kind: Kind(strings.Clone(string(kind))), Scope: Scope{Environment: environment, Projects: projects},
+		}
+		return true
+	})
+	if err != nil {
+		return nil, err
 	}
 	return known, nil
 }
@@ -91,16 +114,21 @@ func readEdge(path string) (map[digest]Known, error) {
 	if err != nil {
 		return nil, err
 	}
-	var list []wireToken
-	if err := json.Unmarshal(content, &list); err != nil {
-		// What json says may quote the file, which holds tokens.
-		return nil, fmt.Errorf("%s is no list of tokens", edgeFile)
-	}
+	return parseEdge(content)
+}
+
+// parseEdge reads the backup of Unleash Edge. What is beyond maxValid tokens is
+// left out: upstream is asked about it.
+func parseEdge(content []byte) (map[digest]Known, error) {
 	known := map[digest]Known{}
-	for _, t := range list {
+	wanted := func(token string) bool { return token != "" && len(known) < maxValid }
+	err := readTokens(content, wanted, func(t *wireToken) {
 		if k := t.known(); k != nil && t.Environment != "" && strings.EqualFold(t.Status, "validated") {
 			known[digestOf(t.Token)] = *k
 		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", edgeFile, err)
 	}
 	return known, nil
 }

@@ -4,16 +4,19 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/secret"
 	"github.com/flagcast/flagcast/edgecore/transport"
+	"github.com/flagcast/flagcast/edgecore/untrusted"
 )
 
 // Upstream validates tokens at POST /edge/validate, which Unleash serves for
@@ -60,50 +63,116 @@ func (u *Upstream) Validate(ctx context.Context, tokens []secret.Secret) ([]*Kno
 		return nil, err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
-	if err != nil {
-		return nil, err
-	}
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("POST %s: %s", u.url, response.Status)
 	}
-	var answer struct{ Tokens []wireToken }
-	if err := json.Unmarshal(body, &answer); err != nil {
-		// What json says may quote the answer, which holds tokens.
-		return nil, fmt.Errorf("POST %s: the answer is no list of tokens", u.url)
-	}
 	list := make([]*Known, len(tokens))
-	for _, t := range answer.Tokens {
-		if i, ok := numbers[t.Token]; ok {
-			list[i] = t.known()
-		}
+	body, err := untrusted.ReadBody(response, maxAnswer)
+	if err == nil {
+		asked := func(token string) bool { _, ok := numbers[token]; return ok }
+		err = readTokens(body, asked, func(t *wireToken) { list[numbers[t.Token]] = t.known() })
+	}
+	if err != nil {
+		return nil, fmt.Errorf("POST %s: %w", u.url, err)
 	}
 	return list, nil
 }
 
-// wireToken is a token as Unleash and Unleash Edge write it: in answers of
-// /edge/validate, and in Edge's backup.
-type wireToken struct {
-	Token       string   `json:"token"`
-	Type        string   `json:"type"`
-	Environment string   `json:"environment"`
-	Projects    []string `json:"projects"`
-	Status      string   `json:"status"` // in a backup only
+const (
+	// maxAnswer is above what 100 tokens of 500 projects each need, in bytes.
+	maxAnswer = 4 << 20
+	// maxProjects bounds those of one token, which are kept for an hour.
+	maxProjects = 1000
+)
+
+// errNoList hides what a decoder says: it may quote the document, which holds
+// tokens.
+var (
+	errNoList       = errors.New("this is not a list of tokens")
+	errManyProjects = fmt.Errorf("a token has more than %d projects", maxProjects)
+)
+
+// readTokens reads {"tokens":[…]}, or the list alone, one token at a time, and only
+// wanted ones: a list may have many more members.
+func readTokens(document []byte, wanted func(token string) bool, each func(*wireToken)) error {
+	if err := untrusted.CheckJSON(document, untrusted.RequestDepth); err != nil {
+		return errNoList
+	}
+	list := gjson.ParseBytes(document)
+	if list.IsObject() {
+		list = list.Get("tokens")
+	}
+	if !list.IsArray() {
+		return errNoList
+	}
+	var err error
+	list.ForEach(func(_, one gjson.Result) bool {
+		if !one.IsObject() {
+			err = errNoList
+			return false
+		}
+		token := one.Get("token").String()
+		if !wanted(token) {
+			return true
+		}
+		t := wireToken{
+			Token: token, Type: one.Get("type").String(),
+			Environment: one.Get("environment").String(), Status: one.Get("status").String(),
+		}
+		if t.Projects, err = projectsOf(one.Get("projects")); err == nil {
+			each(&t)
+		}
+		return err == nil
+	})
+	return err
 }
 
-// known is what is known of it; nil for one that is good for neither API.
+// projectsOf copies a list of names; nil where there is none.
+func projectsOf(list gjson.Result) (names []string, err error) {
+	if !list.Exists() || list.Type == gjson.Null {
+		return nil, nil
+	}
+	if !list.IsArray() {
+		return nil, errNoList
+	}
+	names = []string{}
+	list.ForEach(func(_, project gjson.Result) bool {
+		switch {
+		case project.Type != gjson.String:
+			err = errNoList
+		case len(names) == maxProjects:
+			err = errManyProjects
+		default:
+			names = append(names, strings.Clone(project.Str))
+		}
+		return err == nil
+	})
+	return names, err
+}
+
+// wireToken is a token as Unleash and Unleash Edge write it: in answers of
+// /edge/validate, and in Edge's backup. Its texts but for Projects may be parts
+// of a document.
+type wireToken struct {
+	Token, Type, Environment string
+	Projects                 []string
+	Status                   string // in a backup only
+}
+
+// known is what is known of it, as copies; nil for one that is good for neither
+// API.
 func (t *wireToken) known() *Known {
 	kind, ok := kindOf(t.Type)
 	if !ok {
 		return nil
 	}
-	known := Known{Kind: kind, Scope: Scope{Environment: edgecore.Environment(t.Environment)}}
+	known := Known{Kind: kind, Scope: Scope{Environment: edgecore.Environment(strings.Clone(t.Environment))}}
 	if t.Environment == "" { // servers of version 5 do not say it; the token does
 		token, err := edgecore.ParseToken(secret.New(t.Token))
 		if err != nil {
 			return nil
 		}
-		known.Scope.Environment = token.Environment
+		known.Scope.Environment = edgecore.Environment(strings.Clone(string(token.Environment)))
 	}
 	if !slices.Contains(t.Projects, "*") {
 		known.Scope.Projects = append([]string{}, t.Projects...) // never nil, which would mean all

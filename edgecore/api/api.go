@@ -312,7 +312,7 @@ func (a *api) admit(w http.ResponseWriter, r *http.Request, kind access.Kind) (s
 
 // scope returns what a request may see. It has answered when ok is false.
 func (a *api) scope(w http.ResponseWriter, r *http.Request, kind access.Kind) (scope access.Scope, ok bool) {
-	scope, err := a.Access.Check(r.Context(), r.Header.Get(a.tokenHeader()), kind)
+	scope, err := a.Access.Check(r.Context(), clientOf(r), r.Header.Get(a.tokenHeader()), kind)
 	switch {
 	case errors.Is(err, access.ErrUnavailable):
 		retryLater(w, "the token cannot be validated now: upstream does not answer, or is asked about too many")

@@ -51,7 +51,7 @@ func (a *api) validate(w http.ResponseWriter, r *http.Request) {
 		fail(w, code, err.Error())
 		return
 	}
-	known, err := a.Access.Validate(r.Context(), tokens)
+	known, err := a.Access.Validate(r.Context(), clientOf(r), tokens)
 	if err != nil {
 		retryLater(w, "the tokens cannot be validated now: upstream does not answer, or is asked about too many")
 		return

@@ -45,6 +45,13 @@ func (p *Peers) client(r *http.Request) string {
 	return net.JoinHostPort(ip.String(), "0")
 }
 
+// clientOf is the address in the RemoteAddr that client has returned; the zero
+// one where there is none, as of a socket.
+func clientOf(r *http.Request) netip.Addr {
+	ip, _ := addressOf(r.RemoteAddr)
+	return ip
+}
+
 // forwarded lists the addresses of Forwarded (RFC 7239), else those of
 // X-Forwarded-For, the nearest last.
 func forwarded(h http.Header) []string {

@@ -90,8 +90,11 @@ func object(body []byte) (gjson.Result, error) {
 }
 
 // lengthOf is the number of members of a list, without making one: a member may
-// be one byte, and takes 80 when it is read.
+// be one byte, and takes 80 when it is read. What is not a list has none.
 func lengthOf(list gjson.Result) (n int) {
+	if !list.IsArray() {
+		return 0
+	}
 	list.ForEach(func(gjson.Result, gjson.Result) bool { n++; return true })
 	return n
 }

@@ -1,0 +1,167 @@
+package access
+
+import (
+	"net/netip"
+	"slices"
+)
+
+const (
+	maxShare = 1000 // questions that wait in one share
+	maxLine  = 200  // of one source
+)
+
+// source is who asks: a client or another core, by its address. IPv6 counts by
+// /64, which one machine may have as a whole.
+type source struct {
+	peer bool
+	at   netip.Prefix
+}
+
+func sourceOf(address netip.Addr, peer bool) source {
+	address = address.Unmap()
+	at, _ := address.Prefix(min(address.BitLen(), 64)) // the zero prefix for no address
+	return source{peer: peer, at: at}
+}
+
+// queue holds the questions that wait for upstream, and chooses those of the
+// next call. Tokens that were valid before cannot be made up: they go first, but
+// leave half of a call to the others. Of that half clients have one part and
+// other cores the other, and within a part sources take turns. What one does not
+// use goes to the rest.
+//
+// It is not safe for concurrent use.
+type queue struct {
+	known          []*question // about tokens that were valid before, the oldest first
+	clients, peers share
+}
+
+// share is one part of the queue.
+type share struct {
+	lines map[netip.Prefix]*line
+	turns []*line // those of lines, in the order of their turns
+	next  int     // index in turns
+	size  int     // questions
+}
+
+// line has the questions of one source, the oldest first. It is never empty.
+type line struct {
+	at        netip.Prefix
+	share     *share
+	questions []*question
+}
+
+func (q *queue) size() int { return len(q.known) + q.clients.size + q.peers.size }
+
+func (q *queue) share(from source) *share {
+	if from.peer {
+		return &q.peers
+	}
+	return &q.clients
+}
+
+// add puts a question at the end of the line of its source. ok is false where
+// there is no place for it. dropped is the question that had to leave for it: the
+// newest of the longest line, so that who asks little always finds a place.
+func (q *queue) add(one *question, from source) (dropped *question, ok bool) {
+	s := q.share(from)
+	own := s.lines[from.at].len()
+	if own >= maxLine {
+		return nil, false
+	}
+	if s.size >= maxShare {
+		longest := s.longest()
+		if longest.len() <= own+1 {
+			return nil, false
+		}
+		dropped = longest.questions[longest.len()-1]
+		longest.remove(longest.len() - 1)
+	}
+	s.push(one, from.at)
+	return dropped, true
+}
+
+// join is called when a source asks what waits already. The question moves to
+// the line of that source if it comes up earlier there: who repeats the token of
+// somebody else at the end of a long line does not delay it.
+func (q *queue) join(one *question, from source) {
+	s := q.share(from)
+	if one.line == nil || one.line == s.lines[from.at] || one.line.share != s && s.size >= maxShare {
+		return
+	}
+	if at := slices.Index(one.line.questions, one); s.lines[from.at].len() < at {
+		one.line.remove(at)
+		s.push(one, from.at)
+	}
+}
+
+// take removes the questions of the next call, n at most.
+func (q *queue) take(n int) []*question {
+	known := min(len(q.known), max(n/2, n-q.clients.size-q.peers.size))
+	batch := slices.Clone(q.known[:known])
+	q.known = slices.Delete(q.known, 0, known) // which clears the rest: nothing keeps a token in clear
+	rest := n - known
+	clients := min(q.clients.size, max(rest-rest/2, rest-q.peers.size))
+	batch = q.clients.take(batch, clients)
+	return q.peers.take(batch, rest-clients)
+}
+
+func (s *share) push(one *question, at netip.Prefix) {
+	l := s.lines[at]
+	if l == nil {
+		l = &line{at: at, share: s}
+		if s.lines == nil {
+			s.lines = map[netip.Prefix]*line{}
+		}
+		s.lines[at] = l
+		s.turns = slices.Insert(s.turns, s.next, l) // its turn is the last of this round
+		s.next = (s.next + 1) % len(s.turns)
+	}
+	one.line = l
+	l.questions = append(l.questions, one)
+	s.size++
+}
+
+// take appends up to n questions to a batch, one of each source in turn.
+func (s *share) take(batch []*question, n int) []*question {
+	for ; n > 0 && s.size > 0; n-- {
+		l := s.turns[s.next]
+		batch = append(batch, l.questions[0])
+		if l.len() > 1 {
+			s.next = (s.next + 1) % len(s.turns)
+		}
+		l.remove(0)
+	}
+	return batch
+}
+
+func (s *share) longest() *line {
+	return slices.MaxFunc(s.turns, func(a, b *line) int { return a.len() - b.len() })
+}
+
+// len is the number of questions, 0 for no line.
+func (l *line) len() int {
+	if l == nil {
+		return 0
+	}
+	return len(l.questions)
+}
+
+// remove takes a question out of the line, which ends with its last one.
+func (l *line) remove(i int) {
+	l.questions[i].line = nil
+	l.questions = slices.Delete(l.questions, i, i+1)
+	s := l.share
+	s.size--
+	if len(l.questions) > 0 {
+		return
+	}
+	delete(s.lines, l.at)
+	turn := slices.Index(s.turns, l)
+	s.turns = slices.Delete(s.turns, turn, turn+1)
+	if turn < s.next {
+		s.next--
+	}
+	if s.next >= len(s.turns) {
+		s.next = 0
+	}
+}
