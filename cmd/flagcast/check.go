@@ -96,6 +96,12 @@ func (c *core) check(ctx context.Context) []finding {
 	if c.config.State.Dir != "" {
 		findings = append(findings, found("state folder", writable(c.config.State.Dir), ""))
 	}
+	switch api := &c.config.API; {
+	case api.WeakWebhookSecret():
+		findings = append(findings, finding{"webhook secret", "warning", weakWebhookSecret})
+	case !api.WebhookSecret.IsZero():
+		findings = append(findings, found("webhook secret", nil, ""))
+	}
 	names := slices.Sorted(maps.Keys(c.sinks))
 	of := make([][]finding, len(names))
 	var trying sync.WaitGroup

@@ -70,11 +70,18 @@ func runServe(c *cobra.Command, flags config.Overrides, publishing bool) error {
 	for _, sentence := range cfg.Unused() {
 		log.Warn(sentence)
 	}
+	if cfg.API.WeakWebhookSecret() {
+		log.Warn(weakWebhookSecret)
+	}
 	if cfg.Upstream.SkipVerify {
 		log.Warn("upstream.skip_verify is set: anybody on the way to upstream can read its tokens and change flags; set upstream.ca_file instead")
 	}
 	return serve(c.Context(), cfg, log, publishing)
 }
+
+// weakWebhookSecret is what serve and check say of one.
+const weakWebhookSecret = "api.webhook_secret is shorter than 16 characters and can be guessed: " +
+	"set a random one, such as that of `openssl rand -hex 32`, here and in Unleash"
 
 // load reads the configuration that a command's flags name. A file that
 // nobody has asked for by name may be missing.
@@ -150,7 +157,7 @@ func (c *core) handler(publishers []*publish.Publisher) (*api.Handler, error) {
 	}
 	return api.New(api.Options{
 		States: c.store, Access: known, Environments: c.environments(), Log: c.log, Registry: c.registry, BasePath: cfg.BasePath, Heard: c.heard,
-		Targets: func() any { return newTargets(publishers) }, Usage: c.usage, WebhookSecret: cfg.WebhookSecret, Nudge: c.nudge,
+		Targets: func() any { return newTargets(publishers, cfg.PrivateBackstage()) }, Usage: c.usage, WebhookSecret: cfg.WebhookSecret, Nudge: c.nudge,
 		TokenHeader: header, NoAll: !cfg.All,
 		CORS: api.CORS{
 			Origins: cfg.CORS.Origins, AllowedHeaders: cfg.CORS.AllowedHeaders, ExposedHeaders: cfg.CORS.ExposedHeaders,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -24,6 +25,9 @@ type targets struct {
 	// nothing of lags and failures.
 	From    string           `json:"from"`
 	Targets []publish.Status `json:"targets"`
+	// Redacted says that errors are told by their kind alone, because anybody
+	// may ask this core.
+	Redacted bool `json:"redacted,omitempty"`
 }
 
 func newStatus() *cobra.Command {
@@ -112,7 +116,7 @@ func (c *core) ask(ctx context.Context, address string) (*targets, error) {
 	if err := json.Unmarshal(body, &all); err != nil || all.From == "" {
 		return nil, fmt.Errorf("ask %s: the answer is not that of a core", address)
 	}
-	report := &targets{From: all.From, Targets: []publish.Status{}}
+	report := &targets{From: all.From, Targets: []publish.Status{}, Redacted: all.Redacted}
 	for _, t := range c.targets {
 		for _, s := range all.Targets {
 			if s.Target == t.Name {
@@ -154,6 +158,10 @@ func (r *targets) print(w io.Writer, now time.Time) error {
 			printable.Fprintf(w, "%s: %s\n", t.Target, line)
 		}
 	}
+	if r.Redacted && slices.ContainsFunc(r.Targets, func(s publish.Status) bool { return len(s.Notes()) > 0 }) {
+		fmt.Fprintln(w, "The core tells no details of errors where its API is public: they are in its log. "+
+			"With api.backstage.listen they are here, too.")
+	}
 	if r.From == "sinks" {
 		fmt.Fprintln(w, "No core was asked: this is what the sinks have stored.")
 	}
@@ -174,10 +182,16 @@ func lag(ms *int64) string {
 	return (time.Duration(*ms) * time.Millisecond).String()
 }
 
-func newTargets(publishers []*publish.Publisher) *targets {
-	r := &targets{From: "core", Targets: []publish.Status{}}
+// newTargets is the report of a running core. private says that nobody but its
+// owner may ask for it; others get no texts of errors.
+func newTargets(publishers []*publish.Publisher, private bool) *targets {
+	r := &targets{From: "core", Targets: []publish.Status{}, Redacted: !private}
 	for _, p := range publishers {
-		r.Targets = append(r.Targets, p.Status())
+		s := p.Status()
+		if !private {
+			s = s.Redacted()
+		}
+		r.Targets = append(r.Targets, s)
 	}
 	return r
 }

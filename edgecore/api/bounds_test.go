@@ -33,6 +33,7 @@ func TestBoundsAreDocumented(t *testing.T) {
 			kB(free), MiB(minBudget), MiB(maxBudget), backends),
 		fmt.Sprintf("| all answers at once that clients do not read | beyond %d kB of each: a quarter of the memory limit, "+
 			"at least %d MiB and at most %d MiB; then 503", kB(free), MiB(minBudget), MiB(maxBudget)),
+		fmt.Sprintf("| wrong secrets of the webhook | %d a second; then 429", maxWrongSecrets),
 		fmt.Sprintf("| scrapes of metrics | %d at once; then 503 |", maxScrapes),
 		fmt.Sprintf("those of %s sets of projects, and of %d name prefixes", thousands(maxScopes), maxPrefixed),
 	} {

@@ -7,9 +7,14 @@ import (
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
 
 	"github.com/flagcast/flagcast/edgecore/secret"
 )
+
+// maxWrongSecrets is how many wrong secrets a second get an answer that says so.
+// The rest is told to come later. The right one is always taken.
+const maxWrongSecrets = 10
 
 // hook takes a call of Unleash's webhook integration, which says that
 // something has changed: upstream is asked at once what. The body is not read.
@@ -20,32 +25,56 @@ func (a *api) hook(mux *routes) {
 		return
 	}
 	calls := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "flagcast_hooks_total", Help: "Calls of Unleash's webhook, by what came of them: accepted, refused.",
+		Name: "flagcast_hooks_total", Help: "Calls of Unleash's webhook, by what came of them: accepted, refused, limited.",
 	}, []string{"result"})
 	a.Registry.MustRegister(calls)
 	accepted, refused := calls.WithLabelValues("accepted"), calls.WithLabelValues("refused")
+	limited := calls.WithLabelValues("limited")
+	known := newComparison(a.WebhookSecret)
+	wrong := rate.NewLimiter(maxWrongSecrets, maxWrongSecrets)
 	mux.HandleFunc("POST /hooks/unleash", func(w http.ResponseWriter, r *http.Request) {
-		if !a.knows(r.Header.Get("Authorization")) {
+		switch {
+		case known.matches(r.Header.Get("Authorization")): // first: a flood of wrong ones never keeps it out
+			accepted.Inc()
+			a.Nudge()
+			w.WriteHeader(http.StatusAccepted)
+		case wrong.Allow():
 			refused.Inc()
 			fail(w, http.StatusUnauthorized, "the Authorization header is not the secret of this hook")
-			return
+		default:
+			limited.Inc()
+			w.Header().Set("Retry-After", "1")
+			fail(w, http.StatusTooManyRequests, "there are too many calls with a wrong secret")
 		}
-		accepted.Inc()
-		a.Nudge()
-		w.WriteHeader(http.StatusAccepted)
 	})
 }
 
-// knows compares in constant time, with or without "Bearer " before the secret.
-func (a *api) knows(authorization string) bool {
-	bare := authorization
-	if len(bare) > 7 && strings.EqualFold(bare[:7], "bearer ") {
-		bare = bare[7:]
-	}
-	return same(authorization, a.WebhookSecret)|same(bare, a.WebhookSecret) == 1
+// comparison compares texts with a secret.
+type comparison struct {
+	digest  [sha256.Size]byte
+	longest int // bytes of a header that may hold the secret
 }
 
-func same(text string, s secret.Secret) int {
-	given, want := sha256.Sum256([]byte(text)), sha256.Sum256([]byte(s.Reveal()))
-	return subtle.ConstantTimeCompare(given[:], want[:])
+const bearer = "bearer "
+
+func newComparison(s secret.Secret) comparison {
+	return comparison{digest: sha256.Sum256([]byte(s.Reveal())), longest: len(s.Reveal()) + len(bearer)}
+}
+
+// matches compares in constant time, with or without "Bearer " before the secret.
+// A header that is too long is not worth the time to hash it.
+func (c *comparison) matches(authorization string) bool {
+	if len(authorization) > c.longest {
+		return false
+	}
+	bare := authorization
+	if len(bare) > len(bearer) && strings.EqualFold(bare[:len(bearer)], bearer) {
+		bare = bare[len(bearer):]
+	}
+	return c.same(authorization)|c.same(bare) == 1
+}
+
+func (c *comparison) same(text string) int {
+	given := sha256.Sum256([]byte(text))
+	return subtle.ConstantTimeCompare(given[:], c.digest[:])
 }

@@ -1,8 +1,11 @@
 package api_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -74,6 +77,47 @@ func TestUsageStatusCodes(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
+}
+
+// TestWrongSecrets: a flood of wrong secrets gets 429 and costs little, and never
+// keeps the right one out.
+func TestWrongSecrets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, "")
+		call := func(secret string) (code int, retry string) {
+			r := f.ask("POST", "/hooks/unleash", secret, "")
+			return r.StatusCode, r.Header.Get("Retry-After")
+		}
+		for second := range 3 {
+			codes := map[int]int{}
+			for i := range 1000 {
+				secret := fmt.Sprint("wrong-", i)
+				if i%2 == 0 {
+					secret = strings.Repeat("x", 60_000)
+				}
+				code, retry := call(secret)
+				if codes[code]++; (code == 429) != (retry != "") {
+					t.Fatalf("%d with Retry-After %q", code, retry)
+				}
+				if code, _ := call("Bearer hook-secret"); code != 202 {
+					t.Fatalf("the right secret gets %d after %d wrong ones", code, i+1)
+				}
+			}
+			if codes[401] != 10 || codes[429] != 990 {
+				t.Errorf("second %d: %v", second, codes)
+			}
+			time.Sleep(time.Second)
+		}
+		got := values(t, f.registry)
+		for result, want := range map[string]float64{"accepted": 3000, "refused": 30, "limited": 2970} {
+			if n := got[`flagcast_hooks_total{result="`+result+`"}`]; n != want {
+				t.Errorf("%s: %v, want %v", result, n, want)
+			}
+		}
+		if strings.Contains(f.log.String(), "wrong") || strings.Contains(f.log.String(), "level=WARN") {
+			t.Errorf("wrong secrets are logged:\n%.500s", f.log)
+		}
+	})
 }
 
 // TestManyRegistrations: one report has a bounded number of registrations.

@@ -58,7 +58,8 @@ func (p *Publisher) watchFor(ctx context.Context, want sighting, puts <-chan sig
 			return newer, true
 		case <-pause.C:
 		}
-		if All(p.look(ctx, want.seq), want.seq) {
+		seen := p.look(ctx, want.seq)
+		if All(seen, want.seq) {
 			now := time.Now()
 			p.metrics.sighted(&p.target, now.Sub(want.since), now.Sub(want.put))
 			lag := now.Sub(want.since).Milliseconds()
@@ -69,7 +70,8 @@ func (p *Publisher) watchFor(ctx context.Context, want sighting, puts <-chan sig
 			return want, false
 		}
 		if time.Since(want.put) > SeenFor {
-			p.log.Warn("the edge does not show what was published", "seq", want.seq, "after", time.Since(want.put).Round(time.Second).String())
+			p.log.Warn("the edge does not show what was published", "seq", want.seq,
+				"after", time.Since(want.put).Round(time.Second).String(), "err", firstError(seen))
 			return want, false
 		}
 		pause.Reset(min(firstBackoff<<min(looks, 5), seenPause))
@@ -98,6 +100,16 @@ func Look(ctx context.Context, seers []Seer, want uint64) []SeenStatus {
 		}
 	})
 	return seen
+}
+
+// firstError is what the first seer that failed says; "" where none did.
+func firstError(seen []SeenStatus) string {
+	for _, s := range seen {
+		if s.Error != "" {
+			return s.Error
+		}
+	}
+	return ""
 }
 
 // All tells whether every seer shows a seq, or a newer one.

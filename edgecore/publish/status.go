@@ -26,6 +26,7 @@ type Status struct {
 	LimitBytes  int          `json:"limitBytes"` // largest snapshot that the sink takes; 0: any
 	Failures    int          `json:"failures"`   // consecutive
 	LastError   string       `json:"lastError,omitempty"`
+	FailureKind string       `json:"-"`                    // what kind of failure LastError is; see Redacted
 	LastSuccess time.Time    `json:"lastSuccess,omitzero"` // a pass found or made everything up to date
 	StoredLagMS *int64       `json:"storedLagMs"`          // from the arrival of the last change until a read showed it; null until then
 	SeenLagMS   *int64       `json:"seenLagMs"`            // until every probe showed it
@@ -80,7 +81,7 @@ func (p *Publisher) post() {
 		Failures: p.health.failures, LastSuccess: p.health.succeeded, Keys: make([]KeyStatus, len(p.cells)),
 	}
 	if p.health.err != nil {
-		s.LastError = p.health.err.Error()
+		s.LastError, s.FailureKind = p.health.err.Error(), kindOf(p.health.err)
 	}
 	verified, missing := true, false
 	for i, c := range p.cells {

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/flagcast/flagcast/edgecore"
 )
@@ -76,6 +77,34 @@ func (d *decoder) checkPair(owner any, certKey, keyKey, cert, key, where string)
 			d.wrong(owner, certKey, quoted(certKey)+" and "+quoted(keyKey)+" in "+where+" are no certificate with its key: "+cause(err), "both are PEM text; they may stand in one file")
 		}
 	}
+}
+
+// minSecret is the shortest webhook secret that nobody can guess, in characters.
+const minSecret = 16
+
+// WeakWebhookSecret reports whether there is a webhook secret that is too short.
+func (a *API) WeakWebhookSecret() bool {
+	return !a.WebhookSecret.IsZero() && utf8.RuneCountInString(a.WebhookSecret.Reveal()) < minSecret
+}
+
+// PrivateBackstage reports whether the paths below /internal-backstage can be
+// reached by nobody but the owner of the process: they have an address of their
+// own, or the whole API listens on loopback.
+func (a *API) PrivateBackstage() bool {
+	if a.Backstage.Listen != "" {
+		return true
+	}
+	encrypted := a.TLS.CertFile != ""
+	return (encrypted && a.TLS.Only || loopback(a.Listen)) && (!encrypted || loopback(a.TLS.Listen))
+}
+
+func loopback(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
 var headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
