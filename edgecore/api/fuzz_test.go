@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -107,6 +108,56 @@ func FuzzPackedBody(f *testing.F) {
 		answer := text(t, r)
 		if r.StatusCode != 200 && r.StatusCode != 400 && r.StatusCode != 413 || !json.Valid([]byte(answer)) {
 			t.Errorf("%d: %s", r.StatusCode, answer)
+		}
+	})
+}
+
+// FuzzHeaders: whatever a client says that it has and takes, it gets the
+// definitions, or that it has them.
+func FuzzHeaders(f *testing.F) {
+	f.Add("br, gzip;q=0.8, *;q=0", `W/"x", "y", *`)
+	f.Add(";q=,gzip;q=1e999;q=NaN,*;q=-1", `",,"`)
+	f.Add(strings.Repeat("gzip;q=0,", 7000), strings.Repeat(`"",`, 20_000))
+	f.Add(strings.Repeat("[", 60_000), strings.Repeat("[", 60_000))
+	x := newFixture(f, "")
+	f.Fuzz(func(t *testing.T, accept, match string) {
+		r := httptest.NewRequest("GET", "/api/client/features", nil)
+		r.Header = map[string][]string{"Authorization": {backend}, "Accept-Encoding": {accept}, "If-None-Match": {match}}
+		w := httptest.NewRecorder()
+		x.handler.ServeHTTP(w, r)
+		plain := w.Header().Get("Content-Encoding") == ""
+		if w.Code != 200 && w.Code != 304 || w.Code == 304 && w.Body.Len() > 0 || w.Code == 200 && plain != json.Valid(w.Body.Bytes()) {
+			t.Errorf("%q, %q: %d", accept, match, w.Code)
+		}
+	})
+}
+
+// FuzzPath: a path leads to a route or to 404 or 405 in JSON, and never to a
+// redirect.
+func FuzzPath(f *testing.F) {
+	for _, path := range []string{
+		"/api/client/features/a%2Fb", "//base///api/frontend//", "/..;/x", "/%", "/%00", "/api/client/features/..%2f", "*", "/a/../b",
+		strings.Repeat("/", 60_000), strings.Repeat("/..", 20_000), "/api/frontend/features/" + strings.Repeat("[", 60_000),
+	} {
+		f.Add(path)
+	}
+	x := newFixture(f, "production")
+	f.Fuzz(func(t *testing.T, path string) {
+		u, err := url.ParseRequestURI(path)
+		if err != nil {
+			return // which net/http answers
+		}
+		r := httptest.NewRequest("GET", "/", nil)
+		r.URL = u
+		w := httptest.NewRecorder()
+		x.handler.ServeHTTP(w, r)
+		switch w.Code {
+		case 200, 400, 401, 404, 405, 503:
+		default:
+			t.Errorf("%q: %d", path, w.Code)
+		}
+		if w.Code >= 400 && !json.Valid(w.Body.Bytes()) {
+			t.Errorf("%q: %d %s", path, w.Code, w.Body)
 		}
 	})
 }
