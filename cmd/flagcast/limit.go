@@ -6,7 +6,7 @@ import (
 )
 
 // limit bounds the connections that several listeners have open at a time. nil:
-// there is no bound.
+// no bound.
 type limit chan struct{}
 
 func newLimit(connections int) limit {

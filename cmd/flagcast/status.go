@@ -25,8 +25,8 @@ type targets struct {
 	// nothing of lags and failures.
 	From    string           `json:"from"`
 	Targets []publish.Status `json:"targets"`
-	// Redacted says that errors are told by their kind alone, because anybody
-	// may ask this core.
+	// Redacted says that errors are given by their kind alone, because the API
+	// of this core is public.
 	Redacted bool `json:"redacted,omitempty"`
 }
 
@@ -159,7 +159,7 @@ func (r *targets) print(w io.Writer, now time.Time) error {
 		}
 	}
 	if r.Redacted && slices.ContainsFunc(r.Targets, func(s publish.Status) bool { return len(s.Notes()) > 0 }) {
-		fmt.Fprintln(w, "The core tells no details of errors where its API is public: they are in its log. "+
+		fmt.Fprintln(w, "The core gives no details of errors, since its API is public: they are in its log. "+
 			"With api.backstage.listen they are here, too.")
 	}
 	if r.From == "sinks" {
@@ -182,8 +182,8 @@ func lag(ms *int64) string {
 	return (time.Duration(*ms) * time.Millisecond).String()
 }
 
-// newTargets is the report of a running core. private says that nobody but its
-// owner may ask for it; others get no texts of errors.
+// newTargets is the report of a running core. private says that only its owner can
+// ask for it; others get no texts of errors.
 func newTargets(publishers []*publish.Publisher, private bool) *targets {
 	r := &targets{From: "core", Targets: []publish.Status{}, Redacted: !private}
 	for _, p := range publishers {

@@ -222,13 +222,13 @@ func (a *Access) recall(from source, text string, known *Known) lookup {
 
 // lookup is what is known of a token at once, or the question to wait for.
 type lookup struct {
-	known    *Known // nil: nobody knows it
+	known    *Known // nil: the token is unknown
 	err      error
 	question *question // not nil: upstream is asked first
-	before   *Known    // stands when upstream does not answer
+	before   *Known    // the answer when upstream gives none
 }
 
-// wait returns what is known of the token; nil where nobody knows it.
+// wait returns what is known of the token; nil for an unknown token.
 func (l lookup) wait(ctx context.Context) (*Known, error) {
 	if l.question == nil {
 		return l.known, l.err
@@ -240,7 +240,7 @@ func (l lookup) wait(ctx context.Context) (*Known, error) {
 	}
 	switch err := l.question.err; {
 	case err != nil && l.before != nil:
-		return l.before, nil // last good stands
+		return l.before, nil // the last good answer
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	default:

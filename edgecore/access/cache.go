@@ -70,7 +70,7 @@ func newCache(o Options) *cache {
 var errManyQuestions = errors.New("too many unknown tokens wait for upstream")
 
 // look returns what is known of a token, or the question that waits for upstream.
-// real says that the token is known to be none that somebody has made up.
+// real says that the token is known to be a real one, now or before.
 func (c *cache) look(from source, token secret.Secret, real bool, now time.Time) lookup {
 	key := digestOf(token.Reveal())
 	c.mu.Lock()

@@ -17,7 +17,7 @@ import (
 
 // flood sends garbage tokens until the test ends, ten times a second some, which
 // come again after 15,000. Each is asked about by another core and by a client;
-// nobody waits long for the answers.
+// none of them waits long for its answer.
 func flood(t *testing.T, a *access.Access, from netip.Addr, name string, some int) {
 	ctx, end := context.WithCancel(t.Context())
 	var asking sync.WaitGroup
@@ -78,10 +78,9 @@ func sdk(t *testing.T, a *access.Access, from netip.Addr, token string, most int
 	}
 }
 
-// TestFloodOfGarbageTokens: whoever floods, from one address or from many, an SDK
-// at another address is answered at its first try, within seconds, and so is
-// another core. What it costs stays as it is: one call a second, and memory that
-// does not grow.
+// TestFloodOfGarbageTokens: in a flood from one address or from many an SDK at
+// another address is answered at its first try, within seconds, and so is another
+// core. The flood costs one call a second, and memory that does not grow.
 func TestFloodOfGarbageTokens(t *testing.T) {
 	for addresses, most := range map[int]time.Duration{1: 2 * time.Second, 5: 2 * time.Second, 100: 4 * time.Second} {
 		t.Run(fmt.Sprint(addresses, " addresses"), func(t *testing.T) {
@@ -164,7 +163,7 @@ func (aged) Validate(_ context.Context, tokens []secret.Secret) ([]*access.Known
 }
 
 // TestTokensThatWereValidGoFirst: they cannot be made up, so a flood does not
-// delay them, even where nobody knows their addresses; but they leave half of a
+// delay them, even from the same address; but they leave half of a
 // call to new ones.
 func TestTokensThatWereValidGoFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -204,8 +203,8 @@ func TestTokensThatWereValidGoFirst(t *testing.T) {
 	})
 }
 
-// TestTheTokenOfAnother: somebody who floods may ask about a token that others
-// have, since tokens of browsers are public. It comes up as if he had not.
+// TestTheTokenOfAnother: a flooder may ask about a token that others have, since
+// tokens of browsers are public. That does not delay it.
 func TestTheTokenOfAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := &upstream{}

@@ -60,8 +60,8 @@ func (q *queue) share(from source) *share {
 }
 
 // add puts a question at the end of the line of its source. ok is false where
-// there is no place for it. dropped is the question that had to leave for it: the
-// newest of the longest line, so that who asks little always finds a place.
+// the queue is full. dropped is the question that was removed for it: the newest of
+// the longest line, so that a source with few questions always gets a place.
 func (q *queue) add(one *question, from source) (dropped *question, ok bool) {
 	s := q.share(from)
 	own := s.lines[from.at].len()
@@ -81,8 +81,8 @@ func (q *queue) add(one *question, from source) (dropped *question, ok bool) {
 }
 
 // join is called when a source asks what waits already. The question moves to
-// the line of that source if it comes up earlier there: who repeats the token of
-// somebody else at the end of a long line does not delay it.
+// the line of that source if it comes up earlier there: a source that
+// repeats the token of another at the end of a long line does not delay it.
 func (q *queue) join(one *question, from source) {
 	s := q.share(from)
 	if one.line == nil || one.line == s.lines[from.at] || one.line.share != s && s.size >= maxShare {

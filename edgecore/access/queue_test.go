@@ -76,7 +76,7 @@ func TestTurns(t *testing.T) {
 	ask := func(name, from string) {
 		names[digestOf(name)] = name
 		if _, ok := q.add(named(name), at(from, false)); !ok {
-			t.Errorf("there is no place for %s", name)
+			t.Errorf("no place for %s", name)
 		}
 	}
 	take := func(n int) (list []string) {
@@ -121,7 +121,7 @@ func TestLongestLineLoses(t *testing.T) {
 	for j := range 2 {
 		one, ok := q.add(named(fmt.Sprint("new", j)), at(fmt.Sprint("203.0.113.", j), false))
 		if !ok {
-			t.Error("there is no place for a new source")
+			t.Error("no place for a new source")
 		}
 		dropped[j] = one
 	}

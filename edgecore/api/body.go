@@ -189,7 +189,7 @@ func (a *api) turn(ctx context.Context) (done func(), err error) {
 }
 
 // refuseBody answers for a body that cannot be taken. The connection ends where
-// the rest of the body may still come: nobody waits for it.
+// the rest of the body may still come: the server does not wait for it.
 func refuseBody(w http.ResponseWriter, r *http.Request, err error) {
 	if r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close")

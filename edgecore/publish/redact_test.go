@@ -31,8 +31,8 @@ func TestKindOf(t *testing.T) {
 	}
 }
 
-// TestRedacted: the texts of errors are gone, everything else stands, and the
-// status itself is as it was.
+// TestRedacted: the texts of errors are gone, everything else is kept, and the
+// status itself does not change.
 func TestRedacted(t *testing.T) {
 	s := Status{
 		Target: "web", State: "failing", Failures: 3, LastError: "put to s3cr3t", FailureKind: "the sink refuses",

@@ -102,7 +102,7 @@ func Look(ctx context.Context, seers []Seer, want uint64) []SeenStatus {
 	return seen
 }
 
-// firstError is what the first seer that failed says; "" where none did.
+// firstError is what the first seer that failed says; "" without one.
 func firstError(seen []SeenStatus) string {
 	for _, s := range seen {
 		if s.Error != "" {

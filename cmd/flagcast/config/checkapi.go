@@ -79,7 +79,7 @@ func (d *decoder) checkPair(owner any, certKey, keyKey, cert, key, where string)
 	}
 }
 
-// minSecret is the shortest webhook secret that nobody can guess, in characters.
+// minSecret is the length of a webhook secret that cannot be guessed, in characters.
 const minSecret = 16
 
 // WeakWebhookSecret reports whether there is a webhook secret that is too short.
@@ -88,8 +88,8 @@ func (a *API) WeakWebhookSecret() bool {
 }
 
 // PrivateBackstage reports whether the paths below /internal-backstage can be
-// reached by nobody but the owner of the process: they have an address of their
-// own, or the whole API listens on loopback.
+// reached by the owner of the process only: they have an address of their own, or
+// the whole API listens on loopback.
 func (a *API) PrivateBackstage() bool {
 	if a.Backstage.Listen != "" {
 		return true
