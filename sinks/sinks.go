@@ -84,6 +84,9 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrPermanent says that repeating the call cannot help.
 	ErrPermanent = errors.New("permanent")
+	// ErrOversized says that a get has found an object that is larger than any
+	// that a sink stores: another program has written it.
+	ErrOversized = errors.New("larger than any object that is stored here")
 	// ErrAmbiguous says that a put may have been applied.
 	ErrAmbiguous = errors.New("outcome unknown")
 )

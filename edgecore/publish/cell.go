@@ -61,6 +61,9 @@ func (c *cell) look(body []byte, err error, now time.Time, stale time.Duration) 
 	case errors.Is(err, sinks.ErrNotFound):
 		c.seen = seen{known: true, fresh: true, absent: true}
 		return nil, nil
+	case errors.Is(err, sinks.ErrOversized):
+		c.seen = seen{known: true, fresh: true, foreign: true}
+		return fmt.Errorf("%w: %w", snapshot.ErrForeign, err), nil
 	case err != nil:
 		c.seen.known = false
 		return nil, err

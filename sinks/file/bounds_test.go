@@ -23,7 +23,7 @@ func TestGetRefusesALargeFile(t *testing.T) {
 	var err error
 	used := need.Allocated(func() { _, err = open(t, dir).Get(t.Context(), "k") })
 	large := new(untrusted.SizeError)
-	if !errors.As(err, &large) || !errors.Is(err, sinks.ErrPermanent) || !strings.Contains(err.Error(), "the file has more than 33554432 bytes, so that flagcast has not written it; remove it") {
+	if !errors.As(err, &large) || !errors.Is(err, sinks.ErrOversized) || !strings.Contains(err.Error(), "the file has more than 33554432 bytes: larger than any object") {
 		t.Errorf("%v", err)
 	}
 	if used > 1<<20 {

@@ -42,7 +42,7 @@ func (s *Sink) explain(call string, key sinks.Key, err error) error {
 		err = cause(err)
 	}
 	if large := new(untrusted.SizeError); errors.As(err, &large) {
-		return fmt.Errorf("file: %s %q at %q: the file has %w, so that flagcast has not written it; remove it, or choose another key (%w)", call, key, s.Locate(key), err, sinks.ErrPermanent)
+		return fmt.Errorf("file: %s %q at %q: the file has %w: %w", call, key, s.Locate(key), err, sinks.ErrOversized)
 	}
 	for _, a := range advice {
 		switch {

@@ -59,8 +59,8 @@ func (s *Sink) failed(verb, action string, key sinks.Key, err error) error {
 	answer, ok := errors.AsType[*alicloud.Error](err)
 	f := &failure{text: fmt.Sprintf("%s %q in %s: %v", verb, key, s, err), causes: []error{err}}
 	if large, ok := errors.AsType[*untrusted.SizeError](err); ok && action == actionGet {
-		f.text = fmt.Sprintf("%s %q in %s: the object has %v, so that flagcast has not written it: delete it, or choose another key", verb, key, s, large)
-		f.causes = append(f.causes, sinks.ErrPermanent)
+		f.text = fmt.Sprintf("%s %q in %s: the object has %v: %v", verb, key, s, large, sinks.ErrOversized)
+		f.causes = append(f.causes, sinks.ErrOversized)
 	}
 	if action == actionPut && (ok && answer.MaybeApplied || isAfterSuccess(err)) {
 		f.text += ": outcome unknown"
