@@ -52,7 +52,7 @@ func (l *ProblemList) Add(p Problem) {
 	l.kept = append(l.kept, p)
 }
 
-// Omit counts a problem that nobody has to describe, since the list is full.
+// Omit counts a problem that is not described, since the list is full.
 func (l *ProblemList) Omit() { l.omitted++ }
 
 // Full reports whether the next problem will only be counted.

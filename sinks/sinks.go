@@ -121,7 +121,7 @@ func (l Limits) CheckSize(o Object) error {
 }
 
 // MaxObject is the most bytes that a sink stores, and reads, where its service
-// has no limit: what stands under a key may be anybody's.
+// has no limit: any program may write under a key.
 const MaxObject = 32 << 20
 
 // TooLargeError is the permanent error of an object that exceeds the limit of

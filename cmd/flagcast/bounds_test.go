@@ -23,7 +23,7 @@ import (
 )
 
 // What other servers answer to commands is read up to a bound, and beyond it is
-// an error that says so: half an answer is no answer.
+// an error that says so: half an answer is not used.
 func TestAnswersToCommandsAreBounded(t *testing.T) {
 	whole := `{"from":"core","seq":7,"status":"OK","targets":[]}`
 	for name, ask := range map[string]struct {

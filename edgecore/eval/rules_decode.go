@@ -47,7 +47,7 @@ type decoder struct {
 	all    []*condition // as they are on the wire: none is inverted
 	err    error
 
-	listField []int32   // by condition: the field of a list, -1 for what is no list
+	listField []int32   // by condition: the field of a list, -1 for other conditions
 	items     [][]int32 // by condition: the values of a list
 	opposites map[int]*condition
 	shapes    []*shape // those that have been read

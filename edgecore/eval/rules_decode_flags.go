@@ -147,7 +147,7 @@ type shape struct {
 
 // spareVariants is how many variants a document may have that refer to a shape,
 // beside one for each of its bytes: each has payloads of its own, and is looked
-// at by whoever compares flags.
+// at by the comparison of flags.
 const spareVariants = 100_000
 
 func (r *decoder) variants(name string, v any) *variants {

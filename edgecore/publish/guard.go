@@ -53,7 +53,7 @@ type formerly struct {
 }
 
 // served is what readers of one key have, as the flags that are on for
-// somebody.
+// some request.
 type served struct {
 	digest string // of the content that on is of
 	on     flagSet

@@ -378,7 +378,7 @@ func TestHistoryCatchesUp(t *testing.T) {
 	})
 }
 
-// FuzzHistory: whatever stands under the key of a list, what is read of it is in
+// FuzzHistory: whatever is stored under the key of a list, what is read of it is in
 // order and can be written.
 func FuzzHistory(f *testing.F) {
 	f.Add([]byte(`{"entries":[{"seq":2,"digest":"x"},{"seq":1}]}`))

@@ -290,7 +290,7 @@ func (p *Publisher) beats(c *cell, now time.Time) bool {
 // definitions; "" if it may go on. Definitions from the state folder may be
 // older than what another process has published since: they do not replace a
 // snapshot of a higher revision, or one published after they arrived where
-// there is no revision to compare.
+// one of the two has no revision.
 func (p *Publisher) unconfirmed(c *cell, st *state.State) string {
 	ours := snapshot.Meta{Environment: st.Definitions.Environment, Revision: st.Definitions.Revision, PublishedAt: st.Since}
 	if newer := newerThan(ours, c.newestMeta()); st.Restored && newer != "" {

@@ -36,7 +36,7 @@ type Base struct {
 var ErrChanged = errors.New("what is stored has changed since")
 
 // ErrOlder says that what is stored is newer than the content of a Rewrite that
-// is no pin.
+// is not a pin.
 var ErrOlder = errors.New("what is stored is newer")
 
 // Rewrite reads a key and puts content over what is there. It is not for use

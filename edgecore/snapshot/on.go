@@ -9,8 +9,8 @@ import (
 	"github.com/flagcast/flagcast/edgecore/eval"
 )
 
-// OnFlags names the flags of a stored snapshot that may be on for somebody at a
-// time: by the answers of evaluated/1, by the program of rules/1 and
+// OnFlags names the flags of a stored snapshot that some request at a time may
+// find on: by the answers of evaluated/1, by the program of rules/1 and
 // definitions/1 (eval.Program.MayBeOn). An error is that of Decode.
 func OnFlags(stored []byte, at time.Time) (map[string]bool, error) {
 	meta, err := Open(stored)
@@ -27,7 +27,7 @@ func OnFlags(stored []byte, at time.Time) (map[string]bool, error) {
 	return onByProgram(p, at, nil), nil
 }
 
-// On names the flags of the snapshot that may be on for somebody at a time, as
+// On names the flags of the snapshot that some request may find on, as
 // OnFlags does.
 func (s *Snapshot) On(at time.Time) map[string]bool {
 	if s.spec.Format == Evaluated1 {

@@ -80,7 +80,7 @@ var ErrForeign = errors.New("not a whole flagcast snapshot")
 
 // Open reads the meta data of stored bytes and checks them against their
 // digest. An error wraps ErrForeign; when only the digest is wrong, the meta
-// data are what the snapshot claims. A seq above MaxSeq is no claim: nothing
+// data are what the snapshot claims. A seq above MaxSeq is ignored: nothing
 // could be written above it.
 func Open(stored []byte) (Meta, error) {
 	if err := untrusted.CheckJSON(stored, untrusted.DocumentDepth); err != nil {

@@ -206,7 +206,7 @@ func FuzzOpen(f *testing.F) {
 }
 
 // TestSeqBeyondJavaScript: readers compare seq as a JavaScript number. One that
-// nothing can be written above is no seq.
+// nothing can be written above makes an object foreign.
 func TestSeqBeyondJavaScript(t *testing.T) {
 	s := encode(t, document, snapshot.Spec{})
 	for seq, valid := range map[uint64]bool{0: true, snapshot.MaxSeq: true, snapshot.MaxSeq + 1: false, math.MaxUint64: false} {

@@ -48,7 +48,7 @@ func (p *problems) UnmarshalJSON(text []byte) error {
 	*p = nil
 	d := json.NewDecoder(bytes.NewReader(text))
 	if start, err := d.Token(); err != nil || start != json.Delim('[') {
-		return err // null, or an error: what is no list has no problems
+		return err // null, or an error: other values have no problems
 	}
 	for d.More() && len(*p) < mostProblems {
 		var one problem

@@ -14,7 +14,7 @@ import (
 	"github.com/flagcast/flagcast/test/need"
 )
 
-// No answer takes more than its bound, and one beyond it is no success.
+// No answer takes more than its bound, and one beyond it is an error.
 func TestAnswersAreBounded(t *testing.T) {
 	object := sinks.Object{Key: "k", Body: []byte("{}")}
 	for name, tc := range map[string]struct {

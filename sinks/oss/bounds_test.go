@@ -12,7 +12,7 @@ import (
 	"github.com/flagcast/flagcast/test/need"
 )
 
-// What stands under a key may be anybody's, and a gateway may answer anything:
+// Any program may have written what is stored under a key, and a gateway may answer anything:
 // no more is read than an object or an error may have.
 func TestAnswersAreBounded(t *testing.T) {
 	genuine := func(length string) http.Header {

@@ -15,7 +15,7 @@ import (
 	"github.com/flagcast/flagcast/test/need"
 )
 
-// No answer takes more than its bound, and one beyond it is no success.
+// No answer takes more than its bound, and one beyond it is an error.
 func TestAnswersAreBounded(t *testing.T) {
 	for name, endless := range map[string]*need.Endless{
 		"a value":    {Start: `{"Value":"`, Text: "x"},
@@ -40,7 +40,7 @@ func TestAnswersAreBounded(t *testing.T) {
 }
 
 // Keys are some hundred bytes: STS and the metadata service have a bound that
-// says so, and a token file that is no token is not read whole.
+// says so, and a token file that holds something else is not read whole.
 func TestKeysAreBounded(t *testing.T) {
 	c, _, _, _ := pod(t)
 	endless := &need.Endless{Start: `{"Credentials":{}}`, Text: " "}
