@@ -101,6 +101,25 @@ func (c cursor) left(length int) (n int) {
 func (c *cursor) text() string {
 	c.blanks()
 	start := c.i
+	// Most names are short and plain: one look at each byte is faster than three
+	// searches.
+	for i := start + 1; i < min(start+short, len(c.s)); i++ {
+		switch b := c.s[i]; {
+		case b == '"':
+			c.i = i + 1
+			return c.s[start+1 : i]
+		case b == '\\' || b >= utf8.RuneSelf:
+			return c.anyText()
+		}
+	}
+	return c.anyText()
+}
+
+// short is the length of a text, with a quote, that is read byte by byte.
+const short = 20
+
+func (c *cursor) anyText() string {
+	start := c.i
 	end := start + 1 + strings.IndexByte(c.s[start+1:], '"')
 	if inside := c.s[start+1 : end]; strings.IndexByte(inside, '\\') < 0 && utf8.ValidString(inside) {
 		c.i = end + 1

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -134,7 +135,7 @@ type parser struct {
 	path     []step         // to what is being read
 	index    map[string]int // places of the flags that were read, by name
 
-	steps int   // members and elements so far
+	steps uint  // that were counted so far
 	err   error // why the cursor has stopped
 
 	// Of the flag or the segment that is being read: where it begins, how many
@@ -150,6 +151,7 @@ type parser struct {
 const (
 	bytesPerElement = 16
 	spareElements   = 8
+	scalarBytes     = 2 // of an element that is a number or a text, with its comma
 )
 
 // element counts a strategy, constraint, variant, override or dependency.
@@ -159,19 +161,23 @@ func (p *parser) element() {
 	}
 }
 
-// readWhole reads a flag or a segment. It reports whether that was read whole, and
-// passes over one that has too many elements.
-func (p *parser) readWhole(read func()) bool {
+// begin prepares to read a flag or a segment, and returns where it is.
+func (p *parser) begin() (start int) {
 	p.blanks()
-	start := p.i
-	p.start, p.count = start, 0
-	if read(); !p.dense {
-		return true
+	p.start, p.count = p.i, 0
+	return p.i
+}
+
+// tooDense reports whether what was begun there has too many elements, and
+// passes over it then.
+func (p *parser) tooDense(start int) bool {
+	if !p.dense {
+		return false
 	}
 	p.dense, p.stopped = false, p.err != nil
 	p.i = start
 	p.skip()
-	return false
+	return true
 }
 
 const denseText = "its strategies, constraints, variants and the like have fewer than 16 bytes each, which Unleash does not send"
@@ -182,14 +188,21 @@ type step struct {
 	index int
 }
 
-// stepsPerCheck is how many members and elements are read between two looks at
-// the context.
+func (p *parser) enter(name string, index int) { p.path = append(p.path, step{name, index}) }
+
+// stepsPerCheck is how many flags, segments, elements of a long list, and members
+// of a long object are read between two looks at the context.
 const stepsPerCheck = 256
 
-func (p *parser) enter(name string, index int) {
-	p.path = append(p.path, step{name, index})
-	if p.steps++; p.steps%stepsPerCheck == 0 && p.ended() != nil {
-		p.stopped, p.err = true, p.ended()
+func (p *parser) step() {
+	if p.steps++; p.steps%stepsPerCheck == 0 {
+		p.lookAtContext()
+	}
+}
+
+func (p *parser) lookAtContext() {
+	if err := p.ended(); err != nil {
+		p.stopped, p.err = true, err
 	}
 }
 
@@ -216,54 +229,46 @@ func (p *parser) problem(what ...string) {
 }
 
 // members reads an object: f reads the value of each member. Anything else is
-// passed over.
+// passed over. Few names are searched one by one, which is faster than a map and
+// takes no memory.
 func (p *parser) members(f func(key string)) {
 	if p.kind() != 'o' {
 		p.skip()
 		return
 	}
-	var seen nameSet
+	var room [16]string
+	seen, others := room[:0], nameSet(nil)
 	p.object(func(key string) {
 		p.enter(key, 0)
-		if !seen.add(key) {
+		if slices.Contains(seen, key) || others != nil && others.has(key) {
 			p.problem("stands twice; the last one counts")
+		}
+		if len(seen) < len(room) {
+			seen = append(seen, key)
+		} else {
+			others = p.keep(others, key)
 		}
 		f(key)
 		p.leave()
 	})
 }
 
-// nameSet is a set of names. Few are searched one by one, which is faster than a
-// map, and takes no memory of its own.
-type nameSet struct {
-	few  [16]string
-	n    int
-	many map[string]struct{} // all of them, once there are more
+// nameSet holds names beyond the few that are searched one by one.
+type nameSet map[string]struct{}
+
+func (s nameSet) has(name string) bool {
+	_, ok := s[name]
+	return ok
 }
 
-// add reports whether the name is new.
-func (s *nameSet) add(name string) bool {
-	if s.many == nil {
-		for i := range s.n {
-			if s.few[i] == name {
-				return false
-			}
-		}
-		if s.n < len(s.few) {
-			s.few[s.n] = name
-			s.n++
-			return true
-		}
-		s.many = make(map[string]struct{}, 4*len(s.few))
-		for _, known := range s.few {
-			s.many[known] = struct{}{}
-		}
+// keep adds a name to a set that may be nil. Such objects may be long.
+func (p *parser) keep(s nameSet, name string) nameSet {
+	p.step()
+	if s == nil {
+		s = nameSet{}
 	}
-	if _, known := s.many[name]; known {
-		return false
-	}
-	s.many[name] = struct{}{}
-	return true
+	s[name] = struct{}{}
+	return s
 }
 
 // elements reads a list: f reads each element. null is an empty list, and so

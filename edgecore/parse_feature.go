@@ -10,41 +10,39 @@ func (p *parser) readFeature() (f Feature, ok bool) {
 		p.skip()
 		return f, false
 	}
-	start := p.i
+	start := p.begin()
 	sound, strategies := true, false
-	whole := p.readWhole(func() {
-		p.members(func(key string) {
-			switch key {
-			case "name":
-				f.Name = p.only('t')
-			case "type":
-				f.Type = p.only('t')
-			case "project":
-				f.Project = p.only('t')
-			case "enabled":
-				if p.kind() != 'b' {
-					p.problem("has to be true or false, it is ", p.what(), "; the flag is left out")
-					sound = false
-				}
-				f.Enabled = p.bool()
-			case "stale":
-				f.Stale = p.bool()
-			case "impressionData":
-				f.ImpressionData = p.bool()
-			case "strategies":
-				strategies = p.kind() == 'l'
-				f.Strategies = readElements(p, p.readStrategy)
-			case "variants":
-				f.Variants = readElements(p, p.readVariant)
-			case "dependencies":
-				f.Dependencies = readElements(p, p.readDependency)
-			default:
-				p.skip()
+	p.members(func(key string) {
+		switch key {
+		case "name":
+			f.Name = p.only('t')
+		case "type":
+			f.Type = p.only('t')
+		case "project":
+			f.Project = p.only('t')
+		case "enabled":
+			if p.kind() != 'b' {
+				p.problem("has to be true or false, it is ", p.what(), "; the flag is left out")
+				sound = false
 			}
-		})
+			f.Enabled = p.bool()
+		case "stale":
+			f.Stale = p.bool()
+		case "impressionData":
+			f.ImpressionData = p.bool()
+		case "strategies":
+			strategies = p.kind() == 'l'
+			f.Strategies = readList(p, bytesPerElement, p.readStrategy)
+		case "variants":
+			f.Variants = readList(p, bytesPerElement, p.readVariant)
+		case "dependencies":
+			f.Dependencies = readList(p, bytesPerElement, p.readDependency)
+		default:
+			p.skip()
+		}
 	})
-	if !whole {
-		p.problem(denseText + "; the flag is left out")
+	if p.tooDense(start) {
+		p.problem(denseText, "; the flag is left out")
 		return f, false
 	}
 	f.Raw = p.s[start:p.i]
@@ -73,7 +71,8 @@ func (p *parser) only(kind byte) string {
 func (p *parser) bool() bool { return p.skip() == "true" }
 
 // readList reads every element of a list. Anything else is an empty list, and
-// but for null a Problem. least is the length of the shortest element, in bytes.
+// but for null a Problem. least is the length of the shortest element, in bytes:
+// scalarBytes, or bytesPerElement for what counts as an element of the flag.
 func readList[T any](p *parser, least int, read func() T) []T {
 	if p.kind() != 'l' {
 		p.elements(nil)
@@ -81,20 +80,18 @@ func readList[T any](p *parser, least int, read func() T) []T {
 	}
 	out := []T{}
 	p.elements(func() {
-		if len(out) == sample { // a long one takes what it needs, and no more
-			out = slices.Grow(out, p.left(least))
+		if len(out)%stepsPerCheck == sample {
+			p.lookAtContext()
+			if len(out) == sample { // a long one takes what it needs, and no more
+				out = slices.Grow(out, p.left(least))
+			}
+		}
+		if least == bytesPerElement {
+			p.element()
 		}
 		out = append(out, read())
 	})
 	return out
-}
-
-// readElements is readList for what counts as an element of the document.
-func readElements[T any](p *parser, read func() T) []T {
-	return readList(p, bytesPerElement, func() T {
-		p.element()
-		return read()
-	})
 }
 
 // readStrategy returns a strategy without a name, which passes for nobody, for
@@ -110,7 +107,7 @@ func (p *parser) readStrategy() (s Strategy) {
 		case "constraints":
 			s.Constraints = p.constraints()
 		case "segments":
-			s.Segments = readList(p, 2, func() int {
+			s.Segments = readList(p, scalarBytes, func() int {
 				id, ok := p.whole()
 				if !ok {
 					p.problem("has to be the number of a segment; the strategy passes for nobody")
@@ -119,7 +116,7 @@ func (p *parser) readStrategy() (s Strategy) {
 				return id
 			})
 		case "variants":
-			s.Variants = readElements(p, p.readVariant)
+			s.Variants = readList(p, bytesPerElement, p.readVariant)
 		default:
 			p.skip()
 		}
@@ -155,7 +152,7 @@ func (p *parser) constraints() []Constraint {
 		p.skip()
 		return []Constraint{{}}
 	}
-	return readElements(p, p.readConstraint)
+	return readList(p, bytesPerElement, p.readConstraint)
 }
 
 func (p *parser) readConstraint() (c Constraint) {
@@ -190,7 +187,7 @@ func (p *parser) readConstraint() (c Constraint) {
 }
 
 // texts reads a list of texts; other scalars are taken as they are written.
-func (p *parser) texts() []string { return readList(p, 2, p.scalar) }
+func (p *parser) texts() []string { return readList(p, scalarBytes, p.scalar) }
 
 func (p *parser) readVariant() (v Variant) {
 	p.members(func(key string) {
@@ -209,7 +206,7 @@ func (p *parser) readVariant() (v Variant) {
 		case "payload":
 			v.Payload = p.readPayload()
 		case "overrides":
-			v.Overrides = readElements(p, p.readOverride)
+			v.Overrides = readList(p, bytesPerElement, p.readOverride)
 		default:
 			p.skip()
 		}

@@ -18,6 +18,7 @@ func (p *parser) features() {
 		if p.known.whole() && len(p.defs.Features) == sample {
 			p.reserve(start)
 		}
+		p.step()
 		first := len(p.problems.kept)
 		f, ok := p.known.feature(p.place())
 		if ok {
@@ -105,6 +106,7 @@ func (p *parser) clash() bool {
 func (p *parser) segments() {
 	index := map[int]int{}
 	p.elements(func() {
+		p.step()
 		s, ok := p.segment()
 		if !ok {
 			return
@@ -120,27 +122,24 @@ func (p *parser) segments() {
 }
 
 func (p *parser) readSegment() (s Segment, ok bool) {
-	p.blanks()
-	start := p.i
-	whole := p.readWhole(func() {
-		p.members(func(key string) {
-			switch key {
-			case "id":
-				s.ID, ok = p.whole()
-			case "constraints":
-				s.Constraints = p.constraints()
-			default:
-				p.skip()
-			}
-		})
+	start := p.begin()
+	p.members(func(key string) {
+		switch key {
+		case "id":
+			s.ID, ok = p.whole()
+		case "constraints":
+			s.Constraints = p.constraints()
+		default:
+			p.skip()
+		}
 	})
 	const without = "; it is left out, and strategies that name it pass for nobody"
 	switch {
-	case !whole:
-		p.problem(denseText + without)
+	case p.tooDense(start):
+		p.problem(denseText, without)
 		return s, false
 	case !ok:
-		p.problem("has no number \"id\"" + without)
+		p.problem("has no number \"id\"", without)
 	}
 	s.Raw = p.s[start:p.i]
 	return s, ok

@@ -29,7 +29,7 @@ const (
 // its flags after each new version: it stays within its container.
 func TestMemoryOfHostileAnswers(t *testing.T) {
 	if raceDetector {
-		t.Skip("the race detector takes memory of its own")
+		t.Skip("the race detector takes memory of its own: make test-bounds runs it without")
 	}
 	largest := int(answerBytes(memoryGiven, 1))
 	// filled is a document of the largest size with flags of a kind, of which

@@ -113,7 +113,7 @@ func FuzzDecodeRules(f *testing.F) {
 	f.Fuzz(func(t *testing.T, stored []byte) {
 		var p *eval.Program
 		var err error
-		if used := need.Allocated(func() { p, err = eval.DecodeRules(stored) }); used > 128*int64(len(stored))+8<<20 {
+		if used := need.Allocated(func() { p, err = eval.DecodeRules(stored) }); used > 256*int64(len(stored))+8<<20 {
 			t.Errorf("%d bytes allocated for %d", used, len(stored))
 		}
 		if err != nil {

@@ -205,6 +205,9 @@ func encoded(t testing.TB, doc []byte) []byte {
 // TestWorkIsLinear: ten times as much of anything takes about ten times the time
 // and the memory. Where work is quadratic it takes a hundred times.
 func TestWorkIsLinear(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector takes time of its own: make test-bounds runs it without")
+	}
 	const small, large, most = 500, 5000, 35
 	for name, prepare := range works {
 		for shape := range shapes {
