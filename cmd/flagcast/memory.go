@@ -28,9 +28,9 @@ func limitMemory(root fs.FS, getenv func(string) string, log *slog.Logger) {
 	}
 }
 
-// Definitions take up to twenty times their bytes while a new version is read,
+// Definitions take up to 28 times their bytes while a new version is read,
 // compiled and packed beside the one before (TestMemoryOfHostileAnswers); those
-// of Unleash take about ten times.
+// of Unleash take about twelve times.
 const (
 	answerShare    = 32
 	minAnswerBytes = 1 << 20

@@ -135,7 +135,7 @@ func TestPatternsAreBounded(t *testing.T) {
 	}
 }
 
-// TestDecodeRulesIsBounded: what is stored may be anybody's. No reference of a
+// TestDecodeRulesIsBounded: what is stored is not trusted. No reference of a
 // few bytes makes a copy of what it refers to.
 func TestDecodeRulesIsBounded(t *testing.T) {
 	const size = 1 << 20

@@ -2,5 +2,5 @@
 
 package eval_test
 
-// raceDetector tells whether this test was built with it.
+// raceDetector reports whether this test was built with it.
 const raceDetector = true

@@ -15,7 +15,7 @@ import (
 
 // DecodeRules reads what EncodeRules has written. Types and projects of flags,
 // and what NextFlip tells, are not in it. Anything else than a program is an
-// error that names the place. What is stored may be anybody's: time and memory
+// error that names the place. What is stored is not trusted: time and memory
 // are at most proportional to its length.
 func DecodeRules(document []byte) (*Program, error) {
 	var wire wireRules
