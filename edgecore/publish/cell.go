@@ -69,6 +69,9 @@ func (c *cell) look(body []byte, err error, now time.Time, stale time.Duration) 
 		return nil, err
 	}
 	meta, err := snapshot.Open(body)
+	if err == nil {
+		err = readable(body, meta.Format)
+	}
 	// A damaged snapshot may still have its seq, and readers may have seen it
 	// whole: stay above.
 	c.seen = seen{
