@@ -2,6 +2,7 @@ package oss
 
 import (
 	"fmt"
+	"net"
 	"net/url"
 	"regexp"
 	"strings"
@@ -25,6 +26,9 @@ type Config struct {
 	// Endpoint replaces that of the region: a host name without the bucket,
 	// such as the one inside a VPC, or a URL; http:// for this machine only.
 	Endpoint string `yaml:"endpoint"`
+	// CNAME says that Endpoint is a custom domain that is bound to the bucket:
+	// requests go to it as it is, without the bucket before it.
+	CNAME bool `yaml:"cname"`
 	// Proxy is the URL of an HTTP, HTTPS or SOCKS5 proxy for this sink alone.
 	Proxy string `yaml:"proxy"`
 	// Timeout bounds one attempt of one request, the transfer included.
@@ -83,7 +87,10 @@ func (c *Config) Check() []error {
 	case len(c.Prefix) > maxPrefixBytes:
 		fault("prefix", fmt.Sprintf("has %d bytes, the limit is %d", len(c.Prefix), maxPrefixBytes))
 	}
-	if problem := c.badEndpoint(); c.Endpoint != "" && problem != "" {
+	switch problem := c.badEndpoint(); {
+	case c.Endpoint == "" && c.CNAME:
+		fault("endpoint", `is missing: with cname it is the custom domain that is bound to the bucket, such as "flags.example.com"`)
+	case c.Endpoint != "" && problem != "":
 		fault("endpoint", problem)
 	}
 	if _, err := transport.ParseProxy(c.Proxy); c.Proxy != "" && err != nil {
@@ -104,8 +111,11 @@ func (c *Config) badEndpoint() string {
 		return problem
 	}
 	host := endpoint.Hostname()
+	if c.CNAME {
+		return badDomain(host)
+	}
 	if c.Bucket != "" && strings.HasPrefix(host, c.Bucket+".") {
-		return "holds the bucket, which is added: leave it out"
+		return "holds the bucket, which is added: leave it out, or set cname to true if it is a custom domain"
 	}
 	if of := regionalHost.FindStringSubmatch(host); of != nil && of[1] != c.Region {
 		return fmt.Sprintf("is the one of region %q, and region is %q: they have to be the same", of[1], c.Region)
@@ -113,7 +123,21 @@ func (c *Config) badEndpoint() string {
 	return ""
 }
 
+// badDomain returns what is wrong with a host as a custom domain.
+func badDomain(host string) string {
+	switch {
+	case net.ParseIP(host) != nil:
+		return "is an address, and cname needs the name of a custom domain: remove cname"
+	case strings.HasSuffix(strings.ToLower(host), ".aliyuncs.com"):
+		return "is a host of OSS itself and no custom domain: remove cname, and leave out the bucket"
+	}
+	return ""
+}
+
 func regionHost(region string) string { return "oss-" + region + ".aliyuncs.com" }
+
+// internalHost is the host of one region from inside its VPCs.
+func internalHost(region string) string { return "oss-" + region + "-internal.aliyuncs.com" }
 
 // endpoint is for settings that passed Check.
 func (c *Config) endpoint() *url.URL {

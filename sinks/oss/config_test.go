@@ -33,6 +33,11 @@ func TestConfigCheck(t *testing.T) {
 		"no cache control":       {func(c *oss.Config) { c.CacheControl = "" }, nil},
 		"inside a VPC":           {func(c *oss.Config) { c.Endpoint = "oss-cn-hangzhou-internal.aliyuncs.com" }, nil},
 		"accelerated":            {func(c *oss.Config) { c.Endpoint = "oss-accelerate.aliyuncs.com" }, nil},
+		"a custom domain":        {func(c *oss.Config) { c.Endpoint, c.CNAME = "flags.example.com", true }, nil},
+		"with its bucket's name": {func(c *oss.Config) { c.Endpoint, c.CNAME = "https://flags.cdn.example.com", true }, nil},
+		"a domain that is none":  {func(c *oss.Config) { c.Endpoint, c.CNAME = "http://127.0.0.1:8080", true }, []string{"endpoint"}},
+		"a domain of OSS":        {func(c *oss.Config) { c.Endpoint, c.CNAME = "flags.oss-cn-hangzhou.aliyuncs.com", true }, []string{"endpoint"}},
+		"a domain left out":      {func(c *oss.Config) { c.CNAME = true }, []string{"endpoint"}},
 		"this machine":           {func(c *oss.Config) { c.Endpoint = "http://127.0.0.1:8080" }, nil},
 		"a proxy":                {func(c *oss.Config) { c.Proxy = "http://user:hunter2@proxy.internal:3128" }, nil},
 		"nothing set":            {func(c *oss.Config) { *c = oss.DefaultConfig() }, []string{"bucket", "region", "credentials.access_key_id", "credentials.access_key_secret"}},
@@ -78,8 +83,12 @@ func TestLocate(t *testing.T) {
 		"the region's host": {func(*oss.Config) {}, "https://flags.oss-cn-hangzhou.aliyuncs.com/web"},
 		"a prefix":          {func(c *oss.Config) { c.Prefix = "prod/" }, "https://flags.oss-cn-hangzhou.aliyuncs.com/prod/web"},
 		"another host":      {func(c *oss.Config) { c.Endpoint = "oss.internal:8443" }, "https://flags.oss.internal:8443/web"},
-		"an address":        {func(c *oss.Config) { c.Endpoint = "http://127.0.0.1:8080" }, "http://127.0.0.1:8080/flags/web"},
-		"a longer address":  {func(c *oss.Config) { c.Endpoint = "http://[::1]:8080" }, "http://[::1]:8080/flags/web"},
+		"a custom domain": {
+			func(c *oss.Config) { c.Endpoint, c.CNAME, c.Prefix = "flags.example.com", true, "prod/" },
+			"https://flags.example.com/prod/web",
+		},
+		"an address":       {func(c *oss.Config) { c.Endpoint = "http://127.0.0.1:8080" }, "http://127.0.0.1:8080/flags/web"},
+		"a longer address": {func(c *oss.Config) { c.Endpoint = "http://[::1]:8080" }, "http://[::1]:8080/flags/web"},
 	} {
 		config := valid()
 		test.change(&config)

@@ -20,6 +20,7 @@ const (
 	codeExists   = "FileAlreadyExists"
 	codeTooLarge = "EntityTooLarge"
 	codeSlow     = "RequestTimeout"
+	codePublic   = "PublicEndpointForbidden" // EC 0048-00000401
 )
 
 // Names of the operations, in the documentation and in RAM policies.
@@ -92,7 +93,13 @@ func (s *Sink) hint(action string, e *alicloud.Error) string {
 	case e.Status == 0:
 		return "" // the credentials say it themselves
 	case e.Code == "NoSuchBucket":
+		if s.cname {
+			return fmt.Sprintf("check bucket, and that the domain %q is bound to it in the OSS console", s.endpoint.Hostname())
+		}
 		return "check bucket, or create it"
+	case e.Code == codePublic, says("0048-00000401"):
+		return fmt.Sprintf("this account may not use the public endpoint for objects: inside a VPC of the region set endpoint to %q; "+
+			"elsewhere bind a custom domain to the bucket, set endpoint to the domain and cname to true", internalHost(s.region))
 	case e.Code == "AccessDenied" && says("specified endpoint"):
 		return fmt.Sprintf("the bucket is not in region %q: set region to that of the endpoint named here, and endpoint if it is set", s.region)
 	case says("signing region"):
@@ -114,6 +121,9 @@ func (s *Sink) hint(action string, e *alicloud.Error) string {
 	case e.Status == http.StatusProxyAuthRequired:
 		return "check proxy: it wants a user and a password"
 	case e.Code == "" && (e.Status < 400 || e.Status == 404 || e.Status == 405):
+		if s.cname {
+			return fmt.Sprintf("check endpoint: %q is not OSS; the domain has to point to the bucket itself, not to a CDN before it", s.endpoint.Host)
+		}
 		return fmt.Sprintf("check endpoint: %q is not OSS", s.endpoint.Host)
 	}
 	return ""

@@ -37,6 +37,7 @@ type Sink struct {
 	bucket, region, prefix string
 	cacheControl           string
 	endpoint               *url.URL
+	cname                  bool // endpoint is a domain of the bucket itself
 	timeout                time.Duration
 	credentials            alicloud.Credentials
 	base                   http.RoundTripper
@@ -58,7 +59,7 @@ func New(c Config, base http.RoundTripper) (*Sink, error) {
 	}
 	return &Sink{
 		bucket: c.Bucket, region: c.Region, prefix: c.Prefix, cacheControl: c.CacheControl,
-		endpoint: c.endpoint(), timeout: c.Timeout, credentials: credentials, base: base,
+		endpoint: c.endpoint(), cname: c.CNAME, timeout: c.Timeout, credentials: credentials, base: base,
 	}, nil
 }
 
@@ -173,7 +174,7 @@ func (s *Sink) call(ctx context.Context, action string, do func(*sdk.Bucket) err
 		client, err := sdk.New(
 			s.endpoint.String(), keys.AccessKeyID, keys.AccessKeySecret.Reveal(),
 			sdk.SecurityToken(keys.SecurityToken.Reveal()),
-			sdk.AuthVersion(sdk.AuthV4), sdk.Region(s.region), sdk.UserAgent("flagcast"),
+			sdk.AuthVersion(sdk.AuthV4), sdk.Region(s.region), sdk.UserAgent("flagcast"), sdk.UseCname(s.cname),
 			sdk.HTTPClient(&http.Client{Transport: &exchange{base: s.base, timeout: s.timeout, action: action, keys: keys}}),
 		)
 		if err != nil {
@@ -195,9 +196,11 @@ func (s *Sink) String() string { return fmt.Sprintf("oss bucket %q", s.bucket) }
 func (s *Sink) Locate(key sinks.Key) string {
 	at := *s.endpoint
 	at.Path = "/" + s.prefix + string(key)
-	if net.ParseIP(strings.Trim(at.Hostname(), "[]")) != nil {
+	switch {
+	case s.cname:
+	case net.ParseIP(strings.Trim(at.Hostname(), "[]")) != nil:
 		at.Path = "/" + s.bucket + at.Path // a number has no names below it
-	} else {
+	default:
 		at.Host = s.bucket + "." + at.Host
 	}
 	return at.String()

@@ -149,6 +149,25 @@ func TestWrongAccount(t *testing.T) {
 			func(c *oss.Config, _ *osstest.Options) { c.Bucket = "wrong-flags" },
 			[]string{`oss bucket "wrong-flags"`, "404 NoSuchBucket", "check bucket"},
 		},
+		"the public endpoint of an account that may not use it": {
+			func(_ *oss.Config, o *osstest.Options) { o.NoPublicEndpoint = true },
+			[]string{
+				"400 PublicEndpointForbidden", "EC 0048-00000401", `set endpoint to "oss-cn-hangzhou-internal.aliyuncs.com"`,
+				"set endpoint to the domain and cname to true",
+			},
+		},
+		"a domain that is not bound": {
+			func(c *oss.Config, o *osstest.Options) {
+				c.Endpoint, c.CNAME, o.CNAME = "old.example.com", true, "flags.example.com"
+			},
+			[]string{"404 NoSuchBucket", `that the domain "old.example.com" is bound to it`},
+		},
+		"a domain without cname": {
+			func(c *oss.Config, o *osstest.Options) {
+				c.Endpoint, o.CNAME = "static.example.com", "static.example.com"
+			},
+			[]string{"404 NoSuchBucket", "check bucket"},
+		},
 		"another region": {
 			func(_ *oss.Config, o *osstest.Options) { o.Region = "cn-shanghai" },
 			[]string{"403 AccessDenied", `endpoint "oss-cn-shanghai.aliyuncs.com"`, `the bucket is not in region "cn-hangzhou": set region`},
@@ -273,6 +292,37 @@ func damagedBodies(t *testing.T) {
 	body, err := sink.Get(t.Context(), "k")
 	if err == nil || body != nil || errors.Is(err, sinks.ErrNotFound) || errors.Is(err, sinks.ErrPermanent) || !strings.Contains(err.Error(), "crc") {
 		t.Errorf("a get that was damaged on its way answers %q and %v", body, err)
+	}
+}
+
+// An account that may not use the public endpoint stores by a custom domain, or
+// from inside a VPC.
+func TestWithoutThePublicEndpoint(t *testing.T) {
+	for name, change := range map[string]func(*oss.Config, *osstest.Options){
+		"a custom domain": func(c *oss.Config, o *osstest.Options) {
+			c.Endpoint, c.CNAME, o.CNAME = "flags.example.com", true, "flags.example.com"
+		},
+		"inside a VPC": func(c *oss.Config, _ *osstest.Options) { c.Endpoint = "oss-cn-hangzhou-internal.aliyuncs.com" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			sink, server := setup(t, func(c *oss.Config, o *osstest.Options) {
+				o.NoPublicEndpoint = true
+				change(c, o)
+			})
+			put(t, sink, "k", "1")
+			if got := stored(server, "k"); got != "1" {
+				t.Errorf("stored is %q", got)
+			}
+			if got, err := sink.Get(t.Context(), "k"); err != nil || string(got) != "1" {
+				t.Errorf("got %q and %v", got, err)
+			}
+			if err := sink.Delete(t.Context(), "k"); err != nil {
+				t.Error(err)
+			}
+			if _, err := sink.Get(t.Context(), "k"); !errors.Is(err, sinks.ErrNotFound) {
+				t.Errorf("after the delete get answers %v", err)
+			}
+		})
 	}
 }
 

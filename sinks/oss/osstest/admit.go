@@ -22,7 +22,10 @@ var (
 
 // admit finds out which object a request is about and who asks.
 func (s *Server) admit(r *http.Request) (name string, refused *refusal) {
-	bucket, name, hostRegion := resource(r)
+	bucket, name, hostRegion := s.resource(r)
+	if s.unbound(hostOf(r)) {
+		return "", deny(404, "NoSuchBucket", "The specified bucket does not exist.", [2]string{"BucketName", hostOf(r)}, [2]string{"EC", "0015-00000101"})
+	}
 	if refused := s.verify(r, bucket, name, hostRegion); refused != nil {
 		return "", refused
 	}
@@ -35,21 +38,43 @@ func (s *Server) admit(r *http.Request) (name string, refused *refusal) {
 		return "", deny(403, "AccessDenied",
 			"The bucket you are attempting to access must be addressed using the specified endpoint. Please send all future requests to this endpoint.",
 			[2]string{"Bucket", bucket}, [2]string{"Endpoint", "oss-" + s.options.Region + ".aliyuncs.com"}, [2]string{"EC", "0003-00001403"})
+	case s.options.NoPublicEndpoint && isPublic(hostOf(r)):
+		return "", deny(400, "PublicEndpointForbidden", "The public endpoint of the bucket may not be used for objects.", // in words of our own
+			[2]string{"Bucket", bucket}, [2]string{"EC", "0048-00000401"})
 	case name == "" || len(name) > 1023 || !utf8.ValidString(name) || name[0] == '/' || name[0] == '\\':
 		return "", deny(400, "InvalidObjectName", "The specified object is not valid.", [2]string{"ObjectName", name})
 	}
 	return name, nil
 }
 
-// resource takes a request apart: the bucket is the first label of a host
-// name, or the first part of the path below an address. region is empty where
-// the host names none.
-func resource(r *http.Request) (bucket, name, region string) {
-	host := r.Host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
+// hostOf returns the host of a request without its port.
+func hostOf(r *http.Request) string {
+	if host, _, err := net.SplitHostPort(r.Host); err == nil {
+		return host
 	}
+	return r.Host
+}
+
+// isPublic reports whether a host is a public endpoint of a region.
+func isPublic(host string) bool {
+	parts := regionalHost.FindStringSubmatch(host)
+	return parts != nil && !strings.HasSuffix(parts[2], "-internal")
+}
+
+// unbound reports whether a host is a domain that is bound to no bucket.
+func (s *Server) unbound(host string) bool {
+	return s.options.CNAME != "" && host != s.options.CNAME && !regionalHost.MatchString(host) && net.ParseIP(strings.Trim(host, "[]")) == nil
+}
+
+// resource takes a request apart: the bucket is the one whose custom domain
+// the host is, else the first label of a host name, or the first part of the
+// path below an address. region is empty where the host names none.
+func (s *Server) resource(r *http.Request) (bucket, name, region string) {
+	host := hostOf(r)
 	path := strings.TrimPrefix(r.URL.Path, "/")
+	if host == s.options.CNAME {
+		return s.options.Bucket, path, ""
+	}
 	if net.ParseIP(strings.Trim(host, "[]")) != nil {
 		bucket, name, _ = strings.Cut(path, "/")
 		return bucket, name, ""

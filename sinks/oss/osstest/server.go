@@ -30,6 +30,12 @@ type Options struct {
 	// Lookup knows further keys by their id: temporary ones, which a request
 	// with SecurityTokenExpired is refused for after their end.
 	Lookup func(id string) (secret, token string, ends time.Time, ok bool)
+	// CNAME is a custom domain that is bound to the bucket: requests to it name
+	// no bucket. Other domains are bound to none then.
+	CNAME string
+	// NoPublicEndpoint refuses objects at the public endpoint of the region, as
+	// for accounts of the Chinese mainland made since 2025-03-20.
+	NoPublicEndpoint bool
 	// Versioning makes the bucket keep versions, and so ignore
 	// x-oss-forbid-overwrite.
 	Versioning bool

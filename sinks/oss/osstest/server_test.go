@@ -46,9 +46,17 @@ func signed(t *testing.T, endpoint, bucket, name string, options ...sdk.Option) 
 // sign returns an error for what the SDK does not send.
 func sign(t *testing.T, endpoint, bucket, name string, options ...sdk.Option) (*http.Request, error) {
 	t.Helper()
+	return signTo(t, endpoint, bucket, name, nil, options...)
+}
+
+// signTo is sign with options of the SDK's client.
+func signTo(t *testing.T, endpoint, bucket, name string, of []sdk.ClientOption, options ...sdk.Option) (*http.Request, error) {
+	t.Helper()
 	kept := &capture{}
-	client, err := sdk.New(endpoint, "id", "secret", sdk.SecurityToken("token"), sdk.AuthVersion(sdk.AuthV4), sdk.Region("cn-hangzhou"),
-		sdk.AdditionalHeaders([]string{"host"}), sdk.HTTPClient(&http.Client{Transport: kept}))
+	client, err := sdk.New(endpoint, "id", "secret", append([]sdk.ClientOption{
+		sdk.SecurityToken("token"), sdk.AuthVersion(sdk.AuthV4), sdk.Region("cn-hangzhou"),
+		sdk.AdditionalHeaders([]string{"host"}), sdk.HTTPClient(&http.Client{Transport: kept}),
+	}, of...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,6 +70,34 @@ func sign(t *testing.T, endpoint, bucket, name string, options ...sdk.Option) (*
 }
 
 const endpoint = "https://oss-cn-hangzhou.aliyuncs.com"
+
+// A custom domain belongs to one bucket, and no name below it to any.
+func TestCustomDomainsAreStrict(t *testing.T) {
+	for name, test := range map[string]struct {
+		endpoint string
+		cname    bool
+		status   int
+		code     string
+	}{
+		"the domain":                    {"https://flags.example.com", true, 200, ""},
+		"the bucket before the domain":  {"https://flags.example.com", false, 404, "NoSuchBucket"},
+		"another domain":                {"https://other.example.com", true, 404, "NoSuchBucket"},
+		"the public endpoint":           {endpoint, false, 400, "PublicEndpointForbidden"},
+		"the endpoint inside of a VPC":  {"https://oss-cn-hangzhou-internal.aliyuncs.com", false, 200, ""},
+		"the region's host as a domain": {endpoint, true, 404, "NoSuchBucket"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := newServer(func(o *osstest.Options) { o.CNAME, o.NoPublicEndpoint = "flags.example.com", true })
+			r, err := signTo(t, test.endpoint, "flags", "k", []sdk.ClientOption{sdk.UseCname(test.cname)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if status, code := send(t, server, r); status != test.status || code != test.code {
+				t.Errorf("answers %d %s, want %d %s", status, code, test.status, test.code)
+			}
+		})
+	}
+}
 
 // send returns the status and the code of the answer.
 func send(t *testing.T, server *osstest.Server, r *http.Request) (int, string) {
