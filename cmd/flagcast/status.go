@@ -172,7 +172,15 @@ func size(bytes, limit int) string {
 	if limit == 0 {
 		return fmt.Sprint(bytes)
 	}
-	return fmt.Sprintf("%d (%.1f %%)", bytes, 100*float64(bytes)/float64(limit))
+	return share(bytes, float64(bytes)/float64(limit))
+}
+
+// share is a size with the part that it takes of a limit; 0: of none.
+func share(bytes int, part float64) string {
+	if part == 0 {
+		return fmt.Sprint(bytes)
+	}
+	return fmt.Sprintf("%d (%.1f %%)", bytes, 100*part)
 }
 
 func lag(ms *int64) string {

@@ -32,9 +32,10 @@ func (p *Publisher) feel(steps []*step, failed error, unsure bool) {
 		return
 	}
 	h.held, h.pinned, h.unconfirmed = false, false, false
-	largest := 0
+	largest, used := 0, 0.0
+	limits := p.target.Sink.Limits()
 	for _, s := range steps {
-		largest = max(largest, len(s.stored))
+		largest, used = max(largest, len(s.stored)), max(used, limits.Usage(s.stored))
 		if s.Action == "unchanged" {
 			p.metrics.unchanged(&p.target)
 		}
@@ -56,7 +57,7 @@ func (p *Publisher) feel(steps []*step, failed error, unsure bool) {
 		h.told = true
 	}
 	p.recover()
-	p.metrics.feel(&p.target, h, largest)
+	p.metrics.feel(&p.target, h, largest, used)
 	p.post()
 }
 

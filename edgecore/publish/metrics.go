@@ -99,8 +99,9 @@ func (m *Metrics) unchanged(t *Target) { m.skipped.WithLabelValues(t.Name).Inc()
 
 func (m *Metrics) stopped(t *Target) { m.holds.WithLabelValues(t.Name).Inc() }
 
-// feel notes how a pass has ended.
-func (m *Metrics) feel(t *Target, h *health, largest int) {
+// feel notes how a pass has ended: largest is the largest snapshot stored, used
+// the part that it takes of what the sink takes.
+func (m *Metrics) feel(t *Target, h *health, largest int, used float64) {
 	m.failures.WithLabelValues(t.Name).Set(float64(h.failures))
 	if h.failures > 0 {
 		m.failed.WithLabelValues(t.Name).Inc()
@@ -110,8 +111,8 @@ func (m *Metrics) feel(t *Target, h *health, largest int) {
 	m.holding.WithLabelValues(t.Name).Set(flag(h.held))
 	m.pinned.WithLabelValues(t.Name).Set(flag(h.pinned))
 	m.size.WithLabelValues(t.Name).Set(float64(largest))
-	if limit := t.Sink.Limits().ValueBytes; limit > 0 {
-		m.ratio.WithLabelValues(t.Name).Set(float64(largest) / float64(limit))
+	if limits := t.Sink.Limits(); limits.ValueBytes > 0 || limits.FormBytes > 0 {
+		m.ratio.WithLabelValues(t.Name).Set(used)
 	}
 }
 

@@ -11,10 +11,11 @@ import (
 	"github.com/flagcast/flagcast/sinks/internal/alicloud"
 )
 
-// batchBytes is as much as one call puts: 2 x 1000 x 1000 bytes for all keys
-// together ("BatchPutKv", "BatchPutDcdnKv"). The pages do not say which bytes;
-// we count those of the encoded body, the most that they can mean.
-const batchBytes = 2_000_000
+// requestBytes is as much as the body of one call has: 2 x 1000 x 1000 bytes,
+// for all keys of a batch together ("PutKv", "BatchPutKv", "PutDcdnKv",
+// "BatchPutDcdnKv"). The pages do not say which bytes; those of the encoded body
+// are the most that they can mean.
+const requestBytes = 2_000_000
 
 // PutBatch implements sinks.BatchPutter. The service does not say why it has
 // not stored a key of a batch: such a key is put by itself, which tells, and so
@@ -67,7 +68,7 @@ type batch struct {
 // takes tells whether another entry fits: the body is the encoded form of
 // KvList=[entry,entry].
 func (b *batch) takes(size int) bool {
-	return len("KvList=%5B%5D")+b.size+len(b.entries)*len("%2C")+size <= batchBytes
+	return len("KvList=%5B%5D")+b.size+len(b.entries)*len("%2C")+size <= requestBytes
 }
 
 func (b *batch) add(object int, text string, size int) {

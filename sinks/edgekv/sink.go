@@ -52,12 +52,14 @@ func New(c Config, base http.RoundTripper) (*Sink, error) {
 }
 
 // Limits are those of the product pages. The API pages say 2,000,000 bytes for
-// a value; the smaller figure is the safe one. 50 calls a second for each
+// a value; the smaller figure is the safe one. They do not say whether 2,000,000
+// bytes are those of the value or of the request: the request is held to them
+// too, as in a batch. 50 calls a second for each
 // account are stated on the page of PutDcdnKv, for that action; ESA states
 // nothing, and we take the same.
 func (s *Sink) Limits() sinks.Limits {
 	return sinks.Limits{
-		KeyBytes: 512, ValueBytes: 1_800_000,
+		KeyBytes: 512, ValueBytes: 1_800_000, FormBytes: requestBytes - len("Value="),
 		Propagation: 20 * time.Second, PropagationMax: 300 * time.Second,
 		Calls: 50, CallsIn: time.Second,
 	}
@@ -75,7 +77,7 @@ func (s *Sink) Put(ctx context.Context, o sinks.Object) error {
 // notPut is failed for an object that was to be put.
 func (s *Sink) notPut(by operation, o sinks.Object, err error) error {
 	if isCode(err, codeValueTooLarge) {
-		err = fmt.Errorf("%w: %w", err, &sinks.TooLargeError{Size: len(o.Body), Limit: s.Limits().ValueBytes})
+		err = fmt.Errorf("%w: %w", err, s.Limits().TooLarge(o.Body))
 	}
 	return s.failed("put", by, o.Key, err)
 }

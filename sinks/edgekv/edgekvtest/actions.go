@@ -17,7 +17,7 @@ const (
 	valueBytes     = 2_000_000
 	namespaceBytes = 1_000_000_000
 	namespaceQuota = 10
-	batchBytes     = 2_000_000 // of one batch; the pages do not say of what
+	requestBytes   = 2_000_000 // of the body of one call; the pages do not say of what
 	echoWhole      = 256       // characters of a value that a put echoes whole
 	echoEnd        = 100       // of a longer one, at each end
 )
@@ -68,6 +68,9 @@ func (a action) parameters(r *http.Request, body []byte) (url.Values, *refusal) 
 		return nil, malformed
 	}
 	form := url.Values{}
+	if len(body) > requestBytes {
+		return nil, refuse(400, "InvalidValue.ExceedsMaximum", "The size of the values cannot exceed 2,000,000 bytes.")
+	}
 	if len(body) > 0 {
 		kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 		if err != nil || kind != "application/x-www-form-urlencoded" || r.Method != http.MethodPost {
@@ -173,9 +176,6 @@ func putMany(s *Server, p url.Values) (map[string]any, *refusal) {
 	var entries []map[string]string
 	if json.Unmarshal([]byte(list), &entries) != nil || len(entries) == 0 {
 		return nil, refuse(400, "InvalidParameter", "The specified parameter is invalid.")
-	}
-	if len(url.Values{"KvList": {list}}.Encode()) > batchBytes {
-		return nil, refuse(400, "InvalidValue.ExceedsMaximum", "The size of the values cannot exceed 2,000,000 bytes.")
 	}
 	if !namePattern.MatchString(p.Get("Namespace")) {
 		return nil, refuse(400, "InvalidNameSpace.Malformed", "The specified namespace is invalid.")

@@ -86,8 +86,9 @@ func TestActionsAreStrict(t *testing.T) {
 		"a key of 513 bytes":            {func(r *alicloud.Request) { r.Query.Set("Key", strings.Repeat("k", 513)) }, 400, "InvalidKey.ExceedsMaximum"},
 		"a namespace with a dot":        {func(r *alicloud.Request) { r.Query.Set("Namespace", "a.b") }, 400, "InvalidNameSpace.Malformed"},
 		"a namespace that is not there": {func(r *alicloud.Request) { r.Query.Set("Namespace", "other") }, 404, "InvalidNameSpace.NotFound"},
-		"a value of 2,000,000 bytes":    {func(r *alicloud.Request) { r.Body = []byte("Value=" + strings.Repeat("v", 2_000_000)) }, 200, ""},
-		"a value of 2,000,001 bytes":    {func(r *alicloud.Request) { r.Body = []byte("Value=" + strings.Repeat("v", 2_000_001)) }, 400, "InvalidValue.ExceedsMaximum"},
+		"a request of 2,000,000 bytes":  {func(r *alicloud.Request) { r.Body = []byte("Value=" + strings.Repeat("v", 1_999_994)) }, 200, ""},
+		"a request of 2,000,001 bytes":  {func(r *alicloud.Request) { r.Body = []byte("Value=" + strings.Repeat("v", 1_999_995)) }, 400, "InvalidValue.ExceedsMaximum"},
+		"the same, encoded":             {func(r *alicloud.Request) { r.Body = []byte("Value=%22" + strings.Repeat("v", 1_999_992)) }, 400, "InvalidValue.ExceedsMaximum"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
