@@ -13,7 +13,7 @@ import (
 
 // Runtime returns the files of the runtime as an npm package without
 // dependencies, for projects that bundle by themselves: one module with its
-// types.
+// types, and the licence.
 func Runtime() (map[string][]byte, error) {
 	built := api.Build(api.BuildOptions{
 		Stdin:    &api.StdinOptions{Contents: "export * from 'flagcast'"},
@@ -38,6 +38,7 @@ func Runtime() (map[string][]byte, error) {
 	if err := json.Unmarshal(workers.Package, &of); err != nil || of.Name == "" {
 		return nil, errors.Join(errors.New("read the package.json of the runtime"), err)
 	}
+	files["LICENSE"] = workers.License
 	files["package.json"] = fmt.Appendf(nil, `{
   "name": %q,
   "version": %q,

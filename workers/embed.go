@@ -14,3 +14,8 @@ var Source embed.FS
 //
 //go:embed package.json
 var Package []byte
+
+// License is the licence of the npm package, that of the repository.
+//
+//go:embed LICENSE
+var License []byte

@@ -12,11 +12,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/bundles"
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/disk"
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/printable"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
@@ -184,7 +184,7 @@ func warn(c *cobra.Command, text string) {
 // writeOutput replaces a file whole: whoever bundles it meanwhile gets the old
 // one or the new one.
 func writeOutput(path string, body []byte) error {
-	err := renameio.WriteFile(path, body, 0o644)
+	err := disk.Write(path, body, 0o644)
 	if err == nil {
 		return nil
 	}

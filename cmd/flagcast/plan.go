@@ -8,8 +8,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/renameio/v2"
-
+	"github.com/flagcast/flagcast/edgecore/disk"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/edgecore/untrusted"
@@ -61,7 +60,7 @@ func (r *syncRun) savePlan(path string) error {
 		return fmt.Errorf("write the plan: %w", err)
 	}
 	// It may hold what identifiers the flags have.
-	if err := renameio.WriteFile(path, b.Bytes(), 0o600); err != nil {
+	if err := disk.Write(path, b.Bytes(), 0o600); err != nil {
 		return failed(exitFailed, fmt.Errorf("write the plan: %w", err), "")
 	}
 	return nil

@@ -1,16 +1,17 @@
-// Package disk writes the files of the state folder: each is replaced whole, and
-// what a process that was killed has left beside is removed by a later one.
+// Package disk replaces files whole: those of the state folder and those that a
+// user names. What a process that was killed has left beside is removed by a later one.
 package disk
 
 import (
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"time"
-
-	"github.com/google/renameio/v2"
 )
 
 // Replace writes a file that only its owner may read, and makes its folder
@@ -21,14 +22,54 @@ func Replace(path string, content []byte) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	if err := renameio.WriteFile(path, content, 0o600, renameio.WithTempDir(dir)); err != nil {
+	return write(path, content, 0o600)
+}
+
+// Write replaces a file as Replace does, in a folder that exists. One that is
+// there keeps its permissions; a new one gets perm, less the umask.
+func Write(path string, content []byte, perm fs.FileMode) error {
+	if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() {
+		perm = info.Mode().Perm()
+	}
+	return write(path, content, perm)
+}
+
+func write(path string, content []byte, perm fs.FileMode) (err error) {
+	dir, name := filepath.Split(path)
+	if dir == "" {
+		dir = "."
+	}
+	beside := filepath.Join(dir, "."+name+strconv.FormatUint(rand.Uint64(), 10))
+	f, err := os.OpenFile(beside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(beside)
+		}
+	}()
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Sync()
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = os.Rename(beside, path)
+	}
+	if err != nil {
 		return err
 	}
 	return sync(dir)
 }
 
-// sync makes a rename durable.
+// sync makes a rename durable. Windows has no way to do that for a folder.
 func sync(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
 	f, err := os.Open(dir)
 	if err != nil {
 		return err

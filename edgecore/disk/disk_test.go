@@ -163,3 +163,32 @@ func TestTidyLeavesWhatIsNotItsOwn(t *testing.T) {
 		t.Errorf("%d files of a folder that does not exist", n)
 	}
 }
+
+// TestWrite: a file that is there keeps its permissions, a new one gets those
+// asked for; a folder that is missing is an error and nothing is left.
+func TestWrite(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.js")
+	for i, perm := range []os.FileMode{0o640, 0o600} {
+		if err := disk.Write(path, []byte(fmt.Sprint(i)), perm); err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(path)
+		info, statErr := os.Stat(path)
+		if err != nil || statErr != nil || string(got) != fmt.Sprint(i) || info.Mode().Perm() != 0o640 {
+			t.Errorf("%q, %v, %v", got, err, info.Mode())
+		}
+	}
+	if err := disk.Write(filepath.Join(dir, "nosuch", "a.js"), nil, 0o600); err == nil {
+		t.Error("no error for a folder that is missing")
+	}
+	if err := os.Mkdir(filepath.Join(dir, "folder"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := disk.Write(filepath.Join(dir, "folder"), nil, 0o600); err == nil {
+		t.Error("a folder was replaced")
+	}
+	if list := names(t, dir); !slices.Equal(list, []string{"a.js", "folder"}) {
+		t.Errorf("the folder holds %q", list)
+	}
+}

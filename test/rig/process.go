@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -57,10 +56,7 @@ func Start(t testing.TB, cmd *exec.Cmd) *Process {
 	if cmd.Stdout == nil {
 		cmd.Stdout = &p.out
 	}
-	if cmd.SysProcAttr == nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{}
-	}
-	cmd.SysProcAttr.Setpgid = true
+	ownGroup(cmd)
 	cmd.WaitDelay = 5 * time.Second
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", cmd.Path, err)
@@ -70,12 +66,12 @@ func Start(t testing.TB, cmd *exec.Cmd) *Process {
 		close(p.done)
 	}()
 	p.stop = sync.OnceFunc(func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+		endGroup(cmd, false)
 		select {
 		case <-p.done:
 		case <-time.After(15 * time.Second):
 		}
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		endGroup(cmd, true)
 		<-p.done
 	})
 	t.Cleanup(func() {

@@ -1,7 +1,7 @@
 // The package as npm would install it.
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 
 const FOLDER = fileURLToPath(new URL('../', import.meta.url))
 
-test('it has no dependencies, its types, and nothing of the tests', t => {
+test('it has no dependencies, its types, its licence, its entries, and nothing of the tests', t => {
   const manifest = JSON.parse(readFileSync(FOLDER + 'package.json', 'utf8'))
   for (const kind of ['dependencies', 'peerDependencies', 'optionalDependencies', 'scripts']) assert.equal(manifest[kind], undefined)
   const folder = mkdtempSync(join(tmpdir(), 'flagcast-package-'))
@@ -18,7 +18,8 @@ test('it has no dependencies, its types, and nothing of the tests', t => {
   const [{ filename, files }] = JSON.parse(npm('pack', FOLDER, '--json'))
   const paths = files.map(file => file.path)
   for (const path of ['package.json', 'README.md', 'src/index.js', 'src/index.d.ts', 'src/entries/esa.js']) assert.ok(paths.includes(path), path)
-  assert.deepEqual(paths.filter(path => !path.startsWith('src/')).sort(), ['README.md', 'package.json'])
+  assert.deepEqual(paths.filter(path => !path.startsWith('src/')).sort(), ['LICENSE', 'README.md', 'package.json'])
+  assert.equal(readFileSync(FOLDER + 'LICENSE', 'utf8'), readFileSync(FOLDER + '../LICENSE', 'utf8'))
 
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
   npm('install', './' + filename)
@@ -26,4 +27,15 @@ test('it has no dependencies, its types, and nothing of the tests', t => {
 const view = await testFlags({ checkout: 'blue' }).view()
 console.log(view.getVariant('checkout').name)`)
   assert.equal(execFileSync(process.execPath, ['run.js'], { cwd: folder, encoding: 'utf8' }), 'blue\n')
+
+  // Each entry is a module of the package, and runs as it stands.
+  const entries = readdirSync(FOLDER + 'src/entries').map(name => name.replace(/\.js$/, ''))
+  assert.ok(entries.length >= 3)
+  writeFileSync(join(folder, 'entries.js'), `globalThis.addEventListener = (type, listen) => console.log(type)
+for (const entry of ${JSON.stringify(entries)}) {
+  const { default: worker } = await import('flagcast/entries/' + entry)
+  if (worker) console.log(typeof worker.fetch)
+}`)
+  const said = execFileSync(process.execPath, ['entries.js'], { cwd: folder, encoding: 'utf8' })
+  assert.equal(said, entries.map(entry => entry === 'edgeroutine' ? 'fetch\n' : 'function\n').join(''))
 })
