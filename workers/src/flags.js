@@ -1,4 +1,5 @@
 import { createHandler } from './handler.js'
+import { createUsage } from './usage.js'
 import { openViews } from './views.js'
 
 /**
@@ -6,11 +7,12 @@ import { openViews } from './views.js'
  * module scope: it does no I/O. Who needs no handler takes createViews, and
  * leaves its code out of the script.
  *
- * @param {object} options those of createViews and of createHandler
+ * @param {object} options those of createViews and of createHandler; metrics: those of
+ *   createUsage, left out: usage is dropped
  */
 export function createFlags(options) {
   const { answer, view, status } = openViews(options)
-  const { handler, metricsError } = createHandler(answer, () => full(), options)
-  const full = () => ({ ...status(), metricsError: metricsError() })
-  return { view, handler, status: full }
+  const usage = options.metrics && createUsage(options.metrics)
+  const full = () => ({ ...status(), metricsError: usage ? usage.error() : null })
+  return { view, handler: createHandler(answer, full, options, usage), status: full }
 }

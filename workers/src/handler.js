@@ -1,6 +1,5 @@
-import { digest, encoder } from './hash.js'
+import { digest, encode } from './hash.js'
 import { contextOf } from './request.js'
-import { createUsage } from './usage.js'
 import { NotReadyError } from './views.js'
 
 const ROUTE = /^\/api\/(?:frontend|proxy)(?:\/(all|features\/([^/]+)|(?:all\/)?client\/(metrics|register)))?$/
@@ -20,21 +19,19 @@ const ROUTE = /^\/api\/(?:frontend|proxy)(?:\/(all|features\/([^/]+)|(?:all\/)?c
  * @param {(contextOf: (environment?: string) => any, platform?: object) => Promise<{ snapshot: any, answers: import('./snapshot.js').Answers }>} answer
  *   see openViews
  * @param {() => object} status
- * @param {{ tokens?: string[], statusPath?: string, clientIP?: string, metrics?: object }} options
+ * @param {{ tokens?: string[], statusPath?: string, clientIP?: string }} options
  *   tokens: the Authorization values that are good; left out: no token is needed.
  *   statusPath: '/flagcast/status' by default; '' for none.
- *   clientIP: the header in which the platform says who asks.
- *   metrics: where usage goes, see createUsage; left out: it is dropped
+ *   clientIP: the header in which the platform says who asks
+ * @param {ReturnType<import('./usage.js').createUsage>} [usage] left out: it is dropped
  */
-export function createHandler(answer, status, { tokens, statusPath = '/flagcast/status', clientIP, metrics }) {
-  const usage = metrics && createUsage(metrics)
-
+export function createHandler(answer, status, { tokens, statusPath = '/flagcast/status', clientIP }, usage) {
   /**
    * @param {Request} request
    * @param {{ waitUntil?: (promise: Promise<unknown>) => void }} [platform]
    * @returns {Promise<Response>}
    */
-  const handler = (async function (request, platform) {
+  return (async function (request, platform) {
     const path = new URL(request.url).pathname.replace(/\/+/g, '/').replace(/(.)\/$/, '$1')
     if (statusPath && path === statusPath) {
       // A probe may be all that asks an isolate: it is a request like others.
@@ -42,7 +39,7 @@ export function createHandler(answer, status, { tokens, statusPath = '/flagcast/
       return json(200, status())
     }
     const route = ROUTE.exec(path)
-    if (!route) return json(404, { error: 'there is nothing at this path' })
+    if (!route) return json(404, { error: 'nothing is at this path' })
     if (request.method === 'OPTIONS') return preflight()
     const kind = route[3]
     const methods = kind ? ['POST'] : ['GET', 'HEAD', 'POST']
@@ -52,7 +49,7 @@ export function createHandler(answer, status, { tokens, statusPath = '/flagcast/
     const token = (request.headers.get('authorization') || '').replace(/^bearer /i, '')
     // An empty token in the list is one that has not been set.
     if (tokens && !(token && tokens.includes(token))) {
-      return json(401, { error: 'the Authorization header has no token that is known here' })
+      return json(401, { error: 'no known token in the Authorization header' })
     }
     if (kind) {
       if (usage) await usage.take(kind, request, platform)
@@ -66,8 +63,6 @@ export function createHandler(answer, status, { tokens, statusPath = '/flagcast/
     }
     return written(request, route, found.snapshot, found.answers)
   })
-
-  return { handler, metricsError: () => usage ? usage.error() : null }
 }
 
 /**
@@ -79,7 +74,7 @@ export function createHandler(answer, status, { tokens, statusPath = '/flagcast/
 const written = (function (request, route, snapshot, answers) {
   if (route[2] !== undefined) {
     const toggle = answers.toggle(decode(route[2]))
-    if (!toggle) return json(404, { error: 'there is no such flag in the snapshot' })
+    if (!toggle) return json(404, { error: 'no such flag is in the snapshot' })
     return reply(request, tagOf(snapshot, [toggle], [state(toggle)]), () => JSON.stringify(toggle))
   }
   const { lists, open } = snapshot
@@ -121,12 +116,12 @@ const isOn = (function (toggle) { return toggle.enabled })
  * @param {Record<string, Uint8Array>[]} kept by place and state
  */
 function bytesOf(toggles, states, all, kept) {
-  const parts = [encoder.encode('{"toggles":[')]
+  const parts = [encode('{"toggles":[')]
   let size = 14
   for (let i = 0; i < toggles.length; i++) {
     if (!all && !toggles[i].enabled) continue
     const of = kept[i] || (kept[i] = {})
-    const part = of[states[i]] || (of[states[i]] = encoder.encode(JSON.stringify(toggles[i]) + ','))
+    const part = of[states[i]] || (of[states[i]] = encode(JSON.stringify(toggles[i]) + ','))
     size += part.length
     parts.push(part)
   }
@@ -137,7 +132,7 @@ function bytesOf(toggles, states, all, kept) {
     at += part.length
   }
   if (parts.length > 1) at-- // the last comma
-  bytes.set(encoder.encode(']}'), at)
+  bytes.set(encode(']}'), at)
   return bytes.subarray(0, at + 2)
 }
 

@@ -5,7 +5,22 @@ export const VARIANT = 86028157
 // In parentheses: V8 compiles such a function with the script, and not at its
 // first call. The first request needs it.
 
-export const encoder = new TextEncoder()
+let encoder // made at the first use: some engines have none, and some none at module scope
+
+/**
+ * The UTF-8 of a text, in a buffer of its own.
+ *
+ * @param {string} text
+ * @returns {Uint8Array}
+ */
+export const encode = (function (text) {
+  encoder = encoder || (typeof TextEncoder === 'function' ? new TextEncoder() : { encode: byHand })
+  return encoder.encode(text)
+})
+
+// Half of a surrogate pair counts as U+FFFD, as for TextEncoder.
+const byHand = text =>
+  Uint8Array.from(unescape(encodeURIComponent(text.replace(/[\ud800-\udfff]/gu, '\ufffd'))), c => c.charCodeAt())
 
 /**
  * The UTF-8 of a text behind some bytes of 0, in words of 32 bits, least byte
@@ -16,7 +31,7 @@ export const encoder = new TextEncoder()
  * @returns {{ words: Int32Array, length: number }} length: bytes of the text
  */
 export const wordsOf = (function (text, offset) {
-  const bytes = encoder.encode('\0\0\0'.slice(0, offset) + text + '\0\0\0\0')
+  const bytes = encode('\0\0\0'.slice(0, offset) + text + '\0\0\0\0')
   return { words: new Int32Array(bytes.buffer, 0, bytes.length >> 2), length: bytes.length - 4 - offset }
 })
 

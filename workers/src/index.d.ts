@@ -85,11 +85,15 @@ export interface Status {
   publishedAt: string | null
   heartbeat: number | null
   pinned: string | null
+  /** How many flags of an evaluated snapshot need a user to be decided; null for none. */
+  contextual: number | null
   stale: boolean
   ageMs: number | null
   lastError: string | null
   /** Not in the status of views. */
   metricsError?: string | null
+  /** With countViews: what counts of views were last lost for. */
+  viewsError?: string | null
 }
 
 export interface Views<F = AnyFlags> {
@@ -107,7 +111,7 @@ export interface ViewOptions {
   source: Source
   /** Milliseconds before the source is read again; 30,000 by default. */
   maxAge?: number
-  /** Milliseconds that a request waits for a read of its own; 5,000 by default. */
+  /** Milliseconds that a request waits for a read of its own; 4,000 by default. */
   timeout?: number
   /** What whenStale gives. */
   onStale?: Stale
@@ -134,6 +138,15 @@ export interface Metrics {
   /** Milliseconds that an isolate keeps counts; 10,000 by default. */
   interval?: number
 }
+
+/** Of countViews. */
+export interface ViewMetrics extends Metrics {
+  /** Under which Unleash lists the worker; 'flagcast-worker' by default. */
+  appName?: string
+}
+
+/** The same flags, whose views count what they decide, as an SDK does; see docs/workers.md, "Metrics". */
+export function countViews<T extends Views<any>>(flags: T, metrics: ViewMetrics): T
 
 export type Stale = (snapshot: any) => any
 

@@ -1,3 +1,4 @@
+export { countViews } from './count.js'
 export { createFlags } from './flags.js'
 export { createViews, NotReadyError } from './views.js'
 export { bundle, chain, edgekv, kv } from './sources.js'

@@ -1,5 +1,5 @@
 import { within } from './deadline.js'
-import { RETRY_PAUSE, tell } from './reader.js'
+import { RETRY_PAUSE, shown, tell } from './reader.js'
 import { parseToggles } from './snapshot.js'
 
 /**
@@ -42,15 +42,7 @@ export function createLive(source, { timeout, named }) {
     status: () => ({
       source: source.name,
       ready: answeredAt > 0,
-      format: null,
-      environment: null,
-      target: null,
-      seq: null,
-      digest: null,
-      publishedAt: null,
-      heartbeat: null,
-      pinned: null,
-      stale: false,
+      ...shown(null),
       ageMs: answeredAt ? Date.now() - answeredAt : null,
       lastError: error && error.message
     })

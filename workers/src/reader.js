@@ -52,8 +52,7 @@ export function createReader(sources, { maxAge, timeout, onStale = same, named }
 
   const accept = (function (text, { name, at }) {
     if (text === null) {
-      throw new Error('nothing is stored under the key' + (at ? ' ' + at : '') +
-        ': publish the target before the worker reads it (flagcast sync); a place at the edge may remember for minutes that there was nothing')
+      throw new Error('nothing is stored under the key' + (at ? ' ' + at : '') + ': publish the target (flagcast sync); the edge may remember for minutes that the key was missing')
     }
     if (!last || text !== last.text) {
       const snapshot = parseSnapshot(text)
@@ -91,21 +90,25 @@ export function createReader(sources, { maxAge, timeout, onStale = same, named }
       return {
         source: last ? last.name : sources[0].name,
         ready: s !== null,
-        format: s && s.format,
-        environment: s && s.environment || null,
-        target: s && s.target || null,
-        seq: s && s.seq,
+        ...shown(s),
         digest: s && last.snapshot.digest,
-        publishedAt: s && s.publishedAt || null,
-        heartbeat: s && s.heartbeat || null,
-        pinned: s && s.pinned || null,
-        stale: s !== null && s.stale,
         ageMs: s && Date.now() - readAt,
         lastError: error && error.message
       }
     }
   }
 }
+
+/**
+ * What a status says of a snapshot: no flags, since it needs no token.
+ *
+ * @param {import('./snapshot.js').Snapshot | null} s
+ */
+export const shown = s => ({
+  ...Object.fromEntries(['format', 'environment', 'target', 'seq', 'digest', 'publishedAt', 'heartbeat', 'pinned'].map(name => [name, s?.[name] ?? null])),
+  contextual: s?.contextual?.length ?? null,
+  stale: !!s?.stale
+})
 
 const same = snapshot => snapshot
 

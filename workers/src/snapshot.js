@@ -34,15 +34,16 @@ export const parseSnapshot = (function (text) {
     throw new Error('what is stored was not published by flagcast')
   }
   const { format } = meta
-  const view = format === 'rules/1' ? evaluator(document) : format === 'evaluated/1' ? lookup(document) : null
+  const open = format === 'rules/1'
+  const view = open ? evaluator(document) : format === 'evaluated/1' ? lookup(document) : null
   if (!view) {
-    throw new Error('the stored snapshot has the format ' + format + ', this worker reads evaluated/1 and rules/1: deploy a newer worker, or publish one of these')
+    throw new Error('the stored snapshot has the format ' + format + ', this worker reads evaluated/1 and rules/1: deploy a newer worker')
   }
-  return { ...meta, seen: Date.now(), stale: false, open: format === 'rules/1', lists: {}, view }
+  return { ...meta, seen: Date.now(), stale: false, open, lists: {}, view }
 })
 
 const parse = (function (text) {
-  if (text.length > LONGEST) throw new Error('the stored snapshot has ' + text.length + ' characters, more than ' + LONGEST + ': it is none')
+  if (text.length > LONGEST) throw new Error('the stored snapshot has ' + text.length + ' characters, more than ' + LONGEST)
   try {
     return JSON.parse(text)
   } catch (e) {
@@ -72,7 +73,5 @@ function lookup({ toggles }) {
 
 const evaluator = (function ({ rules }) {
   const program = createProgram(rules)
-  return (function (context, options) {
-    return options ? program(context, options.time, options.seed) : program(context)
-  })
+  return (function (context, { time, seed } = {}) { return program(context, time, seed) })
 })

@@ -6,12 +6,12 @@ import { endpoint, post, refusal } from './fetched.js'
 const MOST_APPS = 20
 const MOST_FLAGS = 1000
 const MOST_VARIANTS = 100
-const TIMEOUT = 5000 // ms
+const TIMEOUT = 4000 // ms
 
 /**
  * Metrics and registrations of SDKs: counts are added up in the isolate by
  * application, and go on to the frontend API of the core or of Unleash.
- * What cannot be read, exceeds the bounds, or reaches nobody is dropped.
+ * What cannot be read, exceeds the bounds or is not received is dropped.
  *
  * @param {{ url: string, token: string, sample?: number, interval?: number }} options
  *   url: of the server; token: a frontend token; sample: the part
@@ -31,46 +31,41 @@ export function createUsage({ url, token, sample = 1, interval = 10000 }) {
    */
   async function take(kind, request, platform) {
     try {
-      if (kind === 'register' || Math.random() < sample) keep(kind, await textOf(request))
+      if (kind === 'register' || Math.random() < sample) keep(kind, JSON.parse(await textOf(request)))
     } catch (e) {
-      // It was not JSON, or too long.
+      // It was not JSON, no metrics, or too long.
     }
     const sent = forward()
     if (platform && platform.waitUntil) platform.waitUntil(sent)
     else await sent
   }
 
-  function keep(kind, text) {
-    const body = JSON.parse(text)
-    if (!body || typeof body.appName !== 'string' || !body.appName) return
-    const toggles = Object.entries((kind === 'metrics' && body.bucket && body.bucket.toggles) || {})
-    if (kind === 'metrics' && toggles.length === 0) return
-    const key = kind + ' ' + body.appName
-    let entry = pending.get(key)
-    if (!entry) {
-      if (pending.size === MOST_APPS) return
-      entry = { kind, since: Date.now(), body, counts: new Map() }
-      pending.set(key, entry)
-    }
+  /**
+   * Adds up what is no request's: nothing where it exceeds the bounds.
+   *
+   * @param {string} kind
+   * @param {any} body as an SDK sends it
+   */
+  function keep(kind, body) {
+    const counted = Object.entries(kind === 'metrics' && body.bucket.toggles || {})
+    if (typeof body.appName !== 'string' || !body.appName || kind === 'metrics' && !counted.length) return
+    const entry = slot(pending, kind + ' ' + body.appName, MOST_APPS, { kind, since: Date.now(), counts: new Map() })
+    if (!entry) return
     entry.body = body
-    for (const [name, counted] of toggles) add(entry.counts, name, counted || {})
-  }
-
-  function add(counts, name, { yes, no, variants }) {
-    let count = counts.get(name)
-    if (!count) {
-      if (counts.size === MOST_FLAGS) return
-      counts.set(name, count = { yes: 0, no: 0, variants: new Map() })
-    }
-    count.yes += number(yes)
-    count.no += number(no)
-    for (const [variant, n] of Object.entries(variants || {})) {
-      const sum = count.variants.get(variant)
-      if (sum !== undefined || count.variants.size < MOST_VARIANTS) count.variants.set(variant, (sum || 0) + number(n))
+    for (const [name, of] of counted) {
+      const { yes, no, variants } = of || {}
+      const count = slot(entry.counts, name, MOST_FLAGS, { yes: 0, no: 0, variants: new Map() })
+      if (!count) continue
+      count.yes += number(yes)
+      count.no += number(no)
+      for (const [variant, n] of Object.entries(variants || {})) {
+        const sum = slot(count.variants, variant, MOST_VARIANTS, 0)
+        if (sum !== undefined) count.variants.set(variant, sum + number(n))
+      }
     }
   }
 
-  // One for each request: a platform may allow four subrequests.
+  /** Sends what is due: one for each request, since a platform may allow four subrequests. It never fails. */
   async function forward() {
     const now = Date.now()
     const [key, entry] = pending.entries().next().value || []
@@ -89,18 +84,19 @@ export function createUsage({ url, token, sample = 1, interval = 10000 }) {
   const merged = ({ since, body, counts }, now) => ({
     appName: body.appName,
     instanceId: 'flagcast',
-    bucket: {
-      start: new Date(since).toISOString(),
-      stop: new Date(now).toISOString(),
-      toggles: Object.fromEntries([...counts].map(([name, { yes, no, variants }]) => [name, {
-        yes: scaled(yes), no: scaled(no), variants: Object.fromEntries([...variants].map(([variant, n]) => [variant, scaled(n)]))
-      }]))
-    }
+    bucket: { start: new Date(since), stop: new Date(now), toggles: JSON.parse(JSON.stringify(counts, scaled)) }
   })
 
-  const scaled = n => Math.round(n / sample)
+  // For JSON: what a sample stands for, and maps as objects.
+  const scaled = (_, value) => value instanceof Map ? Object.fromEntries(value) : value > 0 ? Math.round(value / sample) : value
 
-  return { take, error: () => error && error.message }
+  return { take, keep, forward, error: () => error && error.message }
+}
+
+// The value of a key, which is a new one where there are fewer than so many.
+const slot = (map, key, most, fresh) => {
+  if (!map.has(key) && map.size < most) map.set(key, fresh)
+  return map.get(key)
 }
 
 const number = n => n > 0 && n < 1e9 ? Math.floor(n) : 0

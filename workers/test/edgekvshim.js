@@ -11,10 +11,11 @@
 
   const versions = new Map() // namespace/key -> [{ bytes or undefined, visibleAt }], oldest first
   const missing = new Map() // namespace/key -> until when this PoP remembers a miss
-  const still = { failure: '', hang: false, propagation: 0, missTtl: 0, subrequests: Infinity }
+  const still = { failure: '', hang: false, propagation: 0, missTtl: 0, subrequests: Infinity, timers: Infinity, responseTime: Infinity }
   const behaviour = { ...still }
   const reads = []
   let subrequests = 0 // of the request at work
+  let timers = 0 // of the request at work
 
   class EdgeKV {
     #prefix
@@ -94,6 +95,14 @@
     return subrequest(...args)
   }
 
+  // A request has 16 timers, and none of them for longer than it may take.
+  const timer = globalThis.setTimeout
+  globalThis.setTimeout = (fn, ms, ...args) => {
+    if (ms > behaviour.responseTime) throw new RangeError('a timer of ' + ms + ' ms is longer than the ' + behaviour.responseTime + ' ms of the request')
+    if (++timers > behaviour.timers) throw new RangeError('more than ' + behaviour.timers + ' timers')
+    return timer(fn, ms, ...args)
+  }
+
   globalThis.EdgeKV = EdgeKV
   globalThis.edgekvShim = {
     /** Every get so far: its key with the namespace, and its type. */
@@ -101,15 +110,16 @@
     /**
      * failure: what every call rejects with; hang: no call ends; propagation:
      * milliseconds until a put is seen; missTtl: milliseconds that a miss is
-     * remembered; subrequests: how many a request may have.
+     * remembered; subrequests, timers: how many a request may have;
+     * responseTime: milliseconds that it may take, and a timer.
      */
     behave: changes => Object.assign(behaviour, changes),
-    /** A new request begins: its subrequests are counted. One at a time. */
-    begin: () => { subrequests = 0 },
+    /** A new request begins: its subrequests and timers are counted. One at a time. */
+    begin: () => { subrequests = timers = 0 },
     /** Stores what no put would take. */
     plant: (namespace, key, text) => write(namespace + '/' + key, new TextEncoder().encode(text)),
     reset() {
-      subrequests = 0
+      subrequests = timers = 0
       versions.clear()
       missing.clear()
       reads.length = 0

@@ -124,6 +124,16 @@ test('a request has as many subrequests as it may, whatever becomes of them', as
   }
 })
 
+test('a request has as many timers as it may, and none for longer than it takes', () => {
+  edgekvShim.behave({ timers: 16, responseTime: 5000 })
+  for (let request = 0; request < 2; request++) {
+    edgekvShim.begin()
+    for (const ms of [5001, 1e6, Infinity]) assert.throws(() => setTimeout(() => {}, ms), RangeError)
+    for (let i = 0; i < 16; i++) clearTimeout(setTimeout(() => {}, i === 0 ? 5000 : 1))
+    assert.throws(() => setTimeout(() => {}, 1), RangeError)
+  }
+})
+
 test('what is planted is not checked', async () => {
   edgekvShim.plant('flags', 'k', 'x'.repeat(30e6))
   assert.equal((await new EdgeKV({ namespace: 'flags' }).get('k', { type: 'text' })).length, 30e6)

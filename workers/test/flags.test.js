@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createFlags, createViews, NotReadyError } from '../src/index.js'
-import { BLUE, Platform, TOGGLES, fakeClock, fixedSource, manualSource, oneFlag, snapshotText, toggle } from './samples.js'
+import { BLUE, Platform, TOGGLES, fakeClock, fixedSource, manualSource, oneFlag, snapshotText, toggle, rulesText } from './samples.js'
 
 const isOn = async (flags, platform) => (await flags.view({}, platform)).isEnabled('new-feature')
 
@@ -83,7 +83,7 @@ test('the same text makes the snapshot fresh again', async t => {
   clock.tick(5000)
   await isOn(flags)
   assert.equal(flags.status().ageMs, 0)
-  clock.tick(4999)
+  clock.tick(3999)
   await isOn(flags)
   assert.equal(source.count, 2)
 })
@@ -197,7 +197,7 @@ test('a stale snapshot is served while one read is in flight', async t => {
   const platform = new Platform()
   assert.equal(await isOn(flags, platform), false)
   assert.equal(platform.count, 1, 'the platform waits for the read')
-  clock.tick(4999)
+  clock.tick(3999)
   for (const request of [platform, new Platform(), undefined]) {
     assert.equal(await isOn(flags, request), false)
   }
@@ -315,7 +315,7 @@ test('a read that never ends counts as lost', async t => {
   await first
   clock.tick(30000)
   await isOn(flags, new Platform()) // its read is lost
-  clock.tick(4999)
+  clock.tick(3999)
   await isOn(flags, new Platform())
   assert.equal(source.reads.length, 2)
   clock.tick(1)
@@ -334,7 +334,7 @@ test('a read that never ends counts as lost', async t => {
 // The clock stands still here; only timers go.
 test('a request waits for a read of its own, but not for ever', async t => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
-  for (const [options, wait] of [[{}, 5000], [{ timeout: 300 }, 300]]) {
+  for (const [options, wait] of [[{}, 4000], [{ timeout: 300 }, 300]]) {
     const source = manualSource()
     const flags = createFlags({ source, ...options })
     const view = flags.view()
@@ -364,9 +364,9 @@ test('a read that the platform waits for has an end, too', async t => {
   clock.tick(30000)
   const platform = new Platform()
   await isOn(flags, platform)
-  t.mock.timers.tick(5000)
+  t.mock.timers.tick(4000)
   await platform.settled()
-  assert.equal(flags.status().lastError, 'no answer within 5000 ms')
+  assert.equal(flags.status().lastError, 'no answer within 4000 ms')
   assert.equal(await isOn(flags, platform), true)
 })
 
@@ -465,7 +465,7 @@ test('status tells how the isolate is doing', async t => {
   const flags = createFlags({ source })
   const nothing = {
     source: 'fixed', ready: false, format: null, environment: null, target: null,
-    seq: null, digest: null, publishedAt: null, heartbeat: null, pinned: null, stale: false, ageMs: null,
+    seq: null, digest: null, publishedAt: null, heartbeat: null, pinned: null, contextual: null, stale: false, ageMs: null,
     lastError: null, metricsError: null
   }
   assert.deepEqual(flags.status(), nothing)
@@ -478,6 +478,14 @@ test('status tells how the isolate is doing', async t => {
   assert.deepEqual(flags.status(), {
     source: 'fixed', ready: true, format: 'evaluated/1', environment: 'production', target: 'cn-simple',
     seq: 1, digest: 'digest-1', publishedAt: '2026-01-02T03:04:05.678Z', heartbeat: 60, pinned: 'checkout is broken',
-    stale: false, ageMs: 123, lastError: null, metricsError: null
+    contextual: null, stale: false, ageMs: 123, lastError: null, metricsError: null
   })
+})
+
+test('status counts the flags of an evaluated snapshot that need a user', async () => {
+  for (const [text, want] of [[snapshotText({ contextual: ['price', 'constructor'] }), 2], [snapshotText(), null], [rulesText(), null]]) {
+    const flags = createFlags({ source: fixedSource(text) })
+    await flags.view()
+    assert.equal(flags.status().contextual, want)
+  }
 })

@@ -64,7 +64,7 @@ test('a flag that is not in the snapshot is 404', async () => {
   for (const name of ['unknown', 'toString', 'NEW-FEATURE']) {
     const response = await ask('/api/frontend/features/' + name)
     assert.equal(response.status, 404)
-    assert.deepEqual(await body(response), { error: 'there is no such flag in the snapshot' })
+    assert.deepEqual(await body(response), { error: 'no such flag is in the snapshot' })
   }
 })
 

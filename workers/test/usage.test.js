@@ -1,7 +1,7 @@
 // Metrics and registrations of SDKs: counted, and handed on.
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
-import { createFlags } from '../src/index.js'
+import { countViews, createFlags, createViews } from '../src/index.js'
 import { startReceiver } from './receiver.js'
 import { Platform, fakeClock, fixedSource, snapshotText } from './samples.js'
 
@@ -145,9 +145,9 @@ test('a receiver that hangs has an end', async t => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const sent = send(counts({ a: { yes: 1 } }))
   await arrived
-  t.mock.timers.tick(5000)
+  t.mock.timers.tick(4000)
   await sent
-  assert.equal(flags.status().metricsError, 'no answer within 5000 ms')
+  assert.equal(flags.status().metricsError, 'no answer within 4000 ms')
 })
 
 test('without waitUntil the request sends by itself', async t => {
@@ -203,4 +203,105 @@ test('without the option nothing is sent', async () => {
   assert.equal((await flags.handler(request, platform)).status, 202)
   assert.equal(platform.count, 0)
   assert.equal(flags.status().metricsError, null)
+})
+
+/** Flags whose views count, and what they leave to the platform. */
+function counting(metrics, create = createFlags, options) {
+  const flags = countViews(create({ source: fixedSource(snapshotText()), ...options }), { url: receiver.url, token: TOKEN, ...metrics })
+  return {
+    flags,
+    async view(use = () => {}, platform = new Platform()) {
+      const view = await flags.view({}, platform)
+      const got = use(view)
+      if (platform.settled) await platform.settled()
+      return got
+    }
+  }
+}
+
+test('the decisions of a worker are counted as an SDK counts them', async t => {
+  const clock = fakeClock(t)
+  for (const create of [createFlags, createViews]) {
+    got.length = 0
+    const { view } = counting({}, create)
+    for (let i = 0; i < 1000; i++) {
+      await view(view => {
+        assert.equal(view.isEnabled('new-feature'), true)
+        assert.equal(view.isEnabled('old-checkout'), false)
+        assert.equal(view.isEnabled('no-such-flag'), false)
+        assert.equal(view.all().length, 6)
+      })
+    }
+    for (let i = 0; i < 3; i++) {
+      await view(view => {
+        assert.equal(view.getVariant('price').name, 'blue')
+        assert.equal(view.getVariant('constructor').name, 'disabled')
+        assert.equal(view.getVariant('__proto__').feature_enabled, false)
+      })
+    }
+    assert.equal(got.length, 0)
+    clock.tick(10000)
+    await view()
+    assert.equal(got.length, 1)
+    const { appName, bucket } = got[0].body
+    assert.equal(appName, 'flagcast-worker')
+    assert.equal(got[0].headers.authorization, TOKEN)
+    assert.deepEqual(bucket.toggles, JSON.parse(`{
+      "new-feature": {"yes":1000,"no":0,"variants":{}},
+      "old-checkout": {"yes":0,"no":1000,"variants":{}},
+      "no-such-flag": {"yes":0,"no":1000,"variants":{}},
+      "price": {"yes":3,"no":0,"variants":{"blue":3}},
+      "constructor": {"yes":3,"no":0,"variants":{"disabled":3}},
+      "__proto__": {"yes":0,"no":3,"variants":{"disabled":3}}
+    }`))
+    assert.deepEqual([bucket.start, bucket.stop].map(at => Date.parse(at)), [Date.now() - 10000, Date.now()])
+    clock.tick(10000)
+    await view()
+    assert.equal(got.length, 1, 'what was sent is not sent again')
+  }
+})
+
+test('counts of views stay within bounds, and a sample stands for all', async t => {
+  const clock = fakeClock(t)
+  const { view } = counting()
+  await view(view => { for (let i = 0; i < 5000; i++) view.isEnabled('flag-' + i) })
+  clock.tick(10000)
+  await view()
+  assert.equal(Object.keys(got[0].body.bucket.toggles).length, 1000)
+
+  const draws = [0.05, 0.1, 0.5, 0.99]
+  t.mock.method(Math, 'random', () => draws.shift() ?? 0.99)
+  const sampled = counting({ sample: 0.1, interval: 1000, appName: 'shop' })
+  for (let i = 0; i < 4; i++) await sampled.view(view => view.isEnabled('price'))
+  clock.tick(1000)
+  await sampled.view()
+  assert.equal(got[1].body.appName, 'shop')
+  assert.deepEqual(got[1].body.bucket.toggles, { price: { yes: 10, no: 0, variants: {} } })
+})
+
+test('a receiver that is down harms no view, and waits for none', async t => {
+  fakeClock(t)
+  const { flags, view } = counting({ interval: 0 })
+  answering(() => ({ status: 500 }))
+  assert.equal(flags.status().viewsError, null)
+  await view(view => view.isEnabled('price'))
+  assert.equal(await view(view => view.isEnabled('price')), true)
+  assert.equal(flags.status().viewsError, 'the receiver of metrics answers 500')
+  assert.equal(await (await flags.handler(new Request('https://pop.example/flagcast/status'))).json().then(status => status.ready), true)
+
+  answering(() => new Promise(() => {}))
+  await (await flags.view({}, new Platform())).isEnabled('price')
+  const platform = new Platform()
+  assert.equal((await flags.view({}, platform)).isEnabled('price'), true, 'it does not wait for the receiver')
+  assert.equal(platform.count, 1)
+  assert.equal((await flags.view({})).isEnabled('price'), true, 'also without waitUntil')
+})
+
+test('views that are not counted send nothing, also with metrics set', async t => {
+  const clock = fakeClock(t)
+  const { flags } = worker()
+  for (let i = 0; i < 10; i++) (await flags.view({}, new Platform())).isEnabled('price')
+  clock.tick(10000)
+  await flags.view({}, new Platform())
+  assert.equal(got.length, 0)
 })
