@@ -24,6 +24,9 @@ type Report struct {
 	Equal    bool      `json:"equal"`
 	Features *Features `json:"features"` // null: not compared
 	Frontend *Frontend `json:"frontend"` // null: not compared
+	// NoDefinitions are the addresses whose client API answers 404, as that of a
+	// worker does: definitions are not compared then.
+	NoDefinitions []string `json:"noDefinitions,omitempty"`
 	// Changed: the definitions of a server have changed meanwhile.
 	Changed bool `json:"changed"`
 }
@@ -43,6 +46,11 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		}
 	}
 	r := &Report{A: o.A.name(), B: o.B.name()}
+	for _, s := range []*Server{o.A, o.B} {
+		if s.features == nil && s.unserved != nil {
+			r.NoDefinitions = append(r.NoDefinitions, s.name())
+		}
+	}
 	programs, err := r.features(o.A, o.B)
 	if err != nil {
 		return nil, err

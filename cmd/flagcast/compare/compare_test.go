@@ -2,10 +2,12 @@ package compare
 
 import (
 	"encoding/json"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -243,5 +245,72 @@ func TestContexts(t *testing.T) {
 		}) {
 			t.Errorf("no context has %q", name)
 		}
+	}
+}
+
+// TestWorker: a worker has the frontend API alone, and its 404 for definitions
+// is no failure: the answers are compared, in contexts of the core's flags.
+func TestWorker(t *testing.T) {
+	const document = `{"version":2,"features":[
+		{"name":"plain","enabled":true,"strategies":[]},
+		{"name":"some","enabled":true,"strategies":[{"name":"userWithId","parameters":{"userIds":"7"}}]}]}`
+	toggles := func(plain bool) string {
+		return `{"toggles":[{"name":"plain","enabled":` + strconv.FormatBool(plain) + `,"variant":{"name":"disabled","enabled":false},"impressionData":false}]}`
+	}
+	serve := func(features string, known func(token string) bool, plain bool) *httptest.Server {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.URL.Path == "/api/client/features" && features != "" && r.Header.Get("Authorization") == "backend":
+				_, _ = io.WriteString(w, features)
+			case r.URL.Path == "/api/client/features" && features == "":
+				w.WriteHeader(http.StatusNotFound)
+			case strings.HasPrefix(r.URL.Path, "/api/frontend") && known(r.Header.Get("Authorization")):
+				_, _ = io.WriteString(w, toggles(plain))
+			case strings.HasPrefix(r.URL.Path, "/api/"):
+				w.WriteHeader(http.StatusUnauthorized)
+			default:
+				w.WriteHeader(http.StatusNotFound)
+			}
+		}))
+		t.Cleanup(server.Close)
+		return server
+	}
+	frontend := func(token string) bool { return token == "frontend" }
+	anyone := func(string) bool { return true }
+	core := serve(document, frontend, true)
+	for name, tc := range map[string]struct {
+		worker *httptest.Server
+		equal  bool
+		err    string
+	}{
+		"with tokens":        {serve("", frontend, true), true, ""},
+		"without tokens":     {serve("", anyone, true), true, ""},
+		"that differs":       {serve("", frontend, false), false, ""},
+		"of other tokens":    {serve("", func(string) bool { return false }, true), false, "/api/client/features: 404 Not Found"},
+		"nothing but a page": {httptest.NewServer(http.NotFoundHandler()), false, "/api/client/features: 404 Not Found"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer tc.worker.Close()
+			server := func(url string) *Server {
+				return &Server{URL: url, Tokens: []secret.Secret{secret.New("backend"), secret.New("frontend")}, Client: http.DefaultClient}
+			}
+			report, err := Run(t.Context(), Options{A: server(core.URL), B: server(tc.worker.URL), Samples: 10, Seed: 1})
+			if tc.err != "" {
+				if err == nil || !strings.Contains(err.Error(), tc.err) {
+					t.Errorf("the error is %v, want %q", err, tc.err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if report.Equal != tc.equal || report.Features != nil || report.Frontend == nil || report.Frontend.Branches == nil {
+				t.Errorf("the report is %+v", report)
+			}
+			var text strings.Builder
+			if err := report.Print(&text); err != nil || !strings.Contains(text.String(), "definitions: not compared, not served by "+tc.worker.URL+"\n") {
+				t.Errorf("%v:\n%s", err, text.String())
+			}
+		})
 	}
 }

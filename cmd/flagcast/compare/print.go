@@ -20,10 +20,15 @@ const (
 // Print writes the report for people. The last line is the verdict.
 func (r *Report) Print(w io.Writer) error {
 	printable.Fprintf(w, "A %s\nB %s\n\n", r.A, r.B)
-	if r.Features == nil {
+	switch {
+	case len(r.NoDefinitions) > 0:
+		printable.Fprintf(w, "definitions: not compared, not served by %s\n", strings.Join(r.NoDefinitions, " and "))
+	case r.Features == nil:
 		fmt.Fprintln(w, "definitions: not compared, for want of a backend token for each server")
-	} else if err := r.Features.print(w); err != nil {
-		return err
+	default:
+		if err := r.Features.print(w); err != nil {
+			return err
+		}
 	}
 	if r.Frontend == nil {
 		fmt.Fprintln(w, "answers: not compared, for want of a frontend token for each server")

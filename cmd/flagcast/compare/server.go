@@ -29,6 +29,7 @@ type Server struct {
 	features          []byte // the answer of the client API; nil: no token for it
 	answers           bool   // the frontend API
 	all               bool   // it has /all
+	unserved          error  // the client API answers 404, as a worker does
 }
 
 // maxBody bounds what is read of one answer.
@@ -48,6 +49,12 @@ func (e *statusError) Error() string {
 func refused(err error) bool {
 	var e *statusError
 	return errors.As(err, &e) && (e.status == http.StatusUnauthorized || e.status == http.StatusForbidden)
+}
+
+// notServed reports whether an answer says that there is no such API.
+func notServed(err error) bool {
+	var e *statusError
+	return errors.As(err, &e) && e.status == http.StatusNotFound
 }
 
 // name is the address as it may be shown.
@@ -72,7 +79,11 @@ func (s *Server) open(ctx context.Context) error {
 			if err == nil {
 				s.backend, s.features = token, body
 				continue
-			} else if !refused(err) {
+			}
+			switch {
+			case notServed(err):
+				s.unserved = err
+			case !refused(err):
 				return err
 			}
 		}
@@ -80,12 +91,15 @@ func (s *Server) open(ctx context.Context) error {
 			_, err := s.get(ctx, "/api/frontend", nil, token)
 			if err == nil {
 				s.frontend, s.answers = token, true
-			} else if !refused(err) {
+			} else if !refused(err) && !notServed(err) {
 				return err
 			}
 		}
 	}
 	if s.features == nil && !s.answers {
+		if s.unserved != nil {
+			return s.unserved
+		}
 		return fmt.Errorf("%s takes none of the tokens: neither its client API nor its frontend API answers with 200", s.name())
 	}
 	if s.answers {
