@@ -198,6 +198,10 @@ func (c *core) checkTarget(ctx context.Context, t *publish.Target) []finding {
 		}
 		body := snap.Seal(uint64(time.Now().UnixMilli()), time.Now())
 		err = limits.CheckSize(sinks.Object{Key: one.Key, Body: body})
+		if n := len(snap.Contextual); err == nil && n > 0 && one.Spec.Undecided() {
+			findings = append(findings, finding{what, "warning", publish.ContextualNote(n)})
+			continue
+		}
 		findings = append(findings, found(what, err, fmt.Sprintf("%s, %s bytes", count(snap.Count, "flag"), share(len(body), limits.Usage(body)))))
 		if h := t.History; h != nil {
 			if err := h.Sink.Limits().CheckKey(publish.EntryKey(one.Key, uint64(time.Now().UnixMilli()))); err != nil {

@@ -57,3 +57,30 @@ func TestCheckCountsTheRequest(t *testing.T) {
 		}
 	}
 }
+
+// TestCheckWarnsOfFlagsThatNeedAUser: an evaluated snapshot has one answer for
+// all, which a stock worker serves without an error.
+func TestCheckWarnsOfFlagsThatNeedAUser(t *testing.T) {
+	const document = `{"version":1,"features":[
+		{"name":"plain","enabled":true,"strategies":[]},
+		{"name":"third","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"30","stickiness":"userId","groupId":"third"}}]}]}`
+	for _, test := range []struct {
+		spec   snapshot.Spec
+		result string
+	}{
+		{snapshot.Spec{Format: snapshot.Evaluated1}, "warning"},
+		{snapshot.Spec{Format: snapshot.Evaluated1, Contextual: snapshot.ContextualOff}, "warning"},
+		{snapshot.Spec{Format: snapshot.Evaluated1, Contextual: snapshot.ContextualOmit}, "ok"},
+		{snapshot.Spec{Format: snapshot.Rules1}, "ok"},
+	} {
+		test.spec.Environment = "default"
+		found := checked(t, document, edgeKVTarget(t, test.spec))
+		if len(found) != 1 || found[0].Result != test.result {
+			t.Errorf("%+v: %+v, want %s", test.spec, found, test.result)
+			continue
+		}
+		if test.result == "warning" && !strings.Contains(found[0].Text, "1 flag depends on the request") {
+			t.Errorf("it says %q", found[0].Text)
+		}
+	}
+}

@@ -45,6 +45,10 @@ type KeyStatus struct {
 	Pinned      string    `json:"pinned,omitempty"`
 	Held        string    `json:"held,omitempty"`  // digest of the content that the guard holds back
 	Waits       string    `json:"waits,omitempty"` // why new content waits for upstream
+	// Contextual is how many flags of an evaluated snapshot depend on the
+	// request and have one answer for all, where the target does not say what
+	// becomes of them.
+	Contextual int `json:"contextual,omitempty"`
 }
 
 // SeenStatus is the last answer of a probe.
@@ -90,6 +94,9 @@ func (p *Publisher) post() {
 		if meta := c.meta; c.stored != nil {
 			s.Keys[i].Digest, s.Keys[i].Seq, s.Keys[i].Revision = meta.Digest, meta.Seq, meta.Revision
 			s.Keys[i].PublishedAt, s.Keys[i].Bytes, s.Keys[i].Pinned = meta.PublishedAt, len(c.stored), meta.Pinned
+			if c.Spec.Undecided() {
+				s.Keys[i].Contextual = len(meta.Contextual)
+			}
 		}
 	}
 	switch h := &p.health; {
@@ -173,6 +180,12 @@ func (s *Status) Notes() []string {
 			break
 		}
 	}
+	for _, k := range s.Keys {
+		if k.Contextual > 0 {
+			notes = append(notes, fmt.Sprintf("warning: %s: %s", k.Key, ContextualNote(k.Contextual)))
+			break
+		}
+	}
 	for _, seen := range s.Seen {
 		switch {
 		case seen.Error != "":
@@ -182,4 +195,14 @@ func (s *Status) Notes() []string {
 		}
 	}
 	return notes
+}
+
+// ContextualNote says what is wrong with an evaluated snapshot that has flags
+// which depend on the request, and what to do.
+func ContextualNote(flags int) string {
+	needs := fmt.Sprintf("%d flags depend on the request and have", flags)
+	if flags == 1 {
+		needs = "1 flag depends on the request and has"
+	}
+	return needs + " one answer for all here, off where a user is needed; if workers decide by user, publish rules/1, else set contextual of the target"
 }

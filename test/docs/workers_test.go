@@ -119,3 +119,28 @@ func TestSizes(t *testing.T) {
 		}
 	}
 }
+
+// TestOneKeyForRules: README's targets store rules under the key that every
+// stock entry and the document's own workers read.
+func TestOneKeyForRules(t *testing.T) {
+	keys := words(`snapshot: rules/1,.* key: ([\w-]+)`, read(t, "README.md"))
+	if len(keys) != 1 {
+		t.Fatalf("the README stores rules under %q, want one key", keys)
+	}
+	entries, err := filepath.Glob(filepath.Join(need.Root(), "workers", "src", "entries", "*.js"))
+	if err != nil || len(entries) < 3 {
+		t.Fatal(entries, err)
+	}
+	for _, entry := range entries {
+		if read := words(`'(unleash-[\w-]+)'`, read(t, "workers/src/entries/"+filepath.Base(entry))); !slices.Equal(read, keys) {
+			t.Errorf("%s reads %q, the README stores %q", filepath.Base(entry), read, keys)
+		}
+	}
+	document := read(t, workersDocument)
+	if stated := words("\\| `FLAGCAST_KEY` \\| `([\\w-]+)` \\|", document); !slices.Equal(stated, keys) {
+		t.Errorf("the document says %q", stated)
+	}
+	if read := words(`(?:kv\(env\.FLAGS, |edgekv\(\{ namespace: 'flags', key: )'([\w-]+)'`, document); !slices.Equal(read, keys) {
+		t.Errorf("workers of the document read %q", read)
+	}
+}

@@ -61,11 +61,11 @@ func TestFromAFlipToTheEdge(t *testing.T) {
 	w.unleash = rig.StartUnleash(t)
 	populate(t, w.unleash)
 	w.cloudflare = rig.StartWorker(t, rig.WorkerOptions{
-		Entry: "workers/src/entries/cloudflare.js", KV: map[string]string{"FLAGS": namespace}, Vars: map[string]string{"FLAGCAST_MAX_AGE": "0"},
+		Entry: "workers/src/entries/cloudflare.js", KV: map[string]string{"FLAGS": namespace}, Vars: map[string]string{"FLAGCAST_MAX_AGE": "0", "FLAGCAST_KEY": "unleash-flags"},
 	})
 	w.rules = rig.StartWorker(t, rig.WorkerOptions{
 		Entry: "workers/src/entries/cloudflare.js", KV: map[string]string{"FLAGS": namespace},
-		Vars: map[string]string{"FLAGCAST_MAX_AGE": "0", "FLAGCAST_KEY": "unleash-rules"},
+		Vars: map[string]string{"FLAGCAST_MAX_AGE": "0"},
 	})
 	w.alibaba = startAlibaba(t)
 	w.edge = rig.StartWorker(t, rig.WorkerOptions{
@@ -127,6 +127,7 @@ targets:
   - { name: cloudflare, sink: cf, environment: development, snapshot: evaluated/1, context: %[7]s, key: unleash-flags, schedule: "@every 2s", history: { sink: out }, probe: ["%[8]s/flagcast/status"] }
   - { name: rules, sink: rules, environment: development, snapshot: rules/1, key: unleash-rules, schedule: "@every 1m" }
   - { name: edgekv, sink: cn, environment: development, snapshot: evaluated/1, context: %[7]s, key: unleash-flags, schedule: "@every 1m" }
+  - { name: edgeroutine, sink: cn, environment: development, snapshot: evaluated/1, context: %[7]s, key: unleash-rules, schedule: "@every 1m" }
 `, w.unleash.URL, namespace, w.cloudflare.API, w.rules.API, w.alibaba.api, accessKeyID, context, w.cloudflare.URL)
 	if err := os.WriteFile(w.config(), []byte(config), 0o600); err != nil {
 		t.Fatal(err)

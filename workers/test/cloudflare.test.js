@@ -24,12 +24,12 @@ describe('cloudflare.js in workerd', { skip }, () => {
     assert.equal(empty.headers.get('retry-after'), '1')
     assert.match((await empty.json()).error, /nothing is stored under the key/)
 
-    await namespace.put('unleash-flags', snapshotText())
+    await namespace.put('unleash-rules', snapshotText())
     await worker.tick(1000)
     assert.deepEqual(await worker.get('/api/frontend'), { toggles: TOGGLES.filter(f => f.enabled) })
     assert.deepEqual(await worker.get('/api/proxy/all'), { toggles: TOGGLES })
 
-    await namespace.put('unleash-flags', oneFlag(2, false))
+    await namespace.put('unleash-rules', oneFlag(2, false))
     await worker.tick(29999)
     assert.deepEqual(await worker.get('/api/frontend/all'), { toggles: TOGGLES })
     assert.equal((await worker.get('/flagcast/status')).ageMs, 29999)
@@ -44,7 +44,7 @@ describe('cloudflare.js in workerd', { skip }, () => {
 
   test('HTTP over the wire', async t => {
     const { worker, namespace } = await start(t)
-    await namespace.put('unleash-flags', snapshotText())
+    await namespace.put('unleash-rules', snapshotText())
     for (const toggle of TOGGLES) {
       assert.deepEqual(await worker.get('/api/frontend/features/' + encodeURIComponent(toggle.name)), toggle)
     }
@@ -63,20 +63,20 @@ describe('cloudflare.js in workerd', { skip }, () => {
 
   test('what is stored wrongly does not replace what was good', async t => {
     const { worker, namespace } = await start(t)
-    await namespace.put('unleash-flags', oneFlag(5, true))
+    await namespace.put('unleash-rules', oneFlag(5, true))
     await worker.get('/api/frontend')
     for (const wrong of [oneFlag(6, false).slice(0, 100), oneFlag(4, false), '', '[]']) {
-      await namespace.put('unleash-flags', wrong)
+      await namespace.put('unleash-rules', wrong)
       await worker.tick(30000)
       await worker.get('/api/frontend')
       await eventually(() => worker.get('/flagcast/status'), status => status.lastError !== null, 'the error')
       assert.equal((await worker.get('/api/frontend')).toggles.length, 1)
-      await namespace.put('unleash-flags', oneFlag(5, true))
+      await namespace.put('unleash-rules', oneFlag(5, true))
       await worker.tick(30000)
       await worker.get('/api/frontend')
       await eventually(() => worker.get('/flagcast/status'), status => status.lastError === null, 'the recovery')
     }
-    await namespace.delete('unleash-flags')
+    await namespace.delete('unleash-rules')
     await worker.tick(30000)
     await worker.get('/api/frontend')
     await eventually(() => worker.get('/flagcast/status'), status => status.lastError !== null, 'the error')
@@ -85,7 +85,7 @@ describe('cloudflare.js in workerd', { skip }, () => {
 
   test('first requests that come together are all answered', async t => {
     const { worker, namespace } = await start(t)
-    await namespace.put('unleash-flags', snapshotText())
+    await namespace.put('unleash-rules', snapshotText())
     const answers = await Promise.all(Array.from({ length: 30 }, () => worker.fetch('/api/frontend')))
     assert.deepEqual([...new Set(answers.map(a => a.status))], [200])
   })
@@ -104,7 +104,7 @@ describe('cloudflare.js in workerd', { skip }, () => {
 
   test('it needs nothing that is new in workerd', async t => {
     const { worker, namespace } = await start(t, { date: '2021-11-02' })
-    await namespace.put('unleash-flags', snapshotText())
+    await namespace.put('unleash-rules', snapshotText())
     assert.deepEqual(await worker.get('/api/frontend/all'), { toggles: TOGGLES })
   })
 })
@@ -115,7 +115,7 @@ describe('the library in workerd', { skip }, () => {
       contents: `
         import { createFlags, kv } from './index.js'
         let env
-        const flags = createFlags({ source: kv(() => env.FLAGS, 'unleash-flags') })
+        const flags = createFlags({ source: kv(() => env.FLAGS, 'unleash-rules') })
         export default {
           async fetch(request, bindings, ctx) {
             env = bindings
@@ -127,9 +127,9 @@ describe('the library in workerd', { skip }, () => {
     const worker = await startWorker(text, { kv: ['FLAGS'] })
     t.after(() => worker.stop())
     const namespace = await worker.kv('FLAGS')
-    await namespace.put('unleash-flags', oneFlag(1, false))
+    await namespace.put('unleash-rules', oneFlag(1, false))
     assert.deepEqual(await worker.get('/'), { on: false, seq: 1 })
-    await namespace.put('unleash-flags', oneFlag(2, true))
+    await namespace.put('unleash-rules', oneFlag(2, true))
     await worker.tick(30000)
     await eventually(() => worker.get('/'), answer => answer.on && answer.seq === 2, 'the change')
   })

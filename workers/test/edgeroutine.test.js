@@ -22,7 +22,7 @@ for (const [name, open] of Object.entries(PLATFORMS)) {
       const worker = await open()
       t.after(() => worker.stop())
       await worker.behave({ subrequests: 4, timers: 16, responseTime: 5000 })
-      return { worker, put: text => worker.putEdgeKV('flags', 'unleash-flags', text) }
+      return { worker, put: text => worker.putEdgeKV('flags', 'unleash-rules', text) }
     }
 
     test('503 until something is stored, then the flags, then their change', async t => {
@@ -50,7 +50,7 @@ for (const [name, open] of Object.entries(PLATFORMS)) {
       for (let i = 0; i < 20; i++) await worker.get('/api/frontend')
       await worker.tick(29999)
       await worker.get('/api/frontend')
-      assert.deepEqual(await worker.reads(), [{ key: 'flags/unleash-flags', type: 'text' }])
+      assert.deepEqual(await worker.reads(), [{ key: 'flags/unleash-rules', type: 'text' }])
     })
 
     test('a failing EdgeKV is 503 before the first snapshot, and harmless after it', async t => {

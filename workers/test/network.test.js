@@ -126,7 +126,7 @@ describe('over the network', { skip }, () => {
       kv: ['FLAGS'], vars: { FLAGCAST_TOKENS: 'one,two', FLAGCAST_METRICS_URL: receiver.url + '/', FLAGCAST_METRICS_TOKEN: TOKEN }
     })
     t.after(() => worker.stop())
-    await (await worker.kv('FLAGS')).put('unleash-flags', snapshotText())
+    await (await worker.kv('FLAGS')).put('unleash-rules', snapshotText())
     assert.equal((await worker.fetch('/api/frontend')).status, 401)
     const { UnleashClient } = load('unleash-proxy-client')
     const client = new UnleashClient({ url: worker.url + 'api/frontend', clientKey: 'two', appName: 'shop', disableRefresh: true, metricsInterval: 0, fetch })
@@ -151,7 +151,7 @@ describe('over the network', { skip }, () => {
     const { text } = await bundle({ entry: 'entries/cloudflare.js' })
     const worker = await startWorker(text, { kv: ['FLAGS'], vars: { FLAGCAST_TOKENS: '' } })
     t.after(() => worker.stop())
-    await (await worker.kv('FLAGS')).put('unleash-flags', rulesText())
+    await (await worker.kv('FLAGS')).put('unleash-rules', rulesText())
     for (const headers of [{}, { authorization: 'Bearer ' }]) assert.equal((await worker.fetch('/api/frontend', { headers })).status, 401)
   })
 })

@@ -12,14 +12,14 @@ import { eventually, startWorker } from './workerd.js'
 const { skip } = need('miniflare', 'esbuild')
 const sdk = need('unleash-proxy-client')
 
-const EDGEKV = { options: { edgekv: true, date: '2021-11-02' }, put: (worker, text, key) => worker.putEdgeKV('flags', key, text), plant: (worker, text) => worker.plantEdgeKV('flags', 'unleash-flags', text) }
+const EDGEKV = { options: { edgekv: true, date: '2021-11-02' }, put: (worker, text, key) => worker.putEdgeKV('flags', key, text), plant: (worker, text) => worker.plantEdgeKV('flags', 'unleash-rules', text) }
 const put = async (worker, text, key) => (await worker.kv('FLAGS')).put(key, text)
 
 const PLATFORMS = {
   edgeroutine: { ...EDGEKV, format: 'iife', options: { ...EDGEKV.options, serviceWorker: true } },
   esa: EDGEKV,
   // Its KV takes no more than 25 MiB.
-  cloudflare: { options: { kv: ['FLAGS'] }, put, plant: (worker, text) => put(worker, text.slice(0, 25 << 20), 'unleash-flags') }
+  cloudflare: { options: { kv: ['FLAGS'] }, put, plant: (worker, text) => put(worker, text.slice(0, 25 << 20), 'unleash-rules') }
 }
 
 /** A context as a query, or null where a query cannot say it. */
@@ -43,7 +43,7 @@ for (const [name, { options, format, put, plant }] of Object.entries(PLATFORMS))
       finished = await flagcast(['export', '--from', '-', '--as', 'script', '--platform', name, '--entry', entry, '--budget', 'cpu=off,startup=off'], { input: '{"version":2,"features":[]}' })
     })
 
-    async function start(t, script = stock, key = 'unleash-flags') {
+    async function start(t, script = stock, key = 'unleash-rules') {
       const worker = await startWorker(script, options)
       t.after(() => worker.stop())
       if (options.edgekv) await worker.behave({ subrequests: 4 })

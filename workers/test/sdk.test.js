@@ -37,7 +37,7 @@ describe('unleash-proxy-client', { skip }, () => {
   }
 
   test('says what the snapshot says', async () => {
-    await namespace.put('unleash-flags', snapshotText())
+    await namespace.put('unleash-rules', snapshotText())
     for (const options of [{}, { usePOSTrequests: true }, { context: { userId: '7', properties: { plan: 'pro' } } }]) {
       const sdk = client(options)
       await sdk.start()
@@ -55,14 +55,14 @@ describe('unleash-proxy-client', { skip }, () => {
   })
 
   test('asks with its entity tag, and sees a change', async () => {
-    await namespace.put('unleash-flags', snapshotText())
+    await namespace.put('unleash-rules', snapshotText())
     const sdk = client()
     await sdk.start()
     await sdk.updateToggles()
     assert.deepEqual(calls.map(call => call.status), [200, 304])
     assert.equal(sdk.isEnabled('new-feature'), true)
 
-    await namespace.put('unleash-flags', oneFlag(2, false))
+    await namespace.put('unleash-rules', oneFlag(2, false))
     await worker.tick(30000)
     const deadline = performance.now() + 10000
     do await sdk.updateToggles()
@@ -74,7 +74,7 @@ describe('unleash-proxy-client', { skip }, () => {
   })
 
   test('sends its metrics', async () => {
-    await namespace.put('unleash-flags', snapshotText())
+    await namespace.put('unleash-rules', snapshotText())
     const sdk = client()
     await sdk.start()
     sdk.isEnabled('new-feature')
@@ -98,7 +98,7 @@ describe('unleash-proxy-client', { skip }, () => {
   })
 
   test('a browser lets every header of it through', async () => {
-    await namespace.put('unleash-flags', snapshotText())
+    await namespace.put('unleash-rules', snapshotText())
     const sdk = client({ customHeaders: { 'x-tenant': 'a', 'x-unleash-appname': 'shop' } })
     await sdk.start()
     await sdk.updateToggles()

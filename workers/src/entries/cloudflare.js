@@ -1,5 +1,5 @@
 // Cloudflare Workers: bind a KV namespace as FLAGS. Variables, all optional:
-// FLAGCAST_KEY, the key of the target ("unleash-flags"); FLAGCAST_MAX_AGE, ms
+// FLAGCAST_KEY, the key of the target ("unleash-rules"); FLAGCAST_MAX_AGE, ms
 // before KV is read again (30000); FLAGCAST_TOKENS, tokens that are let in,
 // with commas between; FLAGCAST_METRICS_URL and FLAGCAST_METRICS_TOKEN, the
 // core or Unleash, and a frontend token of it.
@@ -12,7 +12,7 @@ export default {
   fetch(request, env, ctx) {
     // The first request makes them; env exists only within one.
     flags = flags || createFlags({
-      source: kv(env.FLAGS, env.FLAGCAST_KEY || 'unleash-flags'),
+      source: kv(env.FLAGS, env.FLAGCAST_KEY || 'unleash-rules'),
       clientIP: 'cf-connecting-ip',
       maxAge: env.FLAGCAST_MAX_AGE >= 0 ? Number(env.FLAGCAST_MAX_AGE) : undefined,
       tokens: env.FLAGCAST_TOKENS === undefined ? undefined : env.FLAGCAST_TOKENS.split(','),

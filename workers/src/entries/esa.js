@@ -3,7 +3,7 @@
 import { createFlags } from '../flags.js'
 import { edgekv } from '../sources.js'
 
-const flags = createFlags({ source: edgekv({ namespace: 'flags', key: 'unleash-flags' }) })
+const flags = createFlags({ source: edgekv({ namespace: 'flags', key: 'unleash-rules' }) })
 
 export default {
   fetch(request, env, ctx) {
