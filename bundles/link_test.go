@@ -223,3 +223,18 @@ func exporting(t *testing.T) string {
 	write(t, filepath.Join(dir, "module.js"), "export default { fetch: () => new Response('hi') }\n")
 	return dir
 }
+
+// TestBypassWorker: a worker for a route of ESA in bypass mode exports no fetch,
+// and links; docs/workers.md says that it is not measured.
+func TestBypassWorker(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "worker.js"), `import { bundle, createViews } from 'flagcast'
+import constant from 'flagcast/bundle'
+const flags = createViews({ source: bundle(constant) })
+export default { async bypass(request) { return new ResponseBypass((await flags.view({ url: request.url })).isEnabled('checkout')) } }
+`)
+	linked := link(t, encode(t, snapshot.Rules1), bundles.Script{Platform: bundles.ESA, Entry: "worker.js", Dir: dir})
+	if code := string(linked.Code); !strings.Contains(code, "async bypass(") || !strings.Contains(code, "ResponseBypass") {
+		t.Errorf("the script has lost its handler:\n%s", code)
+	}
+}

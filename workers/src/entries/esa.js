@@ -1,4 +1,5 @@
-// Alibaba Cloud ESA functions: set namespace and key as in the target. For
+// Alibaba Cloud ESA functions: set namespace and key as in the target. With the
+// managed transform that adds it, clientIP is 'ali-real-client-ip'. For that,
 // tokens and metrics see docs/workers.md.
 import { createFlags } from '../flags.js'
 import { edgekv } from '../sources.js'
