@@ -258,7 +258,7 @@ func (w *world) tellsHowItIs(t *testing.T) {
 				lag = *target.SeenLagMs
 			}
 		}
-		return len(report.Targets) == 4
+		return len(report.Targets) == 5
 	})
 	t.Logf("the probe saw the last change %d ms after its arrival\n%s", lag, w.run(t, "status", "--url", w.flagcast.URL))
 }
