@@ -9,7 +9,6 @@ ignore (
 )
 
 require (
-	github.com/Masterminds/semver/v3 v3.4.0
 	github.com/aliyun/aliyun-oss-go-sdk v3.0.2+incompatible
 	github.com/andybalholm/brotli v1.3.0
 	github.com/cespare/xxhash/v2 v2.3.0

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/Masterminds/semver/v3"
 )
 
 type operator uint8
@@ -49,7 +47,7 @@ type condition struct {
 	texts    []string // opStartsWith, opEndsWith, opContains; folded if fold
 	number   float64
 	instant  int64 // Unix milliseconds
-	version  *semver.Version
+	version  version
 	pattern  matcher
 	prefixes []netip.Prefix
 	all      []*condition
@@ -64,13 +62,6 @@ const (
 	maxPatternBytes = 4 << 10
 	maxInputRunes   = 2048
 )
-
-// maxInteger is the largest whole number that JavaScript counts exactly:
-// components of versions beyond it are none (node-semver).
-const maxInteger = 1<<53 - 1
-
-// maxVersionBytes is the longest text that is a version (node-semver).
-const maxVersionBytes = 256
 
 func (v *View) holds(k *condition) bool { return v.compare(k) != k.inverted }
 
@@ -202,23 +193,6 @@ func parseNumber(text string) (float64, bool) {
 	}
 	number, err := strconv.ParseFloat(text, 64)
 	return number, err == nil && !math.IsInf(number, 0)
-}
-
-// parseVersion reads a semantic version 2.0, without blanks around it.
-func parseVersion(text string) (*semver.Version, bool) {
-	if len(text) > maxVersionBytes {
-		return nil, false
-	}
-	version, err := semver.StrictNewVersion(text)
-	if err != nil || max(version.Major(), version.Minor(), version.Patch()) > maxInteger {
-		return nil, false
-	}
-	for part := range strings.SplitSeq(version.Prerelease(), ".") {
-		if strings.Trim(part, "0123456789") == "" && len(part) > 15 {
-			return nil, false // more digits than maxInteger
-		}
-	}
-	return version, true
 }
 
 // parseInstant reads RFC 3339, with a date alone taken as midnight UTC, and

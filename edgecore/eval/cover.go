@@ -307,7 +307,7 @@ func (c *cover) examples(k *condition) []string {
 			out = append(out, strconv.FormatFloat(n, 'f', -1, 64))
 		}
 	case opVersion:
-		out = append(out, k.version.String(), k.version.IncMajor().String(), "0.0.0")
+		out = append(out, k.version.String(), k.version.next().String(), "0.0.0")
 	case opRegex:
 		if text, ok := k.machineOf().example(); ok {
 			out = append(out, text)

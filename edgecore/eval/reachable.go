@@ -3,8 +3,6 @@ package eval
 import (
 	"cmp"
 	"time"
-
-	"github.com/Masterminds/semver/v3"
 )
 
 // MayBeOn reports for each flag of Flags whether a request at a time may find
@@ -248,7 +246,7 @@ func numbersOverlap(list []*condition) bool {
 }
 
 func versionsOverlap(list []*condition) bool {
-	b := bounds[*semver.Version]{compare: (*semver.Version).Compare}
+	b := bounds[version]{compare: version.Compare}
 	for _, k := range list {
 		if k.op == opVersion && !k.inverted {
 			b.narrow(k.order, k.version)

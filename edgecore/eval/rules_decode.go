@@ -9,8 +9,6 @@ import (
 	"math"
 	"net/netip"
 	"strings"
-
-	"github.com/Masterminds/semver/v3"
 )
 
 // DecodeRules reads what EncodeRules has written. Types and projects of flags,
@@ -266,20 +264,24 @@ func (r *decoder) reference(v any) *condition {
 	return opposite
 }
 
-func (r *decoder) version(parts []any) *semver.Version {
-	numbers, pre := [3]uint64{}, []string{}
-	for i := range numbers {
-		numbers[i] = uint64(r.whole(parts[i], 0, maxInteger))
+func (r *decoder) version(parts []any) version {
+	var v version
+	for i := range v.release {
+		v.release[i] = uint64(r.whole(parts[i], 0, maxInteger))
 	}
-	for _, part := range parts[3:] {
-		if text, ok := part.(string); ok {
-			pre = append(pre, text)
-			continue
+	identifiers := make([]string, len(parts)-3)
+	for i, part := range parts[3:] {
+		switch part := part.(type) {
+		case string:
+			identifiers[i] = part
+		case []any:
+			identifiers[i] = r.text(r.list(part, 1)[0])
+		default:
+			identifiers[i] = fmt.Sprint(r.whole(part, 0, maxInteger))
 		}
-		pre = append(pre, fmt.Sprint(r.whole(part, 0, maxInteger)))
 	}
-	v := semver.New(numbers[0], numbers[1], numbers[2], strings.Join(pre, "."), "")
-	if again, ok := parseVersion(v.String()); !ok || !again.Equal(v) {
+	v.prerelease = strings.Join(identifiers, ".")
+	if again, ok := parseVersion(v.String()); !ok || again != v {
 		r.fail("%q is no version", v)
 	}
 	return v

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -97,17 +96,7 @@ func (e *encoder) plain(k *condition) []any {
 	case opNumber:
 		return []any{wireNumber, at, k.order, json.RawMessage(formatNumber(k.number))}
 	case opVersion:
-		out := []any{wireVersion, at, k.order, k.version.Major(), k.version.Minor(), k.version.Patch()}
-		if k.version.Prerelease() != "" {
-			for part := range strings.SplitSeq(k.version.Prerelease(), ".") {
-				if n, err := strconv.ParseUint(part, 10, 64); err == nil {
-					out = append(out, n)
-					continue
-				}
-				out = append(out, part)
-			}
-		}
-		return out
+		return append([]any{wireVersion, at, k.order}, wireVersionParts(k.version)...)
 	case opRegex:
 		return append([]any{wireRegex, at}, wireMachine(k.machineOf())...)
 	default: // opCIDR
@@ -117,6 +106,31 @@ func (e *encoder) plain(k *condition) []any {
 		}
 		return out
 	}
+}
+
+// exactDigits is how many digits of a number JavaScript counts exactly.
+const exactDigits = 15
+
+// wireVersionParts are major, minor, patch and the identifiers of the
+// prerelease: texts, numbers, and [text] for numbers that JavaScript would
+// round. Readers that know numbers and texts only order such a list rightly
+// against every identifier that they can read.
+func wireVersionParts(v version) []any {
+	out := []any{v.release[0], v.release[1], v.release[2]}
+	if v.prerelease == "" {
+		return out
+	}
+	for part := range strings.SplitSeq(v.prerelease, ".") {
+		switch {
+		case !isNumeric(part):
+			out = append(out, part)
+		case len(part) > exactDigits:
+			out = append(out, []any{part})
+		default:
+			out = append(out, json.RawMessage(part))
+		}
+	}
+	return out
 }
 
 // wireMachine writes instructions: [0] match, [1, out, alt], [2, out, need],

@@ -15,7 +15,13 @@ export function compare(k, value) {
   if (op === 11) return containsAddress(k, parseAddress(value))
   value = value.trim()
   if (op === 7) return isNumber(value) && accepts(k[2], value - k[3])
-  if (op === 9) return compareVersion(k, parseVersion(value))
+  if (op === 9) {
+    const version = parseVersion(value)
+    if (!version) return false
+    const a = precedence(version)
+    const b = precedence(k.slice(3))
+    return accepts(k[2], (a > b) - (a < b))
+  }
   throw new Error('unknown operator')
 }
 
@@ -39,33 +45,18 @@ const fold = text => text.toLowerCase().replace(/\u03c2/g, '\u03c3')
 // finite, and nothing is not zero.
 const isNumber = text => /^[\d.eE+-]+$/.test(text) && isFinite(text)
 
-// Semantic version 2.0 with the limits of node-semver: [major, minor, patch],
-// then the parts of the prerelease.
+// Semantic version 2.0 with the limits of node-semver: the parts of release and
+// prerelease.
 function parseVersion(text) {
-  const found = text.length <= 256 && /^(\d+\.\d+\.\d+)(-([\da-zA-Z.-]+))?(\+[\da-zA-Z-]+(\.[\da-zA-Z-]+)*)?$/.exec(text)
-  if (!found) return
-  const version = []
-  for (const part of (found[1] + (found[2] ? '.' + found[3] : '')).split('.')) {
-    if (/\D/.test(part)) version.push(part)
-    else if (/^(0|[1-9]\d*)$/.test(part) && (version.length > 2 ? part.length < 16 : part <= Number.MAX_SAFE_INTEGER)) version.push(+part)
-    else return
-  }
-  return version
+  const parts = text.length <= 256 && /^\d+\.\d+\.\d+(-[\da-z.-]+)?(\+[\da-z-]+(\.[\da-z-]+)*)?$/i.test(text) &&
+    text.replace(/\+.*/, '').replace('-', '.').split('.')
+  return parts && parts.every((part, i) => /^0$|^[1-9]|\D/.test(part) && (i > 2 || part <= Number.MAX_SAFE_INTEGER)) && parts
 }
 
-// Numbers go before texts, and a prerelease before its release.
-function compareVersion(k, version) {
-  if (!version) return false
-  const order = k[2]
-  for (let i = 0; i < version.length || i < k.length - 3; i++) {
-    const a = version[i]
-    const b = k[i + 3]
-    if (a === b) continue
-    if (a === undefined || b === undefined) return accepts(order, (a === undefined) === i > 3 ? -1 : 1)
-    return accepts(order, (typeof a === typeof b ? a < b : typeof a === 'number') ? -1 : 1)
-  }
-  return accepts(order, 0)
-}
+// A text in whose order versions are: numbers go before texts, shorter ones
+// first, and a prerelease before its release.
+const precedence = parts =>
+  parts.concat(parts.length > 3 ? [] : '~').map(part => /\D/.test(part) ? part : String(part).padStart(256)).join('\0')
 
 // Operands are prefixes: bits, then words. An address of IPv4 is one word, one
 // of IPv6 four, and neither is in a prefix of the other.

@@ -46,12 +46,12 @@ test('numbers', () => {
 // By precedence, as in the specification of semantic versions 2.0, paragraph 11.
 const VERSIONS = [
   '0.0.0-0', '0.0.0', '0.0.9', '0.0.10', '0.1.0', '1.0.0--', '1.0.0--1', '1.0.0-A', '1.0.0-alpha', '1.0.0-alpha.1', '1.0.0-alpha.1.0', '1.0.0-alpha.beta',
-  '1.0.0-beta', '1.0.0-beta.2', '1.0.0-beta.11', '1.0.0-rc.1', '1.0.0', '1.0.1-0', '1.0.1', '1.9.0', '1.10.0', '2.0.0', '10.0.0', '9007199254740991.0.0'
+  '1.0.0-beta', '1.0.0-beta.2', '1.0.0-beta.11', '1.0.0-rc.1', '1.0.0', '1.0.1-0', '1.0.1-20260731', '1.0.1-9007199254740992', '1.0.1-9007199254740993', '1.0.1-20260731123045123', '1.0.1-123456789012345678901', '1.0.1-1a', '1.0.1', '1.9.0', '1.10.0', '2.0.0', '10.0.0', '9007199254740991.0.0'
 ]
 
 const parts = version => {
   const [release, ...prerelease] = version.split('-')
-  return [...release.split('.'), ...(prerelease.length > 0 ? prerelease.join('-').split('.') : [])].map(part => /^\d+$/.test(part) ? Number(part) : part)
+  return [...release.split('.'), ...(prerelease.length > 0 ? prerelease.join('-').split('.') : [])].map(part => !/^\d+$/.test(part) ? part : part.length > 15 ? [part] : Number(part))
 }
 
 test('versions', () => {
@@ -66,7 +66,7 @@ test('versions', () => {
   })
   for (const text of [
     '', '1', '1.2', '1.2.3.4', 'v1.2.3', '=1.2.3', '01.2.3', '1.02.3', '1.2.03', '1.2.3-', '1.2.3-01', '1.2.3-a..b', '1.2.3-.', '1.2.3+', '1.2.3+a..b', '1.2.3-a_b', '1.2.3 -a',
-    '-1.2.3', '1.2.3-ä', '9007199254740992.0.0', '1.0.0-9007199254740992', '1.2.3-' + 'a'.repeat(251), '١.2.3'
+    '-1.2.3', '1.2.3-ä', '9007199254740992.0.0', '1.2.3-0123456789012345', '1.2.3-' + 'a'.repeat(251), '١.2.3'
   ]) assert.equal(compare([9, 0, 7, 0, 0, 0], text), false, text)
   assert.equal(compare([9, 0, 7, 0, 0, 0], '1.2.3-' + 'a'.repeat(250)), true)
 })
