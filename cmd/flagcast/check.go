@@ -154,9 +154,15 @@ func (c *core) tryUpstream(ctx context.Context, env edgecore.Environment) findin
 	case len(st.Definitions.Features) == 0:
 		return finding{what, "warning", text + "; does the token see a project with flags?"}
 	case len(st.Problems) > 0:
-		return finding{what, "warning", text + "; " + count(len(st.Problems), "problem") + ", the first: " + st.Problems[0].String()}
+		return finding{what, "warning", text + "; " + problemsText(st.Problems)}
 	}
 	return found(what, nil, text)
+}
+
+// problemsText counts problems, of which there is one at least, and names the
+// first.
+func problemsText(problems []edgecore.Problem) string {
+	return count(len(problems), "problem") + ", the first: " + problems[0].String()
 }
 
 // trySink tries each action. What a write needs is known only after the write.
@@ -198,6 +204,9 @@ func (c *core) checkTarget(ctx context.Context, t *publish.Target) []finding {
 		}
 		body := snap.Seal(uint64(time.Now().UnixMilli()), time.Now())
 		err = limits.CheckSize(sinks.Object{Key: one.Key, Body: body})
+		if len(snap.Problems) > 0 {
+			findings = append(findings, finding{what, "warning", problemsText(snap.Problems)})
+		}
 		if n := len(snap.Contextual); err == nil && n > 0 && one.Spec.Undecided() {
 			findings = append(findings, finding{what, "warning", publish.ContextualNote(n)})
 			continue

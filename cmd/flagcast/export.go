@@ -109,6 +109,9 @@ func runExport(c *cobra.Command, flags exportFlags) error {
 	if err != nil {
 		return failed(exitUsage, err, "")
 	}
+	for _, p := range snap.Problems {
+		warn(c, p.String())
+	}
 	if len(snap.Contextual) > 0 && spec.Format == snapshot.Evaluated1 {
 		warn(c, fmt.Sprintf("the static context does not decide %s, which the export %s (--contextual %s): %s",
 			count(len(snap.Contextual), "flag"), outcomes[spec.Contextual], spec.Contextual, strings.Join(snap.Contextual, ", ")))

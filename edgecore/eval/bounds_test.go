@@ -119,12 +119,12 @@ func TestPatternsAreBounded(t *testing.T) {
 	}
 
 	for name, pattern := range map[string]string{
-		"repetitions":     strings.Repeat(`.{1000}`, 500),
-		"in parentheses":  strings.Repeat(`(.{500})`, 500),
-		"classes":         `(` + strings.Repeat(`\\pL`, 400) + `){1,90}`,
-		"alternatives":    `(` + strings.Repeat(`.{9}|`, 600) + `){1,100}`,
-		"not too many":    `.{499}`,
-		"within counting": `((.{10}){10}){4}`,
+		"repetitions":               strings.Repeat(`.{1000}`, 500),
+		"in parentheses":            strings.Repeat(`(.{500})`, 500),
+		"classes":                   `(` + strings.Repeat(`\\pL`, 400) + `){1,90}`,
+		"not too many alternatives": `(` + strings.Repeat(`.{9}|`, 600) + `){1,100}`,
+		"not too many":              `.{499}`,
+		"within counting":           `((.{10}){10}){4}`,
 	} {
 		d := parse(t, constrained(`{"contextName":"x","operator":"REGEX","value":"`+pattern+`"}`), "")
 		var problems []edgecore.Problem

@@ -70,8 +70,8 @@ type compiler struct {
 	lent     []bool // by field: its values are another program's
 	added    int    // values
 
-	patterns     map[string]*pair // by their text
-	patternsTake int              // the size of all of them (machine.size)
+	patterns     map[string]*pattern // by their text
+	patternsTake int                 // the size of all of them (newPattern)
 
 	ended   func() error // why the context of this compilation has ended
 	steps   int          // flags, segments, strategies and constraints so far
@@ -89,7 +89,7 @@ type compiler struct {
 
 func newCompiler(ctx context.Context, flags int) *compiler {
 	return &compiler{
-		ended: ctx.Err, patterns: map[string]*pair{},
+		ended: ctx.Err, patterns: map[string]*pattern{},
 		program:  &Program{index: make(map[string]int32, flags), list: make([]Flag, flags)},
 		segments: map[int]*condition{}, fields: map[string]int32{}, stickies: map[string]*sticky{},
 	}

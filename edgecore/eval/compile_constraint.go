@@ -3,7 +3,6 @@ package eval
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -201,23 +200,18 @@ func (c *compiler) setPattern(k *condition, pattern string, fold bool) (fault st
 	}
 	known := c.patterns[pattern]
 	if known == nil {
-		const tooMany = "the regular expressions of all flags together take more than %d instructions and ranges of characters"
-		if c.patternsTake >= maxPatterns {
-			return fmt.Sprintf(tooMany, maxPatterns)
+		var fault string
+		if c.patternsTake < maxPatterns {
+			var size int
+			known, size, fault = newPattern(pattern)
+			c.patternsTake += size
 		}
-		machine, took, fault := newMachine(pattern)
+		if c.patternsTake >= maxPatterns {
+			return fmt.Sprintf("the regular expressions of all flags together take more than %d instructions and ranges of characters", maxPatterns)
+		}
 		if fault != "" {
-			c.patternsTake += took
 			return fault
 		}
-		if c.patternsTake += machine.size(); c.patternsTake > maxPatterns {
-			return fmt.Sprintf(tooMany, maxPatterns)
-		}
-		compiled, err := regexp.Compile(pattern)
-		if err != nil {
-			return "it is no RE2 regular expression: " + err.Error()
-		}
-		known = &pair{Regexp: compiled, machine: machine}
 		c.patterns[pattern] = known
 	}
 	k.pattern = known

@@ -83,7 +83,7 @@ func (p *Program) patch(ctx context.Context, d *edgecore.Definitions, places []i
 	c := &compiler{
 		program: out, features: d.Features, places: from.places, segments: from.segments,
 		fields: maps.Clone(from.fields), stickies: maps.Clone(from.stickies), lent: make([]bool, len(p.fields)),
-		ended: ctx.Err, patterns: map[string]*pair{}, patternsTake: from.patterns,
+		ended: ctx.Err, patterns: map[string]*pattern{}, patternsTake: from.patterns,
 	}
 	faulty := map[string]bool{}
 	for i := range from.problems {

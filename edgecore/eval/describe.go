@@ -295,8 +295,8 @@ func (d *Describer) describe(p *Program, k *condition) *DescribedCondition {
 		}
 	default:
 		out.Values, out.List = []string{k.operand()}, false
-		if pattern, ok := k.pattern.(*pair); ok {
-			text := pattern.String()
+		if p, ok := k.pattern.(*pattern); ok {
+			text := p.expression.String()
 			out.Pattern = &text
 		}
 	}

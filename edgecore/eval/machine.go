@@ -1,10 +1,10 @@
 package eval
 
 import (
-	"fmt"
-	"regexp"
 	"regexp/syntax"
+	"slices"
 	"unicode"
+	"unicode/utf8"
 )
 
 // machine is a regular expression as a program for a small automaton that
@@ -12,7 +12,8 @@ import (
 // is what a snapshot carries: the worker has no RE2, and JavaScript's own
 // RegExp backtracks.
 type machine struct {
-	code []instruction // the first one is the start
+	code    []instruction // the first one is the start
+	longest int           // characters of the longest text that it matches as a whole, or anyLength
 }
 
 type instruction struct {
@@ -20,7 +21,7 @@ type instruction struct {
 	out  int32   // where to go on
 	alt  int32   // codeSplit: the other way
 	need int32   // codeAssert: a set of syntax.EmptyOp
-	runs []int32 // codeRune: pairs of first and last code point
+	runs []int32 // codeRune: pairs of first and last code point, ascending; shared between instructions
 }
 
 type code uint8
@@ -32,74 +33,37 @@ const (
 	codeRune
 )
 
-// Caps of a machine. Beyond them a pattern is refused.
+// newMachine translates a compiled pattern.
+func newMachine(prog *syntax.Prog) *machine {
+	m := &machine{longest: anyLength}
+	t := translation{prog: prog, machine: m, number: map[uint32]int32{}, known: map[[3]int32][][]int32{}}
+	t.visit(uint32(prog.Start))
+	return m
+}
+
+// Caps of a match by a machine, in Go as in the worker: one constraint must not
+// use up the time of a request. A longer value does not match.
 const (
-	maxInstructions = 500
-	maxRuns         = 2000 // pairs in all instructions
-	// maxPatterns bounds the size of all machines of one program, with those that
-	// were refused: a pattern of a few bytes takes up to a hundred kilobytes.
-	maxPatterns = 200_000
+	maxInputRunes   = 2048
+	maxMachineSteps = 1 << 20 // instructions times characters
 )
 
-// size is the number of instructions and of their ranges of characters.
-func (m *machine) size() int {
-	n := len(m.code)
-	for i := range m.code {
-		n += len(m.code[i].runs) / 2
-	}
-	return n
-}
+// inputRunes is the length of the longest value that is matched.
+func (m *machine) inputRunes() int { return min(maxInputRunes, maxMachineSteps/max(len(m.code), 1)) }
 
-// instructions is how many a pattern compiles to at least. It ends where that is
-// more than most: a pattern of some kilobytes can take a hundred megabytes.
-func instructions(re *syntax.Regexp, most int) int {
-	n := 0
-	for _, sub := range re.Sub {
-		if n += instructions(sub, most); n > most {
-			return n
+// ranges counts the ranges of all instructions, and those that differ.
+func (m *machine) ranges() (all, distinct int) {
+	known := map[*int32]bool{}
+	for i := range m.code {
+		if runs := m.code[i].runs; len(runs) > 0 {
+			all += len(runs) / 2
+			if !known[&runs[0]] {
+				known[&runs[0]] = true
+				distinct += len(runs) / 2
+			}
 		}
 	}
-	switch re.Op {
-	case syntax.OpLiteral:
-		return len(re.Rune)
-	case syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL:
-		return 1
-	case syntax.OpRepeat:
-		return n * max(re.Min, re.Max)
-	}
-	return n
-}
-
-// newMachine compiles a pattern as regexp.Compile does. A fault says which cap
-// it exceeds, or that it is no pattern. compiled is the number of instructions
-// that it took to know, which costs the most.
-func newMachine(pattern string) (m *machine, compiled int, fault string) {
-	parsed, err := syntax.Parse(pattern, syntax.Perl)
-	if err != nil {
-		return nil, 0, "it is no RE2 regular expression: " + err.Error()
-	}
-	// Captures and the like are not counted below, and are few.
-	const most = 4 * maxInstructions
-	if n := instructions(parsed, most); n > most {
-		return nil, 0, fmt.Sprintf("the regular expression takes %d instructions and more, the limit is %d", n, maxInstructions)
-	}
-	prog, err := syntax.Compile(parsed.Simplify())
-	if err != nil {
-		return nil, 0, "it is no RE2 regular expression: " + err.Error()
-	}
-	if len(prog.Inst) > most {
-		return nil, len(prog.Inst), fmt.Sprintf("the regular expression takes %d instructions, the limit is %d", len(prog.Inst), maxInstructions)
-	}
-	m = &machine{}
-	t := translation{prog: prog, machine: m, number: map[uint32]int32{}}
-	t.visit(uint32(prog.Start))
-	if len(m.code) > maxInstructions {
-		return nil, len(prog.Inst), fmt.Sprintf("the regular expression takes %d instructions, the limit is %d", len(m.code), maxInstructions)
-	}
-	if t.runs > maxRuns {
-		return nil, len(prog.Inst), fmt.Sprintf("the regular expression has %d ranges of characters, the limit is %d", t.runs, maxRuns)
-	}
-	return m, len(prog.Inst), ""
+	return all, distinct
 }
 
 // translation numbers the instructions that can be reached, and drops those
@@ -108,7 +72,7 @@ type translation struct {
 	prog    *syntax.Prog
 	machine *machine
 	number  map[uint32]int32
-	runs    int
+	known   map[[3]int32][][]int32 // ranges, by their number, the first and the last
 }
 
 func (t *translation) visit(pc uint32) int32 {
@@ -136,12 +100,26 @@ func (t *translation) visit(pc uint32) int32 {
 	case syntax.InstFail:
 		to.op = codeRune // no character will do
 	default:
-		to.op, to.runs = codeRune, runsOf(from)
+		to.op, to.runs = codeRune, t.share(runsOf(from))
 		to.out = t.visit(from.Out)
 	}
-	t.runs += len(to.runs) / 2
 	t.machine.code[n] = to
 	return n
+}
+
+// share returns the first of equal ranges.
+func (t *translation) share(runs []int32) []int32 {
+	if len(runs) == 0 {
+		return nil
+	}
+	key := [3]int32{int32(len(runs)), runs[0], runs[len(runs)-1]}
+	for _, other := range t.known[key] {
+		if slices.Equal(other, runs) {
+			return other
+		}
+	}
+	t.known[key] = append(t.known[key], runs)
+	return runs
 }
 
 // runsOf lists what an instruction takes. The case of letters is spelled out.
@@ -152,22 +130,29 @@ func runsOf(from *syntax.Inst) []int32 {
 	case syntax.InstRuneAnyNotNL:
 		return []int32{0, '\n' - 1, '\n' + 1, unicode.MaxRune}
 	}
-	var runs []int32
 	if len(from.Rune) != 1 {
-		return append(runs, from.Rune...) // of none: no character will do
+		return from.Rune // of none: no character will do
 	}
-	r := from.Rune[0]
-	runs = append(runs, r, r)
+	letters := []int32{from.Rune[0]}
 	if syntax.Flags(from.Arg)&syntax.FoldCase != 0 {
-		for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {
-			runs = append(runs, other, other)
+		for r := unicode.SimpleFold(letters[0]); r != letters[0]; r = unicode.SimpleFold(r) {
+			letters = append(letters, r)
 		}
+	}
+	slices.Sort(letters)
+	runs := make([]int32, 0, 2*len(letters))
+	for _, r := range letters {
+		runs = append(runs, r, r)
 	}
 	return runs
 }
 
-// MatchString tells whether the pattern matches somewhere in the text.
+// MatchString reports whether the pattern matches somewhere in the text, which
+// is not longer than inputRunes.
 func (m *machine) MatchString(text string) bool {
+	if utf8.RuneCountInString(text) > m.inputRunes() {
+		return false
+	}
 	now, next := newThreads(len(m.code)), newThreads(len(m.code))
 	before := rune(-1)
 	for _, r := range text {
@@ -218,8 +203,14 @@ func (m *machine) follow(t *threads, start int32, at syntax.EmptyOp) bool {
 }
 
 func takes(runs []int32, r rune) bool {
-	for i := 0; i < len(runs); i += 2 {
-		if r >= runs[i] && r <= runs[i+1] {
+	low, high := 0, len(runs)/2
+	for low < high {
+		switch middle := (low + high) / 2; {
+		case r > runs[2*middle+1]:
+			low = middle + 1
+		case r < runs[2*middle]:
+			high = middle
+		default:
 			return true
 		}
 	}
@@ -243,20 +234,4 @@ func (t *threads) add(pc int32) { t.list = append(t.list, pc) }
 func (t *threads) pend() {
 	t.stack = append(t.stack, t.list...)
 	t.list = t.list[:0]
-}
-
-// pair is a pattern that was compiled here: Go's regexp matches, the machine
-// is what is encoded.
-type pair struct {
-	*regexp.Regexp
-	machine *machine
-}
-
-// machineOf returns the machine of a condition's pattern.
-func (k *condition) machineOf() *machine {
-	if p, ok := k.pattern.(*pair); ok {
-		return p.machine
-	}
-	m, _ := k.pattern.(*machine)
-	return m
 }

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"regexp"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/flagcast/flagcast/test/gen"
 	"github.com/flagcast/flagcast/test/need"
@@ -13,7 +14,7 @@ import (
 // something to compare.
 func sameAsRegexp(t *testing.T, pattern, text string) bool {
 	t.Helper()
-	m, _, fault := newMachine(pattern)
+	p, _, fault := newPattern(pattern)
 	expression, err := regexp.Compile(pattern)
 	if err != nil {
 		if fault == "" {
@@ -23,6 +24,13 @@ func sameAsRegexp(t *testing.T, pattern, text string) bool {
 	}
 	if fault != "" {
 		return false // beyond a cap
+	}
+	m := p.machine()
+	if utf8.RuneCountInString(text) > m.inputRunes() {
+		return false
+	}
+	if m.longest != anyLength && utf8.RuneCountInString(text) > m.longest && expression.MatchString(text) {
+		t.Errorf("%q matches %q, longer than %d characters", pattern, text, m.longest)
 	}
 	if want, got := expression.MatchString(text), m.MatchString(text); want != got {
 		t.Errorf("%q on %q: the machine says %v, Go's regexp %v", pattern, text, got, want)

@@ -52,6 +52,7 @@ const (
 	wireRegex
 	wireCIDR
 	wireAll
+	wireSharedRegex // a wireRegex whose instructions share ranges
 )
 
 // A share on the wire: 1 is everybody, from 2 on it is the place of its

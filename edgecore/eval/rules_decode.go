@@ -174,7 +174,7 @@ func (r *decoder) conditions() {
 		}
 		r.at("conditions", i)
 		list := r.list(v, 1)
-		r.all = append(r.all, r.condition(r.whole(list[0], wireIn, wireAll), list[1:]))
+		r.all = append(r.all, r.condition(r.whole(list[0], wireIn, wireSharedRegex), list[1:]))
 	}
 }
 
@@ -231,8 +231,8 @@ func (r *decoder) condition(number int64, rest []any) *condition {
 	case wireVersion:
 		rest = r.list(rest, 4)
 		k.op, k.order, k.version = opVersion, r.order(rest[0]), r.version(rest[1:])
-	case wireRegex:
-		k.op, k.pattern = opRegex, r.machine(rest)
+	case wireRegex, wireSharedRegex:
+		k.op, k.pattern = opRegex, r.machine(rest, number == wireSharedRegex)
 	default:
 		k.op = opCIDR
 		for _, one := range rest {
@@ -301,10 +301,12 @@ func (r *decoder) prefix(parts []any) netip.Prefix {
 	return netip.PrefixFrom(address, int(r.whole(parts[0], 0, int64(address.BitLen())))).Masked()
 }
 
-func (r *decoder) machine(list []any) *machine {
-	m := &machine{code: make([]instruction, len(list))}
-	if len(list) == 0 || len(list) > maxInstructions {
-		r.fail("a pattern has 1 to %d instructions", maxInstructions)
+// machine reads instructions. shared says that they may refer to the ranges of
+// others before them.
+func (r *decoder) machine(list []any, shared bool) *machine {
+	m := &machine{code: make([]instruction, len(list)), longest: anyLength}
+	if len(list) == 0 || len(list) > maxSharedInstructions {
+		r.fail("a pattern has 1 to %d instructions", maxSharedInstructions)
 		return m
 	}
 	for i, v := range list {
@@ -322,6 +324,15 @@ func (r *decoder) machine(list []any) *machine {
 		case codeAssert:
 			to.need = int32(r.whole(r.list(one, 3)[2], 0, 63))
 		case codeRune:
+			if shared && len(one) == 3 {
+				if from := r.place(one[2], i); from >= 0 {
+					to.runs = m.code[from].runs
+				}
+				if len(to.runs) == 0 {
+					r.fail("refers to an instruction without ranges of characters")
+				}
+				continue
+			}
 			for _, c := range one[2:] {
 				to.runs = append(to.runs, int32(r.whole(c, 0, math.MaxInt32)))
 			}

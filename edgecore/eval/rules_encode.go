@@ -10,9 +10,10 @@ import (
 	"github.com/flagcast/flagcast/edgecore"
 )
 
-// EncodeRules writes a program as the member "rules" of a snapshot: a JSON
-// object. The same program gives the same bytes.
+// EncodeRules writes a program, as far as it fits (Fit), as the member "rules"
+// of a snapshot: a JSON object. The same program gives the same bytes.
 func (p *Program) EncodeRules(o RulesOptions) ([]byte, error) {
+	p, _ = p.Fit()
 	e := p.newEncoder(o)
 	names := make([]string, len(p.list))
 	for i, f := range p.list {

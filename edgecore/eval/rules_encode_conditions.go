@@ -98,7 +98,11 @@ func (e *encoder) plain(k *condition) []any {
 	case opVersion:
 		return append([]any{wireVersion, at, k.order}, wireVersionParts(k.version)...)
 	case opRegex:
-		return append([]any{wireRegex, at}, wireMachine(k.machineOf())...)
+		m := k.machineOf()
+		if all, _ := m.ranges(); len(m.code) > maxPlainInstructions || all > maxPlainRanges {
+			return append([]any{wireSharedRegex, at}, wireMachine(m, true)...)
+		}
+		return append([]any{wireRegex, at}, wireMachine(m, false)...)
 	default: // opCIDR
 		out := []any{wireCIDR, at}
 		for _, prefix := range k.prefixes {
@@ -134,9 +138,11 @@ func wireVersionParts(v version) []any {
 }
 
 // wireMachine writes instructions: [0] match, [1, out, alt], [2, out, need],
-// [3, out, first, last, …].
-func wireMachine(m *machine) []any {
+// [3, out, first, last, …]. With shared, ranges that another instruction has
+// are [3, out, instruction].
+func wireMachine(m *machine, shared bool) []any {
 	out := make([]any, len(m.code))
+	written := map[*int32]int{}
 	for i := range m.code {
 		from := &m.code[i]
 		one := []any{from.op}
@@ -147,6 +153,13 @@ func wireMachine(m *machine) []any {
 			one = append(one, from.out, from.need)
 		case codeRune:
 			one = append(one, from.out)
+			if shared && len(from.runs) > 2 {
+				if at, ok := written[&from.runs[0]]; ok {
+					one = append(one, at)
+					break
+				}
+				written[&from.runs[0]] = i
+			}
 			for _, r := range from.runs {
 				one = append(one, r)
 			}

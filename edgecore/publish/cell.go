@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/edgecore/state"
@@ -38,6 +39,8 @@ type cell struct {
 	program *eval.Program // what want and snap were made of
 	want    string        // digest of the wanted content
 	snap    *snapshot.Snapshot
+	// problems are what the wanted content cannot hold of the flags.
+	problems []edgecore.Problem
 }
 
 // encode makes the wanted content unless it is known. When only its digest is
@@ -50,7 +53,7 @@ func (c *cell) encode(st *state.State, now time.Time, whole bool) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, sinks.ErrPermanent)
 	}
-	c.program, c.want, c.snap = st.Program, snap.Digest, &snap
+	c.program, c.want, c.snap, c.problems = st.Program, snap.Digest, &snap, snap.Problems
 	return nil
 }
 

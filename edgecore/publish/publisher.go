@@ -47,6 +47,8 @@ type Publisher struct {
 	health health
 	// caughtUp says that the history was compared with what is stored.
 	caughtUp bool
+	// problems are those of the last pass: each is logged once.
+	problems map[edgecore.Problem]bool
 	// unshown counts the puts, in a row, that were accepted and never shown.
 	unshown int
 
@@ -147,6 +149,7 @@ func (p *Publisher) Once(ctx context.Context, reconcile bool) ([]Outcome, error)
 		s.flip = p.flip
 		s.Err = s.encode(st, now, false)
 	})
+	p.warn(steps)
 	p.read(ctx, steps, now)
 	compute(steps, func(s *step) { p.decide(s, st, now) })
 	p.guard(ctx, steps, st, now)

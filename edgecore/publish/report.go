@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/edgecore/state"
 )
@@ -77,6 +78,21 @@ func (p *Publisher) report(steps []*step, st *state.State, since time.Time) {
 			p.log.Info(c.String() + "  " + end)
 		}
 	}
+}
+
+// warn logs what the content of the target cannot hold of the flags, at the
+// first pass in which that is so.
+func (p *Publisher) warn(steps []*step) {
+	problems := map[edgecore.Problem]bool{}
+	for _, s := range steps {
+		for _, one := range s.problems {
+			if !problems[one] && !p.problems[one] {
+				p.log.Warn(one.String(), "key", s.Key)
+			}
+			problems[one] = true
+		}
+	}
+	p.problems = problems
 }
 
 // isNews reports whether the changes of a key are changes of flags. A repair puts

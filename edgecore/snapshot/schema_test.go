@@ -25,7 +25,7 @@ const many = `{"features":[
  {"name":"all","enabled":true,"strategies":[{"name":"default","segments":[1],"constraints":[
    {"contextName":"x","operator":"STR_STARTS_WITH","values":["a"]},{"contextName":"x","operator":"STR_ENDS_WITH","values":["b"],"caseInsensitive":true,"inverted":true},
    {"contextName":"x","operator":"NUM_GTE","value":"-1.5e3"},{"contextName":"x","operator":"DATE_AFTER","value":"2026-01-31T12:00:00Z"},
-   {"contextName":"x","operator":"SEMVER_LT","value":"1.2.3-rc.1"},{"contextName":"x","operator":"REGEX","value":"^a(b|c)+\\bé?$"},
+   {"contextName":"x","operator":"SEMVER_LT","value":"1.2.3-rc.20260731123045123"},{"contextName":"x","operator":"REGEX","value":"^a(b|c)+\\bé?$"},{"contextName":"x","operator":"REGEX","value":"^\\p{L}{2,30}$"},
    {"contextName":"x","operator":"IN_CIDR","values":["10.0.0.0/8","2001:db8::/32"]}],
    "variants":[{"name":"only","weight":1000}]},{"name":"userWithId","parameters":{"userIds":"1,2"}},{"name":"remoteAddress","parameters":{"IPs":"10.0.0.1"}}]}
 ],"segments":[{"id":1,"constraints":[{"contextName":"country","operator":"IN","values":["no"]},{"contextName":"country","operator":"NOT_IN","values":["no","se"]}]}]}`

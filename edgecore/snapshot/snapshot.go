@@ -81,6 +81,8 @@ type Snapshot struct {
 	Contextual []string
 	// Count is the number of flags in the snapshot.
 	Count int
+	// Problems are what the format cannot hold, flag by flag, and what follows.
+	Problems []edgecore.Problem
 
 	spec     Spec
 	revision uint64
@@ -196,7 +198,8 @@ func (s *Spec) rest(p *eval.Program) *eval.Program {
 
 // specialize writes the program that the static context leaves.
 func (s *Snapshot) specialize(p *eval.Program) error {
-	rest := s.spec.rest(p)
+	var rest *eval.Program
+	rest, s.Problems = s.spec.rest(p).Fit()
 	rules, err := rest.EncodeRules(s.spec.Rules)
 	if err != nil {
 		return err

@@ -62,14 +62,17 @@ var patterns = []regex{
 	{`^[\]\-\\]$`, []string{"]", "-", "\\", "a"}},
 	{`日{2}本?`, []string{"日日", "日日本", "日本"}},
 	{`(|a)(b|)`, []string{"", "ab"}},
+	// These have many instructions or ranges. A snapshot matches shorter values
+	// with the former, but no shorter ones than can match.
+	{`^(a{1,50}){1,10}$`, []string{"a", "b", strings.Repeat("a", 500)}},
+	{`^a{600}$`, []string{strings.Repeat("a", 600)}},
+	{`(?i)\pL\pL\pL\pL\pL`, []string{"abcde", "ab日de", "ab1de"}},
+	{`^[\p{L} '-]{2,30}$`, []string{"Anne-Marie O'Neill", "日本", "a", "a1"}},
 	{`^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.|$)){4}$`, []string{"10.0.0.1", "256.1.1.1", "1.2.3"}},
 }
 
-// largePatterns are beyond a cap of instructions, ranges or bytes.
+// largePatterns are beyond the cap of bytes.
 var largePatterns = []regex{
-	{`(a{1,50}){1,20}`, []string{"a", "b"}},
-	{`a{600}`, []string{strings.Repeat("a", 600)}},
-	{`(?i)\pL\pL\pL\pL\pL`, []string{"abcde"}},
 	{strings.Repeat("b", 4097), []string{strings.Repeat("b", 4097)}},
 }
 

@@ -11,7 +11,7 @@ import { matches } from './regex.js'
 export function compare(k, value) {
   const op = k[0]
   if (op < 7) return compareText(k, op, value)
-  if (op === 10) return matches(k.slice(2), value)
+  if (op === 10 || op === 13) return matches(k.slice(2), value)
   if (op === 11) return containsAddress(k, parseAddress(value))
   value = value.trim()
   if (op === 7) return isNumber(value) && accepts(k[2], value - k[3])

@@ -1,5 +1,5 @@
-const MAX_INSTRUCTIONS = 500
 const MAX_CHARACTERS = 2048
+const MAX_STEPS = 2 ** 20 // instructions times characters
 
 /**
  * Tells whether a regular expression matches somewhere in a text: Pike's
@@ -7,13 +7,13 @@ const MAX_CHARACTERS = 2048
  * character at most.
  *
  * @param {any[][]} code [0] match; [1, out, alt] both ways; [2, out, need] if
- *   that holds here; [3, out, first, last, ...] behind such a character
- * @param {string} text without lone surrogates; more than 2,048 characters match nothing
+ *   that holds here; [3, out, first, last, ...] behind such a character, of
+ *   ascending ranges; [3, out, i] behind one of the ranges of instruction i
+ * @param {string} text without lone surrogates; one beyond a cap matches nothing
  */
 export function matches(code, text) {
-  if (code.length > MAX_INSTRUCTIONS) throw new Error('too many instructions')
-  if (text.length > 2 * MAX_CHARACTERS || [...text].length > MAX_CHARACTERS) return false
-  const met = [] // by instruction: the place where it was met last
+  if (text.length > 2 * MAX_CHARACTERS || [...text].length > Math.min(MAX_CHARACTERS, MAX_STEPS / code.length)) return false
+  const met = new Int32Array(code.length).fill(-1) // by instruction: the place where it was met last
   let waiting = []
   let before = -1
   for (let at = 0; ;) {
@@ -32,7 +32,7 @@ export function matches(code, text) {
       if (!op) return true
       if (op === 1) stack.push(instruction[2], out)
       else if (op === 2) instruction[2] & ~here || stack.push(out)
-      else if (takes(instruction, character)) waiting.push(out)
+      else if (takes(instruction.length === 3 ? code[instruction[2]] : instruction, character)) waiting.push(out)
     }
     if (character < 0) return false
     before = character
@@ -40,9 +40,14 @@ export function matches(code, text) {
   }
 }
 
-function takes(instruction, character) {
-  for (let i = 2; instruction[i] !== undefined; i += 2) {
-    if (character >= instruction[i] && character <= instruction[i + 1]) return true
+function takes(ranges, character) {
+  let low = 2
+  let high = ranges.length
+  while (low < high) {
+    const middle = low + high >> 2 << 1
+    if (character > ranges[middle + 1]) low = middle + 2
+    else if (character < ranges[middle]) high = middle
+    else return true
   }
   return false
 }

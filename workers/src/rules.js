@@ -188,7 +188,7 @@ export const createProgram = (function (rules) {
         return accepts(k[1], time - k[2])
       }
       if (op !== 12) {
-        if (!(op > 0 && op < 12)) throw new Error('unknown operator')
+        if (!(op > 0 && op < 14)) throw new Error('unknown operator')
         const value = field(k[1])
         return value !== null && compare(k, value)
       }

@@ -43,8 +43,29 @@ test('caps', () => {
   assert.equal(matches(any, '😀'.repeat(2048)), true)
   assert.equal(matches(any, 'a'.repeat(2049)), false)
   assert.equal(matches(any, '😀'.repeat(2048) + 'a'), false)
-  assert.equal(matches(Array(500).fill([0]), ''), true)
-  assert.throws(() => matches(Array(501).fill([0]), ''))
+  // Instructions times characters: 2^20.
+  const many = n => [...any.slice(0, 2), [0], ...Array(n - 3).fill([0])]
+  for (const [n, most] of [[512, 2048], [513, 2044], [1202, 872], [8192, 128]]) {
+    assert.equal(matches(many(n), 'a'.repeat(most)), true, n)
+    assert.equal(matches(many(n), 'a'.repeat(most + 1)), false, n)
+    assert.equal(matches(many(n), '😀'.repeat(most)), true, n)
+  }
+})
+
+test('ranges that another instruction has', () => {
+  const twice = [[3, 1, 97, 99, 120, 122, 0x1f600, 0x1f64f], [3, 2, 0], [0]]
+  for (const text of ['ab', 'zx', 'c😀', '😀😁', '1az']) assert.equal(matches(twice, text), true, text)
+  for (const text of ['', 'a', 'ad', 'ta', 'a-z']) assert.equal(matches(twice, text), false, text)
+})
+
+test('a class of many ranges takes no longer than one of few', () => {
+  const ranges = Array.from({ length: 8192 }, (_, i) => [4 * i, 4 * i + 1]).flat()
+  const code = [...Array(255).keys()].map(i => [1, 255 + i, i < 254 ? i + 1 : 509])
+  for (let i = 0; i < 255; i++) code.push(i ? [3, 0, 255] : [3, 0, ...ranges])
+  const began = performance.now()
+  assert.equal(matches(code, '\u7ffc'.repeat(2048)), false)
+  // Milliseconds: some 10, and thousands where ranges are looked at one by one.
+  assert.ok(performance.now() - began < 1000)
 })
 
 test('patterns that make others backtrack', async () => {

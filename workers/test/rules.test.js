@@ -186,7 +186,7 @@ test('what is broken turns off what needs it, and nothing else', () => {
     conditions: [[0, 0], [99, 0], [12, 2], [12, 0, 1]]
   }
   assert.deepEqual(open(rules).view({ x: 'a' }).all().filter(flag => flag.enabled).map(flag => flag.name), ['fine'])
-  for (const op of [13, 99, -1, '0', null]) {
+  for (const op of [14, 99, -1, '0', null]) {
     for (const context of [{}, { x: '1' }]) assert.equal(enabled({ names: 'f', flags: [[1, -1]], fields: ['x'], values: [''], conditions: [[op, 0]] }, 'f', context), false, op)
   }
 })
