@@ -3,6 +3,7 @@ package eval
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/flagcast/flagcast/edgecore"
 )
@@ -68,7 +69,7 @@ func (f *fitter) fits(conditions []*condition) bool {
 		switch k.op {
 		case opAll:
 			all = f.fits(k.all) && all
-		case opRegex:
+		case opRegex, opStartsWith, opEndsWith, opContains:
 			all = f.fitsPattern(k) && all
 		}
 	}
@@ -77,6 +78,14 @@ func (f *fitter) fits(conditions []*condition) bool {
 
 func (f *fitter) fitsPattern(k *condition) bool {
 	m := k.machineOf()
+	switch {
+	case m == nil && k.spelled() != "":
+		f.problem(k, "has letters newer than Unicode 15 among too many others to ignore case in a rules snapshot; "+
+			"the strategy passes for nobody there")
+		return false
+	case m == nil:
+		return true
+	}
 	_, ranges := m.ranges()
 	switch most := m.inputRunes(); {
 	case len(m.code) > maxSharedInstructions:
@@ -97,7 +106,7 @@ func (f *fitter) fitsPattern(k *condition) bool {
 // problem notes what is wrong with a condition, once for a flag.
 func (f *fitter) problem(k *condition, format string, args ...any) {
 	one := edgecore.Problem{
-		Feature: f.name, Where: fmt.Sprintf("REGEX on %q", f.p.fields[k.field].name), What: fmt.Sprintf(format, args...),
+		Feature: f.name, Where: fmt.Sprintf("%s on %q", strings.TrimPrefix(k.operator(), "not "), f.p.fields[k.field].name), What: fmt.Sprintf(format, args...),
 	}
 	if !slices.Contains(f.problems, one) {
 		f.problems = append(f.problems, one)

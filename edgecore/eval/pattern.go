@@ -121,13 +121,24 @@ func (p *pattern) MatchString(text string) bool {
 	return utf8.RuneCountInString(text) <= maxInputRunes && p.expression.MatchString(text)
 }
 
-// machineOf returns the machine of a condition's pattern.
+// machineOf returns the machine of a condition that rules hold as a pattern,
+// nil for one that they hold otherwise, or not at all.
 func (k *condition) machineOf() *machine {
-	if p, ok := k.pattern.(*pattern); ok {
+	switch p := k.pattern.(type) {
+	case *pattern:
 		return p.machine()
+	case *machine:
+		return p
 	}
-	m, _ := k.pattern.(*machine)
-	return m
+	text := k.spelled()
+	if text == "" {
+		return nil
+	}
+	p, fault := newPattern(text)
+	if fault != "" {
+		return nil
+	}
+	return p.machine()
 }
 
 // anyLength stands for texts without a longest one.

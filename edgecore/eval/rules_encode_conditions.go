@@ -84,6 +84,9 @@ func (e *encoder) plain(k *condition) []any {
 	at := e.field(k.field)
 	switch k.op {
 	case opStartsWith, opEndsWith, opContains:
+		if m := k.machineOf(); m != nil {
+			return wirePattern(at, m)
+		}
 		number := map[operator]int{opStartsWith: wireStartsWith, opEndsWith: wireEndsWith, opContains: wireContains}[k.op]
 		if k.fold {
 			number += wireStartsWithFolded - wireStartsWith
@@ -98,11 +101,7 @@ func (e *encoder) plain(k *condition) []any {
 	case opVersion:
 		return append([]any{wireVersion, at, k.order}, wireVersionParts(k.version)...)
 	case opRegex:
-		m := k.machineOf()
-		if all, _ := m.ranges(); len(m.code) > maxPlainInstructions || all > maxPlainRanges {
-			return append([]any{wireSharedRegex, at}, wireMachine(m, true)...)
-		}
-		return append([]any{wireRegex, at}, wireMachine(m, false)...)
+		return wirePattern(at, k.machineOf())
 	default: // opCIDR
 		out := []any{wireCIDR, at}
 		for _, prefix := range k.prefixes {
@@ -135,6 +134,13 @@ func wireVersionParts(v version) []any {
 		}
 	}
 	return out
+}
+
+func wirePattern(field int, m *machine) []any {
+	if all, _ := m.ranges(); len(m.code) > maxPlainInstructions || all > maxPlainRanges {
+		return append([]any{wireSharedRegex, field}, wireMachine(m, true)...)
+	}
+	return append([]any{wireRegex, field}, wireMachine(m, false)...)
 }
 
 // wireMachine writes instructions: [0] match, [1, out, alt], [2, out, need],

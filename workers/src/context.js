@@ -27,13 +27,13 @@ const member = (function (from, name) {
 })
 
 /**
- * The time of a context in milliseconds: its currentTime if that is a time,
- * else now.
+ * The time of a context in milliseconds: its currentTime, at the top level or
+ * among the properties, if that is a time, else now.
  *
  * @param {any} context
  */
 export const timeOf = (function (context) {
-  const given = member(context, 'currentTime')
+  const given = member(context, 'currentTime') ?? member(member(context, 'properties'), 'currentTime')
   const time = typeof given === 'string' || given instanceof Date ? +new Date(given) : NaN
   return time === time ? time : Date.now()
 })

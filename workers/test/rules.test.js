@@ -165,6 +165,12 @@ test('the time is that of the options, of the context, or now', t => {
   assert.equal(toggle(rules, 'f', { currentTime: 'x' }, {}).enabled, true)
   assert.equal(toggle(rules, 'f', { currentTime: new Date(1001) }, {}).enabled, false)
   assert.equal(toggle(rules, 'f', { currentTime: '1970-01-01T00:00:02Z' }, {}).enabled, false)
+  const properties = { currentTime: '1970-01-01T00:00:02Z' }
+  assert.equal(toggle(rules, 'f', { properties }, {}).enabled, false)
+  assert.equal(toggle(rules, 'f', { currentTime: null, properties }, {}).enabled, false)
+  assert.equal(toggle(rules, 'f', { currentTime: '1970-01-01T00:00:01Z', properties }, {}).enabled, true)
+  assert.equal(toggle(rules, 'f', { properties: { currentTime: new Date(1001) } }, {}).enabled, false)
+  assert.equal(toggle(rules, 'f', { properties: null }, {}).enabled, true)
   assert.equal(toggle(rules, 'f', { currentTime: '1970-01-01T00:00:02Z' }, { time: 1000 }).enabled, true)
   assert.equal(toggle(rules, 'f', {}, { time: 999 }).enabled, false)
 })
