@@ -202,6 +202,11 @@ func (c *compiler) parent(d edgecore.Dependency) (p parent, ok bool) {
 	return parent{flag: i, enabled: d.Enabled, variants: d.Variants}, true
 }
 
+// noGroup is the group of a strategy's variants without groupId: the text that
+// JavaScript makes of a missing value, and so Node's SDK and the frontend API of
+// the Unleash server hash.
+const noGroup = "undefined"
+
 // strategy returns false for one that nobody passes.
 func (c *compiler) strategy(f *edgecore.Feature, s *edgecore.Strategy, number int) (out strategy, ok bool) {
 	where := "strategies[" + itoa(number) + "]"
@@ -231,7 +236,7 @@ func (c *compiler) strategy(f *edgecore.Feature, s *edgecore.Strategy, number in
 	if len(s.Variants) > 0 {
 		group, given := s.Parameters["groupId"]
 		if !given {
-			group = f.Name
+			group = noGroup
 		}
 		stickiness := s.Variants[0].Stickiness
 		if stickiness == "" {

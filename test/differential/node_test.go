@@ -39,7 +39,6 @@ var exceptions = []struct {
 	{gen.Sigma, "lower case of sigma", "JavaScript lets the neighbours of a sigma decide, and no other language does it alike"},
 	{gen.NumberText, "numbers as text", "to JavaScript nothing is 0, and 0x10 and Infinity are numbers; one decimal rule holds everywhere"},
 	{gen.VersionText, "versions", "node-semver takes \" v1.2.3\" in a context, and compares numbers beyond 2^53 in prereleases as if they were exact"},
-	{gen.NoGroup, "variants of a strategy without groupId", "the SDK hashes the text \"undefined\"; the group is the flag's name, as for yggdrasil"},
 	{gen.LongInput, "input of regular expressions", "it is capped at 2,048 code points"},
 	{gen.LargePattern, "size of regular expressions", "it is capped"},
 	{gen.Separator, "U+007F and U+0080", "a rules snapshot separates texts by them"},

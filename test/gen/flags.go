@@ -96,7 +96,7 @@ func (g *generator) strategy(flag string) object {
 		"default", "flexibleRollout", "flexibleRollout", "flexibleRollout", "userWithId", "remoteAddress",
 		"gradualRolloutUserId", "gradualRolloutSessionId", "gradualRolloutRandom", "applicationHostname", "custom",
 	})
-	parameters, grouped := g.parameters(name, flag)
+	parameters := g.parameters(name, flag)
 	s := object{{"name", name}}
 	if g.chance(30) {
 		s.add("id", "7a1a9e2c-56a6-4b55-9e35-1ffd3ab2c1f"+itoa(g.IntN(10)))
@@ -105,7 +105,7 @@ func (g *generator) strategy(flag string) object {
 		s.add("title", nil)
 	}
 	variants := list{}
-	if g.chance(25) && (grouped || g.may(NoGroup)) {
+	if g.chance(25) {
 		variants = g.variants()
 	}
 	switch {
@@ -139,11 +139,10 @@ func (g *generator) segmentsOf() list {
 	return out
 }
 
-// parameters also tells whether the strategy has a group.
-func (g *generator) parameters(strategy, flag string) (p object, grouped bool) {
-	p = object{}
+func (g *generator) parameters(strategy, flag string) object {
+	p := object{}
 	group := func() {
-		if grouped = g.chance(85); grouped {
+		if g.chance(85) {
 			p.add("groupId", pick(g, []string{flag, flag, "g", "gruppe-ø", "日本", ""}))
 		}
 	}
@@ -174,7 +173,7 @@ func (g *generator) parameters(strategy, flag string) (p object, grouped bool) {
 	case "custom":
 		p.add("percentage", "50")
 	}
-	return p, grouped
+	return p
 }
 
 func (g *generator) addresses() string {

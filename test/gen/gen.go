@@ -51,8 +51,6 @@ const (
 	// VersionText: versions that node-semver reads and the specification of
 	// semantic versions does not, and the other way round.
 	VersionText Class = "versions in the ways of node-semver"
-	// NoGroup: variants of a strategy that names no group.
-	NoGroup Class = "variants of a strategy without a group"
 	// LongInput: more text than a regular expression is matched against.
 	LongInput Class = "regular expressions on more than 2,048 characters"
 	// LargePattern: regular expressions beyond the caps.
@@ -66,7 +64,7 @@ const (
 // Classes lists all of them.
 func Classes() []Class {
 	return []Class{
-		EmptyAddress, WideAddress, LooseAddress, Sigma, NumberText, VersionText, NoGroup, LongInput, LargePattern, Separator,
+		EmptyAddress, WideAddress, LooseAddress, Sigma, NumberText, VersionText, LongInput, LargePattern, Separator,
 		NoParameters,
 	}
 }
