@@ -105,9 +105,12 @@ func (c *compiler) constraint(d *edgecore.Constraint, where string) (k *conditio
 			return nil, strconv.Quote(d.Value) + " is no number"
 		}
 	case opDate:
-		instant, ok := parseInstant(d.Value)
+		instant, zoned, ok := parseInstant(d.Value)
 		if !ok {
 			return nil, strconv.Quote(d.Value) + " is no date such as 2026-01-31T12:00:00Z"
+		}
+		if !zoned {
+			c.problem(where, "the date %q has no time zone; it is read as UTC, as the Unleash server reads it", d.Value)
 		}
 		k.instant = instant.UnixMilli()
 	case opVersion:

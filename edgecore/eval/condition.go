@@ -184,14 +184,30 @@ func parseNumber(text string) (float64, bool) {
 	return number, err == nil && !math.IsInf(number, 0)
 }
 
-// parseInstant reads RFC 3339, with a date alone taken as midnight UTC, and
-// keeps milliseconds, as JavaScript does.
-func parseInstant(text string) (time.Time, bool) {
-	text = strings.TrimSpace(text)
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04Z07:00", time.DateOnly} {
+// parseInstant reads a date of ISO 8601 as the Unleash server does: RFC 3339,
+// without seconds, with a blank for the T or with an offset without colon, too.
+// zoned is false for a time without zone, which is in UTC; a date alone is its
+// midnight in UTC. It keeps milliseconds, as JavaScript does.
+func parseInstant(text string) (t time.Time, zoned, ok bool) {
+	text = strings.ToUpper(strings.TrimSpace(text))
+	day, clock, timed := strings.Cut(strings.Replace(text, " ", "T", 1), "T")
+	layouts, text := []string{time.DateOnly, "2006-01"}, day
+	if timed {
+		text += "T" + clock
+		zone := ""
+		switch i := strings.LastIndexAny(clock, "Z+-"); {
+		case i >= 0 && strings.Contains(clock[i:], ":"):
+			zone = "Z07:00"
+		case i >= 0:
+			zone = "Z0700"
+		}
+		layouts = []string{"2006-01-02T15:04:05" + zone, "2006-01-02T15:04" + zone}
+		zoned = zone != ""
+	}
+	for _, layout := range layouts {
 		if t, err := time.Parse(layout, text); err == nil {
-			return t.UTC().Truncate(time.Millisecond), true
+			return t.UTC().Truncate(time.Millisecond), zoned || !timed, true
 		}
 	}
-	return time.Time{}, false
+	return time.Time{}, false, false
 }

@@ -147,7 +147,7 @@ func (run *comparison) state(node *oracle) {
 // check: valid definitions have no problems but those of hosts, strategies,
 // segments and parents that are not there.
 func (run *comparison) check(problems []edgecore.Problem) {
-	expected := []string{"applicationHostname", "not one of Unleash's own", "is missing", "does not exist", "has a parent of its own", "neither an address"}
+	expected := []string{"applicationHostname", "not one of Unleash's own", "is missing", "does not exist", "has a parent of its own", "neither an address", "has no time zone"}
 	for _, p := range problems {
 		if !slices.ContainsFunc(expected, func(text string) bool { return bytes.Contains([]byte(p.What), []byte(text)) }) {
 			run.t.Errorf("valid definitions have a problem: %s", p)

@@ -16,6 +16,9 @@
 import { createRequire } from 'node:module'
 import { answerLines } from './lines.mjs'
 
+// A date without zone is local to the SDK, and in UTC for the server.
+process.env.TZ = 'UTC'
+
 const hostname = 'a host that no strategy names'
 process.env.HOSTNAME = hostname
 
