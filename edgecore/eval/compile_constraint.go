@@ -3,6 +3,7 @@ package eval
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -101,7 +102,7 @@ func (c *compiler) constraint(d *edgecore.Constraint, where string) (k *conditio
 		c.setList(k, d.Values, where)
 	case opNumber:
 		k.number, ok = parseNumber(d.Value)
-		if !ok {
+		if !ok || math.IsInf(k.number, 0) {
 			return nil, strconv.Quote(d.Value) + " is no number"
 		}
 	case opDate:

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"errors"
 	"math"
 	"net/netip"
 	"slices"
@@ -157,8 +158,12 @@ func containsAddress(prefixes []netip.Prefix, text string) bool {
 	return false
 }
 
-// parsePrefix reads an address or a CIDR range; bits of the host are ignored.
+// parsePrefix reads an address or a CIDR range. Bits of the host are ignored,
+// and so are zeros before the length of the prefix, as by every engine.
 func parsePrefix(text string) (netip.Prefix, bool) {
+	if address, bits, ok := strings.Cut(text, "/"); ok && len(bits) > 1 {
+		text = address + "/" + strings.TrimLeft(bits[:len(bits)-1], "0") + bits[len(bits)-1:]
+	}
 	if prefix, err := netip.ParsePrefix(text); err == nil {
 		return prefix.Masked(), true
 	}
@@ -172,16 +177,22 @@ func parsePrefix(text string) (netip.Prefix, bool) {
 const blanks = "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 
 // parseNumber reads a decimal number, with a fraction or an exponent if need
-// be, and blanks around it. One rule for all numbers written as text: no
-// hexadecimal, no "Infinity", nothing that is not finite, and nothing is not
-// zero.
+// be, and blanks around it; "Infinity", with a sign or without, and what is
+// beyond all numbers are infinite, as for every engine. One rule for all numbers
+// written as text: nothing in another base, and nothing is not zero.
 func parseNumber(text string) (float64, bool) {
 	text = strings.Trim(text, blanks)
+	switch text {
+	case "Infinity", "+Infinity":
+		return math.Inf(1), true
+	case "-Infinity":
+		return math.Inf(-1), true
+	}
 	if text == "" || strings.Trim(text, "0123456789.eE+-") != "" || strings.ContainsAny(text, "xXpP_iInN") {
 		return 0, false
 	}
 	number, err := strconv.ParseFloat(text, 64)
-	return number, err == nil && !math.IsInf(number, 0)
+	return number, err == nil || errors.Is(err, strconv.ErrRange)
 }
 
 // parseInstant reads a date of ISO 8601 as the Unleash server does: RFC 3339,

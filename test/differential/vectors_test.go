@@ -27,7 +27,7 @@ const (
 // agreed are exceptions in which the oracle is made to agree, or which a flat
 // context cannot show.
 var agreed = []string{
-	"hash-utf8", "own-properties", "no-default-fields", "standard-fields-in-properties", "field-feature-toggle", "host-name",
+	"hash-utf8", "own-properties", "no-default-fields", "standard-fields-in-properties", "field-feature-toggle", "host-name", "lists-are-no-values",
 }
 
 // readVectors returns the vectors by the file that they stand in.

@@ -1,10 +1,8 @@
 package gen
 
 import (
-	"errors"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -131,13 +129,11 @@ func (g *generator) safe(name, text string) string {
 	return text
 }
 
-// numberOfJavaScript tells whether a text is nothing, infinite, or a number in
-// another base than ten.
+// numberOfJavaScript tells whether a text is nothing, or a number in another
+// base than ten.
 func numberOfJavaScript(text string) bool {
 	text = strings.Trim(text, trimmed)
-	_, err := strconv.ParseFloat(text, 64)
-	return text == "" || errors.Is(err, strconv.ErrRange) || strings.HasSuffix(text, "Infinity") ||
-		len(text) > 1 && text[0] == '0' && strings.ContainsAny(text[1:2], "xXoObB")
+	return text == "" || len(text) > 1 && text[0] == '0' && strings.ContainsAny(text[1:2], "xXoObB")
 }
 
 // loose tells whether a text is an address with a mask or a zone.

@@ -42,7 +42,7 @@ const (
 	// and blanks around the list.
 	WideAddress Class = "IPv6 and blanks in remoteAddress"
 	// LooseAddress: a context value that is an address with a mask or a zone,
-	// and a CIDR range with a leading zero.
+	// and a CIDR range with a zone.
 	LooseAddress Class = "addresses with masks or zones in the context"
 	// Sigma: a letter whose lower case depends on its neighbours.
 	Sigma Class = "sigma, in any case"

@@ -41,9 +41,9 @@ function compareText(k, op, value) {
 // neighbours decide about the sigma at the end of a word, and nothing else.
 const fold = text => text.toLowerCase().replace(/\u03c2/g, '\u03c3')
 
-// Decimal, with a fraction or an exponent if need be; nothing that is not
-// finite, and nothing is not zero.
-const isNumber = text => /^[\d.eE+-]+$/.test(text) && isFinite(text)
+// Decimal, with a fraction or an exponent if need be, or infinite: nothing in
+// another base, and nothing is not zero.
+const isNumber = text => /^[^xob]+$/i.test(text) && !isNaN(text)
 
 // Semantic version 2.0 with the limits of node-semver: the parts of release and
 // prerelease.

@@ -38,7 +38,13 @@ test('numbers', () => {
     assert.equal(compare([7, 0, LESS, Number.MAX_VALUE], text), number < Number.MAX_VALUE, text)
     assert.equal(compare([7, 0, GREATER | EQUAL, -Number.MAX_VALUE], text), true, text)
   }
-  for (const text of ['', ' ', '0x10', '0b1', '1_0', 'Infinity', '-Infinity', 'NaN', '1e400', '1,5', '1 5', '.', 'e', 'e5', '+', '--1', '1e', '1e5.5', '١', '1n', '\u180e1', '1\0']) {
+  for (const [text, order] of [['Infinity', GREATER], ['+Infinity', GREATER], [' -Infinity', LESS], ['1e400', GREATER], ['-1e400', LESS]]) {
+    for (const number of [0, Number.MAX_VALUE, -Number.MAX_VALUE]) {
+      assert.equal(compare([7, 0, order, number], text), true, text)
+      assert.equal(compare([7, 0, 7 - order, number], text), false, text)
+    }
+  }
+  for (const text of ['', ' ', '0x10', '0b1', '1_0', 'infinity', '+-Infinity', 'Infinity1', 'NaN', '0X10', '0B1', '0O7', '1,5', '1 5', '.', 'e', 'e5', '+', '--1', '1e', '1e5.5', '١', '1n', '\u180e1', '1\0']) {
     assert.equal(compare([7, 0, LESS | EQUAL | GREATER, 0], text), false, JSON.stringify(text))
   }
 })
