@@ -46,7 +46,9 @@ func (p *Program) Fit() (*Program, []edgecore.Problem) {
 			continue
 		}
 		if out == p {
-			out = &Program{fields: p.fields, flags: slices.Clone(p.flags), list: p.list, index: p.index, flips: p.flips, salt: p.salt}
+			out = &Program{
+				fields: p.fields, flags: slices.Clone(p.flags), list: p.list, index: p.index, flips: p.flips, salt: p.salt,
+			}
 		}
 		out.flags[i].strategies = kept
 	}
@@ -89,16 +91,16 @@ func (f *fitter) fitsPattern(k *condition) bool {
 	_, ranges := m.ranges()
 	switch most := m.inputRunes(); {
 	case len(m.code) > maxSharedInstructions:
-		f.problem(k, "the regular expression takes %d instructions, a rules snapshot holds %d; the strategy passes for nobody there",
-			len(m.code), maxSharedInstructions)
+		f.problem(k, "the regular expression takes %d instructions, a rules snapshot holds %d; "+
+			"the strategy passes for nobody there", len(m.code), maxSharedInstructions)
 		return false
 	case ranges > maxSharedRanges:
-		f.problem(k, "the regular expression has %d ranges of characters, a rules snapshot holds %d; the strategy passes for nobody there",
-			ranges, maxSharedRanges)
+		f.problem(k, "the regular expression has %d ranges of characters, a rules snapshot holds %d; "+
+			"the strategy passes for nobody there", ranges, maxSharedRanges)
 		return false
 	case most < usualInput && (m.longest == anyLength || most < m.longest):
-		f.problem(k, "the regular expression takes %d instructions; in a rules snapshot a value of more than %d characters does not match",
-			len(m.code), most)
+		f.problem(k, "the regular expression takes %d instructions; "+
+			"in a rules snapshot a value of more than %d characters does not match", len(m.code), most)
 	}
 	return true
 }
@@ -106,7 +108,9 @@ func (f *fitter) fitsPattern(k *condition) bool {
 // problem notes what is wrong with a condition, once for a flag.
 func (f *fitter) problem(k *condition, format string, args ...any) {
 	one := edgecore.Problem{
-		Feature: f.name, Where: fmt.Sprintf("%s on %q", strings.TrimPrefix(k.operator(), "not "), f.p.fields[k.field].name), What: fmt.Sprintf(format, args...),
+		Feature: f.name,
+		Where:   fmt.Sprintf("%s on %q", strings.TrimPrefix(k.operator(), "not "), f.p.fields[k.field].name),
+		What:    fmt.Sprintf(format, args...),
 	}
 	if !slices.Contains(f.problems, one) {
 		f.problems = append(f.problems, one)

@@ -52,7 +52,8 @@ var caseSince15 = &unicode.RangeTable{
 // unsettled reports whether the case of a character may depend on the version
 // of Unicode that a runtime has.
 func unsettled(r rune) bool {
-	return unicode.Is(caseSince15, r) || !unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Z, unicode.C)
+	return unicode.Is(caseSince15, r) ||
+		!unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Z, unicode.C)
 }
 
 // spelled returns the pattern that matches as a text condition does that

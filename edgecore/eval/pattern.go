@@ -110,7 +110,8 @@ func compilePattern(text string) (parsed *syntax.Regexp, prog *syntax.Prog, faul
 	case err != nil:
 		return nil, nil, "it is no RE2 regular expression: " + err.Error()
 	case len(prog.Inst) > maxPatternInstructions:
-		return nil, nil, fmt.Sprintf("the regular expression takes %d instructions, the limit is %d", len(prog.Inst), maxPatternInstructions)
+		return nil, nil, fmt.Sprintf("the regular expression takes %d instructions, the limit is %d",
+			len(prog.Inst), maxPatternInstructions)
 	}
 	return parsed, prog, ""
 }

@@ -50,13 +50,14 @@ const isNumber = text => /^[^xob]+$/i.test(text) && !isNaN(text)
 function parseVersion(text) {
   const parts = text.length <= 256 && /^\d+\.\d+\.\d+(-[\da-z.-]+)?(\+[\da-z-]+(\.[\da-z-]+)*)?$/i.test(text) &&
     text.replace(/\+.*/, '').replace('-', '.').split('.')
-  return parts && parts.every((part, i) => /^0$|^[1-9]|\D/.test(part) && (i > 2 || part <= Number.MAX_SAFE_INTEGER)) && parts
+  return parts && parts.every((part, i) => /^0$|^[1-9]|\D/.test(part) && (i > 2 || part < 2 ** 53)) && parts
 }
 
-// A text in whose order versions are: numbers go before texts, shorter ones
+// A text in whose order versions are: numbers go before texts, by their length
 // first, and a prerelease before its release.
 const precedence = parts =>
-  parts.concat(parts.length > 3 ? [] : '~').map(part => /\D/.test(part) ? part : String(part).padStart(256)).join('\0')
+  parts.map(part => /\D/.test(part) ? part : ' ' + String.fromCharCode((part + '').length) + part).join('\0') +
+  (parts.length > 3 ? '' : '\0~')
 
 // Operands are prefixes: bits, then words. An address of IPv4 is one word, one
 // of IPv6 four, and neither is in a prefix of the other.

@@ -12,7 +12,8 @@ const MAX_STEPS = 2 ** 20 // instructions times characters
  * @param {string} text without lone surrogates; one beyond a cap matches nothing
  */
 export function matches(code, text) {
-  if (text.length > 2 * MAX_CHARACTERS || [...text].length > Math.min(MAX_CHARACTERS, MAX_STEPS / code.length)) return false
+  if (text.length > 2 * MAX_CHARACTERS ||
+    [...text].length > Math.min(MAX_CHARACTERS, MAX_STEPS / code.length)) return false
   const met = new Int32Array(code.length).fill(-1) // by instruction: the place where it was met last
   let waiting = []
   let before = -1
@@ -22,6 +23,8 @@ export function matches(code, text) {
     const stack = waiting
     stack.push(0)
     waiting = []
+    let ranges // that were looked at last, and whether they take the character
+    let taken
     while (stack.length) {
       const pc = stack.pop()
       if (met[pc] === at) continue
@@ -32,7 +35,11 @@ export function matches(code, text) {
       if (!op) return true
       if (op === 1) stack.push(instruction[2], out)
       else if (op === 2) instruction[2] & ~here || stack.push(out)
-      else if (takes(instruction.length === 3 ? code[instruction[2]] : instruction, character)) waiting.push(out)
+      else {
+        const next = instruction.length === 3 ? code[instruction[2]] : instruction
+        if (ranges !== next) taken = takes(ranges = next, character)
+        if (taken) waiting.push(out)
+      }
     }
     if (character < 0) return false
     before = character
