@@ -135,7 +135,7 @@ func (k *condition) machineOf() *machine {
 	if text == "" {
 		return nil
 	}
-	p, fault := newPattern(text)
+	p, _, fault := newPattern(text)
 	if fault != "" {
 		return nil
 	}
