@@ -31,7 +31,7 @@ const usualInput = 1024
 // shorter values there; p itself answers as before. Where everything fits, the
 // result is p.
 func (p *Program) Fit() (*Program, []edgecore.Problem) {
-	f := fitter{p: p}
+	f := fitter{p: p, noted: map[edgecore.Problem]bool{}, segments: map[*condition]verdict{}}
 	out := p
 	for i := range p.flags {
 		f.name = p.list[i].Name
@@ -55,64 +55,90 @@ func (p *Program) Fit() (*Program, []edgecore.Problem) {
 	if out != p {
 		out.finish()
 	}
-	return out, f.problems
+	return out, f.problems.List()
 }
 
 type fitter struct {
 	p        *Program
 	name     string // of the flag
+	problems edgecore.ProblemList
+	noted    map[edgecore.Problem]bool
+	segments map[*condition]verdict
+}
+
+// verdict is what was found about conditions. The problems name no flag yet.
+type verdict struct {
+	fits     bool
 	problems []edgecore.Problem
 }
 
 // fits reports whether rules can hold conditions, and notes what they cannot.
 func (f *fitter) fits(conditions []*condition) bool {
-	all := true
+	found := f.judge(conditions)
+	for _, one := range found.problems {
+		one.Feature = f.name
+		switch {
+		case f.noted[one]: // once for a flag
+		case f.problems.Full():
+			f.problems.Omit()
+		default:
+			f.noted[one] = true
+			f.problems.Add(one)
+		}
+	}
+	return found.fits
+}
+
+// judge looks at conditions, at each segment once: many flags may share it.
+func (f *fitter) judge(conditions []*condition) verdict {
+	all := verdict{fits: true}
 	for _, k := range conditions {
+		var one verdict
 		switch k.op {
 		case opAll:
-			all = f.fits(k.all) && all
+			known := false
+			if one, known = f.segments[k]; !known {
+				one = f.judge(k.all)
+				f.segments[k] = one
+			}
 		case opRegex, opStartsWith, opEndsWith, opContains:
-			all = f.fitsPattern(k) && all
+			one = f.pattern(k)
+		default:
+			continue
+		}
+		all.fits = all.fits && one.fits
+		if left := edgecore.MaxProblems - len(all.problems); left > 0 {
+			all.problems = append(all.problems, one.problems[:min(left, len(one.problems))]...)
 		}
 	}
 	return all
 }
 
-func (f *fitter) fitsPattern(k *condition) bool {
+// pattern judges a condition that rules hold as a pattern, if they do.
+func (f *fitter) pattern(k *condition) verdict {
+	problem := func(fits bool, format string, args ...any) verdict {
+		where := fmt.Sprintf("%s on %q", strings.TrimPrefix(k.operator(), "not "), f.p.fields[k.field].name)
+		return verdict{fits, []edgecore.Problem{{Where: where, What: fmt.Sprintf(format, args...)}}}
+	}
 	m := k.machineOf()
 	switch {
 	case m == nil && k.spelled() != "":
-		f.problem(k, "has letters newer than Unicode 15 among too many others to ignore case in a rules snapshot; "+
+		return problem(false, "has letters newer than Unicode 15 among too many others to ignore case in a rules snapshot; "+
 			"the strategy passes for nobody there")
-		return false
 	case m == nil:
-		return true
+		return verdict{fits: true}
 	}
 	_, ranges := m.ranges()
 	switch most := m.inputRunes(); {
 	case len(m.code) > maxSharedInstructions:
-		f.problem(k, "the regular expression takes %d instructions, a rules snapshot holds %d; "+
+		return problem(false, "the regular expression takes %d instructions, a rules snapshot holds %d; "+
 			"the strategy passes for nobody there", len(m.code), maxSharedInstructions)
-		return false
 	case ranges > maxSharedRanges:
-		f.problem(k, "the regular expression has %d ranges of characters, a rules snapshot holds %d; "+
+		return problem(false, "the regular expression has %d ranges of characters, a rules snapshot holds %d; "+
 			"the strategy passes for nobody there", ranges, maxSharedRanges)
-		return false
 	case most < usualInput && (m.longest == anyLength || most < m.longest):
-		f.problem(k, "the regular expression takes %d instructions; "+
+		return problem(true, "the regular expression takes %d instructions; "+
 			"in a rules snapshot a value of more than %d characters does not match", len(m.code), most)
 	}
-	return true
-}
-
-// problem notes what is wrong with a condition, once for a flag.
-func (f *fitter) problem(k *condition, format string, args ...any) {
-	one := edgecore.Problem{
-		Feature: f.name,
-		Where:   fmt.Sprintf("%s on %q", strings.TrimPrefix(k.operator(), "not "), f.p.fields[k.field].name),
-		What:    fmt.Sprintf(format, args...),
-	}
-	if !slices.Contains(f.problems, one) {
-		f.problems = append(f.problems, one)
-	}
+	return verdict{fits: true}
 }
