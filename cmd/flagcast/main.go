@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -19,7 +20,17 @@ import (
 	"github.com/flagcast/flagcast/edgecore/printable"
 )
 
-func main() { os.Exit(process(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() { os.Exit(process(arguments(os.Args), os.Stdout, os.Stderr)) }
+
+// arguments returns what the command line asks for. A program that is called
+// "edge" is the command edge: platforms replace the entry point of Unleash
+// Edge's image by that word alone.
+func arguments(line []string) []string {
+	if filepath.Base(line[0]) == "edge" {
+		return append([]string{"edge"}, line[1:]...)
+	}
+	return line[1:]
+}
 
 // process is run with the signals of a process. The first one ends the work in
 // hand in order; a second one finds nobody who handles it, and kills.

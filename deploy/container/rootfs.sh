@@ -13,6 +13,10 @@ CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags timetzdata \
 
 # /app/unleash-edge health is the probe of Unleash Edge's Helm chart, and
 # /unleash-edge that of manifests for its older images.
+# Command lines that are just "edge", as those of SAE and ECI, take the place of
+# the entry point and look on the PATH.
+mkdir -p "$root/usr/local/bin"
+ln -s ../../../app/flagcast "$root/usr/local/bin/edge"
 ln -s flagcast "$root/app/unleash-edge"
 ln -s app/flagcast "$root/unleash-edge"
 ln -s app/flagcast "$root/flagcast"

@@ -139,7 +139,7 @@ func TestRootFileSystem(t *testing.T) {
 			if libraries, _ := program.ImportedLibraries(); program.Section(".interp") != nil || len(libraries) > 0 {
 				t.Errorf("not static: %v", libraries)
 			}
-			for _, link := range []string{"app/unleash-edge", "unleash-edge", "flagcast"} {
+			for _, link := range []string{"app/unleash-edge", "unleash-edge", "flagcast", "usr/local/bin/edge"} {
 				target, err := os.Readlink(filepath.Join(root, link))
 				if err != nil || filepath.IsAbs(target) || filepath.Join(root, filepath.Dir(link), target) != filepath.Join(root, "app", "flagcast") {
 					t.Errorf("%s is a link to %q: %v", link, target, err)
@@ -186,6 +186,7 @@ func runsAlone(t *testing.T, root string) {
 		{"/app/unleash-edge", "health --help", "health"},
 		{"/unleash-edge", "ready --help", "ready"},
 		{"/app/flagcast", "check --config flagcast.yaml", "ok"},
+		{"/usr/local/bin/edge", "--help", "flagcast edge"}, // SAE: --Command edge; ECI: Command.1 edge
 	} {
 		cmd := exec.CommandContext(t.Context(), filepath.Join(root, call.program), strings.Fields(call.arguments)...)
 		cmd.Dir, cmd.Env = root, []string{"ZONEINFO=/nowhere"}

@@ -64,7 +64,7 @@ func TestOneLineChanges(t *testing.T) {
 // eci/createcontainergroup, ens/runinstances, ens/createloadbalancerhttplistener).
 var parameters = map[string][]string{
 	"sae CreateApplication": {
-		"AppName", "NamespaceId", "AutoConfig", "PackageType", "ImageUrl", "Cpu", "Memory", "Replicas", "Command", "CommandArgs",
+		"AppName", "NamespaceId", "AutoConfig", "VpcId", "VSwitchId", "SecurityGroupId", "PackageType", "ImageUrl", "Cpu", "Memory", "Replicas", "Command", "CommandArgs",
 		"Envs", "Liveness", "Readiness", "TerminationGracePeriodSeconds", "OidcRoleName", "Deploy", "ConfigMapMountDesc",
 	},
 	"eci CreateContainerGroup": {
@@ -114,7 +114,7 @@ func TestAliyunCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	variables := []string{
-		"VSWITCH=vsw-1", "SECURITY_GROUP=sg-1", "UNLEASH_TOKEN=*:production.secret", "ENS_IMAGE=m-1", "ENS_LOAD_BALANCER=lb-1",
+		"VPC=vpc-1", "VSWITCH=vsw-1", "SECURITY_GROUP=sg-1", "UNLEASH_TOKEN=*:production.secret", "ENS_IMAGE=m-1", "ENS_LOAD_BALANCER=lb-1",
 	}
 	for heading, calls := range map[string]int{"SAE": 1, "ECI": 1, "ENS": 2} {
 		script := "cd " + need.Root() + "\n" + blocks(t, heading)
@@ -122,6 +122,15 @@ func TestAliyunCommands(t *testing.T) {
 		out := run(t, "aliyun", script, variables...)
 		if got := strings.Count(out, "\n"); got != calls {
 			t.Errorf("%s: %d calls:\n%s", heading, got, out)
+		}
+		// With AutoConfig SAE ignores the network and the namespace (comments of
+		// CreateApplicationRequest in the vendor's SDK).
+		if heading == "SAE" {
+			for _, want := range []string{"<--AutoConfig><false>", "<--VpcId><vpc-1>", "<--VSwitchId><vsw-1>", "<--SecurityGroupId><sg-1>", "<--NamespaceId><cn-hangzhou:prod>"} {
+				if !strings.Contains(out, want) {
+					t.Errorf("SAE: the call has no %s:\n%s", want, out)
+				}
+			}
 		}
 		for line := range strings.Lines(out) {
 			checkCall(t, strings.Split(strings.Trim(line, "<>\n"), "><"))

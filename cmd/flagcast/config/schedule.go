@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,13 +19,15 @@ const (
 var cronFields = []struct {
 	name, values string
 	form         cron.ParseOption
+	size         int // values of the field
+	step         string
 }{
-	{"second", "0-59", cron.Second},
-	{"minute", "0-59", cron.Minute},
-	{"hour", "0-23", cron.Hour},
-	{"day of month", "1-31", cron.Dom},
-	{"month", "1-12 or jan-dec", cron.Month},
-	{"day of week", "0-6 or sun-sat", cron.Dow},
+	{"second", "0-59", cron.Second, 60, `write "@every 90s" for every 90 seconds`},
+	{"minute", "0-59", cron.Minute, 60, `write "@every 90m" for every 90 minutes`},
+	{"hour", "0-23", cron.Hour, 24, `write "@every 36h" for every 36 hours`},
+	{"day of month", "1-31", cron.Dom, 31, "a step is at most the days of a month"},
+	{"month", "1-12 or jan-dec", cron.Month, 12, "a step is at most the months of a year"},
+	{"day of week", "0-6 or sun-sat; Sunday is 0, not 7", cron.Dow, 7, "a step is at most the days of a week"},
 }
 
 // parseSchedule reads a cron expression of five fields, or six with seconds
@@ -90,8 +93,27 @@ func scheduleProblem(text string) *problem {
 				fmt.Sprintf("%s: %s, as *, a number, a range 1-5, a step */5, or a list 1,2,3", f.name, f.values),
 			}
 		}
+		if step := longestStep(words[i]); step >= f.size {
+			return &problem{
+				fmt.Sprintf("the step %d of the %s field, number %d, is longer than the field: it would not run every %d", step, f.name, i+1, step),
+				f.step,
+			}
+		}
 	}
 	return nil
+}
+
+// longestStep returns the largest step of a valid field, 0 for none. A step never
+// goes on in the next hour, day or year: */90 of minutes means minute 0.
+func longestStep(word string) int {
+	longest := 0
+	for part := range strings.SplitSeq(word, ",") {
+		if _, text, ok := strings.Cut(part, "/"); ok {
+			step, _ := strconv.Atoi(text)
+			longest = max(longest, step)
+		}
+	}
+	return longest
 }
 
 func fieldValid(word string, form cron.ParseOption) bool {
