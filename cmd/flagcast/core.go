@@ -264,14 +264,14 @@ func (c *core) newTarget(t *config.Target) publish.Target {
 	return target
 }
 
-// staleAfter is how long a target may go without being brought up to date, or
-// its flags without being confirmed by upstream, before somebody is told.
+// staleAfter is how long a target may go without being brought up to date before
+// it is stale.
 const staleAfter = 15 * time.Minute
 
 // publishers makes one for each target.
 func (c *core) publishers() []*publish.Publisher {
 	options := publish.Options{
-		Log: c.log, Metrics: publish.NewMetrics(c.registry), Listener: c.listener, StaleAfter: max(staleAfter, 3*c.config.Upstream.Interval),
+		Log: c.log, Metrics: publish.NewMetrics(c.registry), Listener: c.listener, StaleAfter: max(staleAfter, 3*c.config.Upstream.Interval), UpstreamStaleAfter: c.config.Upstream.Stale(),
 		Heard: func(env edgecore.Environment) time.Time { at, _ := c.heard(env); return at },
 	}
 	var list []*publish.Publisher

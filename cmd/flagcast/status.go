@@ -25,6 +25,8 @@ type targets struct {
 	// nothing of lags and failures.
 	From    string           `json:"from"`
 	Targets []publish.Status `json:"targets"`
+	// Upstreams are the environments of the targets; a core alone has them.
+	Upstreams []upstreamStatus `json:"upstreams,omitempty"`
 	// Redacted says that errors are given by their kind alone, because the API
 	// of this core is public.
 	Redacted bool `json:"redacted,omitempty"`
@@ -33,7 +35,7 @@ type targets struct {
 func newStatus() *cobra.Command {
 	var names []string
 	var address string
-	var asJSON, fromSinks bool
+	var asJSON, fromSinks, exitCode bool
 	var timeout time.Duration
 	c := &cobra.Command{
 		Use:   "status",
@@ -54,17 +56,42 @@ the workers show that "probe:" names.`,
 				return err
 			}
 			if asJSON {
-				return printJSON(c.OutOrStdout(), report)
+				err = printJSON(c.OutOrStdout(), report)
+			} else {
+				err = report.print(c.OutOrStdout(), time.Now())
 			}
-			return report.print(c.OutOrStdout(), time.Now())
+			if err != nil || !exitCode {
+				return err
+			}
+			return report.verdict()
 		},
 	}
 	c.Flags().StringSliceVar(&names, "target", nil, "only these `targets`")
 	c.Flags().StringVar(&address, "url", "", "`address` of the running core; by default that of the configuration on this machine")
 	c.Flags().BoolVar(&fromSinks, "stored", false, "read the sinks, even if a core is running")
 	c.Flags().BoolVar(&asJSON, "json", false, "report as JSON")
+	c.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 3 unless every target and its upstream is ok, or pinned")
 	c.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "give up after this time")
 	return c
+}
+
+// verdict is the exit code of a report: a pin is what a person wants.
+func (r *targets) verdict() error {
+	troubled := 0
+	for _, t := range r.Targets {
+		if t.State != "ok" && t.State != "pinned" {
+			troubled++
+		}
+	}
+	for _, s := range r.Upstreams {
+		if s.State != "ok" {
+			troubled++
+		}
+	}
+	if troubled > 0 {
+		return failed(exitSome, fmt.Errorf("%s are not ok", fmt.Sprintf("%d of the targets and upstreams", troubled)), "")
+	}
+	return nil
 }
 
 // status asks a running core, else the sinks.
@@ -117,6 +144,11 @@ func (c *core) ask(ctx context.Context, address string) (*targets, error) {
 		return nil, fmt.Errorf("ask %s: the answer is not that of a core", address)
 	}
 	report := &targets{From: all.From, Targets: []publish.Status{}, Redacted: all.Redacted}
+	for _, s := range all.Upstreams {
+		if slices.Contains(c.published(), s.Environment) {
+			report.Upstreams = append(report.Upstreams, s)
+		}
+	}
 	for _, t := range c.targets {
 		for _, s := range all.Targets {
 			if s.Target == t.Name {
@@ -134,6 +166,9 @@ const keysShown = 10
 
 // print writes a table, and below it what a person has to know.
 func (r *targets) print(w io.Writer, now time.Time) error {
+	if err := printUpstreams(w, r.Upstreams, now); err != nil {
+		return err
+	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "TARGET\tSTATE\tKEY\tREVISION\tSEQ\tDIGEST\tAGE\tBYTES\tSTORED\tSEEN")
 	for _, t := range r.Targets {
@@ -192,8 +227,8 @@ func lag(ms *int64) string {
 
 // newTargets is the report of a running core. private says that only its owner can
 // ask for it; others get no texts of errors.
-func newTargets(publishers []*publish.Publisher, private bool) *targets {
-	r := &targets{From: "core", Targets: []publish.Status{}, Redacted: !private}
+func (c *core) newTargets(publishers []*publish.Publisher, private bool) *targets {
+	r := &targets{From: "core", Targets: []publish.Status{}, Redacted: !private, Upstreams: c.upstreams(private, time.Now())}
 	for _, p := range publishers {
 		s := p.Status()
 		if !private {

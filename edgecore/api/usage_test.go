@@ -177,7 +177,8 @@ func TestHook(t *testing.T) {
 
 // Whatever a body holds, the answer is 202 or a 400 that says why.
 func FuzzUsage(f *testing.F) {
-	for _, body := range []string{metricsBody, registerBody, bulkBody, `{"appName":"a","bucket":{"start":1,"stop":1e30,"toggles":{"":{"yes":"1e400","variants":{"\ud800":-0}}}}}`, strings.Repeat("[", 20000),
+	for _, body := range []string{
+		metricsBody, registerBody, bulkBody, `{"appName":"a","bucket":{"start":1,"stop":1e30,"toggles":{"":{"yes":"1e400","variants":{"\ud800":-0}}}}}`, strings.Repeat("[", 20000),
 		strings.Repeat("[", 1<<20), `{"appName":"a","impactMetrics":[` + strings.Repeat("0,", 500_000) + `0]}`,
 		`{"applications":[` + strings.Repeat("{},", 300_000) + `{}],"metrics":[]}`,
 	} {

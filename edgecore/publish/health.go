@@ -70,6 +70,21 @@ func (p *Publisher) recover() {
 	}
 }
 
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+// upstreamStaleAfter is UpstreamStaleAfter, or its default.
+func (o *Options) upstreamStaleAfter() time.Duration {
+	if o.UpstreamStaleAfter > 0 {
+		return o.UpstreamStaleAfter
+	}
+	return o.StaleAfter
+}
+
 // age tells when a target that has not been brought up to date, or whose
 // definitions nobody has confirmed, is stale.
 func (p *Publisher) age(now time.Time) {
@@ -81,16 +96,16 @@ func (p *Publisher) age(now time.Time) {
 	if h.failures == 0 && !last.IsZero() {
 		last = now // nothing was to be done since
 	}
-	if p.options.Heard != nil {
-		if heard := p.options.Heard(p.target.Environment); heard.Before(last) {
-			last, why = heard, "upstream has not confirmed its flags"
-		}
-	}
-	if last.IsZero() || last.Before(h.began) {
-		last = h.began
-	}
+	last = later(last, h.began)
 	was := h.stale
 	h.stale = now.Sub(last) >= p.options.StaleAfter
+	if p.options.Heard != nil {
+		confirmed := later(p.options.Heard(p.target.Environment), h.began)
+		if now.Sub(confirmed) >= p.options.upstreamStaleAfter() {
+			h.stale = true
+			last, why = confirmed, "upstream has not confirmed its flags"
+		}
+	}
 	switch {
 	case h.stale && !was:
 		h.told = true

@@ -27,9 +27,12 @@ type Options struct {
 	// Heard tells when upstream has last confirmed the definitions of an
 	// environment, the zero time for never; nil: they are always confirmed.
 	Heard func(edgecore.Environment) time.Time
-	// StaleAfter is how long a target may not have been brought up to date, or
-	// its definitions not been confirmed, before it is stale; 0: for ever.
+	// StaleAfter is how long a target may not have been brought up to date before
+	// it is stale; 0: for ever.
 	StaleAfter time.Duration
+	// UpstreamStaleAfter is how long its definitions may not have been confirmed;
+	// 0: as long as StaleAfter.
+	UpstreamStaleAfter time.Duration
 }
 
 // Publisher publishes one target. Run it in one goroutine; what is below the

@@ -57,7 +57,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 		a.tick = p.target.Schedule.Next(time.Now())
 	}
 	if p.options.StaleAfter > 0 {
-		a.age = time.Now().Add(p.options.StaleAfter)
+		a.age = time.Now().Add(min(p.options.StaleAfter, p.options.upstreamStaleAfter()))
 	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -109,7 +109,7 @@ func (p *Publisher) watch(ctx context.Context, changes chan<- struct{}) {
 // turn does what is due.
 func (p *Publisher) turn(ctx context.Context, a *agenda, now time.Time) {
 	if due(a.age, now) {
-		a.age = now.Add(p.options.StaleAfter / 10)
+		a.age = now.Add(min(p.options.StaleAfter, p.options.upstreamStaleAfter()) / 10)
 		p.age(now)
 	}
 	if due(a.tick, now) {

@@ -67,8 +67,19 @@ type Upstream struct {
 	// MaxBytes bounds an answer with definitions, unpacked, and File. 0: a share
 	// of the memory.
 	MaxBytes int `yaml:"max_bytes" min:"65536"`
+	// StaleAfter is how long upstream may not have confirmed the definitions
+	// before they are stale. 0: three intervals, at least a minute.
+	StaleAfter time.Duration `yaml:"stale_after" min:"1s"`
 	// UsageInterval is the time between two reports of what SDKs have used.
 	UsageInterval time.Duration `yaml:"usage_interval" min:"1s"`
+}
+
+// Stale is StaleAfter, or its default.
+func (u *Upstream) Stale() time.Duration {
+	if u.StaleAfter > 0 {
+		return u.StaleAfter
+	}
+	return max(3*u.Interval, time.Minute)
 }
 
 // State says where the last good definitions are kept.

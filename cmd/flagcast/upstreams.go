@@ -1,0 +1,85 @@
+package main
+
+import (
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/printable"
+)
+
+// upstreamStatus is how the definitions of one environment are.
+type upstreamStatus struct {
+	Environment edgecore.Environment `json:"environment"`
+	// State is "new" while upstream has not answered since the start, "restored"
+	// if the flags of the state folder are in use then, "stale" if it has not
+	// confirmed the flags for upstream.stale_after, "failing" if the last try has
+	// failed, or "ok": the first of them that holds.
+	State     string    `json:"state"`
+	LastOK    time.Time `json:"lastOk,omitzero"` // upstream last confirmed or changed the flags
+	Failures  int       `json:"failures"`        // consecutive
+	LastError string    `json:"lastError,omitempty"`
+	Revision  uint64    `json:"revision"`
+	Flags     int       `json:"flags"`
+}
+
+// upstreams returns the status of each environment. private says that only the
+// owner of the process can ask for it; others get no texts of errors.
+func (c *core) upstreams(private bool, now time.Time) []upstreamStatus {
+	list := []upstreamStatus{}
+	for _, env := range c.environments() {
+		feed := c.feeds[env].Status()
+		s := upstreamStatus{Environment: env, LastOK: feed.LastOK, Failures: feed.Failures}
+		st, err := c.store.Load(env)
+		if err == nil {
+			s.Revision, s.Flags = st.Definitions.Revision, len(st.Definitions.Features)
+		}
+		switch {
+		case feed.LastOK.IsZero() && err == nil && st.Restored:
+			s.State = "restored"
+		case feed.LastOK.IsZero():
+			s.State = "new"
+		case now.Sub(feed.LastOK) >= c.config.Upstream.Stale():
+			s.State = "stale"
+		case feed.Failures > 0:
+			s.State = "failing"
+		default:
+			s.State = "ok"
+		}
+		if feed.Err != nil {
+			s.LastError = "upstream fails; the log of the core says more"
+			if private {
+				s.LastError = feed.Err.Error()
+			}
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+// printUpstreams writes a table, and below it what fails.
+func printUpstreams(w io.Writer, list []upstreamStatus, now time.Time) error {
+	if len(list) == 0 {
+		return nil
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	printable.Fprintf(table, "ENVIRONMENT\tUPSTREAM\tCONFIRMED\tFAILURES\tREVISION\tFLAGS\n")
+	for _, s := range list {
+		confirmed := "never"
+		if !s.LastOK.IsZero() {
+			confirmed = now.Sub(s.LastOK).Round(time.Second).String() + " ago"
+		}
+		printable.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%d\n", s.Environment, s.State, confirmed, s.Failures, s.Revision, s.Flags)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, s := range list {
+		if s.LastError != "" {
+			printable.Fprintf(w, "%s: %s\n", s.Environment, s.LastError)
+		}
+	}
+	printable.Fprintf(w, "\n")
+	return nil
+}
