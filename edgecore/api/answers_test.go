@@ -29,13 +29,8 @@ func TestAnswersThatAreNotRead(t *testing.T) {
 	go func() { _ = server.Serve(p) }()
 	defer server.Close()
 	held := func() float64 { return values(t, registry)["flagcast_http_answer_bytes{}"] }
-	ask := func(path string) net.Conn {
-		c := p.dial()
-		if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\n\r\n", path, frontend); err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}
+	ask := func(path string) net.Conn { return p.get(t, path, "identity") }
+
 	before := settled()
 	var open []net.Conn
 	for range connections {
@@ -60,6 +55,49 @@ func TestAnswersThatAreNotRead(t *testing.T) {
 		_ = c.Close()
 	}
 	eventually(t, "everything is given back", func() bool { return held() == 0 })
+}
+
+// TestPackedAnswersThatAreNotRead: a packed answer holds what is packed, and not
+// what it was made of.
+func TestPackedAnswersThatAreNotRead(t *testing.T) {
+	const connections = 200
+	var registry *prometheus.Registry
+	f, _ := with(t, func(o *api.Options) { registry = o.Registry })
+	f.put(t, many(3000))
+	whole := len(text(t, f.ask("GET", "/api/frontend/all", frontend, "")))
+	packed := len(text(t, f.ask("GET", "/api/frontend/all", frontend, "", "Accept-Encoding", "gzip")))
+	p := &pipes{make(chan net.Conn), make(chan struct{})}
+	server := &http.Server{Handler: f.handler}
+	go func() { _ = server.Serve(p) }()
+	defer server.Close()
+	held := func() float64 { return values(t, registry)["flagcast_http_answer_bytes{}"] }
+	before := settled()
+	var open []net.Conn
+	for range connections {
+		open = append(open, p.get(t, "/api/frontend/all", "gzip"))
+	}
+	eventually(t, "all of them count", func() bool { return held() >= float64(connections*(packed-4<<10)) })
+	if most := float64(connections * (2*packed - 4<<10)); held() > most {
+		t.Errorf("%.0f bytes of the budget, want at most %.0f", held(), most)
+	}
+	if grown := settled() - before; grown > connections*int64(whole)/4 {
+		t.Errorf("%d answers of %d bytes, packed %d, take %d kB", connections, whole, packed, grown>>10)
+	}
+	for _, c := range open {
+		_ = c.Close()
+	}
+	eventually(t, "everything is given back", func() bool { return held() == 0 })
+}
+
+// get sends a request on a connection of its own, and reads nothing.
+func (p *pipes) get(t *testing.T, path, encoding string) net.Conn {
+	t.Helper()
+	c := p.dial()
+	_, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nAccept-Encoding: %s\r\n\r\n", path, frontend, encoding)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // pipes is a listener whose connections have no buffers.

@@ -90,6 +90,7 @@ type api struct {
 	incoming, outgoing budget        // bodies of requests; answers that clients have not read
 	turns              chan struct{} // of work that needs much memory
 	unpackers          sync.Pool     // of *gzip.Reader
+	packers            sync.Pool     // of *packer
 }
 
 // routes is a mux that knows its patterns.
@@ -283,6 +284,7 @@ func fail(w http.ResponseWriter, code int, text string) {
 	w.Header().Set("Cache-Control", "no-store") // a cache may keep a 404 otherwise
 	w.Header().Del("ETag")
 	w.Header().Del("Content-Length")
+	w.Header().Del("Content-Encoding")
 	w.WriteHeader(code)
 	_ = json.NewEncoder(w).Encode(map[string]string{"error": text})
 }

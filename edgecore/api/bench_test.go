@@ -77,15 +77,16 @@ func BenchmarkFrontend(b *testing.B) {
 	for _, flags := range []int{10, 1000} {
 		f, _ := with(b, func(*api.Options) {})
 		f.put(b, many(flags))
-		for _, tc := range []struct{ name, method, path, body, encoding string }{
-			{"GET", "GET", "/api/frontend?userId=7&sessionId=s&properties[country]=no", "", ""},
-			{"POST", "POST", "/api/frontend", context, ""},
-			{"POST gzip", "POST", "/api/frontend", packed(context), "gzip"},
+		for _, tc := range []struct{ name, method, path, body, encoding, accept string }{
+			{"GET", "GET", "/api/frontend?userId=7&sessionId=s&properties[country]=no", "", "", ""},
+			{"GET packed answer", "GET", "/api/frontend?userId=7&sessionId=s&properties[country]=no", "", "", "gzip"},
+			{"POST", "POST", "/api/frontend", context, "", ""},
+			{"POST gzip", "POST", "/api/frontend", packed(context), "gzip", ""},
 		} {
 			b.Run(fmt.Sprintf("%s/flags=%d", tc.name, flags), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					r := f.ask(tc.method, tc.path, frontend, tc.body, "Content-Encoding", tc.encoding)
+					r := f.ask(tc.method, tc.path, frontend, tc.body, "Content-Encoding", tc.encoding, "Accept-Encoding", tc.accept)
 					if r.StatusCode != 200 {
 						b.Fatal(r.StatusCode)
 					}

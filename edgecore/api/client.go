@@ -56,7 +56,7 @@ func (a *api) features(w http.ResponseWriter, r *http.Request) {
 // packed returns the packed form that a client likes best of those that there
 // are, nil for none.
 func (a *api) packed(r *http.Request, b *body) (encoding string, content []byte) {
-	zip, br := liking(r, "gzip"), liking(r, "br")
+	zip, br := weightOf(r, "gzip"), weightOf(r, "br")
 	if br > 0 && br >= zip {
 		if content := a.bodies.brotli(b); content != nil {
 			return "br", content
@@ -68,9 +68,9 @@ func (a *api) packed(r *http.Request, b *body) (encoding string, content []byte)
 	return "", nil
 }
 
-// liking is the weight that a client gives an encoding, 0 for one that it does
+// weightOf is the weight that a client gives an encoding, 0 for one that it does
 // not want (RFC 9110, section 12.5.3).
-func liking(r *http.Request, encoding string) float64 {
+func weightOf(r *http.Request, encoding string) float64 {
 	others := 0.0
 	for _, line := range r.Header.Values("Accept-Encoding") {
 		for element := range strings.SplitSeq(line, ",") {

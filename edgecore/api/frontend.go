@@ -47,7 +47,6 @@ func (a *api) toggles(all bool) http.HandlerFunc {
 		if s == nil {
 			s = new(spare)
 		}
-		defer a.spares.Put(s)
 		s.view.Reset(st.Program, c)
 		b := append(s.body[:0], `{"toggles":[`...)
 		flags := st.Program.Flags()
@@ -60,7 +59,7 @@ func (a *api) toggles(all bool) http.HandlerFunc {
 			}
 		}
 		s.body = append(bytes.TrimSuffix(b, []byte{','}), "]}\n"...)
-		a.answer(w, r, shared, s.body)
+		a.answer(w, r, shared, s.body, func() { a.spares.Put(s) })
 	}
 }
 
@@ -79,32 +78,13 @@ func (a *api) toggle(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, "there is no such flag")
 		return
 	}
-	a.answer(w, r, shared, append(appendToggle(nil, &f, st.Program.Evaluate(f.Name, c)), '\n'))
+	a.answer(w, r, shared, append(appendToggle(nil, &f, st.Program.Evaluate(f.Name, c)), '\n'), func() {})
 }
 
 // spare is what an answer needs for its time; the next one takes it over.
 type spare struct {
 	view eval.View
 	body []byte
-}
-
-// answer writes JSON with an entity tag, or 304. It does not keep the body.
-func (a *api) answer(w http.ResponseWriter, r *http.Request, shared bool, body []byte) {
-	etag := etagOf(body)
-	h := w.Header()
-	h.Set("ETag", etag)
-	h.Set("Cache-Control", "no-cache")
-	if shared {
-		h.Set("Cache-Control", a.Shared.header())
-	}
-	h.Add("Vary", a.tokenHeader())
-	if fresh(r, etag) {
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
-	h.Set("Content-Type", "application/json")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	a.send(w, body)
 }
 
 // newSeed draws the seed of one request.

@@ -46,6 +46,8 @@ func serving() []figure {
 	row("features, 1,000 flags, identity", 1000, bar{5, "at most a fifth of its CPU"}, features("Accept-Encoding", "identity"), http.StatusOK)
 	row("features, 1,000 flags, If-None-Match", 1000, bar{25, "at most a twenty-fifth of its CPU"}, (*server).unchanged, http.StatusNotModified)
 	ours, theirs := row("frontend, 1,000 flags, random users", 1000, bar{4, "at most a quarter of its CPU"}, frontend, http.StatusOK)
+	row("the same, gzip", 1000, bar{4, "at most a quarter of its CPU"}, (*server).packed, http.StatusOK)
+	figures = append(figures, s.packedSize(1000))
 	small, hello := row("frontend, 5 flags", 5, bar{1, "at most its CPU"}, frontend, http.StatusOK)
 	if !s.edge() {
 		share := ratio(small, hello, rateOf)
@@ -131,9 +133,27 @@ func (s *server) unchanged() vegeta.Targeter {
 	return s.features("Accept-Encoding", "gzip", "If-None-Match", response.tag)
 }
 
+// packedSize is the size of a packed answer of the frontend API.
+func (s *servers) packedSize(flags int) figure {
+	us, peer := s.flagcast(flags), s.peer(flags)
+	size := func(s *server) stat {
+		h := http.Header{"Authorization": {frontendToken}, "Accept-Encoding": {"gzip"}}
+		kB := float64(len(s.get("/api/frontend?userId=user-7", h).body)) / 1000
+		return stat{kB, kB}
+	}
+	f := figure{What: "  size, gzip", Unit: "kB", Ours: size(us), Peer: size(peer), Named: peer.name}
+	f.Ratio = f.Peer.Median / f.Ours.Median
+	return f
+}
+
 // frontend asks for the flags of another user each time.
-func (s *server) frontend() vegeta.Targeter {
-	h := http.Header{"Authorization": {frontendToken}, "Accept-Encoding": {"identity"}}
+func (s *server) frontend() vegeta.Targeter { return s.users("identity") }
+
+// packed is the same for a client that takes gzip.
+func (s *server) packed() vegeta.Targeter { return s.users("gzip") }
+
+func (s *server) users(encoding string) vegeta.Targeter {
+	h := http.Header{"Authorization": {frontendToken}, "Accept-Encoding": {encoding}}
 	countries := []string{"norway", "value-17", "cn"}
 	return func(t *vegeta.Target) error {
 		user := rand.IntN(1_000_000)
