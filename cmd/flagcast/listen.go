@@ -138,9 +138,16 @@ func (l *listeners) serve(ctx context.Context, group *errgroup.Group, h *api.Han
 	})
 }
 
-// newServer has the bounds that every listener has.
+// newServer has the bounds that every listener has. HTTP/2 without TLS is for
+// proxies that are told to use it: it starts with the preface of HTTP/2, never
+// with an upgrade.
 func newServer(handler http.Handler, log *slog.Logger) *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{
+		Protocols: protocols,
 		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout,
 		WriteTimeout: answerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		HTTP2: &http.HTTP2Config{

@@ -3,8 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"log/slog"
@@ -279,39 +277,6 @@ func TestMaxConnections(t *testing.T) {
 			t.Errorf("a connection that waits at the end: %d", got)
 		}
 	})
-}
-
-// TestHTTP2Bounds: what a client may send before anybody reads it, and how many
-// requests at once, as the server says it in its first frame.
-func TestHTTP2Bounds(t *testing.T) {
-	server := httptest.NewUnstartedServer(nil)
-	server.Config, server.EnableHTTP2 = newServer(newTestHandler(t), slog.New(slog.DiscardHandler)), true
-	server.StartTLS()
-	defer server.Close()
-	c, err := tls.Dial("tcp", server.Listener.Addr().String(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	// The preface and an empty SETTINGS frame (RFC 9113, sections 3.4 and 6.5).
-	if _, err := io.WriteString(c, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"); err != nil {
-		t.Fatal(err)
-	}
-	head := make([]byte, 9)
-	if _, err := io.ReadFull(c, head); err != nil || head[3] != 4 {
-		t.Fatalf("the first frame is %v, %v", head, err)
-	}
-	body := make([]byte, int(head[0])<<16|int(head[1])<<8|int(head[2]))
-	if _, err := io.ReadFull(c, body); err != nil {
-		t.Fatal(err)
-	}
-	got := map[uint16]uint32{}
-	for ; len(body) >= 6; body = body[6:] {
-		got[binary.BigEndian.Uint16(body)] = binary.BigEndian.Uint32(body[2:])
-	}
-	if got[3] != maxStreams || got[4] != maxUnread {
-		t.Errorf("%v, want %d streams (3) and %d bytes (4)", got, maxStreams, maxUnread)
-	}
 }
 
 // TestListenerBoundsAreDocumented: the table of bounds in docs/operations.md says

@@ -105,7 +105,7 @@ func (s *servers) memory(flags int, limit float64) figure {
 	us, peer := s.flagcast(flags), s.peer(flags)
 	largest := func(s *server) stat {
 		var list turns
-		for _, target := range []vegeta.Targeter{s.features("Accept-Encoding", "gzip"), s.features("Accept-Encoding", "identity"), s.frontend()} {
+		for _, target := range []vegeta.Targeter{s.features("Accept-Encoding", "gzip"), s.features("Accept-Encoding", "identity"), s.frontend(), s.packed()} {
 			list = append(list, attack(s, target, 0, 2*servingTurn, http.StatusOK))
 		}
 		most := slices.MaxFunc(list, func(a, b turn) int { return int(a.rss - b.rss) })
