@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -89,15 +90,17 @@ func (l *listeners) main() (scheme string, addr net.Addr) {
 	return "http", l.plain.Addr()
 }
 
-// serve answers until ctx ends, then for drain more, and then ends what is in
-// hand.
+// serve answers until ctx ends, then for cfg.Drain more, and then ends what is in
+// hand. Connections stay open while it drains, and end with their next answer: a
+// connection that is closed while a client writes to it loses a request.
 func (l *listeners) serve(ctx context.Context, group *errgroup.Group, h *api.Handler, cfg *config.API, log *slog.Logger) {
 	var servers []*http.Server
+	var draining atomic.Bool
 	start := func(listener net.Listener, handler http.Handler, certificate *transport.Certificate) {
 		if listener == nil {
 			return
 		}
-		server := newServer(handler, log)
+		server := newServer(closing(&draining, handler), log)
 		serve := server.Serve
 		if certificate != nil {
 			server.TLSConfig = &tls.Config{GetCertificate: certificate.Get, MinVersion: tls.VersionTLS12}
@@ -122,12 +125,8 @@ func (l *listeners) serve(ctx context.Context, group *errgroup.Group, h *api.Han
 	group.Go(func() error {
 		<-ctx.Done()
 		h.Drain()
-		if cfg.Drain > 0 {
-			for _, server := range servers {
-				server.SetKeepAlivesEnabled(false) // clients come back elsewhere
-			}
-			time.Sleep(cfg.Drain) // a second signal ends the process
-		}
+		draining.Store(true)
+		time.Sleep(cfg.Drain) // a second signal ends the process
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 		defer cancel()
 		var errs []error
@@ -135,6 +134,17 @@ func (l *listeners) serve(ctx context.Context, group *errgroup.Group, h *api.Han
 			errs = append(errs, server.Shutdown(ending))
 		}
 		return errors.Join(errs...)
+	})
+}
+
+// closing ends each connection with its next answer while draining is set, so
+// that clients connect to another process. By HTTP/2 it is a GOAWAY frame.
+func closing(draining *atomic.Bool, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 
@@ -148,7 +158,7 @@ func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{
 		Protocols: protocols,
-		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout,
+		Handler:   handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout,
 		WriteTimeout: answerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: maxStreams, MaxReceiveBufferPerConnection: maxUnread, MaxReceiveBufferPerStream: maxUnread,
