@@ -82,6 +82,7 @@ func (h *Handler) Drain() { h.api.draining.Store(true) }
 
 type api struct {
 	Options
+	cors     *cors
 	bodies   bodies
 	spares   sync.Pool // of *spare
 	draining atomic.Bool
@@ -115,6 +116,7 @@ func New(o Options) *Handler {
 			Buckets: []float64{.0001, .001, .01, .1, 1, 10},
 		}, []string{"route", "code"}),
 		turns: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		cors:  newCORS(&o.CORS),
 	}
 	if a.incoming.max = o.MaxBodies; a.incoming.max == 0 {
 		a.incoming.max = shareOfMemory(8)
@@ -157,7 +159,11 @@ func New(o Options) *Handler {
 func (a *api) guard(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start, ctx := time.Now(), r.Context()
+		path := tidy(a.local(r.URL.EscapedPath()))
 		seen := &statusWriter{ResponseWriter: w, code: http.StatusOK}
+		if ofAPI(path) {
+			seen.failing = func() { a.cors.allow(w.Header(), r) }
+		}
 		route := "none"
 		defer func() {
 			if p := recover(); p != nil {
@@ -176,12 +182,16 @@ func (a *api) guard(mux *http.ServeMux) http.Handler {
 			fail(seen, http.StatusForbidden, "this address may not ask here")
 			return
 		}
-		r, ok := a.prepare(seen, r)
+		r, ok := a.prepare(seen, r, path)
 		if !ok {
 			return
 		}
 		h, pattern := mux.Handler(r)
 		if pattern == "" {
+			if r.Method == http.MethodOptions && ofAPI(path) {
+				a.cors.preflight(seen, r)
+				return
+			}
 			unrouted(seen, r, mux)
 			return
 		}
@@ -192,10 +202,12 @@ func (a *api) guard(mux *http.ServeMux) http.Handler {
 	})
 }
 
-// prepare returns the request as handlers see it. It has answered when ok is
-// false.
-func (a *api) prepare(w http.ResponseWriter, r *http.Request) (prepared *http.Request, ok bool) {
-	path := tidy(a.local(r.URL.EscapedPath()))
+// ofAPI reports whether a path is one that SDKs may ask for.
+func ofAPI(path string) bool { return path == "/api" || strings.HasPrefix(path, "/api/") }
+
+// prepare returns the request as handlers see it, with an escaped path. It has
+// answered when ok is false.
+func (a *api) prepare(w http.ResponseWriter, r *http.Request, path string) (prepared *http.Request, ok bool) {
 	plain, err := url.PathUnescape(path)
 	if err != nil || dotted(plain) {
 		fail(w, http.StatusNotFound, "there is nothing at this path")
@@ -267,10 +279,14 @@ func tidy(path string) string {
 
 type statusWriter struct {
 	http.ResponseWriter
-	code int
+	code    int
+	failing func() // adds headers to errors; nil: none
 }
 
 func (w *statusWriter) WriteHeader(code int) {
+	if code >= http.StatusBadRequest && w.failing != nil {
+		w.failing()
+	}
 	w.code = code
 	w.ResponseWriter.WriteHeader(code)
 }

@@ -13,9 +13,9 @@ import (
 func (a *api) frontend(mux *routes) {
 	serve := func(path string, h http.HandlerFunc, methods ...string) {
 		for _, method := range methods {
-			mux.Handle(method+" "+path, a.CORS.wrap(h))
+			mux.HandleFunc(method+" "+path, a.cors.wrap(h))
 		}
-		mux.Handle("OPTIONS "+path, a.CORS.wrap(nil))
+		mux.HandleFunc("OPTIONS "+path, a.cors.preflight)
 	}
 	for _, base := range []string{"/api/frontend", "/api/proxy"} {
 		serve(base, a.toggles(false), "GET", "POST")
