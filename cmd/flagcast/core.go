@@ -150,7 +150,7 @@ func (c *core) newFeeds() (map[edgecore.Environment]upstream.Feed, error) {
 		poll, err := upstream.NewPoll(upstream.Options{
 			URL: u.URL, Tokens: tokens, Environment: env, Interval: u.Interval,
 			Timeout: u.Timeout, Headers: u.Headers, Base: base, IsFrontend: frontend,
-			MaxBytes: maxBytes(u), Version: buildVersion(), Log: c.log.With("env", env),
+			MaxBytes: maxBytes(u), TokenHeader: u.TokenHeader, Version: buildVersion(), Log: c.log.With("env", env),
 		})
 		if err != nil {
 			return nil, failed(exitUsage, err, "")

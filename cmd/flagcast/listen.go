@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -114,13 +113,13 @@ func (l *listeners) serve(ctx context.Context, group *errgroup.Group, h *api.Han
 			return nil
 		})
 	}
-	plain := http.Handler(h)
+	plain, encrypted := http.Handler(h), http.Handler(h)
 	if cfg.TLS.Redirect && l.encrypted != nil {
-		plain = redirect(h, l.encrypted.Addr())
+		plain, encrypted = redirect(h, l.encrypted.Addr()), strict(h)
 	}
 	connections := newLimit(cfg.MaxConnections) // not of the backstage: probes go on
 	start(connections.of(l.plain), plain, nil)
-	start(connections.of(l.encrypted), h, l.certificate)
+	start(connections.of(l.encrypted), encrypted, l.certificate)
 	start(l.backstage, h.Backstage, nil)
 	group.Go(func() error {
 		<-ctx.Done()
@@ -165,28 +164,4 @@ func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 		},
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-}
-
-// redirect sends clients to TLS. Probes are answered: they come from the node,
-// and know no certificate.
-func redirect(h http.Handler, to net.Addr) http.Handler {
-	_, port, _ := net.SplitHostPort(to.String())
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/health") || strings.HasSuffix(r.URL.Path, "/ready") {
-			h.ServeHTTP(w, r)
-			return
-		}
-		host := r.Host
-		if name, _, err := net.SplitHostPort(host); err == nil {
-			host = name
-		}
-		host = strings.Trim(host, "[]")
-		if port != "443" {
-			host = net.JoinHostPort(host, port)
-		} else if strings.Contains(host, ":") {
-			host = "[" + host + "]"
-		}
-		w.Header().Set("Location", "https://"+host+r.URL.RequestURI())
-		w.WriteHeader(http.StatusPermanentRedirect)
-	})
 }

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -295,35 +294,6 @@ func TestListenerBoundsAreDocumented(t *testing.T) {
 	} {
 		if !strings.Contains(string(document), want) {
 			t.Errorf("docs/operations.md does not have %q", want)
-		}
-	}
-}
-
-func TestRedirect(t *testing.T) {
-	h := redirect(newTestHandler(t), &net.TCPAddr{Port: 3043})
-	usual := redirect(newTestHandler(t), &net.TCPAddr{Port: 443})
-	for _, tc := range []struct {
-		h                http.Handler
-		host, path, want string
-	}{
-		{h, "flags.example:3063", "/api/frontend?userId=7", "https://flags.example:3043/api/frontend?userId=7"},
-		{h, "flags.example", "/a%2Fb", "https://flags.example:3043/a%2Fb"},
-		{h, "[::1]:3063", "/", "https://[::1]:3043/"},
-		{usual, "flags.example:80", "/", "https://flags.example/"},
-		{usual, "[::1]:80", "/", "https://[::1]/"},
-		{h, "flags.example", "//evil.example/", "https://flags.example:3043//evil.example/"},
-		{h, "flags.example", "/health", ""},
-		{h, "flags.example", "/internal-backstage/ready", ""},
-	} {
-		r := httptest.NewRequest("POST", "/", nil)
-		u := *r.URL
-		path, query, _ := strings.Cut(tc.path, "?")
-		u.Path, u.RawPath, u.RawQuery = strings.ReplaceAll(path, "%2F", "/"), path, query
-		r.URL, r.Host = &u, tc.host
-		w := httptest.NewRecorder()
-		tc.h.ServeHTTP(w, r)
-		if got := w.Header().Get("Location"); got != tc.want || tc.want != "" && w.Code != 308 {
-			t.Errorf("%s%s: %d %q, want %q", tc.host, tc.path, w.Code, got, tc.want)
 		}
 	}
 }

@@ -58,7 +58,7 @@ func newUpstream(t *testing.T) (url string) {
 	mux := http.NewServeMux()
 	for _, f := range upstreamFaults() {
 		mux.HandleFunc("GET /"+f.name+"/api/client/features", func(w http.ResponseWriter, r *http.Request) {
-			if r.Header.Get("Authorization") != backendToken {
+			if r.Header.Get("Authorization") != backendToken && r.Header.Get("X-Api-Key") != backendToken {
 				t.Errorf("upstream %s is asked with another token than the configured one", f.name)
 			}
 			f.answer(w, r)

@@ -29,7 +29,6 @@ func (a *api) answer(w http.ResponseWriter, r *http.Request, shared bool, body [
 	if shared {
 		h.Set("Cache-Control", a.Shared.header())
 	}
-	h.Add("Vary", "Accept-Encoding, "+a.tokenHeader())
 	if fresh(r, etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return

@@ -161,6 +161,7 @@ func (a *api) guard(mux *http.ServeMux) http.Handler {
 		start, ctx := time.Now(), r.Context()
 		path := tidy(a.local(r.URL.EscapedPath()))
 		seen := &statusWriter{ResponseWriter: w, code: http.StatusOK}
+		a.headers(w.Header(), path)
 		if ofAPI(path) {
 			seen.failing = func() { a.cors.allow(w.Header(), r) }
 		}
@@ -200,6 +201,26 @@ func (a *api) guard(mux *http.ServeMux) http.Handler {
 		}
 		h.ServeHTTP(seen, r)
 	})
+}
+
+// headers sets what every answer has. Handlers replace Cache-Control where a cache
+// may keep an answer. Below /api each answer, an error too, depends on the token.
+func (a *api) headers(h http.Header, path string) {
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	if ofAPI(path) {
+		h.Set("Vary", "Accept-Encoding, "+a.tokenHeader())
+	}
+}
+
+// Redirected sets the headers of an answer that is made elsewhere, in place of
+// that of the handler, such as a redirect.
+func (h *Handler) Redirected(w http.ResponseWriter, r *http.Request) {
+	path := tidy(h.api.local(r.URL.EscapedPath()))
+	h.api.headers(w.Header(), path)
+	if ofAPI(path) {
+		h.api.cors.allow(w.Header(), r)
+	}
 }
 
 // ofAPI reports whether a path is one that SDKs may ask for.

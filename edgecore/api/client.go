@@ -36,7 +36,6 @@ func (a *api) features(w http.ResponseWriter, r *http.Request) {
 	b := a.bodies.get(st, scope, prefix)
 	h := w.Header()
 	h.Set("ETag", b.etag)
-	h.Set("Vary", "Accept-Encoding, "+a.tokenHeader())
 	h.Set("Cache-Control", "no-cache")
 	if fresh(r, b.etag) {
 		w.WriteHeader(http.StatusNotModified)
@@ -101,7 +100,6 @@ func (a *api) feature(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h := w.Header()
-	h.Set("Vary", a.tokenHeader())
 	h.Set("Cache-Control", "no-cache")
 	h.Set("Content-Type", "application/json")
 	_, _ = io.WriteString(w, st.Definitions.Features[i].Raw)

@@ -14,6 +14,7 @@ var openAPI []byte
 func (a *api) document(mux *routes) {
 	mux.HandleFunc("GET /docs/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-cache")
 		_, _ = w.Write(openAPI)
 	})
 }

@@ -14,9 +14,13 @@ func etagOf(body []byte) string {
 	return `"` + strconv.FormatUint(xxhash.Sum64(body), 16) + "-" + strconv.Itoa(len(body)) + `"`
 }
 
-// fresh tells whether the client has what the tag names: If-None-Match is a
-// list, compared weakly (RFC 9110, section 13.1.2), since proxies weaken tags.
+// fresh reports whether the client has what the tag names: If-None-Match is a
+// list, compared weakly (RFC 9110, section 13.1.2), since proxies weaken tags. A
+// POST is answered as a whole, as by Unleash: 304 is for GET and HEAD alone.
 func fresh(r *http.Request, etag string) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
 	for _, line := range r.Header.Values("If-None-Match") {
 		for candidate := range strings.SplitSeq(line, ",") {
 			candidate = strings.TrimSpace(candidate)

@@ -32,6 +32,7 @@ type Options struct {
 	Timeout     time.Duration            // of one request
 	Headers     map[string]secret.Secret // sent with every request
 	MaxBytes    int64                    // of one answer, unpacked; 0: DefaultMaxBytes
+	TokenHeader string                   // that Base sends tokens in, for errors; "": Authorization
 	Version     string                   // of flagcast, for User-Agent
 	Base        http.RoundTripper        // default: the system's, and CAFile
 	CAFile      string                   // PEM with further authorities for upstream
@@ -76,7 +77,7 @@ func NewPoll(o Options) (*Poll, error) {
 	for i, token := range o.Tokens {
 		p.scopes = append(p.scopes, &scope{
 			client: client, url: address, token: token, number: i + 1, headers: o.requestHeaders(), env: o.Environment, log: o.Log,
-			interval: o.Interval, maxBytes: o.MaxBytes,
+			interval: o.Interval, maxBytes: o.MaxBytes, tokenHeader: o.TokenHeader,
 		})
 	}
 	return p, nil

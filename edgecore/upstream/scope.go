@@ -30,6 +30,8 @@ type scope struct {
 	interval time.Duration // between polls
 	maxBytes int64         // of an answer
 
+	tokenHeader string // that the transport sends the token in, for errors
+
 	etag      string
 	size      int                   // of the answer, in bytes
 	last      *edgecore.Definitions // the newest that was read whole
@@ -191,6 +193,11 @@ func (s *scope) refused(response *http.Response) error {
 		e.Hint = "Unleash answers 200 with all flags: see what a cache or a proxy before it does"
 	case http.StatusUnauthorized:
 		e.Hint = "upstream does not know " + which + "; create a backend token in Unleash and set it in upstream.tokens or TOKENS"
+		if s.tokenHeader != "" && !strings.EqualFold(s.tokenHeader, "Authorization") {
+			e.Hint += "; it was sent in the header " + s.tokenHeader + " (upstream.token_header, UPSTREAM_AUTH_HEADER or " +
+				"TOKEN_HEADER): where upstream wants Authorization, leave that out, and set api.token_header " +
+				"(EDGE_AUTH_HEADER) for SDKs alone"
+		}
 	case http.StatusForbidden:
 		e.Hint = "upstream refuses " + which + "; is it a frontend token? A backend (client) token is needed"
 	case http.StatusNotFound:

@@ -30,7 +30,8 @@ import { createReader } from './reader.js'
  * @returns {Source}
  */
 export function kv(binding, key, options) {
-  const cacheTtl = (options && options.cacheTtl) || 60
+  const { cacheTtl = 60 } = options || {}
+  if (!(cacheTtl >= 30)) throw new Error('cacheTtl: want 30 or more')
   return {
     name: 'kv',
     at: quote(key),

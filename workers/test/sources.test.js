@@ -170,6 +170,12 @@ test('kv asks for text, and lets the PoP keep it for a minute', async () => {
   ])
 })
 
+test('kv refuses a cacheTtl that Cloudflare refuses at each read', () => {
+  for (const cacheTtl of [0, 29, -1, NaN, 'x']) {
+    assert.throws(() => kv(binding('text'), 'k', { cacheTtl }), /cacheTtl: want 30 or more/)
+  }
+})
+
 test('kv asks a function for the binding at each read', async () => {
   let namespace
   const source = kv(() => namespace, 'k')
