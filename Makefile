@@ -1,4 +1,5 @@
-# make test   everything a change has to pass, on a machine with Go and Node
+# make test   everything a change has to pass, on a machine with Go and Node; with
+#             Python 3.10 also schemathesis, which is installed below test/
 # make test-matrix  the newest Unleash server of each major version, by itself
 # make check  what needs no running: every platform compiles, vet, lint, tidy, known vulnerabilities
 # make platforms  compiles for every platform: some 30 s for each where nothing is cached
@@ -92,4 +93,4 @@ bench: deps
 	$(NODE) test/bench/worker.mjs
 
 clean:
-	rm -rf bin test/node_modules test/matrix/node_modules
+	rm -rf bin test/node_modules test/matrix/node_modules test/schemathesis/venv

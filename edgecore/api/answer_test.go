@@ -69,3 +69,30 @@ func TestFrontendAnswersArePacked(t *testing.T) {
 		})
 	}
 }
+
+// TestOneDefinitionIsPacked: a single definition has what all of them have: POST, an
+// entity tag, and a packed form.
+func TestOneDefinitionIsPacked(t *testing.T) {
+	f, _ := with(t, func(*api.Options) {})
+	want := `{"name":"large","enabled":true,"strategies":[],"description":"` + strings.Repeat("text ", 400) + `"}`
+	f.put(t, `{"features":[`+want+`]}`)
+	for _, method := range []string{"GET", "POST"} {
+		plain := f.ask(method, "/api/client/features/large", backend, "")
+		r := f.ask(method, "/api/client/features/large", backend, "", "Accept-Encoding", "gzip")
+		packed := text(t, r)
+		if r.StatusCode != 200 || text(t, plain) != want || r.Header.Get("Content-Encoding") != "gzip" || len(packed) > len(want)/5 {
+			t.Fatalf("%s: %d %v, %d bytes", method, r.StatusCode, r.Header, len(packed))
+		}
+		if got := string(unzip(t, []byte(packed))); got != want {
+			t.Errorf("%s: %s", method, got)
+		}
+		etag := r.Header.Get("ETag")
+		if etag == "" || etag != plain.Header.Get("ETag") {
+			t.Errorf("%s: ETag %q, not packed %q", method, etag, plain.Header.Get("ETag"))
+		}
+		code := map[string]int{"GET": 304, "POST": 200}[method]
+		if r := f.ask(method, "/api/client/features/large", backend, "", "If-None-Match", etag); r.StatusCode != code {
+			t.Errorf("%s with If-None-Match: %d", method, r.StatusCode)
+		}
+	}
+}

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -15,6 +14,7 @@ func (a *api) client(mux *routes) {
 	mux.HandleFunc("GET /api/client/features", a.features)
 	mux.HandleFunc("POST /api/client/features", a.features)
 	mux.HandleFunc("GET /api/client/features/{name}", a.feature)
+	mux.HandleFunc("POST /api/client/features/{name}", a.feature)
 	mux.HandleFunc("POST /api/client/register", a.report(access.Client, a.Usage.Register))
 	mux.HandleFunc("POST /api/client/metrics", a.report(access.Client, a.Usage.Metrics))
 	mux.HandleFunc("POST /api/client/metrics/bulk", a.report(access.Client, a.Usage.Bulk))
@@ -99,8 +99,5 @@ func (a *api) feature(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, "there is no such flag")
 		return
 	}
-	h := w.Header()
-	h.Set("Cache-Control", "no-cache")
-	h.Set("Content-Type", "application/json")
-	_, _ = io.WriteString(w, st.Definitions.Features[i].Raw)
+	a.answer(w, r, false, []byte(st.Definitions.Features[i].Raw), func() {})
 }

@@ -325,6 +325,9 @@ func readApp(v gjson.Result) (string, error) {
 		return "", errors.New(`"appName" has to be a text`)
 	}
 	name, ok := clean(v.String())
+	if !ok && v.Type == gjson.Number { // too long without an exponent
+		name, ok = clean(strconv.FormatFloat(v.Num, 'g', -1, 64))
+	}
 	if !ok {
 		return "", fmt.Errorf(`"appName" has to have 1 to %d characters, none of them a control character`, maxName)
 	}
