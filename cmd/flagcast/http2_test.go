@@ -28,7 +28,8 @@ func TestHTTP2Bounds(t *testing.T) {
 	t.Run("TLS", func(t *testing.T) {
 		server := start(t)
 		server.StartTLS()
-		c, err := tls.Dial("tcp", server.Listener.Addr().String(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+		c, err := tls.Dial("tcp", server.Listener.Addr().String(),
+			&tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
 		if err != nil {
 			t.Fatal(err)
 		}

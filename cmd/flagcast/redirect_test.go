@@ -80,7 +80,9 @@ func TestStrictTransport(t *testing.T) {
 		group, running := errgroup.WithContext(ctx)
 		l.serve(running, group, newTestHandler(t), &cfg, slog.New(slog.DiscardHandler))
 		transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
-		for host, want := range map[string]bool{"flags.example": redirects, "flags.example:443": redirects, "flags.example:3043": false} {
+		for host, want := range map[string]bool{
+			"flags.example": redirects, "flags.example:443": redirects, "flags.example:3043": false,
+		} {
 			r, err := http.NewRequest("GET", "https://"+l.encrypted.Addr().String()+"/health", nil)
 			if err != nil {
 				t.Fatal(err)

@@ -13,7 +13,8 @@ import (
 func TestFrontendAnswersArePacked(t *testing.T) {
 	f, _ := with(t, func(*api.Options) {})
 	f.put(t, strings.Replace(many(300), `}],"segments":[],"meta"`, fmt.Sprintf(
-		`},{"name":"large","project":"b","enabled":true,"strategies":[],"variants":[{"name":"v","weight":1,"payload":{"type":"string","value":"%s"}}]}`,
+		`},{"name":"large","project":"b","enabled":true,"strategies":[],`+
+			`"variants":[{"name":"v","weight":1,"payload":{"type":"string","value":"%s"}}]}`,
 		strings.Repeat("payload ", 200))+`],"segments":[],"meta"`, 1))
 	const query = "?userId=7&sessionId=s"
 	for _, tc := range []struct {
@@ -40,7 +41,8 @@ func TestFrontendAnswersArePacked(t *testing.T) {
 			want := text(t, plain)
 			r := f.ask(tc.method, tc.path, frontend, body, "Accept-Encoding", tc.encoding)
 			got := text(t, r)
-			if r.StatusCode != 200 || (r.Header.Get("Content-Encoding") == "gzip") != tc.packed || r.Header.Get("Content-Length") != fmt.Sprint(len(got)) {
+			if r.StatusCode != 200 || (r.Header.Get("Content-Encoding") == "gzip") != tc.packed ||
+				r.Header.Get("Content-Length") != fmt.Sprint(len(got)) {
 				t.Fatalf("%d %v", r.StatusCode, r.Header)
 			}
 			if tc.packed {
@@ -61,8 +63,10 @@ func TestFrontendAnswersArePacked(t *testing.T) {
 				t.Errorf("ETag %s, not packed %s", r.Header.Get("ETag"), plain.Header.Get("ETag"))
 			}
 			if tc.method == "GET" {
-				r = f.ask("GET", tc.path, frontend, "", "Accept-Encoding", tc.encoding, "If-None-Match", plain.Header.Get("ETag"))
-				if r.StatusCode != 304 || r.Header.Get("Content-Encoding") != "" || r.Header.Get("Vary") != "Accept-Encoding, Authorization" {
+				etag := plain.Header.Get("ETag")
+				r = f.ask("GET", tc.path, frontend, "", "Accept-Encoding", tc.encoding, "If-None-Match", etag)
+				if r.StatusCode != 304 || r.Header.Get("Content-Encoding") != "" ||
+					r.Header.Get("Vary") != "Accept-Encoding, Authorization" {
 					t.Errorf("%d %v", r.StatusCode, r.Header)
 				}
 			}
@@ -80,7 +84,8 @@ func TestOneDefinitionIsPacked(t *testing.T) {
 		plain := f.ask(method, "/api/client/features/large", backend, "")
 		r := f.ask(method, "/api/client/features/large", backend, "", "Accept-Encoding", "gzip")
 		packed := text(t, r)
-		if r.StatusCode != 200 || text(t, plain) != want || r.Header.Get("Content-Encoding") != "gzip" || len(packed) > len(want)/5 {
+		if r.StatusCode != 200 || text(t, plain) != want || r.Header.Get("Content-Encoding") != "gzip" ||
+			len(packed) > len(want)/5 {
 			t.Fatalf("%s: %d %v, %d bytes", method, r.StatusCode, r.Header, len(packed))
 		}
 		if got := string(unzip(t, []byte(packed))); got != want {

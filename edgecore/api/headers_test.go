@@ -49,7 +49,8 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 		}
 		r := f.ask(tc.method, tc.path, "", body, "X-Unleash", tc.token)
 		h := r.Header
-		if r.StatusCode != tc.code || h.Get("Cache-Control") != tc.cache || h.Get("Vary") != tc.vary || h.Get("X-Content-Type-Options") != "nosniff" {
+		if r.StatusCode != tc.code || h.Get("Cache-Control") != tc.cache || h.Get("Vary") != tc.vary ||
+			h.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s %s: %d, want %d: %v", tc.method, tc.path, r.StatusCode, tc.code, h)
 		}
 	}
@@ -58,9 +59,12 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 // TestPostIsAnsweredWhole: 304 is for GET and HEAD alone, as in Unleash.
 func TestPostIsAnsweredWhole(t *testing.T) {
 	f, _ := with(t, func(*api.Options) {})
-	for path, token := range map[string]string{"/api/client/features": backend, "/api/frontend/all": frontendB, "/api/frontend/features/for-7": frontendB} {
+	for path, token := range map[string]string{
+		"/api/client/features": backend, "/api/frontend/all": frontendB, "/api/frontend/features/for-7": frontendB,
+	} {
 		etag := f.ask("POST", path, token, "").Header.Get("ETag")
-		if r := f.ask("POST", path, token, "", "If-None-Match", etag); r.StatusCode != 200 || r.Header.Get("ETag") != etag || text(t, r) == "" {
+		r := f.ask("POST", path, token, "", "If-None-Match", etag)
+		if r.StatusCode != 200 || r.Header.Get("ETag") != etag || text(t, r) == "" {
 			t.Errorf("POST %s: %d %v", path, r.StatusCode, r.Header)
 		}
 		for _, method := range []string{"GET", "HEAD"} {

@@ -30,7 +30,10 @@ func Schemathesis(t testing.TB) string {
 	}
 	for _, step := range [][]string{
 		{python, "-m", "venv", filepath.Join(dir, "venv")},
-		{filepath.Join(dir, "venv", "bin", "pip"), "install", "--quiet", "--disable-pip-version-check", "-r", filepath.Join(dir, "requirements.txt")},
+		{
+			filepath.Join(dir, "venv", "bin", "pip"), "install", "--quiet", "--disable-pip-version-check",
+			"-r", filepath.Join(dir, "requirements.txt"),
+		},
 	} {
 		if out, err := exec.CommandContext(t.Context(), step[0], step[1:]...).CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", filepath.Base(step[0]), err, out)
