@@ -128,8 +128,8 @@ func (f *evalFlags) evalContext() (*eval.Context, error) {
 		}
 		c.Fields[name] = value
 	}
-	if err := c.SetCurrentTime(); err != nil {
-		return nil, failed(exitUsage, err, "")
+	if !c.SetCurrentTime() {
+		return nil, failed(exitUsage, fmt.Errorf("invalid currentTime %q", c.Fields["currentTime"]), "write it as 2026-01-31T12:00:00Z")
 	}
 	if f.at != "" {
 		at, err := time.Parse(time.RFC3339, f.at)

@@ -2,11 +2,9 @@ package api
 
 import (
 	"bytes"
-	"fmt"
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/tidwall/gjson"
@@ -36,7 +34,7 @@ func (a *api) readContext(
 	if _, ok := c.Fields["environment"]; !ok {
 		c.Fields["environment"] = string(env)
 	}
-	if c.Time.IsZero() {
+	if _, given := edgecore.ReadTime(c.Fields["currentTime"]); !given {
 		c.Time = time.Now()
 	}
 	if a.Shared.may(r, c) {
@@ -64,7 +62,7 @@ func (a *api) givenContext(w http.ResponseWriter, r *http.Request) (c eval.Conte
 			return c, nil, false
 		}
 		c = fieldsOfQuery(query)
-		err = c.SetCurrentTime()
+		c.SetCurrentTime() // one that cannot be read counts as not given
 	} else {
 		var body *requestBody
 		if body, ok = a.readBody(w, r, maxContextBody, true); !ok {
@@ -91,34 +89,4 @@ func contextOfBody(body []byte) (eval.Context, error) {
 		}
 	}
 	return eval.ReadContext(body)
-}
-
-// maxParameters bounds the parameters of a query: decoded each takes a hundred
-// bytes and more.
-const maxParameters = eval.MaxFields
-
-// readQuery decodes a query. It has answered when ok is false.
-func readQuery(w http.ResponseWriter, r *http.Request) (query url.Values, ok bool) {
-	if strings.Count(r.URL.RawQuery, "&") >= maxParameters {
-		fail(w, http.StatusBadRequest, fmt.Sprintf("the query has more than %d parameters", maxParameters))
-		return nil, false
-	}
-	return r.URL.Query(), true
-}
-
-// fieldsOfQuery: properties[name]=value and, at the top level, any other name.
-// The top level comes first (unleash-client, Node).
-func fieldsOfQuery(query url.Values) eval.Context {
-	fields := map[string]string{}
-	for key, values := range query {
-		if name, ok := strings.CutPrefix(key, "properties["); ok && strings.HasSuffix(name, "]") {
-			fields[strings.TrimSuffix(name, "]")] = values[0]
-		}
-	}
-	for key, values := range query {
-		if !strings.ContainsRune(key, '[') {
-			fields[key] = values[0]
-		}
-	}
-	return eval.Context{Fields: fields}
 }

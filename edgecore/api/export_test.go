@@ -27,3 +27,6 @@ func (p *Packer) Pack(d *edgecore.Definitions) (body, packed []byte, anew int) {
 	}
 	return body, packed, anew
 }
+
+// FieldsOfQuery is the context that a query gives.
+func FieldsOfQuery(raw string) map[string]string { return fieldsOfQuery(parseQuery(raw)).Fields }

@@ -7,16 +7,13 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
 
+	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/untrusted"
 )
-
-// ErrCurrentTime says that a context has a currentTime that is no time.
-var ErrCurrentTime = errors.New("currentTime is no time such as 2026-01-31T12:00:00Z")
 
 // MaxFields bounds the members of a context, and those of its properties: read,
 // each takes a hundred bytes and more, written six.
@@ -29,7 +26,8 @@ var ErrManyFields = fmt.Errorf("invalid context: an object has more than %d memb
 // a JSON object with fields and an object "properties" with further ones; the
 // top level comes first (unleash-client, Node). Texts are taken as they are,
 // numbers and booleans as JavaScript writes them; null is missing, lists and
-// objects are no values. Time is set where there is a currentTime.
+// objects are no values. Time is set where there is a currentTime that
+// edgecore.ReadTime reads; another one counts as not given.
 func ReadContext(document []byte) (Context, error) {
 	c := Context{Fields: map[string]string{}}
 	if err := untrusted.CheckJSON(document, untrusted.RequestDepth); err != nil {
@@ -53,7 +51,8 @@ func ReadContext(document []byte) (Context, error) {
 	for name, value := range fields {
 		c.setField(name, value)
 	}
-	return c, c.SetCurrentTime()
+	c.SetCurrentTime()
+	return c, nil
 }
 
 // members of an object; of several with one name the last one counts.
@@ -85,18 +84,18 @@ func textOf(v gjson.Result) string {
 	return text
 }
 
-// SetCurrentTime takes the time from the field currentTime, if there is one.
-func (c *Context) SetCurrentTime() error {
-	text, ok := c.Fields["currentTime"]
-	if !ok {
-		return nil
+// SetCurrentTime takes the time from the field currentTime. It reports false for
+// one that edgecore.ReadTime does not read: Time is left as it is then.
+func (c *Context) SetCurrentTime() (ok bool) {
+	text, given := c.Fields["currentTime"]
+	if !given {
+		return true
 	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return ErrCurrentTime
+	at, ok := edgecore.ReadTime(text)
+	if ok {
+		c.Time = at
 	}
-	c.Time = at
-	return nil
+	return ok
 }
 
 func (c *Context) setField(name string, v gjson.Result) {

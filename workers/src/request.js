@@ -15,39 +15,26 @@ export const contextOf = (async function (request, environment, clientIP) {
   const ip = clientIP && request.headers.get(clientIP)
   if (environment && valueOf(context, 'environment') === null) context.environment = environment
   if (ip && valueOf(context, 'remoteAddress') === null) context.remoteAddress = ip
-  const time = valueOf(context, 'currentTime')
-  if (time !== null) {
-    if (isNaN(+new Date(time))) throw new Error('currentTime is no time such as 2026-01-31T12:00:00Z')
-    context.currentTime = time
-  }
   return context
 })
 
 function fromBody(text) {
-  let context
   try {
-    context = text.trim() === '' ? {} : JSON.parse(text)
-  } catch (e) {
-    throw new Error('the context is not JSON')
-  }
-  if (isObject(context) && isObject(context.context)) context = context.context
-  if (!isObject(context)) throw new Error('the context is not a JSON object')
-  return context
+    const body = JSON.parse(text.trim() || '{}')
+    for (const context of [body.context, body]) if (context instanceof Object && !Array.isArray(context)) return context
+  } catch (e) {}
+  throw new Error('the context is not a JSON object')
 }
-
-const isObject = value => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 // properties[name]=value, and any other name at the top level; of several the
 // first counts. Names may be those of Object.prototype.
 const fromQuery = (function (query) {
-  const properties = Object.create(null)
-  const context = Object.create(null)
-  context.properties = properties
+  const properties = { __proto__: null }
+  const context = { __proto__: null, properties }
   for (const [key, value] of query) {
-    const property = /^properties\[(.*)\]$/s.exec(key)
-    const into = property ? properties : context
-    const name = property ? property[1] : key
-    if (!(name in into) && (property || !key.includes('['))) into[name] = value
+    const name = key.replace(/^properties\[(.*)\]$/s, '$1')
+    const into = name === key ? context : properties
+    if (!(name in into)) into[name] = value
   }
   return context
 })

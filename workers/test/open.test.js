@@ -92,11 +92,10 @@ test('the context is that of a body', async () => {
 test('a context that is none is 400, and says why', async () => {
   const ask = server()
   for (const [body, why] of [
-    ['{', 'the context is not JSON'],
+    ['{', 'the context is not a JSON object'],
     ['[]', 'the context is not a JSON object'],
     ['7', 'the context is not a JSON object'],
     ['null', 'the context is not a JSON object'],
-    [{ currentTime: 'soon' }, 'currentTime is no time such as 2026-01-31T12:00:00Z'],
     [{ userId: 'x'.repeat(70000) }, 'the body has more than 65536 bytes']
   ]) {
     const response = await ask('/api/frontend', post(body))
@@ -104,7 +103,6 @@ test('a context that is none is 400, and says why', async () => {
     assert.deepEqual(JSON.parse(await response.text()), { error: why })
     assert.equal(response.headers.get('access-control-allow-origin'), '*')
   }
-  assert.equal((await ask('/api/frontend?currentTime=soon')).status, 400)
 })
 
 test('the platform tells the address of a client that names none', async () => {
