@@ -72,8 +72,12 @@ func (a *api) readBody(w http.ResponseWriter, r *http.Request, limit int64, publ
 		refuseBody(w, r, err)
 		return nil, false
 	}
+	b.bytes = bytes.TrimPrefix(b.bytes, []byte(byteOrderMark))
 	return b, true
 }
+
+// byteOrderMark is what older SDKs of .NET write before a body, in UTF-8.
+const byteOrderMark = "\ufeff"
 
 // receive reads a body as it comes.
 func (a *api) receive(w http.ResponseWriter, r *http.Request, limit, most int64) (*requestBody, error) {

@@ -99,3 +99,31 @@ func TestQueries(t *testing.T) {
 		}
 	}
 }
+
+// TestByteOrderMark: older SDKs of .NET begin a body with one.
+func TestByteOrderMark(t *testing.T) {
+	f := newFixture(t, "")
+	for path, body := range map[string]string{
+		"/api/frontend":                    `{"context":{"userId":"7"}}`,
+		"/api/proxy":                       `{"userId":"7"}`,
+		"/api/frontend/client/metrics":     metricsBody,
+		"/api/frontend/client/register":    registerBody,
+		"/api/client/metrics":              metricsBody,
+		"/api/client/metrics/bulk":         bulkBody,
+		"/api/client/register":             registerBody,
+		"/edge/validate":                   `{"tokens":["` + frontend + `"]}`,
+		"/api/frontend/features/for-7":     "",
+		"/api/proxy/all/client/metrics":    metricsBody,
+		"/api/frontend/all/client/metrics": metricsBody,
+	} {
+		token := frontend
+		if strings.HasPrefix(path, "/api/client") {
+			token = backend
+		}
+		plain, marked := f.ask("POST", path, token, body), f.ask("POST", path, token, "\ufeff"+body)
+		if want, got := text(t, plain), text(t, marked); marked.StatusCode != plain.StatusCode || marked.StatusCode > 202 ||
+			strings.Contains(got, "for-7") != strings.Contains(want, "for-7") || strings.Contains(got, frontend) != strings.Contains(want, frontend) {
+			t.Errorf("%s: %d %s, want %d %s", path, marked.StatusCode, got, plain.StatusCode, want)
+		}
+	}
+}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/untrusted"
 )
 
@@ -356,13 +357,13 @@ func readCount(v gjson.Result) (uint64, error) {
 	return uint64(math.Round(min(number, maxCount))), nil
 }
 
-// readTime reads a date-time of RFC 3339, or milliseconds of unix time.
+// readTime reads a text as edgecore.ReadTime does, or milliseconds since 1970.
 func readTime(v gjson.Result) (time.Time, error) {
 	switch v.Type {
 	case gjson.Number:
 		return time.UnixMilli(v.Int()), nil
 	case gjson.String:
-		if t, err := time.Parse(time.RFC3339, v.Str); err == nil {
+		if t, ok := edgecore.ReadTime(v.Str); ok {
 			return t, nil
 		}
 	}
