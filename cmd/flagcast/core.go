@@ -48,7 +48,8 @@ type core struct {
 	upstream *http.Transport
 }
 
-// newCore builds the parts. It starts nothing and reaches nobody.
+// newCore builds the parts. It starts nothing, and asks upstream only which
+// environment a token is for whose text has two readings.
 func newCore(c *config.Config, log *slog.Logger) (*core, error) {
 	core := &core{
 		config: c,
@@ -60,6 +61,13 @@ func newCore(c *config.Config, log *slog.Logger) (*core, error) {
 	}
 	var err error
 	if core.upstream, err = core.newUpstream(); err != nil {
+		return nil, err
+	}
+	var validator access.Validator
+	if c.Upstream.File == "" {
+		validator = access.NewUpstream(c.Upstream.URL, c.Upstream.Headers, core.upstream)
+	}
+	if err := settleTokens(context.Background(), c, validator, log); err != nil {
 		return nil, err
 	}
 	if core.feeds, err = core.newFeeds(); err != nil {

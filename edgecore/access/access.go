@@ -188,7 +188,7 @@ func (a *Access) Validate(ctx context.Context, from netip.Addr, tokens []string)
 		case errors.Is(err, ErrUncovered):
 		case err != nil:
 			return nil, err
-		case known != nil:
+		case known != nil && a.follows(known.Scope.Environment):
 			answers[i] = recalls[i].orElse(ctx, known)
 		}
 	}
@@ -205,7 +205,7 @@ func (a *Access) look(from source, text string) lookup {
 	if a.validated == nil || len(text) > maxTokenBytes || err != nil || token.Environment == "*" {
 		return lookup{}
 	}
-	if _, here := a.followed[token.Environment]; !here && a.followed != nil {
+	if !a.follows(token.Environment) && (token.Other == "" || !a.follows(token.Other)) {
 		return lookup{err: ErrUncovered}
 	}
 	return a.validated.look(from, token.Secret, false, time.Now())
@@ -260,9 +260,18 @@ func (l lookup) orElse(ctx context.Context, configured *Known) *Known {
 // an environment, each up to 100 characters, and a secret of up to 70.
 const maxTokenBytes = 512
 
-// covers tells whether everything that a token of the client API sees is
-// followed: a part of it would look like the whole.
+// follows reports whether an environment is followed here.
+func (a *Access) follows(env edgecore.Environment) bool {
+	_, here := a.followed[env]
+	return here || a.followed == nil
+}
+
+// covers reports whether the environment of a token is followed, and everything
+// that a token of the client API sees: a part of it would look like the whole.
 func (a *Access) covers(k *Known) bool {
+	if !a.follows(k.Scope.Environment) {
+		return false
+	}
 	projects := a.followed[k.Scope.Environment]
 	if a.followed == nil || projects == nil || k.Kind != Client {
 		return true

@@ -319,3 +319,37 @@ func (r *recorder) tokens() []string {
 	defer r.mu.Unlock()
 	return slices.Clone(r.asked)
 }
+
+// dotted knows one token of an environment with a dot.
+type dotted struct{}
+
+func (dotted) Validate(_ context.Context, tokens []secret.Secret) ([]*access.Known, error) {
+	list := make([]*access.Known, len(tokens))
+	for i, token := range tokens {
+		switch token.Reveal() {
+		case "*:eu.prod.secret":
+			list[i] = &access.Known{Kind: access.Frontend, Scope: access.Scope{Environment: "eu.prod"}}
+		case "*:eu.test.secret":
+			list[i] = &access.Known{Kind: access.Frontend, Scope: access.Scope{Environment: "eu.test"}}
+		}
+	}
+	return list, nil
+}
+
+// The environment of a token is what upstream names, not what its text looks
+// like: an SDK of eu.prod never gets flags of another environment.
+func TestEnvironmentThatUpstreamNames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := access.New(access.Options{Validator: dotted{}, Followed: map[edgecore.Environment][]string{"eu": nil, "eu.prod": nil}})
+		if scope, err := a.Check(t.Context(), home, "*:eu.prod.secret", access.Frontend); err != nil || scope.Environment != "eu.prod" {
+			t.Errorf("%+v %v", scope, err)
+		}
+		if _, err := a.Check(t.Context(), home, "*:eu.test.secret", access.Frontend); !errors.Is(err, access.ErrUncovered) {
+			t.Errorf("an environment that is not followed: %v", err)
+		}
+		known, err := a.Validate(t.Context(), home, []string{"*:eu.prod.secret", "*:eu.test.secret"})
+		if err != nil || known[0] == nil || known[0].Scope.Environment != "eu.prod" || known[1] != nil {
+			t.Errorf("%+v %v", known, err)
+		}
+	})
+}

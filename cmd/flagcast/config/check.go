@@ -66,7 +66,7 @@ func (d *decoder) checkUpstream(c *Config) environments {
 	if !d.sound(u, "tokens") || d.tokensBroken || file {
 		return nil
 	}
-	return slices.Sorted(maps.Keys(u.TokensByEnvironment()))
+	return readings(u.Tokens)
 }
 
 func (d *decoder) checkFile(u *Upstream) environments {
@@ -152,7 +152,7 @@ func (d *decoder) checkAPI(a *API, served environments, file bool) {
 		for i, token := range tokens {
 			switch {
 			case !d.sound(a, key):
-			case !slices.Contains(served, token.Environment):
+			case !slices.Contains(served, token.Environment) && !slices.Contains(served, token.Other):
 				d.wrong(a, key, fmt.Sprintf(`item %d of %q in api is for an environment that upstream does not serve`, i+1, key), served.hint())
 			case token.Project == "[]" && file:
 				d.wrong(a, key, fmt.Sprintf(`item %d of %q in api is for several projects, whose names only an Unleash server knows`, i+1, key), `with "file" in upstream use tokens of one project, or of all ("*")`)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/flagcast/flagcast/edgecore"
@@ -15,6 +16,20 @@ func (u *Upstream) TokensByEnvironment() map[edgecore.Environment][]edgecore.Tok
 		byEnv[token.Environment] = append(byEnv[token.Environment], token)
 	}
 	return byEnv
+}
+
+// readings lists the environments of tokens in each reading that their texts
+// have, sorted.
+func readings(tokens []edgecore.Token) environments {
+	var list environments
+	for _, token := range tokens {
+		list = append(list, token.Environment)
+		if token.Other != "" {
+			list = append(list, token.Other)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // parseToken returns what is wrong with a token, without any of its text; ""
