@@ -173,7 +173,7 @@ func TestMemoryIsAMultipleOfTheBytes(t *testing.T) {
 		}
 	}
 	// Segments, and what is in the other lists of the document.
-	doc := []byte(`{"features":[` + strings.Repeat("0,", size/4) + `0],"segments":[{"id":1,"constraints":[` + strings.Repeat("{},", size/6) + `{}]},{"id":2}]}`)
+	doc := []byte(`{"features":[` + strings.Repeat("0,", size/4) + `{"name":"x","enabled":true,"strategies":[]}],"segments":[{"id":1,"constraints":[` + strings.Repeat("{},", size/6) + `{}]},{"id":2}]}`)
 	used := need.Allocated(func() {
 		d, err := edgecore.Parse(doc, "e")
 		if err != nil || len(d.Segments) != 1 || d.Segments[0].ID != 2 {

@@ -18,9 +18,9 @@ func TestParseEventsIsBounded(t *testing.T) {
 		"numbers":           strings.Repeat("0,", size/2) + "0",
 		"objects":           strings.Repeat("{},", size/3) + "{}",
 		"hydrations":        strings.Repeat(`{"type":"hydration"},`, size/21) + "{}",
-		"numbers for flags": `{"type":"hydration","features":[` + strings.Repeat("0,", size/2) + `0]}`,
+		"numbers for flags": `{"type":"hydration","features":[` + strings.Repeat("0,", size/2) + `{"name":"x","enabled":true,"strategies":[]}]}`,
 		"flags":             `{"type":"hydration","features":[` + numbered(size/45, `{"name":"%05d","enabled":true,"strategies":[]}`) + `]}`,
-		"one flag":          strings.Repeat(`{"type":"feature-updated","feature":{"name":"x"}},`, size/50) + "{}",
+		"one flag":          strings.Repeat(`{"type":"feature-updated","feature":{"name":"x","enabled":true,"strategies":[]}},`, size/80) + "{}",
 		"removals":          strings.Repeat(`{"type":"feature-removed","featureName":"x"},`, size/45) + "{}",
 	} {
 		doc := []byte(`{"events":[` + events + `]}`)

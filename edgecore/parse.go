@@ -80,6 +80,9 @@ func parse(ctx context.Context, doc string, env Environment, known *known) (*Def
 		return nil, p.err
 	}
 	switch {
+	case p.isExport():
+		return nil, syntaxError(doc, 0, "this is an export file of Unleash: take the answer of GET /api/client/features, "+
+			"which has the strategies and states of one environment in each flag")
 	case features.what == "":
 		return nil, syntaxError(doc, 0, "\"features\" has to be a list of flags, it is missing")
 	case features.what != "a list":
@@ -88,6 +91,16 @@ func parse(ctx context.Context, doc string, env Environment, known *known) (*Def
 		return nil, syntaxError(doc, segments.at, "\"segments\" has to be a list, it is "+segments.what)
 	case p.clash():
 		return nil, errClash
+	}
+	if p.flags > 0 && len(p.defs.Features) == 0 {
+		first := features.problems.kept[0]
+		for _, problem := range features.problems.kept {
+			if strings.HasSuffix(problem.What, "left out") {
+				first = problem
+				break
+			}
+		}
+		return nil, syntaxError(doc, features.at, fmt.Sprintf("none of the %d flags can be read; the first: %s", p.flags, first))
 	}
 	p.problems.Join(features.problems, segments.problems)
 	p.defs.Problems = p.problems.List()
@@ -116,6 +129,14 @@ func (p *parser) part(list func()) part {
 	return out
 }
 
+// isExport reports whether the document is what Unleash's export of a project
+// writes: strategies and states stand beside the flags there, not in them.
+func (p *parser) isExport() bool {
+	return slices.ContainsFunc(p.defs.Others, func(m Member) bool {
+		return m.Name == "featureStrategies" || m.Name == "featureEnvironments"
+	})
+}
+
 // revision reads a whole number; anything else is 0.
 func revision(text string) uint64 {
 	n, err := strconv.ParseFloat(text, 64)
@@ -135,6 +156,7 @@ type parser struct {
 	path     []step         // to what is being read
 	index    map[string]int // places of the flags that were read, by name
 
+	flags int   // elements of the list of flags, read or not
 	steps uint  // that were counted so far
 	err   error // why the cursor has stopped
 
@@ -284,7 +306,7 @@ func (p *parser) elements(f func()) {
 	case '0':
 		p.skip()
 	default:
-		p.problem("has to be a list, it is ", p.what())
+		p.problem("has to be a list, it is ", p.what(), "; it counts as an empty one")
 		p.skip()
 	}
 }
@@ -335,7 +357,28 @@ func checkJSON(doc string) error {
 	}
 }
 
+// foreign names what a document is instead of JSON in UTF-8, "" where its
+// first bytes do not say it.
+func foreign(doc string) string {
+	switch {
+	case strings.TrimSpace(doc) == "":
+		return "the document is empty"
+	case strings.HasPrefix(doc, "\xff\xfe"), strings.HasPrefix(doc, "\xfe\xff"), strings.HasPrefix(doc, "{\x00"), strings.HasPrefix(doc, "\x00{"):
+		return "the document is UTF-16: save it as UTF-8"
+	case strings.HasPrefix(doc, "\x1f\x8b"):
+		return "the document is packed by gzip: unpack it first"
+	case strings.HasPrefix(doc, "PK\x03\x04"):
+		return "the document is a ZIP archive: take the file out of it first"
+	case strings.HasPrefix(strings.TrimSpace(doc), "<"):
+		return "not JSON: the document begins as HTML or XML does"
+	}
+	return ""
+}
+
 func invalidJSON(doc string) error {
+	if what := foreign(doc); what != "" {
+		return syntaxError(doc, 0, what)
+	}
 	var any json.RawMessage
 	err := json.Unmarshal([]byte(doc), &any)
 	var syntax *json.SyntaxError

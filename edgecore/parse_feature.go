@@ -11,7 +11,7 @@ func (p *parser) readFeature() (f Feature, ok bool) {
 		return f, false
 	}
 	start := p.begin()
-	sound, strategies := true, false
+	sound, enabled, strategies := true, false, false
 	p.members(func(key string) {
 		switch key {
 		case "name":
@@ -21,6 +21,7 @@ func (p *parser) readFeature() (f Feature, ok bool) {
 		case "project":
 			f.Project = p.only('t')
 		case "enabled":
+			enabled = true
 			if p.kind() != 'b' {
 				p.problem("has to be true or false, it is ", p.what(), "; the flag is left out")
 				sound = false
@@ -50,12 +51,17 @@ func (p *parser) readFeature() (f Feature, ok bool) {
 		p.problem("has no \"name\"; it is left out")
 		return f, false
 	}
+	if !enabled {
+		p.enter("enabled", 0)
+		p.problem("has to be true or false, it is missing; the flag is left out")
+		p.leave()
+	}
 	if !strategies {
 		p.enter("strategies", 0)
 		p.problem("has to be a list (an empty one means on for everybody); the flag is left out")
 		p.leave()
 	}
-	return f, sound && strategies
+	return f, sound && enabled && strategies
 }
 
 // only reads a text, and "" for anything else.

@@ -14,7 +14,9 @@ func (p *parser) features() {
 		p.defs.Features = make([]Feature, 0, sample)
 	}
 	start := p.i
+	p.flags = 0
 	p.elements(func() {
+		p.flags++
 		if p.known.whole() && len(p.defs.Features) == sample {
 			p.reserve(start)
 		}

@@ -129,7 +129,11 @@ func (c *core) deliver(ctx context.Context, d *edgecore.Definitions) {
 	}
 	fresh := slices.DeleteFunc(slices.Clone(after.Problems), func(p edgecore.Problem) bool { return known[p] })
 	for _, p := range fresh[:min(len(fresh), loggedProblems)] {
-		c.log.Warn(p.String(), "env", d.Environment)
+		about := []any{"env", d.Environment}
+		if line := d.Lines[p.Feature]; line > 0 {
+			about = append(about, "line", line)
+		}
+		c.log.Warn(p.String(), about...)
 	}
 	if more := len(fresh) - loggedProblems; more > 0 {
 		c.log.Warn(fmt.Sprintf("%d more problems of flags are not logged", more), "env", d.Environment)

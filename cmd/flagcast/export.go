@@ -98,7 +98,7 @@ func runExport(c *cobra.Command, flags exportFlags) error {
 	program, problems := eval.Compile(d)
 	if flags.source.from != "" { // definitions from upstream have told theirs in the log
 		for _, p := range slices.Concat(d.Problems, problems) {
-			warn(c, p.String())
+			warn(c, problemText(d, p))
 		}
 	}
 	taken := func(f edgecore.Feature) bool { return spec.Takes(f.Name, f.Project) }

@@ -154,5 +154,14 @@ func decodeDefinitions(path string, document []byte, env edgecore.Environment) (
 	if err != nil {
 		return nil, failed(exitFailed, fmt.Errorf("read definitions: %w", err), "it has to be the answer of GET /api/client/features")
 	}
+	d.Lines = edgecore.FlagLines(document)
 	return d, nil
+}
+
+// problemText is a problem with the line of its flag, where that is known.
+func problemText(d *edgecore.Definitions, p edgecore.Problem) string {
+	if line := d.Lines[p.Feature]; line > 0 {
+		return fmt.Sprintf("line %d: %s", line, p)
+	}
+	return p.String()
 }

@@ -67,7 +67,7 @@ func (f *sourceFlags) program(c *cobra.Command, names []string) (*eval.Program, 
 	program, problems := eval.Compile(d)
 	for _, p := range slices.Concat(d.Problems, problems) {
 		if len(names) == 0 || slices.Contains(names, p.Feature) {
-			warn(c, p.String())
+			warn(c, problemText(d, p))
 		}
 	}
 	return program, nil

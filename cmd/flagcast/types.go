@@ -59,7 +59,7 @@ func runTypes(c *cobra.Command, flags typesFlags) error {
 	}
 	if flags.source.from != "" { // definitions from upstream have told theirs in the log
 		for _, p := range d.Problems {
-			warn(c, p.String())
+			warn(c, problemText(d, p))
 		}
 	}
 	spec := snapshot.Spec{Projects: flags.projects, Flags: flags.flags}

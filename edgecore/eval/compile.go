@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/suggest"
 )
 
 // Compile turns definitions into a program. A fault of one strategy or
@@ -292,19 +294,36 @@ func (c *compiler) rule(name string, s *edgecore.Strategy, where string) (out st
 	case "":
 		// The parser has reported it.
 	default:
-		c.problem(where, "the strategy %q is not one of Unleash's own; it passes for nobody", s.Name)
+		c.problem(where, "the strategy %q is not one of Unleash's own%s; it passes for nobody", s.Name, didYouMean(s.Name, strategies))
 	}
 	return out, ok
+}
+
+// strategies are Unleash's own that pass for anybody here.
+var strategies = []string{
+	"default", "userWithId", "flexibleRollout", "gradualRolloutUserId", "gradualRolloutSessionId", "gradualRolloutRandom", "remoteAddress",
+}
+
+// didYouMean names the word that was probably meant, if there is one.
+func didYouMean(written string, words []string) string {
+	if word := suggest.Closest(written, words); word != "" {
+		return ", did you mean " + strconv.Quote(word) + "?"
+	}
+	return ""
 }
 
 func (c *compiler) share(s *edgecore.Strategy, where, parameter, stickiness, group string) (*share, bool) {
 	text := s.Parameters[parameter]
 	percent, ok := parseNumber(text)
-	if !ok || percent < 0 || percent > 100 {
-		c.problem(where, "%q has to be a number from 0 to 100, it is %q", parameter, text)
-		if !ok {
-			return nil, false
-		}
+	const wrong = "%q has to be a number from 0 to 100, it is %q; "
+	switch {
+	case !ok:
+		c.problem(where, wrong+"the strategy passes for nobody", parameter, text)
+		return nil, false
+	case percent < 0:
+		c.problem(where, wrong+"it counts as 0", parameter, text)
+	case percent > 100:
+		c.problem(where, wrong+"it counts as 100", parameter, text)
 	}
 	// A bucket is a whole number, so a fraction of a percent changes nothing.
 	whole := int(max(0, min(percent, 100)))

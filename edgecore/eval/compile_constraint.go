@@ -78,13 +78,19 @@ func operatorOf(name string) (operator, order, bool) {
 	return 0, 0, false
 }
 
+// operators are those that operatorOf knows.
+var operators = []string{
+	"IN", "NOT_IN", "STR_STARTS_WITH", "STR_ENDS_WITH", "STR_CONTAINS", "NUM_EQ", "NUM_GT", "NUM_GTE", "NUM_LT", "NUM_LTE",
+	"DATE_AFTER", "DATE_BEFORE", "SEMVER_EQ", "SEMVER_GT", "SEMVER_GTE", "SEMVER_LT", "SEMVER_LTE", "REGEX", "IN_CIDR",
+}
+
 // constraint returns a fault instead of a condition for what the Unleash
 // server would not have accepted.
 func (c *compiler) constraint(d *edgecore.Constraint, where string) (k *condition, fault string) {
 	op, order, ok := operatorOf(d.Operator)
 	switch {
 	case !ok:
-		return nil, "the operator " + strconv.Quote(d.Operator) + " is unknown"
+		return nil, "the operator " + strconv.Quote(d.Operator) + " is unknown" + didYouMean(d.Operator, operators)
 	case d.ContextName == "" && op != opDate:
 		return nil, "it names no context field"
 	}

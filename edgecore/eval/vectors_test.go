@@ -82,6 +82,9 @@ func (v *vector) checkProblems(t *testing.T, problems []edgecore.Problem) {
 	var text strings.Builder
 	for _, p := range problems {
 		fmt.Fprintln(&text, p)
+		if !strings.Contains(p.What, "; ") {
+			t.Errorf("%s: the problem does not say what follows from it", p)
+		}
 	}
 	for _, part := range v.Problems {
 		if !strings.Contains(text.String(), part) {

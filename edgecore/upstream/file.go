@@ -135,11 +135,13 @@ func (f *File) read(ctx context.Context, deliver func(*edgecore.Definitions)) er
 		return f.fault
 	}
 	f.last, f.fault = digest, nil
-	d, err := edgecore.ParseNext(ctx, bytes.TrimPrefix(document, []byte("\xef\xbb\xbf")), f.env, f.good)
+	document = bytes.TrimPrefix(document, []byte("\xef\xbb\xbf"))
+	d, err := edgecore.ParseNext(ctx, document, f.env, f.good)
 	if err != nil {
 		f.fault = fmt.Errorf("read definitions: %w", locate(f.path, document, err))
 		return f.fault
 	}
+	d.Lines = edgecore.FlagLines(document)
 	f.good = d
 	deliver(d)
 	return nil

@@ -1,0 +1,29 @@
+package eval_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/eval"
+)
+
+// TestProblemsNameWhatWasMeant: a slip in the name of an operator or strategy.
+func TestProblemsNameWhatWasMeant(t *testing.T) {
+	for strategy, want := range map[string]string{
+		`{"name":"flexiblerolout"}`:    `did you mean "flexibleRollout"?; it passes for nobody`,
+		`{"name":"userWithID"}`:        `did you mean "userWithId"?; it passes for nobody`,
+		`{"name":"somethingOfOurOwn"}`: `"somethingOfOurOwn" is not one of Unleash's own; it passes for nobody`,
+		`{"name":"default","constraints":[{"contextName":"x","operator":"STR_START_WITH","values":["a"]}]}`: `did you mean "STR_STARTS_WITH"?; the strategy passes for nobody`,
+		`{"name":"default","constraints":[{"contextName":"x","operator":"not_in","values":["a"]}]}`:         `did you mean "NOT_IN"?; the strategy passes for nobody`,
+		`{"name":"flexibleRollout","parameters":{"rollout":"250"}}`:                                         `it is "250"; it counts as 100`,
+	} {
+		d, err := edgecore.Parse([]byte(`{"features":[{"name":"f","enabled":true,"strategies":[`+strategy+`]}]}`), "e")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, problems := eval.Compile(d); len(problems) != 1 || !strings.HasSuffix(problems[0].What, want) {
+			t.Errorf("%s: %v, want %q", strategy, problems, want)
+		}
+	}
+}
