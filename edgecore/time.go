@@ -9,7 +9,7 @@ import (
 
 var (
 	milliseconds = regexp.MustCompile(`^\d{12,14}$`)
-	dateTime     = regexp.MustCompile(`^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d):(\d\d)(\.\d+)?(?:Z|([+ -])([01]\d):?(\d\d))?)?$`)
+	dateTime     = regexp.MustCompile(`^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d):(\d\d)(\.\d+)?(?:Z|([+ -])([01]\d|2[0-3]):?(\d\d))?)?$`)
 	// dateText is what String makes of a Date in JavaScript.
 	dateText = regexp.MustCompile(`^\w{3} (\w{3}) (\d\d) (\d{4}) (\d\d):(\d\d):(\d\d) GMT([+-])(\d\d)(\d\d)`)
 )

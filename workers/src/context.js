@@ -37,7 +37,7 @@ const member = (function (from, name) {
 export const timeOf = (function (context) {
   const given = member(context, 'currentTime') ?? member(member(context, 'properties'), 'currentTime')
   const text = valueOf(context, 'currentTime')
-  const [, date, time = '00:00', zone = 'Z'] = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d:\d\d(?:\.\d+)?)(Z|[+ -][01]\d:?\d\d)?)?$/.exec(text) || []
+  const [, date, time = '00:00', zone = 'Z'] = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d:\d\d(?:\.\d+)?)(Z|[+ -][0-2]\d:?\d\d)?)?$/.exec(text) || []
   const at = new Date(given instanceof Date ? given : /^\d{12,14}$/.test(text) ? +text
     : /^\w{3} \w{3} \d\d \d{4} \d\d:\d\d:\d\d GMT[+-]\d{4}/.test(text) ? text : date + 'T' + time + zone.replace(' ', '+')).getTime()
   return isNaN(at) ? Date.now() : at
