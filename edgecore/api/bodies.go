@@ -20,7 +20,7 @@ const (
 	// maxScopes bounds the answers that are kept for each environment: there
 	// are as many as valid tokens with different projects.
 	maxScopes = 1024
-	// maxPrefixed bounds those to a name prefix, which is the client's choice.
+	// maxPrefixed bounds those to a filter, which is the client's choice.
 	maxPrefixed = 16
 )
 
@@ -65,13 +65,14 @@ type rendered struct {
 	before map[string]func() *body
 }
 
-// get returns the answer to a scope. A request that has loaded a version just
-// before the newest one came gets the newest.
-func (b *bodies) get(st *state.State, scope access.Scope, prefix string) *body {
-	return b.find(st, scope, prefix)() // not under the lock: others need not wait
+// get returns the answer to a scope, which chosen has narrowed. A request that
+// has loaded a version just before the newest one came gets the newest.
+func (b *bodies) get(st *state.State, scope access.Scope, chosen filter) *body {
+	return b.find(st, scope, chosen)() // not under the lock: others need not wait
 }
 
-func (b *bodies) find(st *state.State, scope access.Scope, prefix string) func() *body {
+func (b *bodies) find(st *state.State, scope access.Scope, chosen filter) func() *body {
+	prefix := chosen.prefix
 	key := keyOf(scope, prefix)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -87,7 +88,7 @@ func (b *bodies) find(st *state.State, scope access.Scope, prefix string) func()
 		b.envs[scope.Environment], r = next, next
 	}
 	kept, most := r.scopes, maxScopes
-	if prefix != "" {
+	if chosen.given() {
 		kept, most = r.prefixed, maxPrefixed
 	}
 	if kept[key] == nil {

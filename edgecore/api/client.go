@@ -25,15 +25,16 @@ func (a *api) features(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	prefix := ""
+	var chosen filter
 	if r.URL.RawQuery != "" {
 		query, ok := readQuery(w, r)
 		if !ok {
 			return
 		}
-		prefix = query.Get("namePrefix")
+		chosen = filter{prefix: query.Get("namePrefix"), projects: slices.Concat(query["project"], query["project[]"])}
+		scope = chosen.narrow(scope)
 	}
-	b := a.bodies.get(st, scope, prefix)
+	b := a.bodies.get(st, scope, chosen)
 	h := w.Header()
 	h.Set("ETag", b.etag)
 	h.Set("Cache-Control", "no-cache")
@@ -50,6 +51,29 @@ func (a *api) features(w http.ResponseWriter, r *http.Request) {
 	}
 	h.Set("Content-Length", strconv.Itoa(len(content)))
 	_, _ = w.Write(content)
+}
+
+// filter is which of the flags that its token sees a client wants.
+type filter struct {
+	prefix   string   // of their names
+	projects []string // none: all
+}
+
+// given reports whether there is a filter.
+func (f *filter) given() bool { return f.prefix != "" || len(f.projects) > 0 }
+
+// narrow returns the part of a scope that is in the projects of the filter. It
+// never widens a scope.
+func (f *filter) narrow(scope access.Scope) access.Scope {
+	f.projects = slices.DeleteFunc(f.projects, func(p string) bool { return p == "" })
+	if len(f.projects) == 0 || slices.Contains(f.projects, "*") {
+		f.projects = nil
+		return scope
+	}
+	wanted := slices.DeleteFunc(slices.Clone(f.projects), func(p string) bool { return !scope.Sees(p) })
+	slices.Sort(wanted)
+	scope.Projects = append([]string{}, slices.Compact(wanted)...) // never nil, which would mean all
+	return scope
 }
 
 // packed returns the packed form that a client likes best of those that there
