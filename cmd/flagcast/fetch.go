@@ -146,7 +146,8 @@ func decodeDefinitions(path string, document []byte, env edgecore.Environment) (
 	if env == "" {
 		env = "default"
 	}
-	d, err := parseDefinitions(document, env)
+	body, simple := edgecore.ReadBootstrap(document)
+	d, err := parseDefinitions(body, env)
 	var syntax *edgecore.SyntaxError
 	if errors.As(err, &syntax) {
 		err = fmt.Errorf("%s:%d:%d: %s", path, syntax.Line, syntax.Column, syntax.Msg)
@@ -154,7 +155,9 @@ func decodeDefinitions(path string, document []byte, env edgecore.Environment) (
 	if err != nil {
 		return nil, failed(exitFailed, fmt.Errorf("read definitions: %w", err), "it has to be the answer of GET /api/client/features")
 	}
-	d.Lines = edgecore.FlagLines(document)
+	if !simple {
+		d.Lines = edgecore.FlagLines(document)
+	}
 	return d, nil
 }
 

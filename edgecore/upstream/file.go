@@ -136,12 +136,15 @@ func (f *File) read(ctx context.Context, deliver func(*edgecore.Definitions)) er
 	}
 	f.last, f.fault = digest, nil
 	document = bytes.TrimPrefix(document, []byte("\xef\xbb\xbf"))
-	d, err := edgecore.ParseNext(ctx, document, f.env, f.good)
+	body, simple := edgecore.ReadBootstrap(document)
+	d, err := edgecore.ParseNext(ctx, body, f.env, f.good)
 	if err != nil {
 		f.fault = fmt.Errorf("read definitions: %w", locate(f.path, document, err))
 		return f.fault
 	}
-	d.Lines = edgecore.FlagLines(document)
+	if !simple {
+		d.Lines = edgecore.FlagLines(document)
+	}
 	f.good = d
 	deliver(d)
 	return nil

@@ -48,6 +48,19 @@ func parseTrusted(s secret.Secret) (token edgecore.Token, problem, hint string) 
 	return edgecore.Token{Project: "*", Environment: edgecore.Environment(environment), Secret: secret.New(key)}, "", ""
 }
 
+// parseOffline reads a token, or any other text that can be sent as one, as
+// Unleash Edge does offline: it is one of all projects in the default
+// environment.
+func parseOffline(s secret.Secret) (token edgecore.Token, problem, hint string) {
+	if _, err := edgecore.ParseToken(s); err == nil {
+		return parseToken(s)
+	}
+	if text := s.Reveal(); text == "" || strings.ContainsFunc(text, notInToken) {
+		return token, "holds a character that no token has", "a token is one word of ASCII without quotes and commas"
+	}
+	return edgecore.Token{Project: "*", Environment: defaultEnvironment, Secret: s}, "", ""
+}
+
 func cutLast(text, separator string) (before, after string, ok bool) {
 	if i := strings.LastIndex(text, separator); i >= 0 {
 		return text[:i], text[i+len(separator):], true
@@ -75,12 +88,12 @@ func (o *overrider) bootstrap(g given) {
 }
 
 func (o *overrider) clientTokens(g given) {
-	o.c.API.BackendTokens = o.parseTokens(g, parseToken)
+	o.c.API.BackendTokens = o.parseTokens(g, parseOffline)
 	o.from(&o.c.API, "backend_tokens", g)
 }
 
 func (o *overrider) frontendTokens(g given) {
-	o.c.API.FrontendTokens = o.parseTokens(g, parseToken)
+	o.c.API.FrontendTokens = o.parseTokens(g, parseOffline)
 	o.from(&o.c.API, "frontend_tokens", g)
 }
 
