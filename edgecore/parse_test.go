@@ -31,13 +31,17 @@ func TestSyntaxErrors(t *testing.T) {
 		{"UTF-16 without a mark", "{\x00}\x00", "line 1, column 1: the document is UTF-16: save it as UTF-8"},
 		{"gzip", "\x1f\x8b\x08", "line 1, column 1: the document is packed by gzip: unpack it first"},
 		{"ZIP", "PK\x03\x04", "line 1, column 1: the document is a ZIP archive: take the file out of it first"},
-		{"an export file", `{"features":[{"name":"f","type":"release"}],"featureStrategies":[],"featureEnvironments":[{"name":"f","enabled":true}],"segments":[]}`,
+		{
+			"an export file", `{"features":[{"name":"f","type":"release"}],"featureStrategies":[],"featureEnvironments":[{"name":"f","enabled":true}],"segments":[]}`,
 			"line 1, column 1: this is an export file of Unleash: take the answer of GET /api/client/features, " +
-				"which has the strategies and states of one environment in each flag"},
+				"which has the strategies and states of one environment in each flag",
+		},
 		{"an export file without flags", `{"features":[],"featureStrategies":[]}`, "line 1, column 1: this is an export file of Unleash: " +
 			"take the answer of GET /api/client/features, which has the strategies and states of one environment in each flag"},
-		{"no flag that can be read", `{"features":[{"name":"f","strategies":[]},7]}`,
-			`line 1, column 13: none of the 2 flags can be read; the first: flag "f": features[0].enabled: has to be true or false, it is missing; the flag is left out`},
+		{
+			"no flag that can be read", `{"features":[{"name":"f","strategies":[]},7]}`,
+			`line 1, column 13: none of the 2 flags can be read; the first: flag "f": features[0].enabled: has to be true or false, it is missing; the flag is left out`,
+		},
 		{"cut off", "{\"features\": [\n  {\"name\": \"a\"", "line 2, column 15: the JSON text ends too early"},
 		{"cut off inside a text", `{"features":["a`, "line 1, column 16: the JSON text ends too early"},
 		{"a comma too much", "{\"features\": [],\n}", "line 2, column 1: not JSON: invalid character '}' looking for beginning of object key string"},

@@ -275,7 +275,11 @@ func prints(call *ast.CallExpr) bool {
 		return false
 	}
 	from, _ := f.X.(*ast.Ident)
-	if from == nil || !(from.Name == "fmt" && strings.HasPrefix(f.Sel.Name, "Fprint") || from.Name == "io" && f.Sel.Name == "WriteString") {
+	if from == nil {
+		return false
+	}
+	formats := from.Name == "fmt" && strings.HasPrefix(f.Sel.Name, "Fprint")
+	if writes := from.Name == "io" && f.Sel.Name == "WriteString"; !formats && !writes {
 		return false
 	}
 	into, builder := call.Args[0].(*ast.UnaryExpr)

@@ -164,7 +164,7 @@ func (h *History) add(ctx context.Context, key sinks.Key, replaced, body []byte,
 	old, foreign := snapshot.Open(replaced)
 	keepsOld := foreign == nil && !has(entries, old)
 	for _, seq := range *unlisted {
-		if !listed(seq) && seq != meta.Seq && !(keepsOld && seq == old.Seq) {
+		if !listed(seq) && seq != meta.Seq && (!keepsOld || seq != old.Seq) {
 			if err := h.drop(ctx, key, seq); err != nil {
 				return damaged, err
 			}
