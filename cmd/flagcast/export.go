@@ -187,6 +187,8 @@ func warn(c *cobra.Command, text string) {
 // writeOutput replaces a file whole: whoever bundles it meanwhile gets the old
 // one or the new one.
 func writeOutput(path string, body []byte) error {
+	// A path through a file is an error of the write.
+	_ = os.MkdirAll(filepath.Dir(path), 0o777)
 	err := disk.Write(path, body, 0o644)
 	if err == nil {
 		return nil
@@ -197,7 +199,7 @@ func writeOutput(path string, body []byte) error {
 	} else if cause := (*os.LinkError)(nil); errors.As(err, &cause) {
 		err = cause.Err
 	}
-	return failed(exitFailed, fmt.Errorf("write %q: %w", path, err), "--output names a file in a folder that exists and can be written")
+	return failed(exitFailed, fmt.Errorf("write %q: %w", path, err), "--output names a file in a folder that can be written; folders that are missing are made")
 }
 
 func isOneOf[T ~string](text string, known []T) bool { return slices.Contains(known, T(text)) }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -142,5 +143,31 @@ func TestOneKeyForRules(t *testing.T) {
 	}
 	if read := words(`(?:kv\(env\.FLAGS, |edgekv\(\{ namespace: 'flags', key: )'([\w-]+)'`, document); !slices.Equal(read, keys) {
 		t.Errorf("workers of the document read %q", read)
+	}
+}
+
+// TestCompatibilityDates: documents name the date that the tests of the runtime
+// run with, and the build of the Cloudflare example has a folder of its own, which
+// wrangler dev watches.
+func TestCompatibilityDates(t *testing.T) {
+	read := func(elements ...string) string {
+		content, err := os.ReadFile(filepath.Join(append([]string{need.Root()}, elements...)...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(content)
+	}
+	tested := regexp.MustCompile(`date = '(\d{4}-\d\d-\d\d)'`).FindStringSubmatch(read("workers", "test", "workerd.js"))
+	if tested == nil {
+		t.Fatal("workers/test/workerd.js has no date")
+	}
+	wrangler := read("examples", "workers", "cloudflare", "wrangler.toml")
+	for name, text := range map[string]string{"docs/workers.md": read("docs", "workers.md"), "wrangler.toml": wrangler} {
+		if !strings.Contains(text, `compatibility_date = "`+tested[1]+`"`) {
+			t.Errorf("%s does not name the compatibility date %s", name, tested[1])
+		}
+	}
+	if !strings.Contains(wrangler, `main = "dist/`) {
+		t.Error("wrangler watches the folder of main, which has to be one of its own")
 	}
 }
