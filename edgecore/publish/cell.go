@@ -19,8 +19,9 @@ type cell struct {
 	newest newest
 	stored []byte        // the snapshot that was read or written last, nil where there is none
 	meta   snapshot.Meta // of it
-	served served        // the flags that are on in it
-	waits  string        // why definitions that upstream has not confirmed are not written
+	// departed are the flags that readers have lost within the guard's window.
+	departed departed
+	waits    string // why definitions that upstream has not confirmed are not written
 	// reported is the seq of what is stored that a warning about it has named.
 	reported uint64
 
@@ -84,12 +85,15 @@ func (c *cell) look(body []byte, err error, now time.Time, stale time.Duration) 
 	if err != nil {
 		return err, nil
 	}
-	if meta.Pinned != "" || c.held != "" && c.held == meta.Digest {
-		// A person has decided: for this content, or against the guard.
+	decided := meta.Pinned != "" || c.held != "" && c.held == meta.Digest
+	if decided { // by a person: for this content, or against the guard
 		c.mine = ""
-		c.served.restart()
+		c.departed.restart()
 	}
 	if c.settled(now) || c.seen.seq >= c.meta.Seq {
+		if !decided && c.stored != nil && meta.Digest != c.meta.Digest { // another process has replaced it
+			c.departed.note(c.flagsOn(now).without(flagsOn(body, now)), now)
+		}
 		c.stored, c.meta = body, meta
 	}
 	if meta.Seq > c.newest.seq {

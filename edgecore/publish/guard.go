@@ -46,42 +46,34 @@ func mostOf(lost, all flagSet) bool { return len(lost) > guardFlags && 2*len(los
 // allOf reports whether lost are all of two or more flags.
 func allOf(lost, all flagSet) bool { return len(all) >= 2 && len(lost) == len(all) }
 
-// formerly is what was stored until a time, as the flags that were on.
-type formerly struct {
-	until time.Time
-	on    flagSet
-}
-
-// served is what readers of one key have, as the flags that are on for
-// some request.
-type served struct {
-	digest string // of the content that on is of
-	on     flagSet
-	until  time.Time // when a date constraint changes on; zero: never
-	// past are the sets before, the oldest first. It goes back to the beginning
-	// of guardWindow.
-	past []formerly
+// departed are flags of one key that were on and are not any more, with the time
+// until which they were. Nothing else is kept of what readers had before.
+type departed struct {
+	until map[string]time.Time
 	// asked says that the history was asked for what this process has not seen.
 	asked bool
 }
 
-// replace notes what readers get from now on.
-func (s *served) replace(digest string, on flagSet, until, now time.Time) {
-	if s.digest != "" && s.digest != digest {
-		s.past = append(s.past, formerly{until: now, on: s.on})
+// note adds flags that readers have lost.
+func (d *departed) note(lost flagSet, now time.Time) {
+	if len(lost) > 0 && d.until == nil {
+		d.until = map[string]time.Time{}
 	}
-	s.digest, s.on, s.until = digest, on, until
+	for name := range lost {
+		d.until[name] = now
+	}
 }
 
 // restart forgets what was on before: a person has decided about it.
-func (s *served) restart() { *s = served{asked: true} }
+func (d *departed) restart() { *d = departed{asked: true} }
 
-// within returns the flags that were on at some time of the window.
-func (s *served) within(now time.Time) flagSet {
-	s.past = slices.DeleteFunc(s.past, func(f formerly) bool { return now.Sub(f.until) >= guardWindow })
-	all := maps.Clone(s.on)
-	for _, f := range s.past {
-		maps.Copy(all, f.on)
+// within returns the flags that were on at some time of the window: those that
+// are on, and those that have departed since it began.
+func (d *departed) within(on flagSet, now time.Time) flagSet {
+	maps.DeleteFunc(d.until, func(_ string, until time.Time) bool { return now.Sub(until) >= guardWindow })
+	all := maps.Clone(on)
+	for name := range d.until {
+		all[name] = true
 	}
 	return all
 }
@@ -116,18 +108,21 @@ func names(set flagSet) string {
 // guard holds the writes that would take too much from readers of one key, or
 // of all keys of the target together.
 func (p *Publisher) guard(ctx context.Context, steps []*step, st *state.State, now time.Time) {
-	if !slices.ContainsFunc(steps, func(s *step) bool { return s.due }) {
+	compute(steps, func(s *step) { p.gather(ctx, s, now) })
+	if !slices.ContainsFunc(steps, func(s *step) bool { return len(s.taken) > 0 && !p.accepts(s.want) }) {
 		return
 	}
-	compute(steps, func(s *step) { p.gather(ctx, s, now) })
 	defined := definedIn(st.Definitions)
-	whole := review(p.together(steps, now, defined))
+	whole := ""
+	if len(steps) > 1 {
+		whole = p.together(steps, now, defined)
+	}
 	for _, s := range steps {
-		if !s.due || s.served.on == nil || p.accepts(s.want) {
+		if len(s.taken) == 0 || p.accepts(s.want) {
 			continue
 		}
-		held := review(s.served.on, s.after, s.served.within(now), defined)
-		if held == "" && whole != "" && len(s.served.on.without(s.after)) > 0 {
+		held := review(s.before, s.after, s.departed.within(s.before, now), defined)
+		if held == "" && whole != "" {
 			held = "over all keys of the target: " + whole
 		}
 		if held != "" {
@@ -149,63 +144,59 @@ func definedIn(d *edgecore.Definitions) flagSet {
 	return all
 }
 
-// together merges the keys of a target: a flag is on where one key has it on.
-func (p *Publisher) together(steps []*step, now time.Time, defined flagSet) (before, after, recent, _ flagSet) {
-	if len(steps) == 1 {
-		return nil, nil, nil, defined // reviewed by itself
-	}
-	before, after, recent = flagSet{}, flagSet{}, flagSet{}
+// together reviews all keys of a target: a flag is on where one key has it on.
+func (p *Publisher) together(steps []*step, now time.Time, defined flagSet) string {
+	compute(steps, func(s *step) {
+		if s.before == nil {
+			s.before = s.flagsOn(now)
+		}
+	})
+	before, after, recent := flagSet{}, flagSet{}, flagSet{}
 	for _, s := range steps {
-		maps.Copy(before, s.served.on)
-		maps.Copy(recent, s.served.within(now))
+		maps.Copy(before, s.before)
+		maps.Copy(recent, s.departed.within(s.before, now))
 		if s.due {
 			maps.Copy(after, s.after)
 		} else {
-			maps.Copy(after, s.served.on)
+			maps.Copy(after, s.before)
 		}
 	}
-	return before, after, recent, defined
+	return review(before, after, recent, defined)
 }
 
-// gather finds out which flags are on before and after a write of one key.
-// Where this process does not know what readers have, since what is stored is
-// damaged, the newest entry of the history counts.
+// gather finds out which flags a write takes from readers of one key. Where this
+// process does not know what they have, since what is stored is damaged, the
+// newest entry of the history counts.
 func (p *Publisher) gather(ctx context.Context, s *step, now time.Time) {
-	if s.Err != nil {
+	if s.Err != nil || !s.due {
 		return
 	}
-	s.know(now)
-	if s.served.on == nil && s.seen.foreign {
-		if body := p.recorded(ctx, s.cell, now); body != nil {
-			if on, err := snapshot.OnFlags(body, now); err == nil {
-				s.served.on = on
-			}
-		}
+	s.before, s.after = s.flagsOn(now), s.Wanted.On(now)
+	if s.before == nil && s.seen.foreign {
+		s.before = flagsOn(p.recorded(ctx, s.cell, now), now)
 	}
-	if !s.due {
-		return
-	}
-	s.after = s.Wanted.On(now)
-	if len(s.served.on.without(s.after)) > 0 && !s.served.asked {
-		s.served.asked = true
-		if body := p.recorded(ctx, s.cell, now.Add(-guardWindow)); body != nil {
-			if on, err := snapshot.OnFlags(body, now); err == nil {
-				s.served.past = append([]formerly{{until: now, on: on}}, s.served.past...)
-			}
-		}
+	s.taken = s.before.without(s.after)
+	if len(s.taken) > 0 && !s.departed.asked {
+		s.departed.asked = true
+		earlier := flagsOn(p.recorded(ctx, s.cell, now.Add(-guardWindow)), now)
+		s.departed.note(earlier.without(s.before), now)
 	}
 }
 
-// know finds out which flags are on in what is stored.
-func (c *cell) know(now time.Time) {
-	flipped := !c.served.until.IsZero() && !now.Before(c.served.until)
-	if c.stored == nil || c.served.digest == c.meta.Digest && !flipped {
-		return
+// flagsOn returns the flags that are on for some request in what is stored, nil
+// where this process has not seen a snapshot.
+func (c *cell) flagsOn(now time.Time) flagSet { return flagsOn(c.stored, now) }
+
+// flagsOn returns the flags that are on in a snapshot, nil for none.
+func flagsOn(stored []byte, now time.Time) flagSet {
+	if stored == nil {
+		return nil
 	}
-	if on, err := snapshot.OnFlags(c.stored, now); err == nil {
-		// When its next date is, a stored program does not say: look again.
-		c.served.replace(c.meta.Digest, on, now, now)
+	on, err := snapshot.OnFlags(stored, now)
+	if err != nil {
+		return nil
 	}
+	return on
 }
 
 // recorded returns what the history has of a time, nil for nothing. A history

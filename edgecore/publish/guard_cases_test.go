@@ -3,6 +3,7 @@ package publish_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -329,5 +330,40 @@ func TestGuardKnowsTheTime(t *testing.T) {
 		if s := w.running.Status(); s.State != "ok" || !strings.Contains(w.log.String(), "y removed while it was on") {
 			t.Errorf("the state is %s:\n%s", s.State, w.log)
 		}
+	})
+}
+
+// What the guard remembers of the last hour grows with the flags that have gone,
+// and not with the number of writes.
+func TestGuardRemembersLittle(t *testing.T) {
+	within(t, func(t *testing.T, w *world) {
+		w.sink.crowded = true
+		names := numbered(1000)
+		on := each(names, flag)
+		p := w.publisher()
+		write := func(i int) {
+			w.put(t, document(append([]string{disabled(names[i%1000])}, on[:999]...)...))
+			if _, err := p.Once(t.Context(), true); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		heap := func() int64 {
+			var m runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&m)
+			return int64(m.HeapAlloc)
+		}
+		for i := range 20 {
+			write(i)
+		}
+		before := heap()
+		for i := range 400 {
+			write(i)
+		}
+		if grown := heap() - before; grown > 4<<20 {
+			t.Errorf("%d bytes more after 400 writes", grown)
+		}
+		runtime.KeepAlive(p)
 	})
 }

@@ -110,12 +110,14 @@ const (
 type step struct {
 	*cell
 	*Outcome
-	next  action
-	after flagSet   // that are on once the content is written
-	flip  time.Time // of the next date constraint, zero for none
-	due   bool      // to be put
-	again bool      // what is stored, above what readers may have
-	beat  bool      // and it is time for its heartbeat
+	next action
+	// Flags that are on: for readers now, once the content is written, and those
+	// that the write takes from them.
+	before, after, taken flagSet
+
+	due   bool // to be put
+	again bool // what is stored, above what readers may have
+	beat  bool // and it is time for its heartbeat
 	body  []byte
 	meta  snapshot.Meta
 }
@@ -149,7 +151,6 @@ func (p *Publisher) Once(ctx context.Context, reconcile bool) ([]Outcome, error)
 		if flipped {
 			s.program = nil
 		}
-		s.flip = p.flip
 		s.Err = s.encode(st, now, false)
 	})
 	p.warn(steps)

@@ -153,11 +153,12 @@ func (p *Publisher) count(s *step, err error, deadline time.Time) {
 	}
 	s.Bytes = len(s.body)
 	before := s.stored
-	if s.after != nil && !s.again {
-		if p.accepts(s.want) {
-			s.served.restart()
-		}
-		s.served.replace(s.meta.Digest, s.after, s.flip, now)
+	switch {
+	case s.again:
+	case p.accepts(s.want):
+		s.departed.restart()
+	default:
+		s.departed.note(s.taken, now)
 	}
 	if !s.again {
 		s.mine = s.meta.Digest
