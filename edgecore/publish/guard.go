@@ -71,7 +71,8 @@ func (d *departed) restart() { *d = departed{asked: true} }
 // are on, and those that have departed since it began.
 func (d *departed) within(on flagSet, now time.Time) flagSet {
 	maps.DeleteFunc(d.until, func(_ string, until time.Time) bool { return now.Sub(until) >= guardWindow })
-	all := maps.Clone(on)
+	all := make(flagSet, len(on)+len(d.until)) // on may be nil
+	maps.Copy(all, on)
 	for name := range d.until {
 		all[name] = true
 	}

@@ -367,3 +367,37 @@ func TestGuardRemembersLittle(t *testing.T) {
 		runtime.KeepAlive(p)
 	})
 }
+
+// A key of a matrix that is damaged, is held by the history, and then cannot be
+// read: what readers have of it is unknown while the other keys are reviewed.
+func TestGuardWithoutASnapshotOfOneKey(t *testing.T) {
+	within(t, func(t *testing.T, w *world) {
+		sink := &shelf{t: t, bodies: map[sinks.Key][]byte{}}
+		w.target.Sink = sink
+		w.target.History = &publish.History{Sink: newShelfSink(t), SinkName: "back", Keep: 5}
+		w.target.Cells = append(w.target.Cells, publish.Cell{Key: "l", Spec: w.target.Cells[0].Spec})
+		for _, n := range []int{12, 10} {
+			w.flags(t, numbered(n)...)
+			if _, err := w.publisher().Once(t.Context(), true); err != nil {
+				t.Fatal(err)
+			}
+			after(10 * time.Minute)
+		}
+		sink.bodies["k"] = []byte("<html>")
+		p := w.publisher()
+		w.flags(t, numbered(2)...)
+		if outcomes, err := p.Once(t.Context(), true); err != nil || outcomes[0].Action != "held" || outcomes[1].Action != "held" {
+			t.Fatalf("%+v, %v", outcomes, err)
+		}
+		sink.fail(func(key sinks.Key) error {
+			if key == "k" {
+				return fmt.Errorf("503")
+			}
+			return nil
+		}, nil)
+		w.flags(t, numbered(3)...)
+		if outcomes, err := p.Once(t.Context(), true); err == nil || outcomes[0].Action != "failed" || outcomes[1].Action != "held" {
+			t.Errorf("%+v, %v", outcomes, err)
+		}
+	})
+}
