@@ -17,8 +17,8 @@ import (
 
 	"github.com/flagcast/flagcast/bundles/measure"
 	"github.com/flagcast/flagcast/edgecore/eval"
-	"github.com/flagcast/flagcast/edgecore/printable"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
+	"github.com/flagcast/flagcast/internal/printable"
 )
 
 // Report compares a script with its budget.

@@ -16,34 +16,34 @@ const module = "github.com/flagcast/flagcast/"
 // allowed, too. secret and transport are leaves that everything with
 // credentials or a network uses; only cmd imports everything.
 var allowed = map[string][]string{
-	"edgecore":                {"edgecore/secret", "edgecore/untrusted"},
-	"edgecore/untrusted":      {},
-	"edgecore/secret":         {},
-	"edgecore/transport":      {"edgecore/secret"},
-	"edgecore/printable":      {},
-	"edgecore/suggest":        {},
-	"edgecore/disk":           {},
+	"edgecore":                {"internal/secret", "internal/untrusted"},
+	"internal/untrusted":      {},
+	"internal/secret":         {},
+	"internal/httpclient":      {"internal/secret"},
+	"internal/printable":      {},
+	"internal/suggest":        {},
+	"internal/disk":           {},
 	"sinks":                   {},
 	"workers":                 {},
-	"edgecore/eval":           {"edgecore", "edgecore/suggest"},
-	"edgecore/state":          {"edgecore/disk", "edgecore/eval"},
+	"edgecore/eval":           {"edgecore", "internal/suggest"},
+	"edgecore/state":          {"internal/disk", "edgecore/eval"},
 	"edgecore/snapshot":       {"edgecore/eval"},
-	"edgecore/upstream":       {"edgecore", "edgecore/secret", "edgecore/transport"},
-	"edgecore/access":         {"edgecore", "edgecore/disk", "edgecore/secret", "edgecore/transport"},
-	"edgecore/usage":          {"edgecore", "edgecore/secret", "edgecore/transport"},
+	"edgecore/upstream":       {"edgecore", "internal/secret", "internal/httpclient"},
+	"edgecore/access":         {"edgecore", "internal/disk", "internal/secret", "internal/httpclient"},
+	"edgecore/usage":          {"edgecore", "internal/secret", "internal/httpclient"},
 	"edgecore/publish":        {"edgecore/state", "edgecore/snapshot", "sinks"},
-	"edgecore/notify":         {"edgecore/printable", "edgecore/publish", "edgecore/secret", "edgecore/transport"},
+	"edgecore/notify":         {"internal/printable", "edgecore/publish", "internal/secret", "internal/httpclient"},
 	"edgecore/api":            {"edgecore/state", "edgecore/eval", "edgecore/access", "edgecore/usage"},
-	"bundles":                 {"bundles/measure", "edgecore/printable", "edgecore/snapshot", "workers"},
+	"bundles":                 {"bundles/measure", "internal/printable", "edgecore/snapshot", "workers"},
 	"bundles/measure":         {},
-	"sinks/internal/alicloud": {"sinks", "edgecore/secret", "edgecore/transport", "edgecore/untrusted"},
+	"sinks/internal/alicloud": {"sinks", "internal/secret", "internal/httpclient", "internal/untrusted"},
 	"sinks/sinktest":          {"sinks"},
 	"sinks/all":               {"sinks/file", "sinks/memory", "sinks/cloudflare", "sinks/edgekv", "sinks/oss"},
 	"test/need":               {},
 }
 
 // aSink is what every package under sinks that is not named above may import.
-var aSink = []string{"sinks", "sinks/internal/alicloud", "edgecore/secret", "edgecore/transport", "edgecore/untrusted"}
+var aSink = []string{"sinks", "sinks/internal/alicloud", "internal/secret", "internal/httpclient", "internal/untrusted"}
 
 func TestImports(t *testing.T) {
 	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...")

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/flagcast/flagcast/edgecore/untrusted"
+	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
 // ParseNext reads the next version of a document whose last version has given

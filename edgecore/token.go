@@ -4,7 +4,7 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/internal/secret"
 )
 
 // Token is what the text of an Unleash API token says by itself. Whether the

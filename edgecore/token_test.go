@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/flagcast/flagcast/edgecore"
-	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/internal/secret"
 )
 
 func TestParseToken(t *testing.T) {

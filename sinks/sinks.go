@@ -3,7 +3,7 @@
 //
 // Package sinktest holds the contract as a test suite; every sink passes it.
 // What all sinks need is written once and is no concern of a sink: retrying
-// (edgecore/transport), pacing, metrics, dry runs.
+// (internal/httpclient), pacing, metrics, dry runs.
 package sinks
 
 import (

@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/compare"
-	"github.com/flagcast/flagcast/edgecore/secret"
-	"github.com/flagcast/flagcast/edgecore/transport"
+	"github.com/flagcast/flagcast/internal/httpclient"
+	"github.com/flagcast/flagcast/internal/secret"
 )
 
 type compareFlags struct {
@@ -76,11 +76,11 @@ func runCompare(c *cobra.Command, addresses []string, flags compareFlags) error 
 	if tokensB == nil {
 		tokensB = tokens
 	}
-	base, err := transport.WithCA(nil, flags.caFile)
+	base, err := httpclient.WithCA(nil, flags.caFile)
 	if err != nil {
 		return failed(exitUsage, err, "")
 	}
-	client := transport.NewClient(transport.Options{Base: base, Timeout: flags.timeout})
+	client := httpclient.NewClient(httpclient.Options{Base: base, Timeout: flags.timeout})
 	header := http.Header{"User-Agent": {"flagcast/" + buildVersion()}, "Unleash-Appname": {"flagcast-compare"}}
 	ctx, cancel := context.WithTimeout(c.Context(), flags.timeout)
 	defer cancel()

@@ -18,12 +18,12 @@ import (
 	"github.com/flagcast/flagcast/edgecore/access"
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/publish"
-	"github.com/flagcast/flagcast/edgecore/secret"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/edgecore/state"
-	"github.com/flagcast/flagcast/edgecore/transport"
 	"github.com/flagcast/flagcast/edgecore/upstream"
 	sdkusage "github.com/flagcast/flagcast/edgecore/usage"
+	"github.com/flagcast/flagcast/internal/httpclient"
+	"github.com/flagcast/flagcast/internal/secret"
 	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/all"
 )
@@ -184,17 +184,17 @@ func isFrontend(known access.Validator) func(context.Context, secret.Secret) boo
 // withToken, too.
 func (c *core) newUpstream() (*http.Transport, error) {
 	u := &c.config.Upstream
-	settings := transport.TLS{CAFile: u.CAFile, SkipVerify: u.SkipVerify}
+	settings := httpclient.TLS{CAFile: u.CAFile, SkipVerify: u.SkipVerify}
 	if u.ClientCertFile != "" {
 		var err error
-		settings.Client, err = transport.NewCertificate(u.ClientCertFile, u.ClientKeyFile, func(err error) {
+		settings.Client, err = httpclient.NewCertificate(u.ClientCertFile, u.ClientKeyFile, func(err error) {
 			c.log.Error("the client certificate for upstream cannot be read again: the one before stays", "err", err)
 		})
 		if err != nil {
 			return nil, failed(exitUsage, err, "")
 		}
 	}
-	base, err := transport.WithTLS(nil, settings)
+	base, err := httpclient.WithTLS(nil, settings)
 	if err != nil {
 		return nil, failed(exitUsage, err, "")
 	}
@@ -209,7 +209,7 @@ func withToken(base http.RoundTripper, u *config.Upstream) http.RoundTripper {
 			authorization = value
 		}
 	}
-	return transport.WithTokenHeader(base, u.TokenHeader, authorization)
+	return httpclient.WithTokenHeader(base, u.TokenHeader, authorization)
 }
 
 // newUsage makes what forwards reports of SDKs. A file takes none.

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
-	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/internal/secret"
 )
 
 // TestUpstreamTransport: an upstream that nobody trusts, that wants a client

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/flagcast/flagcast/edgecore"
-	"github.com/flagcast/flagcast/edgecore/untrusted"
 	"github.com/flagcast/flagcast/edgecore/upstream"
+	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
 // fetch waits until upstream has delivered every environment once, or has said

@@ -6,7 +6,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/flagcast/flagcast/edgecore/printable"
+	"github.com/flagcast/flagcast/internal/printable"
 	"github.com/flagcast/flagcast/sinks"
 )
 

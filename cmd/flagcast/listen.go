@@ -15,7 +15,7 @@ import (
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/edgecore/api"
-	"github.com/flagcast/flagcast/edgecore/transport"
+	"github.com/flagcast/flagcast/internal/httpclient"
 )
 
 const (
@@ -36,7 +36,7 @@ const (
 // where there is none, backstage where it is not apart.
 type listeners struct {
 	plain, encrypted, backstage net.Listener
-	certificate                 *transport.Certificate
+	certificate                 *httpclient.Certificate
 }
 
 // listen takes every address at once, so that a port that somebody else has
@@ -52,7 +52,7 @@ func listen(cfg *config.API, log *slog.Logger) (l *listeners, err error) {
 		}
 	}
 	if cfg.TLS.CertFile != "" {
-		l.certificate, err = transport.NewCertificate(cfg.TLS.CertFile, cfg.TLS.KeyFile, func(err error) {
+		l.certificate, err = httpclient.NewCertificate(cfg.TLS.CertFile, cfg.TLS.KeyFile, func(err error) {
 			log.Error("the certificate of the API cannot be read again: the one before stays", "err", err)
 		})
 		if err != nil {
@@ -95,7 +95,7 @@ func (l *listeners) main() (scheme string, addr net.Addr) {
 func (l *listeners) serve(ctx context.Context, group *errgroup.Group, h *api.Handler, cfg *config.API, log *slog.Logger) {
 	var servers []*http.Server
 	var draining atomic.Bool
-	start := func(listener net.Listener, handler http.Handler, certificate *transport.Certificate) {
+	start := func(listener net.Listener, handler http.Handler, certificate *httpclient.Certificate) {
 		if listener == nil {
 			return
 		}

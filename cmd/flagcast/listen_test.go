@@ -22,9 +22,9 @@ import (
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/access"
 	"github.com/flagcast/flagcast/edgecore/api"
-	"github.com/flagcast/flagcast/edgecore/secret"
 	"github.com/flagcast/flagcast/edgecore/state"
 	sdkusage "github.com/flagcast/flagcast/edgecore/usage"
+	"github.com/flagcast/flagcast/internal/secret"
 )
 
 // pipes is a listener in memory, whose time is that of the bubble.

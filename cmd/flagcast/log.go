@@ -12,7 +12,7 @@ import (
 	"github.com/lmittmann/tint"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
-	"github.com/flagcast/flagcast/edgecore/printable"
+	"github.com/flagcast/flagcast/internal/printable"
 )
 
 // newLogger writes lines for people, or JSON for collectors. Neither lets what a

@@ -17,7 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
-	"github.com/flagcast/flagcast/edgecore/printable"
+	"github.com/flagcast/flagcast/internal/printable"
 )
 
 func main() { os.Exit(process(arguments(os.Args), os.Stdout, os.Stderr)) }

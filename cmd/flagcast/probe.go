@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore/publish"
-	"github.com/flagcast/flagcast/edgecore/transport"
-	"github.com/flagcast/flagcast/edgecore/untrusted"
+	"github.com/flagcast/flagcast/internal/httpclient"
+	"github.com/flagcast/flagcast/internal/untrusted"
 	"github.com/flagcast/flagcast/sinks"
 )
 
@@ -24,7 +24,7 @@ type probe struct {
 const probeBytes = 64 << 10
 
 func newProbe(address string) publish.Seer {
-	return &probe{address: address, client: transport.NewClient(transport.Options{Attempts: 1, Timeout: 5 * time.Second})}
+	return &probe{address: address, client: httpclient.NewClient(httpclient.Options{Attempts: 1, Timeout: 5 * time.Second})}
 }
 
 // Name is the address without what may be secret in it.

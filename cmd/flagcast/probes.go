@@ -13,9 +13,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
-	"github.com/flagcast/flagcast/edgecore/printable"
-	"github.com/flagcast/flagcast/edgecore/transport"
-	"github.com/flagcast/flagcast/edgecore/untrusted"
+	"github.com/flagcast/flagcast/internal/httpclient"
+	"github.com/flagcast/flagcast/internal/printable"
+	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
 func newHealth() *cobra.Command {
@@ -96,7 +96,7 @@ func localAddress(scheme, host, port, basePath string) string {
 }
 
 func probeCore(c *cobra.Command, address, authorities, want string) error {
-	base, err := transport.WithTLS(nil, transport.TLS{CAFile: authorities})
+	base, err := httpclient.WithTLS(nil, httpclient.TLS{CAFile: authorities})
 	if err != nil {
 		return failed(exitUsage, err, "")
 	}
@@ -105,7 +105,7 @@ func probeCore(c *cobra.Command, address, authorities, want string) error {
 	if err != nil {
 		return failed(exitUsage, fmt.Errorf("ask %s: %w", address, err), "")
 	}
-	response, err := transport.NewClient(transport.Options{Base: base, Attempts: 1, Timeout: 5 * time.Second}).Do(request)
+	response, err := httpclient.NewClient(httpclient.Options{Base: base, Attempts: 1, Timeout: 5 * time.Second}).Do(request)
 	if err != nil {
 		return failed(exitFailed, err, "--edge-url or EDGE_URL says where the core is")
 	}

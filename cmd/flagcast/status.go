@@ -13,10 +13,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/flagcast/flagcast/edgecore/printable"
 	"github.com/flagcast/flagcast/edgecore/publish"
-	"github.com/flagcast/flagcast/edgecore/transport"
-	"github.com/flagcast/flagcast/edgecore/untrusted"
+	"github.com/flagcast/flagcast/internal/httpclient"
+	"github.com/flagcast/flagcast/internal/printable"
+	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
 // targets is what GET /internal-backstage/targets and status --json give.
@@ -126,7 +126,7 @@ func (c *core) ask(ctx context.Context, address string) (*targets, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ask %s: %w", address, err)
 	}
-	response, err := transport.NewClient(transport.Options{Attempts: 1, Timeout: 5 * time.Second}).Do(request)
+	response, err := httpclient.NewClient(httpclient.Options{Attempts: 1, Timeout: 5 * time.Second}).Do(request)
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore"
-	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/internal/secret"
 )
 
 // Kind is one of the two APIs. Unleash has a type of token for each.

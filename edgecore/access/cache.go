@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/internal/secret"
 )
 
 // What a flood of garbage tokens can cost, at the most: one call a second, of

@@ -14,8 +14,8 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/flagcast/flagcast/edgecore"
-	"github.com/flagcast/flagcast/edgecore/disk"
-	"github.com/flagcast/flagcast/edgecore/untrusted"
+	"github.com/flagcast/flagcast/internal/disk"
+	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
 // What is kept of valid tokens, and what Unleash Edge 20 keeps, in clear.

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore/access"
-	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/internal/secret"
 )
 
 // flood sends garbage tokens until the test ends, ten times a second some, which

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/internal/secret"
 	"github.com/flagcast/flagcast/test/need"
 )
 

@@ -14,9 +14,9 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/flagcast/flagcast/edgecore"
-	"github.com/flagcast/flagcast/edgecore/secret"
-	"github.com/flagcast/flagcast/edgecore/transport"
-	"github.com/flagcast/flagcast/edgecore/untrusted"
+	"github.com/flagcast/flagcast/internal/httpclient"
+	"github.com/flagcast/flagcast/internal/secret"
+	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
 // Upstream validates tokens at POST /edge/validate, which Unleash serves for
@@ -35,7 +35,7 @@ func NewUpstream(address string, headers map[string]secret.Secret, base http.Rou
 	return &Upstream{
 		url: address + "/edge/validate", headers: headers,
 		// Whoever asks again is the next call: this one is made once.
-		client: transport.NewClient(transport.Options{Base: base, Attempts: 1, Timeout: 3 * time.Second}),
+		client: httpclient.NewClient(httpclient.Options{Base: base, Attempts: 1, Timeout: 3 * time.Second}),
 	}
 }
 

@@ -20,8 +20,8 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/access"
-	"github.com/flagcast/flagcast/edgecore/secret"
 	"github.com/flagcast/flagcast/edgecore/state"
+	"github.com/flagcast/flagcast/internal/secret"
 )
 
 // States gives the newest definitions (state.Store).

@@ -20,9 +20,9 @@ import (
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/access"
 	"github.com/flagcast/flagcast/edgecore/api"
-	"github.com/flagcast/flagcast/edgecore/secret"
 	"github.com/flagcast/flagcast/edgecore/state"
 	"github.com/flagcast/flagcast/edgecore/usage"
+	"github.com/flagcast/flagcast/internal/secret"
 )
 
 const (

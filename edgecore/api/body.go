@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/flagcast/flagcast/edgecore/untrusted"
+	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
 // Bounds of bodies in bytes, as they come and unpacked.

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore"
-	"github.com/flagcast/flagcast/edgecore/suggest"
+	"github.com/flagcast/flagcast/internal/suggest"
 )
 
 // Compile turns definitions into a program. A fault of one strategy or

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore/publish"
-	"github.com/flagcast/flagcast/edgecore/secret"
-	"github.com/flagcast/flagcast/edgecore/transport"
+	"github.com/flagcast/flagcast/internal/httpclient"
+	"github.com/flagcast/flagcast/internal/secret"
 )
 
 // Healthcheck is a dead man's switch: it asks for a URL again and again while
@@ -42,7 +42,7 @@ type HealthcheckOptions struct {
 func NewHealthcheck(o HealthcheckOptions) *Healthcheck {
 	return &Healthcheck{
 		url: o.URL, interval: o.Interval, well: o.Well, log: o.Log,
-		client:  transport.NewClient(transport.Options{Base: o.Base, Attempts: 3, Timeout: 8 * time.Second}),
+		client:  httpclient.NewClient(httpclient.Options{Base: o.Base, Attempts: 3, Timeout: 8 * time.Second}),
 		outcome: complaint{log: o.Log, about: "the healthcheck", lost: "its service may raise an alarm"},
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore/notify"
 	"github.com/flagcast/flagcast/edgecore/publish"
-	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/internal/secret"
 	"github.com/flagcast/flagcast/sinks/sinktest"
 )
 

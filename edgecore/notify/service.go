@@ -15,8 +15,8 @@ import (
 
 	"github.com/tidwall/gjson"
 
-	"github.com/flagcast/flagcast/edgecore/secret"
-	"github.com/flagcast/flagcast/edgecore/untrusted"
+	"github.com/flagcast/flagcast/internal/secret"
+	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
 // Service is what a webhook belongs to: it decides the body, the signature and

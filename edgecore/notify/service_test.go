@@ -13,8 +13,8 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore/notify"
 	"github.com/flagcast/flagcast/edgecore/publish"
-	"github.com/flagcast/flagcast/edgecore/secret"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
+	"github.com/flagcast/flagcast/internal/secret"
 )
 
 // body is what a service gets of one event, sent 3 s after the year 2000 has

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore/publish"
-	"github.com/flagcast/flagcast/edgecore/secret"
-	"github.com/flagcast/flagcast/edgecore/transport"
+	"github.com/flagcast/flagcast/internal/httpclient"
+	"github.com/flagcast/flagcast/internal/secret"
 )
 
 // Options of a webhook.
@@ -66,7 +66,7 @@ func NewWebhook(o Options) *Webhook {
 		options: o,
 		// A message may arrive twice when the answer to it is lost: better
 		// than not at all.
-		client:  transport.NewClient(transport.Options{Base: o.Base, Attempts: 3, Timeout: 8 * time.Second}),
+		client:  httpclient.NewClient(httpclient.Options{Base: o.Base, Attempts: 3, Timeout: 8 * time.Second}),
 		wake:    make(chan struct{}, 1),
 		outcome: complaint{log: o.Log, about: name, lost: "messages are kept and sent when it works again"},
 		queue:   newQueue(o.Kinds, o.After),

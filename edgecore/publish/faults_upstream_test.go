@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore"
-	"github.com/flagcast/flagcast/edgecore/secret"
 	"github.com/flagcast/flagcast/edgecore/upstream"
+	"github.com/flagcast/flagcast/internal/secret"
 	"github.com/flagcast/flagcast/test/need"
 )
 

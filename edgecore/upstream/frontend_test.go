@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/internal/secret"
 )
 
 // IsFrontend of every poll of these tests.

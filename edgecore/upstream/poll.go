@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore"
-	"github.com/flagcast/flagcast/edgecore/secret"
-	"github.com/flagcast/flagcast/edgecore/transport"
+	"github.com/flagcast/flagcast/internal/httpclient"
+	"github.com/flagcast/flagcast/internal/secret"
 )
 
 // DefaultMaxBytes bounds an answer of upstream where nothing else is said.
@@ -65,14 +65,14 @@ func NewPoll(o Options) (*Poll, error) {
 		return nil, err
 	}
 	if o.Base == nil {
-		if o.Base, err = transport.WithCA(nil, o.CAFile); err != nil {
+		if o.Base, err = httpclient.WithCA(nil, o.CAFile); err != nil {
 			return nil, err
 		}
 	}
 	if o.MaxBytes == 0 {
 		o.MaxBytes = DefaultMaxBytes
 	}
-	client := transport.NewClient(transport.Options{Base: o.Base, Attempts: 2, Timeout: o.Timeout, MaxWait: 2 * time.Second})
+	client := httpclient.NewClient(httpclient.Options{Base: o.Base, Attempts: 2, Timeout: o.Timeout, MaxWait: 2 * time.Second})
 	p := &Poll{options: o, nudged: make(chan struct{}, 1)}
 	for i, token := range o.Tokens {
 		p.scopes = append(p.scopes, &scope{

@@ -14,7 +14,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/flagcast/flagcast/edgecore"
-	"github.com/flagcast/flagcast/edgecore/untrusted"
+	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
 // scope is what one token may see: it is fetched with an ETag of its own.

@@ -21,8 +21,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/flagcast/flagcast/edgecore"
-	"github.com/flagcast/flagcast/edgecore/secret"
-	"github.com/flagcast/flagcast/edgecore/transport"
+	"github.com/flagcast/flagcast/internal/httpclient"
+	"github.com/flagcast/flagcast/internal/secret"
 )
 
 // maxBytes bounds what all environments together keep in memory, but each may
@@ -86,7 +86,7 @@ func New(o Options) (*Collector, error) {
 		u.RawQuery, u.Fragment = "", ""
 		c.url = u.String()
 		// A report that is repeated at once may count twice: the loop is slower.
-		c.client = transport.NewClient(transport.Options{Base: o.Base, Attempts: 1, Timeout: o.Timeout})
+		c.client = httpclient.NewClient(httpclient.Options{Base: o.Base, Attempts: 1, Timeout: o.Timeout})
 		for _, token := range o.Tokens {
 			env := c.envs[token.Environment]
 			if env == nil {

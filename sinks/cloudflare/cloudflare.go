@@ -21,8 +21,8 @@ import (
 	"github.com/cloudflare/cloudflare-go/v7/kv"
 	"github.com/cloudflare/cloudflare-go/v7/option"
 
-	"github.com/flagcast/flagcast/edgecore/transport"
-	"github.com/flagcast/flagcast/edgecore/untrusted"
+	"github.com/flagcast/flagcast/internal/httpclient"
+	"github.com/flagcast/flagcast/internal/untrusted"
 	"github.com/flagcast/flagcast/sinks"
 )
 
@@ -51,14 +51,14 @@ type Sink struct {
 // New makes a sink whose requests go through base, or a transport of its own
 // when base is nil. It sends nothing.
 func New(c Config, base http.RoundTripper) (*Sink, error) {
-	base, err := transport.WithProxy(base, c.Proxy)
+	base, err := httpclient.WithProxy(base, c.Proxy)
 	if err != nil {
 		return nil, err
 	}
-	return open(c, transport.Options{Base: base})
+	return open(c, httpclient.Options{Base: base})
 }
 
-func open(c Config, o transport.Options) (*Sink, error) {
+func open(c Config, o httpclient.Options) (*Sink, error) {
 	if errs := c.Check(); len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
@@ -66,12 +66,12 @@ func open(c Config, o transport.Options) (*Sink, error) {
 	s := &Sink{config: c}
 	s.namespaces = kv.NewNamespaceService(
 		option.WithBaseURL(strings.TrimRight(c.Endpoint, "/")+"/"),
-		option.WithHTTPClient(transport.NewClient(o)),
+		option.WithHTTPClient(httpclient.NewClient(o)),
 		option.WithMaxRetries(0), // the client above retries
 		option.WithMiddleware(s.exchange),
 	)
 	o.Timeout = 2 * c.Timeout // bulkBytes are twice valueBytes
-	s.bulk = transport.NewClient(o)
+	s.bulk = httpclient.NewClient(o)
 	return s, nil
 }
 

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/flagcast/flagcast/edgecore/secret"
-	"github.com/flagcast/flagcast/edgecore/transport"
+	"github.com/flagcast/flagcast/internal/httpclient"
+	"github.com/flagcast/flagcast/internal/secret"
 	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/cloudflare/cloudflaretest"
 	"github.com/flagcast/flagcast/sinks/sinktest"
@@ -29,7 +29,7 @@ func config(server *cloudflaretest.Server) Config {
 // quick makes a sink that tries twice and hardly waits in between.
 func quick(t *testing.T, c Config) *Sink {
 	t.Helper()
-	s, err := open(c, transport.Options{Attempts: 2, MinWait: time.Millisecond, MaxWait: 2 * time.Millisecond})
+	s, err := open(c, httpclient.Options{Attempts: 2, MinWait: time.Millisecond, MaxWait: 2 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/flagcast/flagcast/edgecore/secret"
-	"github.com/flagcast/flagcast/edgecore/transport"
+	"github.com/flagcast/flagcast/internal/httpclient"
+	"github.com/flagcast/flagcast/internal/secret"
 	"github.com/flagcast/flagcast/sinks"
 )
 
@@ -68,7 +68,7 @@ func (c *Config) Check() []error {
 		fault("endpoint", problem)
 	}
 	if c.Proxy != "" {
-		if _, err := transport.ParseProxy(c.Proxy); err != nil {
+		if _, err := httpclient.ParseProxy(c.Proxy); err != nil {
 			fault("proxy", err.Error())
 		}
 	}

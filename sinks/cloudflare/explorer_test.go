@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/internal/secret"
 	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/sinktest"
 	"github.com/flagcast/flagcast/test/rig"

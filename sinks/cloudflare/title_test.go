@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flagcast/flagcast/edgecore/transport"
+	"github.com/flagcast/flagcast/internal/httpclient"
 	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/cloudflare/cloudflaretest"
 	"github.com/flagcast/flagcast/sinks/sinktest"
@@ -36,7 +36,7 @@ func TestTitleInsteadOfAnID(t *testing.T) {
 			server := cloudflaretest.New(t, tt.options)
 			c := config(server)
 			c.Namespace = tt.namespace
-			s, err := open(c, transport.Options{Base: sinktest.InMemory(server), Attempts: 1})
+			s, err := open(c, httpclient.Options{Base: sinktest.InMemory(server), Attempts: 1})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -61,7 +61,7 @@ func TestTitleIsAskedForAgain(t *testing.T) {
 	server := cloudflaretest.New(t, cloudflaretest.Options{Title: "my flags"})
 	c := config(server)
 	c.Namespace = "my flags"
-	s, err := open(c, transport.Options{Base: sinktest.InMemory(server), Attempts: 1})
+	s, err := open(c, httpclient.Options{Base: sinktest.InMemory(server), Attempts: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/flagcast/flagcast/edgecore/transport"
+	"github.com/flagcast/flagcast/internal/httpclient"
 	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/internal/alicloud"
 )
@@ -57,7 +57,7 @@ func (c *Config) Check() []error {
 	if _, problem := alicloud.ParseEndpoint(c.Endpoint, exampleHost); c.Endpoint != "" && problem != "" {
 		fault("endpoint", problem)
 	}
-	if _, err := transport.ParseProxy(c.Proxy); c.Proxy != "" && err != nil {
+	if _, err := httpclient.ParseProxy(c.Proxy); c.Proxy != "" && err != nil {
 		fault("proxy", err.Error())
 	}
 	return append(faults, c.Credentials.Check("credentials.")...)

@@ -3,7 +3,7 @@ package edgekv_test
 import (
 	"testing"
 
-	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/internal/secret"
 	"github.com/flagcast/flagcast/sinks/edgekv"
 	"github.com/flagcast/flagcast/sinks/sinktest"
 )

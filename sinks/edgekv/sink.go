@@ -17,7 +17,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/flagcast/flagcast/edgecore/transport"
+	"github.com/flagcast/flagcast/internal/httpclient"
 	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/internal/alicloud"
 )
@@ -36,7 +36,7 @@ func New(c Config, base http.RoundTripper) (*Sink, error) {
 	if err := errors.Join(c.Check()...); err != nil {
 		return nil, err
 	}
-	base, err := transport.WithProxy(base, c.Proxy)
+	base, err := httpclient.WithProxy(base, c.Proxy)
 	if err != nil {
 		return nil, err
 	}

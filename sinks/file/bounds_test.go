@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flagcast/flagcast/edgecore/untrusted"
+	"github.com/flagcast/flagcast/internal/untrusted"
 	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/test/need"
 )

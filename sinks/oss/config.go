@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/flagcast/flagcast/edgecore/transport"
+	"github.com/flagcast/flagcast/internal/httpclient"
 	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/internal/alicloud"
 )
@@ -93,7 +93,7 @@ func (c *Config) Check() []error {
 	case c.Endpoint != "" && problem != "":
 		fault("endpoint", problem)
 	}
-	if _, err := transport.ParseProxy(c.Proxy); c.Proxy != "" && err != nil {
+	if _, err := httpclient.ParseProxy(c.Proxy); c.Proxy != "" && err != nil {
 		fault("proxy", err.Error())
 	}
 	if c.Timeout < 0 || c.Timeout > maxTimeout {

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/internal/secret"
 	"github.com/flagcast/flagcast/sinks/oss"
 	"github.com/flagcast/flagcast/sinks/sinktest"
 )

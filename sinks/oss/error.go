@@ -9,7 +9,7 @@ import (
 
 	sdk "github.com/aliyun/aliyun-oss-go-sdk/oss"
 
-	"github.com/flagcast/flagcast/edgecore/untrusted"
+	"github.com/flagcast/flagcast/internal/untrusted"
 	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/internal/alicloud"
 )

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/flagcast/flagcast/edgecore/transport"
-	"github.com/flagcast/flagcast/edgecore/untrusted"
+	"github.com/flagcast/flagcast/internal/httpclient"
+	"github.com/flagcast/flagcast/internal/untrusted"
 	"github.com/flagcast/flagcast/sinks/internal/alicloud"
 )
 
@@ -35,7 +35,7 @@ type exchange struct {
 // which holds for longer than they take (maxTimeout).
 func (e *exchange) RoundTrip(r *http.Request) (*http.Response, error) {
 	a := &attempts{base: e.base}
-	client := transport.NewClient(transport.Options{Base: a, Timeout: e.timeout, RetryStatus: retryStatus})
+	client := httpclient.NewClient(httpclient.Options{Base: a, Timeout: e.timeout, RetryStatus: retryStatus})
 	response, err := client.Do(r)
 	if err != nil {
 		return nil, &alicloud.Error{Action: e.action, MaybeApplied: a.unsettled, Err: alicloud.Cause(err)}

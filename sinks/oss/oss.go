@@ -21,8 +21,8 @@ import (
 
 	sdk "github.com/aliyun/aliyun-oss-go-sdk/oss"
 
-	"github.com/flagcast/flagcast/edgecore/transport"
-	"github.com/flagcast/flagcast/edgecore/untrusted"
+	"github.com/flagcast/flagcast/internal/httpclient"
+	"github.com/flagcast/flagcast/internal/untrusted"
 	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/internal/alicloud"
 )
@@ -49,7 +49,7 @@ func New(c Config, base http.RoundTripper) (*Sink, error) {
 	if err := errors.Join(c.Check()...); err != nil {
 		return nil, err
 	}
-	base, err := transport.WithProxy(base, c.Proxy)
+	base, err := httpclient.WithProxy(base, c.Proxy)
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,7 @@ package oss_test
 import (
 	"testing"
 
-	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/internal/secret"
 	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/oss"
 	"github.com/flagcast/flagcast/sinks/oss/osstest"

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/flagcast/flagcast/edgecore/printable"
+	"github.com/flagcast/flagcast/internal/printable"
 )
 
 const (

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
-	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/internal/secret"
 )
 
 func TestPrivateBackstage(t *testing.T) {

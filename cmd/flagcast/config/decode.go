@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/flagcast/flagcast/edgecore"
-	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/internal/secret"
 )
 
 // decoder fills structs from nodes. It goes on after a fault: the field keeps

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/flagcast/flagcast/edgecore/printable"
+	"github.com/flagcast/flagcast/internal/printable"
 )
 
 // Fault is one thing that is wrong, and where.

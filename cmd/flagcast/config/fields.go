@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/flagcast/flagcast/edgecore"
-	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/internal/secret"
 )
 
 // field is a field of a struct that a key of the file fills.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/internal/secret"
 )
 
 // Audit says where it is kept what was written, held and pinned.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/internal/secret"
 )
 
 // overrider puts flags and variables of Unleash Edge over the file.

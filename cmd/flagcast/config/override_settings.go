@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/flagcast/flagcast/edgecore"
-	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/internal/secret"
 )
 
 // What each flag and variable of Unleash Edge does to the configuration; the

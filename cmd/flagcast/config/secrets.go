@@ -9,7 +9,7 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/internal/secret"
 )
 
 // hideSecrets masks every value under a key that sounds like a secret's,

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/flagcast/flagcast/edgecore/suggest"
+	"github.com/flagcast/flagcast/internal/suggest"
 )
 
 // closest returns the word that was probably meant, or "".

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/flagcast/flagcast/edgecore"
-	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/internal/secret"
 )
 
 // TokensByEnvironment groups Tokens by the environment that each names, in

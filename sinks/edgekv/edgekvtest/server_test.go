@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/internal/secret"
 	"github.com/flagcast/flagcast/sinks/edgekv/edgekvtest"
 	"github.com/flagcast/flagcast/sinks/internal/alicloud"
 )

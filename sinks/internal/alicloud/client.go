@@ -11,8 +11,8 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/flagcast/flagcast/edgecore/transport"
-	"github.com/flagcast/flagcast/edgecore/untrusted"
+	"github.com/flagcast/flagcast/internal/httpclient"
+	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
 const (
@@ -83,7 +83,7 @@ func (c *Client) do(ctx context.Context, a *attempts, answer any) *Error {
 	}
 	// The retrying client belongs to this call alone, because what signs below
 	// it remembers the attempts; the connections belong to base.
-	retrying := transport.NewClient(transport.Options{Base: a, Timeout: attemptTimeout, RetryStatus: retryStatus})
+	retrying := httpclient.NewClient(httpclient.Options{Base: a, Timeout: attemptTimeout, RetryStatus: retryStatus})
 	response, err := retrying.Do(request)
 	if err != nil {
 		return &Error{Err: Cause(err)}

@@ -14,7 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/internal/secret"
 )
 
 var testKeys = Keys{AccessKeyID: "test-id", AccessKeySecret: secret.New("test-secret"), SecurityToken: secret.New("test-token")}

@@ -8,7 +8,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/internal/secret"
 	"github.com/flagcast/flagcast/sinks"
 )
 

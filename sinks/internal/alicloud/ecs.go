@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/flagcast/flagcast/edgecore/transport"
-	"github.com/flagcast/flagcast/edgecore/untrusted"
+	"github.com/flagcast/flagcast/internal/httpclient"
+	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
 const (
@@ -38,7 +38,7 @@ func newECS(c Config, base http.RoundTripper) *ecs {
 		t.Proxy = nil // the address means another machine to a proxy
 		base = t
 	}
-	return &ecs{c.RoleName, transport.NewClient(transport.Options{Base: base, Timeout: metadataTimeout, Attempts: metadataAttempts})}
+	return &ecs{c.RoleName, httpclient.NewClient(httpclient.Options{Base: base, Timeout: metadataTimeout, Attempts: metadataAttempts})}
 }
 
 func (e *ecs) fetch(ctx context.Context) (Keys, time.Time, error) {

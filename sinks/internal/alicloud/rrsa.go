@@ -12,9 +12,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/flagcast/flagcast/edgecore/secret"
-	"github.com/flagcast/flagcast/edgecore/transport"
-	"github.com/flagcast/flagcast/edgecore/untrusted"
+	"github.com/flagcast/flagcast/internal/httpclient"
+	"github.com/flagcast/flagcast/internal/secret"
+	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
 const (
@@ -41,7 +41,7 @@ type rrsa struct {
 
 func newRRSA(c Config, base http.RoundTripper) *rrsa {
 	endpoint, _ := ParseEndpoint(c.STSEndpoint, exampleSTS)
-	return &rrsa{c, endpoint, transport.NewClient(transport.Options{
+	return &rrsa{c, endpoint, httpclient.NewClient(httpclient.Options{
 		Base: stamped{base}, Timeout: stsTimeout, Attempts: stsAttempts, RetryStatus: retryStatus,
 	})}
 }

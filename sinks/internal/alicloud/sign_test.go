@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/internal/secret"
 )
 
 // The fixed example of "V3 request structure and signature".

@@ -1,6 +1,6 @@
 // Package transport makes the HTTP clients of the module: the one place that
 // retries, waits and gives up. SDKs and sinks above it do not retry.
-package transport
+package httpclient
 
 import (
 	"bytes"

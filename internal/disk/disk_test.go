@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/flagcast/flagcast/edgecore/disk"
+	"github.com/flagcast/flagcast/internal/disk"
 )
 
 // dirVariable makes this test binary a process that writes until it is killed.

@@ -1,4 +1,4 @@
-package transport_test
+package httpclient_test
 
 import (
 	"crypto/ecdsa"
@@ -15,8 +15,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/flagcast/flagcast/edgecore/secret"
-	"github.com/flagcast/flagcast/edgecore/transport"
+	"github.com/flagcast/flagcast/internal/httpclient"
+	"github.com/flagcast/flagcast/internal/secret"
 )
 
 // writeCertificate writes a certificate for a name, with its key, into files.
@@ -63,7 +63,7 @@ func TestCertificateIsReadAgain(t *testing.T) {
 	age(t, dir, 1)
 	synctest.Test(t, func(t *testing.T) {
 		var failures []error
-		c, err := transport.NewCertificate(filepath.Join(dir, "cert"), filepath.Join(dir, "key"), func(err error) { failures = append(failures, err) })
+		c, err := httpclient.NewCertificate(filepath.Join(dir, "cert"), filepath.Join(dir, "key"), func(err error) { failures = append(failures, err) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -97,7 +97,7 @@ func TestCertificateIsReadAgain(t *testing.T) {
 			t.Errorf("%v, want third", got.Leaf.Subject)
 		}
 	})
-	if _, err := transport.NewCertificate(filepath.Join(dir, "none"), filepath.Join(dir, "key"), nil); err == nil {
+	if _, err := httpclient.NewCertificate(filepath.Join(dir, "none"), filepath.Join(dir, "key"), nil); err == nil {
 		t.Error("a certificate that is not there is used")
 	}
 }
@@ -118,7 +118,7 @@ func TestTokenHeader(t *testing.T) {
 		base := &recorder{}
 		request, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://unleash.example", nil)
 		request.Header.Set("Authorization", "token")
-		if _, err := transport.WithTokenHeader(base, tc.name, secret.New(tc.authorization)).RoundTrip(request); err != nil {
+		if _, err := httpclient.WithTokenHeader(base, tc.name, secret.New(tc.authorization)).RoundTrip(request); err != nil {
 			t.Fatal(err)
 		}
 		if base.header.Get("X-Unleash") != tc.wantToken || base.header.Get("Authorization") != tc.wantAuthorization {

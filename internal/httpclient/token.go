@@ -1,9 +1,9 @@
-package transport
+package httpclient
 
 import (
 	"net/http"
 
-	"github.com/flagcast/flagcast/edgecore/secret"
+	"github.com/flagcast/flagcast/internal/secret"
 )
 
 // WithTokenHeader returns a transport that sends what stands in Authorization
