@@ -1,11 +1,8 @@
 package edgecore
 
 import (
-	"bytes"
 	"strconv"
 	"strings"
-
-	"github.com/tidwall/gjson"
 )
 
 // Environment names an Unleash environment, such as "production".
@@ -36,22 +33,6 @@ type Definitions struct {
 	// Lines are those on which the flags begin in a file, from 1, by name. nil:
 	// the definitions are not from a file.
 	Lines map[string]int
-}
-
-// FlagLines returns Definitions.Lines of a document that Parse has read.
-func FlagLines(doc []byte) map[string]int {
-	lines := map[string]int{}
-	line, at := 1, 0
-	gjson.GetBytes(doc, "features").ForEach(func(_, flag gjson.Result) bool {
-		if start := flag.Index; start > at && start <= len(doc) {
-			line, at = line+bytes.Count(doc[at:start], []byte("\n")), start
-		}
-		if name := flag.Get("name").String(); name != "" {
-			lines[strings.Clone(name)] = line
-		}
-		return true
-	})
-	return lines
 }
 
 // Member is a member of a JSON object, as upstream sent it.

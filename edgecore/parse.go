@@ -78,8 +78,9 @@ func parse(ctx context.Context, doc string, env Environment, known *known) (*Def
 		return nil, errClash
 	}
 	if p.flags > 0 && len(p.defs.Features) == 0 {
-		first := features.problems.kept[0]
-		for _, problem := range features.problems.kept {
+		kept := features.problems.List()
+		first := kept[0]
+		for _, problem := range kept {
 			if strings.HasSuffix(problem.What, "left out") {
 				first = problem
 				break

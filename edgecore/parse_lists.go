@@ -21,7 +21,7 @@ func (p *parser) features() {
 			p.reserve(start)
 		}
 		p.step()
-		first := len(p.problems.kept)
+		first := p.problems.Len()
 		f, ok := p.known.feature(p.place())
 		if ok {
 			p.skip()
@@ -38,9 +38,7 @@ func (p *parser) features() {
 			p.index[f.Name] = len(p.defs.Features)
 			p.defs.Features = append(p.defs.Features, f)
 		}
-		for i := range p.problems.kept[first:] {
-			p.problems.kept[first+i].Feature = f.Name
-		}
+		p.problems.SetFeature(first, f.Name)
 	})
 	if len(p.defs.Features) < cap(p.defs.Features)*3/4 {
 		p.defs.Features = slices.Clone(p.defs.Features)

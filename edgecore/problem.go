@@ -58,6 +58,16 @@ func (l *ProblemList) Omit() { l.omitted++ }
 // Full reports whether the next problem will only be counted.
 func (l *ProblemList) Full() bool { return len(l.kept) >= MaxProblems }
 
+// Len returns how many problems are kept.
+func (l *ProblemList) Len() int { return len(l.kept) }
+
+// SetFeature names the flag of the problems from position first on.
+func (l *ProblemList) SetFeature(first int, name string) {
+	for i := range l.kept[first:] {
+		l.kept[first+i].Feature = name
+	}
+}
+
 // Join adds the problems of other lists.
 func (l *ProblemList) Join(others ...ProblemList) {
 	for _, other := range others {
