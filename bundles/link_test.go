@@ -16,8 +16,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/flagcast/flagcast/bundles"
-	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
 
@@ -36,7 +36,7 @@ func encode(t testing.TB, format snapshot.Format) *snapshot.Snapshot {
 
 func encodeDocument(t testing.TB, document []byte, format snapshot.Format) *snapshot.Snapshot {
 	t.Helper()
-	d, err := edgecore.Parse(document, "production")
+	d, err := parse.Definitions(document, "production")
 	if err != nil {
 		t.Fatal(err)
 	}

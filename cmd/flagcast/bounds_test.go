@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
-	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/state"
 	"github.com/flagcast/flagcast/internal/untrusted"
 	"github.com/flagcast/flagcast/test/need"
@@ -93,7 +93,7 @@ func TestFromIsBounded(t *testing.T) {
 func TestDeliver(t *testing.T) {
 	var log bytes.Buffer
 	c := &core{store: state.New(state.Options{Log: slog.New(slog.DiscardHandler)}), log: slog.New(slog.NewTextHandler(&log, nil))}
-	d, err := edgecore.Parse([]byte(`{"features":[`+strings.TrimSuffix(strings.Repeat(`{"name":"x","enabled":true,"strategies":[{"name":"none"}]},`, 100_000), ",")+`]}`), "e")
+	d, err := parse.Definitions([]byte(`{"features":[`+strings.TrimSuffix(strings.Repeat(`{"name":"x","enabled":true,"strategies":[{"name":"none"}]},`, 100_000), ",")+`]}`), "e")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestDeliver(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	other, _ := edgecore.Parse([]byte(`{"features":[`+strings.TrimSuffix(strings.Repeat(`{"name":"y","enabled":true,"strategies":[{"name":"none"},{"name":"none"},{"name":"none"}]},`, 10), ",")+`]}`), "e")
+	other, _ := parse.Definitions([]byte(`{"features":[`+strings.TrimSuffix(strings.Repeat(`{"name":"y","enabled":true,"strategies":[{"name":"none"},{"name":"none"},{"name":"none"}]},`, 10), ",")+`]}`), "e")
 	for range 64 { // the context is looked at now and then
 		other.Features = append(other.Features, other.Features[0])
 	}

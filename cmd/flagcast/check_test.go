@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/edgecore/state"
@@ -29,7 +29,7 @@ func edgeKVTarget(t *testing.T, spec snapshot.Spec) *publish.Target {
 // checked returns what check finds about a target with the definitions.
 func checked(t *testing.T, document string, target *publish.Target) []finding {
 	t.Helper()
-	d, err := edgecore.Parse([]byte(document), "default")
+	d, err := parse.Definitions([]byte(document), "default")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/upstream"
 	"github.com/flagcast/flagcast/internal/untrusted"
 )
@@ -72,7 +73,7 @@ func final(err error) bool {
 	if errors.As(err, &status) {
 		return status.Status < 500 && status.Status != http.StatusTooManyRequests
 	}
-	var syntax *edgecore.SyntaxError
+	var syntax *parse.SyntaxError
 	var large *untrusted.SizeError
 	return errors.As(err, &syntax) || errors.As(err, &large)
 }
@@ -99,9 +100,9 @@ func (c *core) loadFrom(path string, stdin io.Reader) error {
 // delta protocol from the first one on.
 func parseDefinitions(document []byte, env edgecore.Environment) (*edgecore.Definitions, error) {
 	if gjson.GetBytes(document, "events").Exists() {
-		return edgecore.ParseEvents(document, env)
+		return parse.Events(document, env)
 	}
-	return edgecore.Parse(document, env)
+	return parse.Definitions(document, env)
 }
 
 // readDefinitions reads a GET /api/client/features body from a file, or from
@@ -146,9 +147,9 @@ func decodeDefinitions(path string, document []byte, env edgecore.Environment) (
 	if env == "" {
 		env = "default"
 	}
-	body, simple := edgecore.ReadBootstrap(document)
+	body, simple := parse.Bootstrap(document)
 	d, err := parseDefinitions(body, env)
-	var syntax *edgecore.SyntaxError
+	var syntax *parse.SyntaxError
 	if errors.As(err, &syntax) {
 		err = fmt.Errorf("%s:%d:%d: %s", path, syntax.Line, syntax.Column, syntax.Msg)
 	}
@@ -156,7 +157,7 @@ func decodeDefinitions(path string, document []byte, env edgecore.Environment) (
 		return nil, failed(exitFailed, fmt.Errorf("read definitions: %w", err), "it has to be the answer of GET /api/client/features")
 	}
 	if !simple {
-		d.Lines = edgecore.FlagLines(document)
+		d.Lines = parse.FlagLines(document)
 	}
 	return d, nil
 }

@@ -22,7 +22,9 @@ import (
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/access"
 	"github.com/flagcast/flagcast/edgecore/api"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/state"
+
 	sdkusage "github.com/flagcast/flagcast/edgecore/usage"
 	"github.com/flagcast/flagcast/internal/secret"
 )
@@ -69,7 +71,7 @@ const goodToken = "*:production.token"
 func newTestHandler(t *testing.T) *api.Handler {
 	t.Helper()
 	store := state.New(state.Options{Log: slog.New(slog.DiscardHandler)})
-	d, err := edgecore.Parse([]byte(`{"features":[{"name":"x","enabled":true,"strategies":[]}]}`), "production")
+	d, err := parse.Definitions([]byte(`{"features":[{"name":"x","enabled":true,"strategies":[]}]}`), "production")
 	if err != nil {
 		t.Fatal(err)
 	}

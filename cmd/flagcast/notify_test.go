@@ -14,8 +14,8 @@ import (
 	"testing"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
-	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/notify"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/sinks/all"
 )
@@ -142,7 +142,7 @@ func TestWell(t *testing.T) {
 		}
 	}
 	check("no definitions yet")
-	definitions, err := edgecore.Parse([]byte(`{"features":[]}`), "e")
+	definitions, err := parse.Definitions([]byte(`{"features":[]}`), "e")
 	if err != nil {
 		t.Fatal(err)
 	}

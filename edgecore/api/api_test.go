@@ -20,6 +20,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/access"
 	"github.com/flagcast/flagcast/edgecore/api"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/state"
 	"github.com/flagcast/flagcast/edgecore/usage"
 	"github.com/flagcast/flagcast/internal/secret"
@@ -93,7 +94,7 @@ func tokens(t testing.TB, texts ...string) []edgecore.Token {
 
 func (f *fixture) put(t testing.TB, document string) {
 	t.Helper()
-	d, err := edgecore.Parse([]byte(document), "production")
+	d, err := parse.Definitions([]byte(document), "production")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +179,7 @@ func TestStatusCodes(t *testing.T) {
 func TestClientFeatures(t *testing.T) {
 	f := newFixture(t, "")
 	names := func(r *http.Response) string {
-		d, err := edgecore.Parse([]byte(text(t, r)), "")
+		d, err := parse.Definitions([]byte(text(t, r)), "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -339,7 +340,7 @@ func TestReadyWaitsForEveryEnvironment(t *testing.T) {
 	if r := f.ask("GET", "/ready", "", ""); r.StatusCode != 503 || !strings.Contains(text(t, r), "NOTREADY") {
 		t.Errorf("%d before there are flags", r.StatusCode)
 	}
-	d, _ := edgecore.Parse([]byte(`{"features":[]}`), "a")
+	d, _ := parse.Definitions([]byte(`{"features":[]}`), "a")
 	store.Put(d)
 	if r := f.ask("GET", "/ready", "", ""); r.StatusCode != 200 {
 		t.Errorf("%d although an empty environment is a valid one", r.StatusCode)

@@ -63,7 +63,7 @@ func TestAdversarialDefinitions(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			start := time.Now()
-			d := parse(t, tc.features, tc.segments)
+			d := mustParse(t, tc.features, tc.segments)
 			p, problems := eval.Compile(d)
 			vector := vector{}
 			if tc.problem != "" {

@@ -91,7 +91,7 @@ func TestPatternsAreBounded(t *testing.T) {
 		}
 		flags = append(flags, fmt.Sprintf(`{"name":"f%04d","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"x","operator":"REGEX","value":"%s"}]}]}`, i, pattern))
 	}
-	d := parse(t, strings.Join(flags, ","), "")
+	d := mustParse(t, strings.Join(flags, ","), "")
 	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -114,7 +114,7 @@ func TestPatternsAreBounded(t *testing.T) {
 	for i := range same {
 		same[i] = fmt.Sprintf(same[i], i)
 	}
-	if _, problems := eval.Compile(parse(t, strings.Join(same, ","), "")); len(problems) > 0 {
+	if _, problems := eval.Compile(mustParse(t, strings.Join(same, ","), "")); len(problems) > 0 {
 		t.Errorf("%v", problems[0])
 	}
 
@@ -126,7 +126,7 @@ func TestPatternsAreBounded(t *testing.T) {
 		"not too many":              `.{499}`,
 		"within counting":           `((.{10}){10}){4}`,
 	} {
-		d := parse(t, constrained(`{"contextName":"x","operator":"REGEX","value":"`+pattern+`"}`), "")
+		d := mustParse(t, constrained(`{"contextName":"x","operator":"REGEX","value":"`+pattern+`"}`), "")
 		var problems []edgecore.Problem
 		used := need.Allocated(func() { _, problems = eval.Compile(d) })
 		if used > 8<<20 || (len(problems) == 0) != strings.HasPrefix(name, "not") && (len(problems) == 0) != strings.HasPrefix(name, "within") {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/test/gen"
 )
 
@@ -31,7 +32,7 @@ func newHistory(t *testing.T, seed uint64) *history {
 	h := &history{Rand: rand.New(rand.NewPCG(seed, 11))}
 	for i := range 10 {
 		state := gen.Definitions(h, gen.Options{Odd: i == 9})
-		d, err := edgecore.Parse(state.Document, "test")
+		d, err := parse.Definitions(state.Document, "test")
 		if err != nil {
 			continue // odd enough to be none
 		}

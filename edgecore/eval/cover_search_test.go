@@ -4,7 +4,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/test/gen"
 )
 
@@ -17,7 +17,7 @@ func TestCoverAgainstChance(t *testing.T) {
 	for seed := range uint64(100) {
 		s := rand.New(rand.NewPCG(seed, 1))
 		state := gen.Definitions(s, gen.Options{})
-		d, err := edgecore.Parse(state.Document, "test")
+		d, err := parse.Definitions(state.Document, "test")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,13 +5,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 )
 
 func compileDocument(t *testing.T, document string) *eval.Program {
 	t.Helper()
-	d, err := edgecore.Parse([]byte(document), "production")
+	d, err := parse.Definitions([]byte(document), "production")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,19 +8,20 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 )
 
 // compile takes features, and knows one segment.
 func compile(t *testing.T, features string) (*eval.Program, []edgecore.Problem) {
 	t.Helper()
-	d := parse(t, features, `{"id":1,"constraints":[{"contextName":"country","operator":"IN","values":["no"]}]}`)
+	d := mustParse(t, features, `{"id":1,"constraints":[{"contextName":"country","operator":"IN","values":["no"]}]}`)
 	p, problems := eval.Compile(d)
 	return p, append(d.Problems, problems...)
 }
 
-func parse(t *testing.T, features, segments string) *edgecore.Definitions {
+func mustParse(t *testing.T, features, segments string) *edgecore.Definitions {
 	t.Helper()
-	d, err := edgecore.Parse([]byte(`{"version":2,"features":[`+features+`],"segments":[`+segments+`]}`), "test")
+	d, err := parse.Definitions([]byte(`{"version":2,"features":[`+features+`],"segments":[`+segments+`]}`), "test")
 	if err != nil {
 		t.Fatal(err)
 	}

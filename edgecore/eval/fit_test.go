@@ -44,7 +44,7 @@ func TestFit(t *testing.T) {
 		{"in a segment", huge, `,{"name":"default","segments":[1]}`, strings.Repeat("a-", 6), "passes for nobody there", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			d := parse(t, regexFlag("f", tc.pattern, tc.more), `{"id":1,"constraints":[{"contextName":"x","operator":"REGEX","value":"`+huge+`","inverted":true}]}`)
+			d := mustParse(t, regexFlag("f", tc.pattern, tc.more), `{"id":1,"constraints":[{"contextName":"x","operator":"REGEX","value":"`+huge+`","inverted":true}]}`)
 			p, problems := eval.Compile(d)
 			if len(problems) > 0 {
 				t.Fatalf("the core has problems: %v", problems)
@@ -74,7 +74,7 @@ func TestFit(t *testing.T) {
 func TestSharedRanges(t *testing.T) {
 	sizes := map[int]int{}
 	for _, n := range []int{5, 30, 60} {
-		p, _ := eval.Compile(parse(t, regexFlag("f", fmt.Sprintf(`^[\p{L} '-]{2,%d}$`, n), ""), ""))
+		p, _ := eval.Compile(mustParse(t, regexFlag("f", fmt.Sprintf(`^[\p{L} '-]{2,%d}$`, n), ""), ""))
 		sizes[n] = len(encodeRules(t, p))
 	}
 	t.Logf("bytes of rules by repetitions: %v", sizes)
@@ -85,7 +85,7 @@ func TestSharedRanges(t *testing.T) {
 
 // The largest pattern takes little memory.
 func TestPatternMemory(t *testing.T) {
-	d := parse(t, regexFlag("f", strings.Repeat(`(?:\pL?){999}`, 8), ""), "")
+	d := mustParse(t, regexFlag("f", strings.Repeat(`(?:\pL?){999}`, 8), ""), "")
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)

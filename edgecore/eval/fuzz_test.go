@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/test/gen"
 	"github.com/flagcast/flagcast/test/need"
 )
@@ -77,7 +77,7 @@ func FuzzCompile(f *testing.F) {
 		f.Add(gen.Definitions(rand.New(rand.NewPCG(seed, 0)), gen.Options{Odd: seed%2 == 1}).Document)
 	}
 	f.Fuzz(func(t *testing.T, document []byte) {
-		d, err := edgecore.Parse(document, "test")
+		d, err := parse.Definitions(document, "test")
 		if err != nil {
 			return
 		}
@@ -92,7 +92,7 @@ func FuzzCompile(f *testing.F) {
 func FuzzDecodeRules(f *testing.F) {
 	for seed := range uint64(20) {
 		s := rand.New(rand.NewPCG(seed, 0))
-		d, err := edgecore.Parse(gen.Definitions(s, gen.Options{}).Document, "test")
+		d, err := parse.Definitions(gen.Definitions(s, gen.Options{}).Document, "test")
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -29,7 +29,7 @@ const idSegments = `{"id":2,"constraints":[{"contextName":"userId","operator":"N
 
 func identifiers(t *testing.T, how eval.Identifiers, keep ...string) ([]byte, error) {
 	t.Helper()
-	d := parse(t, withIDs, idSegments)
+	d := mustParse(t, withIDs, idSegments)
 	p, _ := eval.Compile(d)
 	p = p.Select(func(f eval.Flag) bool {
 		return len(keep) == 0 || strings.Contains(" "+strings.Join(keep, " ")+" ", " "+f.Name+" ")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/test/gen"
 )
 
@@ -44,7 +45,7 @@ func drawProgram(t *rapid.T) *drawn {
 	s := sourceOf(t)
 	for {
 		state := gen.Definitions(s, gen.Options{Odd: s.IntN(3) == 2})
-		d, err := edgecore.Parse(state.Document, "test")
+		d, err := parse.Definitions(state.Document, "test")
 		if err != nil {
 			continue // odd enough to be no definitions
 		}

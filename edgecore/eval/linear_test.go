@@ -8,6 +8,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/test/need"
 )
@@ -122,11 +123,11 @@ func document(shape string, n int, mark string, more bool) []byte {
 var works = map[string]func(t testing.TB, shape string, n int) func(){
 	"Parse": func(_ testing.TB, shape string, n int) func() {
 		doc := document(shape, n, "a", false)
-		return func() { _, _ = edgecore.Parse(doc, "e") }
+		return func() { _, _ = parse.Definitions(doc, "e") }
 	},
 	"ParseNext": func(t testing.TB, shape string, n int) func() {
 		last, next := parsed(t, document(shape, n, "a", false)), document(shape, n, "a", true)
-		return func() { _, _ = edgecore.ParseNext(t.Context(), next, "e", last) }
+		return func() { _, _ = parse.Next(t.Context(), next, "e", last) }
 	},
 	"Compile": func(t testing.TB, shape string, n int) func() {
 		d := parsed(t, document(shape, n, "a", false))
@@ -185,7 +186,7 @@ var works = map[string]func(t testing.TB, shape string, n int) func(){
 
 func parsed(t testing.TB, doc []byte) *edgecore.Definitions {
 	t.Helper()
-	d, err := edgecore.Parse(doc, "e")
+	d, err := parse.Definitions(doc, "e")
 	if err != nil {
 		t.Fatal(err)
 	}

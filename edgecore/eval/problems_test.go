@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 )
 
 // TestProblemsNameWhatWasMeant: a slip in the name of an operator or strategy.
@@ -18,7 +18,7 @@ func TestProblemsNameWhatWasMeant(t *testing.T) {
 		`{"name":"default","constraints":[{"contextName":"x","operator":"not_in","values":["a"]}]}`:         `did you mean "NOT_IN"?; the strategy passes for nobody`,
 		`{"name":"flexibleRollout","parameters":{"rollout":"250"}}`:                                         `it is "250"; it counts as 100`,
 	} {
-		d, err := edgecore.Parse([]byte(`{"features":[{"name":"f","enabled":true,"strategies":[`+strategy+`]}]}`), "e")
+		d, err := parse.Definitions([]byte(`{"features":[{"name":"f","enabled":true,"strategies":[`+strategy+`]}]}`), "e")
 		if err != nil {
 			t.Fatal(err)
 		}

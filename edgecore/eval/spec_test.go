@@ -11,6 +11,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/test/need"
 )
 
@@ -65,9 +66,9 @@ func specDefinitions(t *testing.T, file string, state []byte) *edgecore.Definiti
 	if err := json.Unmarshal(state, &delta); err != nil {
 		t.Fatal(err)
 	}
-	read := edgecore.Parse
+	read := parse.Definitions
 	if delta.Events != nil {
-		read = edgecore.ParseEvents
+		read = parse.Events
 	}
 	d, err := read(state, "")
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/test/need"
 )
 
@@ -52,7 +53,7 @@ func TestVectors(t *testing.T) {
 	vectors, cases := readVectors(t), 0
 	for _, v := range vectors {
 		t.Run(v.Name, func(t *testing.T) {
-			d, err := edgecore.Parse(v.State, "test")
+			d, err := parse.Definitions(v.State, "test")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -14,8 +14,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/robfig/cron/v3"
 
-	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/edgecore/state"
@@ -312,7 +312,7 @@ func (s *store) change(f func(s *store)) {
 
 func (w *world) put(t testing.TB, document string) {
 	t.Helper()
-	d, err := edgecore.Parse([]byte(document), "e")
+	d, err := parse.Definitions([]byte(document), "e")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/edgecore/state"
@@ -85,7 +86,7 @@ func definitionsPool(t *testing.T) []*edgecore.Definitions {
 		if i >= 18 {
 			features = append(features, `{"name":"d","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"currentTime","operator":"DATE_AFTER","value":"`+flipAt.Format(time.RFC3339)+`"}]}]}`)
 		}
-		d, err := edgecore.Parse(fmt.Appendf(nil, `{"features":[%s],"meta":{"revisionId":%d}}`, strings.Join(features, ","), i+1), "e")
+		d, err := parse.Definitions(fmt.Appendf(nil, `{"features":[%s],"meta":{"revisionId":%d}}`, strings.Join(features, ","), i+1), "e")
 		if err != nil {
 			t.Fatal(err)
 		}

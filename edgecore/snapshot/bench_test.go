@@ -7,6 +7,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
 
@@ -30,7 +31,7 @@ func manyFlags(tb testing.TB, n, changed int) *edgecore.Definitions {
 	for i := range 1000 {
 		ids = append(ids, fmt.Sprintf(`"user-%d"`, i))
 	}
-	d, err := edgecore.Parse(fmt.Appendf(nil, `{"features":[%s],"segments":[{"id":1,"constraints":[{"contextName":"userId","operator":"IN","values":[%s]}]}]}`,
+	d, err := parse.Definitions(fmt.Appendf(nil, `{"features":[%s],"segments":[{"id":1,"constraints":[{"contextName":"userId","operator":"IN","values":[%s]}]}]}`,
 		strings.Join(features, ","), strings.Join(ids, ",")), "production")
 	if err != nil {
 		tb.Fatal(err)

@@ -5,8 +5,8 @@ import (
 
 	"github.com/tidwall/gjson"
 
-	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 )
 
 // Decode reads a stored snapshot back into a program, with its problems. An
@@ -22,7 +22,7 @@ func Decode(stored []byte) (*eval.Program, Meta, error) {
 		p, err := eval.DecodeRules([]byte(gjson.GetBytes(stored, "rules").Raw))
 		return p, meta, err
 	case Definitions1:
-		d, err := edgecore.Parse(stored, meta.Environment)
+		d, err := parse.Definitions(stored, meta.Environment)
 		if err != nil {
 			return nil, meta, err
 		}

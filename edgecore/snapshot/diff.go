@@ -10,6 +10,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 )
 
 // Signs of a change. SecondLook is for what takes a flag from all who had it,
@@ -195,11 +196,11 @@ func (s *Snapshot) DiffStored(stored []byte) []Change {
 	case Rules1:
 		return s.diffRules(stored)
 	case Definitions1:
-		old, err := edgecore.Parse(stored, s.spec.Environment)
+		old, err := parse.Definitions(stored, s.spec.Environment)
 		if err != nil {
 			old = nil
 		}
-		is, err := edgecore.Parse(s.content, s.spec.Environment)
+		is, err := parse.Definitions(s.content, s.spec.Environment)
 		if err != nil {
 			return nil // not reached: it has just been encoded
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/test/gen"
 )
@@ -96,7 +97,7 @@ func definitionsOf(t *rapid.T, document []byte, s gen.Source) *edgecore.Definiti
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := edgecore.Parse(document, "test")
+	d, err := parse.Definitions(document, "test")
 	if err != nil {
 		return nil
 	}

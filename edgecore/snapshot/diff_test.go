@@ -9,12 +9,13 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
 
-func parse(t testing.TB, document string) *edgecore.Definitions {
+func mustParse(t testing.TB, document string) *edgecore.Definitions {
 	t.Helper()
-	d, err := edgecore.Parse([]byte(document), "production")
+	d, err := parse.Definitions([]byte(document), "production")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,13 +47,13 @@ func TestDiff(t *testing.T) {
 		{"nothing", "", "", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got := lines(snapshot.Diff(parse(t, document), parse(t, strings.Replace(document, tc.old, tc.new, 1))))
+			got := lines(snapshot.Diff(mustParse(t, document), mustParse(t, strings.Replace(document, tc.old, tc.new, 1))))
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
 	}
-	all := snapshot.Diff(nil, parse(t, document))
+	all := snapshot.Diff(nil, mustParse(t, document))
 	want := "+ all on (red:blue 50:50)\n+ canary 10 %\n+ child on\n+ local on if country IN cn\n+ off off\n+ on on"
 	if diff := cmp.Diff(want, lines(all)); diff != "" || all[0].Project != "b" {
 		t.Errorf("over nothing, project %q (-want +got)\n%s", all[0].Project, diff)
@@ -155,7 +156,7 @@ func TestWordsOfChanges(t *testing.T) {
 		{"several at once", strategies(having(in("a", "1"), in("b", "1"), in("c", "1"), in("d", "1"), in("e", "1"), in("f", "1"))), strategies(having(in("a", "2"), in("b", "2"), in("c", "2"), in("d", "2"), in("e", "2"), in("f", "2"))), "~ f a IN 1 -> 2; b IN 1 -> 2; c IN 1 -> 2; d IN 1 -> 2; and 2 more"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			old, next := parse(t, withFlag(tc.old)), parse(t, withFlag(tc.new))
+			old, next := mustParse(t, withFlag(tc.old)), mustParse(t, withFlag(tc.new))
 			got := lines(snapshot.Diff(old, next))
 			if tc.want == "" {
 				tc.want = "~ f changed, with no effect on evaluation"
@@ -188,7 +189,7 @@ func TestDiffOfParents(t *testing.T) {
 		{`"name":"p"`, `"name":"q"`, "!! f on for some -> OFF for everyone\n!! p removed while it was on for some\n+ q 50 % by userId (red:blue 50:50)"},
 		{`"name":"red","weight":1`, `"name":"red","weight":3`, "~ p red:blue 50:50 -> 75:25"},
 	} {
-		if diff := cmp.Diff(tc.want, lines(snapshot.Diff(parse(t, old), parse(t, strings.Replace(old, tc.old, tc.new, 1))))); diff != "" {
+		if diff := cmp.Diff(tc.want, lines(snapshot.Diff(mustParse(t, old), mustParse(t, strings.Replace(old, tc.old, tc.new, 1))))); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", tc.new, diff)
 		}
 	}
@@ -204,7 +205,7 @@ func TestDiffShowsNoIDs(t *testing.T) {
 	stored, rules := s.Seal(1, now), encode(t, next, spec)
 	want := "~ f email IN 1 value, a new one; userId IN 1 value -> 2 values; sessionId REGEX changed"
 	for what, got := range map[string][]snapshot.Change{
-		"definitions": snapshot.Diff(parse(t, old), parse(t, next), fields...),
+		"definitions": snapshot.Diff(mustParse(t, old), mustParse(t, next), fields...),
 		"rules":       rules.DiffStored(stored),
 	} {
 		if diff := cmp.Diff(want, lines(got)); diff != "" {
@@ -295,7 +296,7 @@ func TestDiffOfManyParts(t *testing.T) {
 		"fewer conditions":       {constraints(100, "a"), constraints(99, "a"), "~ f 100 conditions -> 99"},
 		"parents of other names": {parents(100, "a"), parents(100, "b"), "~ f 100 parents changed"},
 	} {
-		changes := snapshot.Diff(parse(t, c.old), parse(t, c.is))
+		changes := snapshot.Diff(mustParse(t, c.old), mustParse(t, c.is))
 		got := ""
 		for _, change := range changes {
 			if change.Flag == "f" {

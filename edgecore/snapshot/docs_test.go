@@ -15,8 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
 
@@ -53,7 +53,7 @@ func examples(t *testing.T) map[snapshot.Format][]byte {
 // of them give, byte for byte.
 func TestExamplesAreWhatIsStored(t *testing.T) {
 	documented := examples(t)
-	d, err := edgecore.Parse(documented[snapshot.Definitions1], "production")
+	d, err := parse.Definitions(documented[snapshot.Definitions1], "production")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 
 func compiled(t testing.TB, document string) (*edgecore.Definitions, *eval.Program) {
 	t.Helper()
-	d := parse(t, document)
+	d := mustParse(t, document)
 	p, _ := eval.Compile(d)
 	return d, p
 }

@@ -9,8 +9,8 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/test/gen"
 	"github.com/flagcast/flagcast/test/need"
@@ -90,7 +90,7 @@ func TestRandomRulesAreOfTheSchema(t *testing.T) {
 	s := rand.New(rand.NewPCG(need.Seed(t), 6))
 	for i := range 300 {
 		state := gen.Definitions(s, gen.Options{Odd: i%3 == 2})
-		d, err := edgecore.Parse(state.Document, "test")
+		d, err := parse.Definitions(state.Document, "test")
 		if err != nil {
 			continue
 		}

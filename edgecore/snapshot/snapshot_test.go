@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/test/need"
 )
@@ -31,7 +31,7 @@ var now = time.Date(2026, 1, 31, 12, 0, 0, 123e6, time.UTC)
 
 func encode(t *testing.T, doc string, spec snapshot.Spec) snapshot.Snapshot {
 	t.Helper()
-	d, err := edgecore.Parse([]byte(doc), "production")
+	d, err := parse.Definitions([]byte(doc), "production")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func enabled(t *testing.T, s snapshot.Snapshot) []string {
 func TestDefinitionsKeepWhatUpstreamSent(t *testing.T) {
 	s := encode(t, document, snapshot.Spec{Format: snapshot.Definitions1, Projects: []string{"b", "c"}})
 	stored := s.Seal(5, now)
-	d, err := edgecore.Parse(stored, "production")
+	d, err := parse.Definitions(stored, "production")
 	if err != nil {
 		t.Fatal(err)
 	}

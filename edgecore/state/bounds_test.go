@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/state"
 	"github.com/flagcast/flagcast/test/need"
 )
@@ -24,7 +25,7 @@ func TestPutEndsWithItsContext(t *testing.T) {
 	for i := range 1000 {
 		fmt.Fprintf(&flags, `{"name":"f%d","enabled":true,"strategies":[]},`, i)
 	}
-	large, err := edgecore.Parse([]byte(`{"features":[`+strings.TrimSuffix(flags.String(), ",")+`]}`), "e")
+	large, err := parse.Definitions([]byte(`{"features":[`+strings.TrimSuffix(flags.String(), ",")+`]}`), "e")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +93,7 @@ func FuzzRestore(f *testing.F) {
 			t.Errorf("%d bytes allocated for %d", used, len(content))
 		}
 		if _, err := s.Load("e"); err == nil && !edge {
-			if _, err := edgecore.Parse(content, "e"); err != nil {
+			if _, err := parse.Definitions(content, "e"); err != nil {
 				t.Errorf("restored what cannot be read: %v", err)
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/internal/disk"
 	"github.com/flagcast/flagcast/internal/untrusted"
 )
@@ -69,7 +70,7 @@ func (s *Store) restore(ctx context.Context, env edgecore.Environment) error {
 	if err != nil {
 		return err
 	}
-	d, err := edgecore.ParseNext(ctx, document, env, nil)
+	d, err := parse.Next(ctx, document, env, nil)
 	if err != nil {
 		return err
 	}

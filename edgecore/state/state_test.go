@@ -16,12 +16,13 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/state"
 )
 
 func definitions(t testing.TB, env edgecore.Environment, revision int, on bool) *edgecore.Definitions {
 	t.Helper()
-	d, err := edgecore.Parse(fmt.Appendf(nil, `{"features":[{"name":"x","enabled":%v,"strategies":[],"later":[1]}],"meta":{"revisionId":%d}}`, on, revision), env)
+	d, err := parse.Definitions(fmt.Appendf(nil, `{"features":[{"name":"x","enabled":%v,"strategies":[],"later":[1]}],"meta":{"revisionId":%d}}`, on, revision), env)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
@@ -136,14 +137,14 @@ func (f *File) read(ctx context.Context, deliver func(*edgecore.Definitions)) er
 	}
 	f.last, f.fault = digest, nil
 	document = bytes.TrimPrefix(document, []byte("\xef\xbb\xbf"))
-	body, simple := edgecore.ReadBootstrap(document)
-	d, err := edgecore.ParseNext(ctx, body, f.env, f.good)
+	body, simple := parse.Bootstrap(document)
+	d, err := parse.Next(ctx, body, f.env, f.good)
 	if err != nil {
 		f.fault = fmt.Errorf("read definitions: %w", locate(f.path, document, err))
 		return f.fault
 	}
 	if !simple {
-		d.Lines = edgecore.FlagLines(document)
+		d.Lines = parse.FlagLines(document)
 	}
 	f.good = d
 	deliver(d)
@@ -152,7 +153,7 @@ func (f *File) read(ctx context.Context, deliver func(*edgecore.Definitions)) er
 
 // locate adds the file and the marked line to a syntax error.
 func locate(path string, document []byte, err error) error {
-	var syntax *edgecore.SyntaxError
+	var syntax *parse.SyntaxError
 	if !errors.As(err, &syntax) {
 		return fmt.Errorf("%s: %w", path, err)
 	}

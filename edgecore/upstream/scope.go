@@ -14,6 +14,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
@@ -128,7 +129,7 @@ func (s *scope) fetch(ctx context.Context) error {
 	if err != nil {
 		return s.unread(body, err)
 	}
-	d, err := edgecore.ParseNext(ctx, body, s.env, s.last)
+	d, err := parse.Next(ctx, body, s.env, s.last)
 	if err != nil {
 		return s.unreadable(response, body, err)
 	}
@@ -217,7 +218,7 @@ func (s *scope) unreadable(response *http.Response, body string, err error) erro
 	case kind == "text/html":
 		hint = "; a login page or a proxy seems to answer instead of Unleash"
 	}
-	var syntax *edgecore.SyntaxError
+	var syntax *parse.SyntaxError
 	if !errors.As(err, &syntax) {
 		return err // the end of the context
 	}

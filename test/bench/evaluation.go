@@ -11,8 +11,8 @@ import (
 	"github.com/Unleash/unleash-client-go/v4/api"
 	sdk "github.com/Unleash/unleash-client-go/v4/context"
 
-	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 )
 
 const flags = 1000
@@ -80,7 +80,7 @@ func atLeast(what, peer string, ours, theirs stat, bar float64) figure {
 }
 
 func compile(document []byte) *eval.Program {
-	d, err := edgecore.Parse(document, "production")
+	d, err := parse.Definitions(document, "production")
 	if err != nil {
 		panic(err)
 	}

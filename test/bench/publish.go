@@ -21,10 +21,11 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/publish"
-	"github.com/flagcast/flagcast/internal/secret"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/edgecore/state"
+	"github.com/flagcast/flagcast/internal/secret"
 	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/cloudflare"
 	"github.com/flagcast/flagcast/sinks/memory"
@@ -128,7 +129,7 @@ func toSink(rounds, flags, cells int, bar string, limit float64) figure {
 	go func() { done <- p.Run(ctx) }()
 	var times []float64
 	for i := range rounds + 1 {
-		d, err := edgecore.Parse([]byte(versions[i%2]), benchEnvironment)
+		d, err := parse.Definitions([]byte(versions[i%2]), benchEnvironment)
 		check(err)
 		runtime.GC() // what the last round has left is not this one's
 		began := time.Now()

@@ -18,8 +18,8 @@ import (
 
 	"github.com/flagcast/flagcast/bundles"
 	"github.com/flagcast/flagcast/bundles/measure"
-	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
 
@@ -56,7 +56,7 @@ func scripts() []figure {
 }
 
 func encoded(n int) *snapshot.Snapshot {
-	d, err := edgecore.Parse(definitions(n), "production")
+	d, err := parse.Definitions(definitions(n), "production")
 	if err != nil {
 		panic(err)
 	}

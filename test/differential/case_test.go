@@ -9,8 +9,8 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/test/need"
 )
@@ -52,7 +52,7 @@ func TestCaseOfEveryCharacter(t *testing.T) {
 				{"contextName":"x","operator":"STR_ENDS_WITH","values":["b%c"],"caseInsensitive":true}]}]}`, r, i, operand))
 		}
 	}
-	d, err := edgecore.Parse([]byte(`{"version":2,"features":[`+strings.Join(features, ",")+`]}`), "test")
+	d, err := parse.Definitions([]byte(`{"version":2,"features":[`+strings.Join(features, ",")+`]}`), "test")
 	if err != nil {
 		t.Fatal(err)
 	}

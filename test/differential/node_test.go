@@ -13,6 +13,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/test/gen"
 	"github.com/flagcast/flagcast/test/need"
 )
@@ -108,7 +109,7 @@ type query struct {
 
 func (run *comparison) state(node *oracle) {
 	state := gen.Definitions(run.s, gen.Options{Flags: 14, Without: classes()})
-	d, err := edgecore.Parse(state.Document, "test")
+	d, err := parse.Definitions(state.Document, "test")
 	if err != nil {
 		run.t.Fatalf("%v\n%s", err, state.Document)
 	}

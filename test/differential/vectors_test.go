@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/test/need"
 )
@@ -126,7 +126,7 @@ func (v *vector) askClient(t *testing.T, node *oracle) string {
 
 func (v *vector) askWorker(t *testing.T, worker *oracle) string {
 	t.Helper()
-	d, err := edgecore.Parse(v.State, "test")
+	d, err := parse.Definitions(v.State, "test")
 	if err != nil {
 		t.Fatal(err)
 	}

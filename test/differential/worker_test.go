@@ -10,6 +10,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/test/gen"
 	"github.com/flagcast/flagcast/test/need"
@@ -48,7 +49,7 @@ func (run *workerComparison) state(worker *oracle, o gen.Options) {
 	run.states++
 	o.Flags = 12
 	state := gen.Definitions(run.s, o)
-	d, err := edgecore.Parse(state.Document, "test")
+	d, err := parse.Definitions(state.Document, "test")
 	if err != nil {
 		return // odd enough to be no definitions
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/access"
 	"github.com/flagcast/flagcast/edgecore/api"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/edgecore/state"
@@ -46,7 +47,7 @@ func exposed(t *testing.T) map[string]string {
 		log := slog.New(slog.DiscardHandler)
 		registry := prometheus.NewRegistry()
 		store := state.New(state.Options{Log: log})
-		definitions, err := edgecore.Parse([]byte(`{"features":[]}`), env)
+		definitions, err := parse.Definitions([]byte(`{"features":[]}`), env)
 		if err != nil {
 			t.Fatal(err)
 		}

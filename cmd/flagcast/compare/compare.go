@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 
-	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 )
 
 // Options of a comparison.
@@ -78,12 +78,12 @@ func (r *Report) features(servers ...*Server) (programs []*eval.Program, err err
 		if s.features == nil {
 			continue
 		}
-		d, err := parse(s.features)
+		d, err := parseDefinitions(s.features)
 		if err != nil {
 			return nil, fmt.Errorf("ask %s/api/client/features: %w", s.name(), err)
 		}
 		documents = append(documents, d)
-		parsed, err := edgecore.Parse(s.features, "compared")
+		parsed, err := parse.Definitions(s.features, "compared")
 		if err != nil {
 			return nil, fmt.Errorf("ask %s/api/client/features: %w", s.name(), err)
 		}
@@ -114,11 +114,11 @@ func changed(ctx context.Context, o Options) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		before, err := parse(s.features)
+		before, err := parseDefinitions(s.features)
 		if err != nil {
 			return false, err
 		}
-		after, err := parse(body)
+		after, err := parseDefinitions(body)
 		if err != nil || len(definitions(before, after)) > 0 {
 			return true, err
 		}

@@ -13,8 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/internal/secret"
 )
 
@@ -44,11 +44,11 @@ func TestDefinitions(t *testing.T) {
 		{"version", `{"features":[],"version":2}`, `{"features":[],"version":1}`, "version 2 1"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			a, err := parse([]byte(tc.a))
+			a, err := parseDefinitions([]byte(tc.a))
 			if err != nil {
 				t.Fatal(err)
 			}
-			b, err := parse([]byte(tc.b))
+			b, err := parseDefinitions([]byte(tc.b))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -71,7 +71,7 @@ func TestDefinitions(t *testing.T) {
 		})
 	}
 	for _, bad := range []string{"", "[]", "{}", `{"features":{}}`, `{"features":[{}]}`, `{"features":[1]}`} {
-		if _, err := parse([]byte(bad)); err == nil {
+		if _, err := parseDefinitions([]byte(bad)); err == nil {
 			t.Errorf("%s is taken for definitions", bad)
 		}
 	}
@@ -80,7 +80,7 @@ func TestDefinitions(t *testing.T) {
 // TestSegments: those that no flag uses do not count, whichever side has them.
 func TestSegments(t *testing.T) {
 	document := func(segments string) *document {
-		d, err := parse([]byte(`{"features":[{"name":"f","strategies":[{"segments":[1]}]}],"segments":[` + segments + `]}`))
+		d, err := parseDefinitions([]byte(`{"features":[{"name":"f","strategies":[{"segments":[1]}]}],"segments":[` + segments + `]}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +135,7 @@ func TestAnswersOfTwoKinds(t *testing.T) {
 // an appName of its own.
 func unleash(t *testing.T, definitions string, context map[string]string) *Server {
 	t.Helper()
-	parsed, err := edgecore.Parse([]byte(definitions), "e")
+	parsed, err := parse.Definitions([]byte(definitions), "e")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +212,7 @@ func TestUnleashItself(t *testing.T) {
 // TestContexts: they hold what would else be drawn or be the peer's, they take
 // the branches of the flags, and the seed decides the rest.
 func TestContexts(t *testing.T) {
-	d, err := edgecore.Parse([]byte(few), "e")
+	d, err := parse.Definitions([]byte(few), "e")
 	if err != nil {
 		t.Fatal(err)
 	}

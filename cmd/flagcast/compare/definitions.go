@@ -31,7 +31,7 @@ type document struct {
 	segments map[string]any
 }
 
-func parse(body []byte) (*document, error) {
+func parseDefinitions(body []byte) (*document, error) {
 	var members map[string]any
 	if err := decode(body, &members); err != nil {
 		return nil, fmt.Errorf("the answer is no JSON object: %w", err)

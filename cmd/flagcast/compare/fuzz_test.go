@@ -15,14 +15,14 @@ func FuzzDefinitions(f *testing.F) {
 		f.Add([]byte(text), []byte(`{"features":[]}`))
 	}
 	f.Fuzz(func(t *testing.T, a, b []byte) {
-		one, err := parse(a)
+		one, err := parseDefinitions(a)
 		if err != nil {
 			return
 		}
 		if found := definitions(one, one); len(found) > 0 {
 			t.Errorf("%.200q differs from itself: %v", a, found)
 		}
-		if other, err := parse(b); err == nil {
+		if other, err := parseDefinitions(b); err == nil {
 			definitions(one, other)
 		}
 	})

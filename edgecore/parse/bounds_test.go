@@ -1,4 +1,4 @@
-package edgecore_test
+package parse_test
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/test/need"
 )
 
@@ -22,7 +23,7 @@ func many(n int, member string) []byte {
 func TestProblemsAreBounded(t *testing.T) {
 	const n = 100_000
 	doc := many(n, `"type":"a"`)
-	d, err := edgecore.Parse(doc, "e")
+	d, err := parse.Definitions(doc, "e")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +35,7 @@ func TestProblemsAreBounded(t *testing.T) {
 		t.Errorf("%+v", d.Problems[0])
 	}
 	// What had a problem that is not listed is read again.
-	next, err := edgecore.ParseNext(t.Context(), doc, "e", d)
+	next, err := parse.Next(t.Context(), doc, "e", d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +58,7 @@ func TestMembersBeyondAFew(t *testing.T) {
 	for i := range 40 {
 		parameters += fmt.Sprintf(`,"p%d":"%d"`, i, i)
 	}
-	d, err := edgecore.Parse([]byte(`{"features":[{"name":"x","enabled":true,"strategies":[{"name":"default","parameters":{`+parameters+`,"p3":"last","rollout":"2"}}]}]}`), "e")
+	d, err := parse.Definitions([]byte(`{"features":[{"name":"x","enabled":true,"strategies":[{"name":"default","parameters":{`+parameters+`,"p3":"last","rollout":"2"}}]}]}`), "e")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +108,7 @@ func TestParseNextEndsWithItsContext(t *testing.T) {
 			ctx := &ending{Context: t.Context()}
 			ctx.left.Store(5)
 			used := need.Allocated(func() {
-				if d, err := edgecore.ParseNext(ctx, doc, "e", nil); !errors.Is(err, context.Canceled) || d != nil {
+				if d, err := parse.Next(ctx, doc, "e", nil); !errors.Is(err, context.Canceled) || d != nil {
 					t.Errorf("%v", err)
 				}
 			})
@@ -115,12 +116,12 @@ func TestParseNextEndsWithItsContext(t *testing.T) {
 			if most := int64(len(doc))*8 + 1<<20; ctx.after.Load() > 10 || used > most {
 				t.Errorf("asked %d times after the end; %d bytes allocated for %d", ctx.after.Load(), used, len(doc))
 			}
-			last, err := edgecore.ParseNext(t.Context(), doc, "e", nil)
+			last, err := parse.Next(t.Context(), doc, "e", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			ctx.left.Store(0)
-			if d, err := edgecore.ParseNext(ctx, doc+" ", "e", last); len(last.Features) == 0 && !errors.Is(err, context.Canceled) {
+			if d, err := parse.Next(ctx, doc+" ", "e", last); len(last.Features) == 0 && !errors.Is(err, context.Canceled) {
 				t.Errorf("after the end: %v, %v", d, err)
 			}
 		})
@@ -160,7 +161,7 @@ func TestMemoryIsAMultipleOfTheBytes(t *testing.T) {
 			var d *edgecore.Definitions
 			used := need.Allocated(func() {
 				var err error
-				if d, err = edgecore.Parse(doc, "e"); err != nil {
+				if d, err = parse.Definitions(doc, "e"); err != nil {
 					t.Fatal(err)
 				}
 			})
@@ -175,7 +176,7 @@ func TestMemoryIsAMultipleOfTheBytes(t *testing.T) {
 	// Segments, and what is in the other lists of the document.
 	doc := []byte(`{"features":[` + strings.Repeat("0,", size/4) + `{"name":"x","enabled":true,"strategies":[]}],"segments":[{"id":1,"constraints":[` + strings.Repeat("{},", size/6) + `{}]},{"id":2}]}`)
 	used := need.Allocated(func() {
-		d, err := edgecore.Parse(doc, "e")
+		d, err := parse.Definitions(doc, "e")
 		if err != nil || len(d.Segments) != 1 || d.Segments[0].ID != 2 {
 			t.Errorf("%+v, %v", d, err)
 		}
@@ -189,7 +190,7 @@ func TestMemoryIsAMultipleOfTheBytes(t *testing.T) {
 func TestDenseDefinitionsAreRead(t *testing.T) {
 	doc := []byte(`{"features":[{"strategies":[` + strings.Repeat(`{"name":"default"},`, 999) + `{"name":"default"}],"dependencies":[` + strings.Repeat(`{"feature":"a"},`, 999) +
 		`{"feature":"a"}],"variants":[` + numbered(1000, `{"name":"%d"}`) + `],"enabled":true,"name":"x"}]}`)
-	d, err := edgecore.Parse(doc, "e")
+	d, err := parse.Definitions(doc, "e")
 	if err != nil || len(d.Features) != 1 || len(d.Problems) != 0 || len(d.Features[0].Dependencies) != 1000 {
 		t.Errorf("%.500v, %v", d.Problems, err)
 	}

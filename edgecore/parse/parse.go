@@ -1,4 +1,4 @@
-package edgecore
+package parse
 
 import (
 	"context"
@@ -6,9 +6,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/flagcast/flagcast/edgecore"
 )
 
-// Parse reads the body of GET /api/client/features. An error is a
+// Definitions reads the body of GET /api/client/features. An error is a
 // *SyntaxError and means that the document is no such body; a fault inside one
 // flag is a Problem of that flag.
 //
@@ -17,17 +19,17 @@ import (
 // out, which SDKs answer as off. Numbers and booleans where the protocol has
 // text are taken as they are written.
 //
-// For the next version of a document there is ParseNext.
-func Parse(doc []byte, env Environment) (*Definitions, error) {
+// For the next version of a document there is Next.
+func Definitions(doc []byte, env edgecore.Environment) (*edgecore.Definitions, error) {
 	return parse(context.Background(), string(doc), env, &known{})
 }
 
 // parse reads a document in which known elements are left out, if any.
-func parse(ctx context.Context, doc string, env Environment, known *known) (*Definitions, error) {
+func parse(ctx context.Context, doc string, env edgecore.Environment, known *known) (*edgecore.Definitions, error) {
 	if err := checkJSON(doc); err != nil {
 		return nil, err
 	}
-	p := parser{cursor: cursor{s: doc}, ended: ctx.Err, known: known, defs: &Definitions{Environment: env}}
+	p := parser{cursor: cursor{s: doc}, ended: ctx.Err, known: known, defs: &edgecore.Definitions{Environment: env}}
 	if p.kind() != 'o' {
 		return nil, syntaxError(doc, 0, "definitions are a JSON object with a list of \"features\", this is "+p.what())
 	}
@@ -55,7 +57,7 @@ func parse(ctx context.Context, doc string, env Environment, known *known) (*Def
 		case "version", "query": // written anew
 		default:
 			whole := p.apart()
-			p.defs.Others = append(p.defs.Others, Member{Name: strings.Clone(key), Raw: p.skip()})
+			p.defs.Others = append(p.defs.Others, edgecore.Member{Name: strings.Clone(key), Raw: p.skip()})
 			p.rejoin(whole)
 			return
 		}
@@ -97,7 +99,7 @@ func parse(ctx context.Context, doc string, env Environment, known *known) (*Def
 type part struct {
 	at       int
 	what     string // "" for none
-	problems ProblemList
+	problems edgecore.ProblemList
 }
 
 // part reads a member that has to be a list; anything else is passed over. Its
@@ -105,7 +107,7 @@ type part struct {
 func (p *parser) part(list func()) part {
 	p.blanks()
 	out, others := part{at: p.i, what: p.what()}, p.problems
-	p.problems = ProblemList{}
+	p.problems = edgecore.ProblemList{}
 	if p.kind() == 'l' {
 		list()
 	} else {
@@ -118,7 +120,7 @@ func (p *parser) part(list func()) part {
 // isExport reports whether the document is what Unleash's export of a project
 // writes: strategies and states stand beside the flags there, not in them.
 func (p *parser) isExport() bool {
-	return slices.ContainsFunc(p.defs.Others, func(m Member) bool {
+	return slices.ContainsFunc(p.defs.Others, func(m edgecore.Member) bool {
 		return m.Name == "featureStrategies" || m.Name == "featureEnvironments"
 	})
 }
@@ -137,8 +139,8 @@ type parser struct {
 	cursor
 	ended    func() error // why the context of this reading has ended
 	known    *known
-	defs     *Definitions
-	problems ProblemList
+	defs     *edgecore.Definitions
+	problems edgecore.ProblemList
 	path     []step         // to what is being read
 	index    map[string]int // places of the flags that were read, by name
 
@@ -233,7 +235,7 @@ func (p *parser) problem(what ...string) {
 			where.WriteString(s.name)
 		}
 	}
-	p.problems.Add(Problem{Where: where.String(), What: strings.Join(what, "")})
+	p.problems.Add(edgecore.Problem{Where: where.String(), What: strings.Join(what, "")})
 }
 
 // members reads an object: f reads the value of each member. Anything else is

@@ -1,14 +1,14 @@
-package edgecore_test
+package parse_test
 
 import (
 	"testing"
 
-	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/parse"
 )
 
 func TestReadBootstrap(t *testing.T) {
-	body, simple := edgecore.ReadBootstrap([]byte(`{"a":{"enabled":true,"variant":"blue \"x\""},"b":{"enabled":false},"c\u0064":{"enabled":true,"variant":null}}`))
-	d, err := edgecore.Parse(body, "e")
+	body, simple := parse.Bootstrap([]byte(`{"a":{"enabled":true,"variant":"blue \"x\""},"b":{"enabled":false},"c\u0064":{"enabled":true,"variant":null}}`))
+	d, err := parse.Definitions(body, "e")
 	if !simple || err != nil || len(d.Features) != 3 || len(d.Problems) != 0 {
 		t.Fatalf("%v %v: %s", simple, err, body)
 	}
@@ -20,7 +20,7 @@ func TestReadBootstrap(t *testing.T) {
 		t.Errorf("%+v %+v", b, c)
 	}
 	for _, doc := range []string{``, `{`, `[]`, `{}`, `{"features":[]}`, `{"a":true}`, `{"a":{}}`, `{"a":{"enabled":"yes"}}`, `{"a":{"enabled":true},"version":1}`} {
-		if body, simple := edgecore.ReadBootstrap([]byte(doc)); simple || string(body) != doc {
+		if body, simple := parse.Bootstrap([]byte(doc)); simple || string(body) != doc {
 			t.Errorf("%s is taken for a simple bootstrap: %s", doc, body)
 		}
 	}

@@ -1,4 +1,4 @@
-package edgecore
+package parse
 
 import (
 	"encoding/json"
@@ -9,11 +9,11 @@ import (
 	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
-// ReadBootstrap turns a simple bootstrap of Unleash Edge,
+// Bootstrap turns a simple bootstrap of Unleash Edge,
 // {"name": {"enabled": true, "variant": "blue"}}, into the body of GET
 // /api/client/features: a flag is on or off for everybody, with the variant or
 // with none. simple is false for any other document, which it returns as it is.
-func ReadBootstrap(doc []byte) (body []byte, simple bool) {
+func Bootstrap(doc []byte) (body []byte, simple bool) {
 	if untrusted.CheckJSON(doc, untrusted.DocumentDepth) != nil {
 		return doc, false
 	}

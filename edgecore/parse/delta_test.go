@@ -1,4 +1,4 @@
-package edgecore_test
+package parse_test
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/test/need"
 )
 
@@ -27,7 +28,7 @@ func TestParseEventsIsBounded(t *testing.T) {
 		var d *edgecore.Definitions
 		used := need.Allocated(func() {
 			var err error
-			if d, err = edgecore.ParseEvents(doc, "e"); err != nil {
+			if d, err = parse.Events(doc, "e"); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		})
@@ -53,16 +54,16 @@ func FuzzParseEvents(f *testing.F) {
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		var d *edgecore.Definitions
 		var err error
-		if used := need.Allocated(func() { d, err = edgecore.ParseEvents(doc, "e") }); used > 64*int64(len(doc))+1<<20 {
+		if used := need.Allocated(func() { d, err = parse.Events(doc, "e") }); used > 64*int64(len(doc))+1<<20 {
 			t.Errorf("%d bytes allocated for %d", used, len(doc))
 		}
 		if err != nil {
-			if syntax := new(edgecore.SyntaxError); !errors.As(err, &syntax) {
+			if syntax := new(parse.SyntaxError); !errors.As(err, &syntax) {
 				t.Fatalf("%v", err)
 			}
 			return
 		}
-		again, err := edgecore.Parse(d.Encode(), "e")
+		again, err := parse.Definitions(d.Encode(), "e")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,9 +1,13 @@
-package edgecore
+package parse
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/flagcast/flagcast/edgecore"
+)
 
 // readFeature returns false, with a Problem, for what cannot be a flag.
-func (p *parser) readFeature() (f Feature, ok bool) {
+func (p *parser) readFeature() (f edgecore.Feature, ok bool) {
 	p.blanks()
 	if p.kind() != 'o' {
 		p.problem("is ", p.what(), ", not a flag; it is left out")
@@ -102,7 +106,7 @@ func readList[T any](p *parser, least int, read func() T) []T {
 
 // readStrategy returns a strategy without a name, which passes for nobody, for
 // what cannot be one.
-func (p *parser) readStrategy() (s Strategy) {
+func (p *parser) readStrategy() (s edgecore.Strategy) {
 	sound := p.kind() == 'o'
 	p.members(func(key string) {
 		switch key {
@@ -129,7 +133,7 @@ func (p *parser) readStrategy() (s Strategy) {
 	})
 	if !sound || s.Name == "" {
 		p.problem("is no strategy with a \"name\"; it passes for nobody")
-		return Strategy{}
+		return edgecore.Strategy{}
 	}
 	return s
 }
@@ -152,16 +156,16 @@ func (p *parser) readParameters() map[string]string {
 
 // constraints reads a list of constraints. What cannot be read becomes a
 // constraint without an operator, which nobody passes.
-func (p *parser) constraints() []Constraint {
+func (p *parser) constraints() []edgecore.Constraint {
 	if kind := p.kind(); kind != 'l' && kind != '0' {
 		p.problem("has to be a list, it is ", p.what(), "; the strategy passes for nobody")
 		p.skip()
-		return []Constraint{{}}
+		return []edgecore.Constraint{{}}
 	}
 	return readList(p, bytesPerElement, p.readConstraint)
 }
 
-func (p *parser) readConstraint() (c Constraint) {
+func (p *parser) readConstraint() (c edgecore.Constraint) {
 	if p.kind() != 'o' {
 		p.problem("is no constraint; nobody passes it")
 		p.skip()
@@ -195,7 +199,7 @@ func (p *parser) readConstraint() (c Constraint) {
 // texts reads a list of texts; other scalars are taken as they are written.
 func (p *parser) texts() []string { return readList(p, scalarBytes, p.scalar) }
 
-func (p *parser) readVariant() (v Variant) {
+func (p *parser) readVariant() (v edgecore.Variant) {
 	p.members(func(key string) {
 		switch key {
 		case "name":
@@ -220,12 +224,12 @@ func (p *parser) readVariant() (v Variant) {
 	return v
 }
 
-func (p *parser) readPayload() *Payload {
+func (p *parser) readPayload() *edgecore.Payload {
 	if p.kind() != 'o' {
 		p.skip()
 		return nil
 	}
-	payload := &Payload{}
+	payload := &edgecore.Payload{}
 	p.members(func(key string) {
 		switch key {
 		case "type":
@@ -239,7 +243,7 @@ func (p *parser) readPayload() *Payload {
 	return payload
 }
 
-func (p *parser) readOverride() (o Override) {
+func (p *parser) readOverride() (o edgecore.Override) {
 	p.members(func(key string) {
 		switch key {
 		case "contextName":
@@ -253,8 +257,8 @@ func (p *parser) readOverride() (o Override) {
 	return o
 }
 
-func (p *parser) readDependency() Dependency {
-	d := Dependency{Enabled: true}
+func (p *parser) readDependency() edgecore.Dependency {
+	d := edgecore.Dependency{Enabled: true}
 	p.members(func(key string) {
 		switch key {
 		case "feature":

@@ -1,17 +1,19 @@
-package edgecore
+package parse
 
 import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/flagcast/flagcast/edgecore"
 )
 
 func (p *parser) features() {
 	p.index = map[string]int{}
 	if !p.known.whole() {
-		p.defs.Features = make([]Feature, 0, len(p.known.features.found)+1)
+		p.defs.Features = make([]edgecore.Feature, 0, len(p.known.features.found)+1)
 	} else {
-		p.defs.Features = make([]Feature, 0, sample)
+		p.defs.Features = make([]edgecore.Feature, 0, sample)
 	}
 	start := p.i
 	p.flags = 0
@@ -57,7 +59,7 @@ func (p *parser) reserve(start int) {
 	p.index = index
 }
 
-func (p *parser) segment() (s Segment, ok bool) {
+func (p *parser) segment() (s edgecore.Segment, ok bool) {
 	if s, ok = p.known.segment(p.place()); ok {
 		p.skip()
 		return s, true
@@ -121,7 +123,7 @@ func (p *parser) segments() {
 	})
 }
 
-func (p *parser) readSegment() (s Segment, ok bool) {
+func (p *parser) readSegment() (s edgecore.Segment, ok bool) {
 	start := p.begin()
 	p.members(func(key string) {
 		switch key {

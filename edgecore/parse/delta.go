@@ -1,17 +1,19 @@
-package edgecore
+package parse
 
 import (
 	"encoding/json"
 	"fmt"
 
 	"github.com/tidwall/gjson"
+
+	"github.com/flagcast/flagcast/edgecore"
 )
 
-// ParseEvents reads the body of GET /api/client/delta, {"events": […]}, and
+// Events reads the body of GET /api/client/delta, {"events": […]}, and
 // folds its events in their order into definitions. It begins with nothing; a
 // hydration event replaces everything before it. Events of unknown types are a
 // Problem. An error is a *SyntaxError.
-func ParseEvents(doc []byte, env Environment) (*Definitions, error) {
+func Events(doc []byte, env edgecore.Environment) (*edgecore.Definitions, error) {
 	text := string(doc)
 	if err := checkJSON(text); err != nil {
 		return nil, err
@@ -21,7 +23,7 @@ func ParseEvents(doc []byte, env Environment) (*Definitions, error) {
 		return nil, syntaxError(text, events.Index, "\"events\" has to be a list of events")
 	}
 	features, segments := newOrdered(), newOrdered()
-	var problems ProblemList
+	var problems edgecore.ProblemList
 	revision, i := uint64(0), -1
 	events.ForEach(func(_, event gjson.Result) bool {
 		i++
@@ -44,7 +46,7 @@ func ParseEvents(doc []byte, env Environment) (*Definitions, error) {
 				problems.Omit()
 				return true
 			}
-			problems.Add(Problem{Where: fmt.Sprintf("events[%d].type", i), What: fmt.Sprintf("the type %q is not known; the event is passed over", kind)})
+			problems.Add(edgecore.Problem{Where: fmt.Sprintf("events[%d].type", i), What: fmt.Sprintf("the type %q is not known; the event is passed over", kind)})
 		}
 		return true
 	})
@@ -54,7 +56,7 @@ func ParseEvents(doc []byte, env Environment) (*Definitions, error) {
 	if err != nil {
 		return nil, syntaxError(text, 0, err.Error()) // not reached: every part is valid JSON
 	}
-	d, err := Parse(folded, env)
+	d, err := Definitions(folded, env)
 	if err != nil {
 		return nil, err
 	}

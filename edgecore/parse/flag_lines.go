@@ -1,4 +1,4 @@
-package edgecore
+package parse
 
 import (
 	"bytes"

@@ -1,22 +1,23 @@
-package edgecore
+package parse
 
 import (
 	"context"
 	"errors"
 	"strings"
 
+	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
-// ParseNext reads the next version of a document whose last version has given
+// Next reads the next version of a document whose last version has given
 // last, as Parse does. Flags and segments that stand there byte for byte are
 // those of last and are not read again: where little has changed, it takes a
 // fraction of the time. last may be nil. An error is a *SyntaxError, or that of
 // ctx, which ends the reading.
-func ParseNext[T string | []byte](ctx context.Context, doc T, env Environment, last *Definitions) (*Definitions, error) {
-	text := string(doc)                         // no copy of a string
-	if last != nil && Complete(last.Problems) { // else it is not known what had one
-		if rest, known := last.leaveOut(text); known != nil {
+func Next[T string | []byte](ctx context.Context, doc T, env edgecore.Environment, last *edgecore.Definitions) (*edgecore.Definitions, error) {
+	text := string(doc)                                  // no copy of a string
+	if last != nil && edgecore.Complete(last.Problems) { // else it is not known what had one
+		if rest, known := countLeftOut(last, text); known != nil {
 			// What is wrong is told of the document as it is, and so is a name
 			// that stands twice.
 			if d, err := parse(ctx, rest, env, known); err == nil || ctx.Err() != nil {
@@ -30,10 +31,10 @@ func ParseNext[T string | []byte](ctx context.Context, doc T, env Environment, l
 // errClash: a name stands twice, and one of its flags is known.
 var errClash = errors.New("a flag has the name of a known one")
 
-// known are the elements of a document that stand in older definitions. Its
+// elementsOf are the elements of a document that stand in older definitions. Its
 // zero value is of a document that is read whole.
 type known struct {
-	last     *Definitions
+	last     *edgecore.Definitions
 	features places
 	segments places
 }
@@ -78,7 +79,7 @@ func (p *places) of(i int) (int, bool) {
 }
 
 // feature and segment return element i of their lists.
-func (k *known) feature(i int) (f Feature, ok bool) {
+func (k *known) feature(i int) (f edgecore.Feature, ok bool) {
 	j, ok := k.features.of(i)
 	if ok {
 		f = k.last.Features[j]
@@ -86,7 +87,7 @@ func (k *known) feature(i int) (f Feature, ok bool) {
 	return f, ok
 }
 
-func (k *known) segment(i int) (s Segment, ok bool) {
+func (k *known) segment(i int) (s edgecore.Segment, ok bool) {
 	j, ok := k.segments.of(i)
 	if ok {
 		s = k.last.Segments[j]
@@ -97,13 +98,13 @@ func (k *known) segment(i int) (s Segment, ok bool) {
 // whole tells whether nothing of the document is left out.
 func (k *known) whole() bool { return k.last == nil }
 
-// leaveOut copies a document with {} in the place of each flag and segment that
+// countLeftOut copies a document with {} in the place of each flag and segment that
 // d has. known is nil where they are less than half of all flags.
 //
 // The copy is valid JSON if and only if the document is: each of them was a
 // whole object, and stood between two tokens.
-func (d *Definitions) leaveOut(doc string) (rest string, k *known) {
-	k = d.known()
+func countLeftOut(d *edgecore.Definitions, doc string) (rest string, k *known) {
+	k = elementsOf(d)
 	var out strings.Builder
 	var list *places      // the one that is being read
 	from, depth := 0, 0   // of what is not copied yet, and of nesting
@@ -155,9 +156,9 @@ func (d *Definitions) leaveOut(doc string) (rest string, k *known) {
 	return out.String(), k
 }
 
-// known prepares the search for what d has. What had a problem is read again,
+// elementsOf prepares the search for what d has. What had a problem is read again,
 // so that it is told again.
-func (d *Definitions) known() *known {
+func elementsOf(d *edgecore.Definitions) *known {
 	flags, segments := map[string]bool{}, false
 	for _, p := range d.Problems {
 		flags[p.Feature] = true

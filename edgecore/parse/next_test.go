@@ -1,4 +1,4 @@
-package edgecore_test
+package parse_test
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/test/gen"
 )
 
@@ -41,9 +42,9 @@ func TestParseNextIsParse(t *testing.T) {
 // holds, nil for nothing.
 func sameAsParse(t *testing.T, document []byte, last *edgecore.Definitions) *edgecore.Definitions {
 	t.Helper()
-	want, wantErr := edgecore.Parse(document, "test")
+	want, wantErr := parse.Definitions(document, "test")
 	given := bytes.Clone(document)
-	got, err := edgecore.ParseNext(t.Context(), given, "test", last)
+	got, err := parse.Next(t.Context(), given, "test", last)
 	clear(given) // the caller's own again
 	if diff := cmp.Diff((*members)(want), (*members)(got)); diff != "" {
 		t.Errorf("(-Parse +ParseNext)\n%s", diff)
@@ -161,7 +162,7 @@ func FuzzParseNext(f *testing.F) {
 		f.Add(gen.Definitions(random, gen.Options{Odd: true}).Document, gen.Definitions(random, gen.Options{}).Document)
 	}
 	f.Fuzz(func(t *testing.T, before, after []byte) {
-		last, err := edgecore.Parse(before, "test")
+		last, err := parse.Definitions(before, "test")
 		if err != nil {
 			last = nil
 		}
@@ -187,14 +188,14 @@ func TestParseNextKeepsWhatStands(t *testing.T) {
 		b.WriteString(`{"name":"last","enabled":true,"strategies":[]}],"segments":[{"id":1,"constraints":[]},{"id":2,"constraints":[]}]}`)
 		return b.Bytes()
 	}
-	first, err := edgecore.Parse(document(), "test")
+	first, err := parse.Definitions(document(), "test")
 	if err != nil {
 		t.Fatal(err)
 	}
 	last, before := first, live()
 	for i := range revisions {
 		revisions[i]++
-		next, err := edgecore.ParseNext(t.Context(), document(), "test", last)
+		next, err := parse.Next(t.Context(), document(), "test", last)
 		if err != nil || len(next.Features) != flags+1 {
 			t.Fatal(err)
 		}

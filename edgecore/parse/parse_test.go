@@ -1,4 +1,4 @@
-package edgecore_test
+package parse_test
 
 import (
 	"encoding/json"
@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/internal/untrusted"
 	"github.com/flagcast/flagcast/test/gen"
 	"github.com/flagcast/flagcast/test/need"
@@ -57,8 +58,8 @@ func TestSyntaxErrors(t *testing.T) {
 		{"nested too deeply", `{"features":` + deep + `}`, "line 1, column 140: lists and objects nest more than 128 levels deep"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			d, err := edgecore.Parse([]byte(tc.document), "test")
-			var syntax *edgecore.SyntaxError
+			d, err := parse.Definitions([]byte(tc.document), "test")
+			var syntax *parse.SyntaxError
 			if !errors.As(err, &syntax) || d != nil {
 				t.Fatalf("%v, %v", d, err)
 			}
@@ -117,7 +118,7 @@ func TestProblems(t *testing.T) {
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			d, err := edgecore.Parse([]byte(`{"features":[`+tc.flag+`,`+sound+`],"segments":[`+tc.segments+`]}`), "test")
+			d, err := parse.Definitions([]byte(`{"features":[`+tc.flag+`,`+sound+`],"segments":[`+tc.segments+`]}`), "test")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -155,7 +156,7 @@ func TestParseReadsAll(t *testing.T) {
 		`"variants":[{"name":"v","weight":1}]}],` +
 		`"variants":[{"name":"w","weight":2,"stickiness":"userId","payload":{"type":"json","value":"{}"},"overrides":[{"contextName":"y","values":["b"]}]}],` +
 		`"dependencies":[{"feature":"g","enabled":false,"variants":["c"]},{"feature":"h"}]}`
-	d, err := edgecore.Parse([]byte(`{"version":2,"features":[ `+raw+` ],"segments":[{"id":3,"name":"s","constraints":null}],"meta":{"revisionId":7}}`), "test")
+	d, err := parse.Definitions([]byte(`{"version":2,"features":[ `+raw+` ],"segments":[{"id":3,"name":"s","constraints":null}],"meta":{"revisionId":7}}`), "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +190,7 @@ func TestLastListCounts(t *testing.T) {
 		`{"features":[` + flag + `],"segments":[{"id":1},7],"segments":null}`:                             `1 flags, 0 segments, [segments: stands twice; the last one counts]`,
 		`{"segments":[{"id":1}],"features":7,"segments":[{"id":1},{"id":2}],"features":[` + broken + `]}`: `1 flags, 2 segments, [segments: stands twice; the last one counts features: stands twice; the last one counts flag "f": features[0].strategies[0]: is no strategy with a "name"; it passes for nobody]`,
 	} {
-		d, err := edgecore.Parse([]byte(document), "test")
+		d, err := parse.Definitions([]byte(document), "test")
 		if err != nil {
 			t.Errorf("%s: %v", document, err)
 			continue
@@ -202,7 +203,7 @@ func TestLastListCounts(t *testing.T) {
 
 // Half of a surrogate pair, and bytes that are not UTF-8, become U+FFFD.
 func TestTextThatIsNotUnicode(t *testing.T) {
-	d, err := edgecore.Parse([]byte(`{"features":[{"name":"a\ud800b","enabled":true,"strategies":[]},{"name":"\udc00\ud83d","enabled":true,"strategies":[]},{"name":"x`+"\xff"+`y","enabled":true,"strategies":[]}]}`), "test")
+	d, err := parse.Definitions([]byte(`{"features":[{"name":"a\ud800b","enabled":true,"strategies":[]},{"name":"\udc00\ud83d","enabled":true,"strategies":[]},{"name":"x`+"\xff"+`y","enabled":true,"strategies":[]}]}`), "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +215,7 @@ func TestTextThatIsNotUnicode(t *testing.T) {
 // Nesting within the limit is read, and a large document as well.
 func TestLargeDocuments(t *testing.T) {
 	deep := strings.Repeat("[", 125) + strings.Repeat("]", 125)
-	d, err := edgecore.Parse([]byte(`{"x":`+deep+`,"features":[{"name":"f","enabled":true,"strategies":[],"x":`+deep+`}]}`), "test")
+	d, err := parse.Definitions([]byte(`{"x":`+deep+`,"features":[{"name":"f","enabled":true,"strategies":[],"x":`+deep+`}]}`), "test")
 	if err != nil || len(d.Features) != 1 {
 		t.Errorf("deep: %v", err)
 	}
@@ -223,7 +224,7 @@ func TestLargeDocuments(t *testing.T) {
 		fmt.Fprintf(&b, `,{"name":"flag-%d","enabled":true,"strategies":[{"name":"userWithId","parameters":{"userIds":"%s"}}]}`, i, strings.Repeat("user,", 200))
 	}
 	n := strings.Count(b.String(), `"name":"flag-`)
-	d, err = edgecore.Parse([]byte(`{"features":[`+b.String()[1:]+`]}`), "test")
+	d, err = parse.Definitions([]byte(`{"features":[`+b.String()[1:]+`]}`), "test")
 	if err != nil || len(d.Features) != n || len(d.Problems) > 0 {
 		t.Errorf("10 MB: %v, %d of %d flags, problems %v", err, len(d.Features), n, d.Problems)
 	}
@@ -233,7 +234,7 @@ func TestParseEvents(t *testing.T) {
 	flag := func(name string, enabled bool) string {
 		return fmt.Sprintf(`{"name":%q,"enabled":%v,"strategies":[]}`, name, enabled)
 	}
-	d, err := edgecore.ParseEvents([]byte(`{"events":[
+	d, err := parse.Events([]byte(`{"events":[
 		{"eventId":1,"type":"feature-updated","feature":`+flag("lost", true)+`},
 		{"eventId":2,"type":"hydration","features":[`+flag("a", true)+`,`+flag("b", true)+`,`+flag("c", true)+`],"segments":[{"id":1},{"id":2}]},
 		{"eventId":3,"type":"feature-updated","feature":`+flag("a", false)+`},
@@ -260,7 +261,7 @@ func TestParseEvents(t *testing.T) {
 		`{"features":[]}`:           `line 1, column 1: "events" has to be a list of events`,
 		"{\"a\":1,\n\"events\":{}}": `line 2, column 10: "events" has to be a list of events`,
 	} {
-		if _, err := edgecore.ParseEvents([]byte(document), "test"); err == nil || err.Error() != want {
+		if _, err := parse.Events([]byte(document), "test"); err == nil || err.Error() != want {
 			t.Errorf("%s: %v", document, err)
 		}
 	}
@@ -282,11 +283,11 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, document []byte) {
 		var d *edgecore.Definitions
 		var err error
-		if used := need.Allocated(func() { d, err = edgecore.Parse(document, "test") }); used > 64*int64(len(document))+1<<20 {
+		if used := need.Allocated(func() { d, err = parse.Definitions(document, "test") }); used > 64*int64(len(document))+1<<20 {
 			t.Errorf("%d bytes allocated for %d", used, len(document))
 		}
 		want := isDefinitions(document)
-		if syntax := new(edgecore.SyntaxError); want && errors.As(err, &syntax) &&
+		if syntax := new(parse.SyntaxError); want && errors.As(err, &syntax) &&
 			(strings.HasPrefix(syntax.Msg, "none of the ") || strings.HasPrefix(syntax.Msg, "this is an export file")) {
 			return // its flags cannot be read
 		}
@@ -294,7 +295,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("definitions: %v, but %v", want, err)
 		}
 		if err != nil {
-			var syntax *edgecore.SyntaxError
+			var syntax *parse.SyntaxError
 			if !errors.As(err, &syntax) || syntax.Offset < 0 || syntax.Offset > len(document) {
 				t.Fatalf("%#v", err)
 			}
@@ -305,7 +306,7 @@ func FuzzParse(f *testing.F) {
 		if unique := len(slices.Compact(names)); unique < len(d.Features) {
 			t.Errorf("%d of %d names are unique", unique, len(d.Features))
 		}
-		again, err := edgecore.Parse(d.Encode(), "test")
+		again, err := parse.Definitions(d.Encode(), "test")
 		if err != nil || !again.Equal(d) {
 			t.Errorf("encoded again: %v", err)
 		}
@@ -329,7 +330,7 @@ func isDefinitions(document []byte) bool {
 
 func TestFlagLines(t *testing.T) {
 	doc := "{\"version\":1,\n\"features\":[\n {\"name\":\"a\"},{\"name\":\"b\"},\n\n {\n  \"name\":\"c\"}, 7]}"
-	if diff := cmp.Diff(map[string]int{"a": 3, "b": 3, "c": 5}, edgecore.FlagLines([]byte(doc))); diff != "" {
+	if diff := cmp.Diff(map[string]int{"a": 3, "b": 3, "c": 5}, parse.FlagLines([]byte(doc))); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
