@@ -186,25 +186,25 @@ func (d descriptions) lookup(name string, there bool) *eval.Description {
 // flag. stored may be nil; what is no snapshot of the same format counts as
 // nothing.
 func (s *Snapshot) DiffStored(stored []byte) []Change {
-	if bytes.HasPrefix(stored, s.content[:len(s.content)-1]) {
+	if bytes.HasPrefix(stored, s.Content()[:len(s.Content())-1]) {
 		return []Change{}
 	}
-	if meta, err := Open(stored); err != nil || meta.Format != s.spec.Format {
+	if meta, err := Open(stored); err != nil || meta.Format != s.Spec().Format {
 		stored = nil
 	}
-	switch s.spec.Format {
+	switch s.Spec().Format {
 	case Rules1:
 		return s.diffRules(stored)
 	case Definitions1:
-		old, err := parse.Definitions(stored, s.spec.Environment)
+		old, err := parse.Definitions(stored, s.Spec().Environment)
 		if err != nil {
 			old = nil
 		}
-		is, err := parse.Definitions(s.content, s.spec.Environment)
+		is, err := parse.Definitions(s.Content(), s.Spec().Environment)
 		if err != nil {
 			return nil // not reached: it has just been encoded
 		}
-		return Diff(old, is, s.spec.Rules.Fields...)
+		return Diff(old, is, s.Spec().Rules.Fields...)
 	default:
 		return s.diffToggles(stored)
 	}
@@ -219,14 +219,14 @@ func (s *Snapshot) diffRules(stored []byte) []Change {
 			before = &eval.Program{}
 		}
 	}
-	after := s.program
-	if s.spec.Rules.Identifiers == eval.IdentifiersHash {
+	after := s.Program()
+	if s.Spec().Rules.Identifiers == eval.IdentifiersHash {
 		// Digests can be compared with digests only.
-		if after, err = eval.DecodeRules([]byte(gjson.GetBytes(s.content, "rules").Raw)); err != nil {
+		if after, err = eval.DecodeRules([]byte(gjson.GetBytes(s.Content(), "rules").Raw)); err != nil {
 			return nil // not reached: it has just been encoded
 		}
 	}
-	describer := describerOf(s.spec.Rules.Fields)
+	describer := describerOf(s.Spec().Rules.Fields)
 	was, is := descriptions{describer, before}, descriptions{describer, after}
 	changes, compare := []Change{}, newComparison()
 	for _, f := range after.Flags() {
@@ -250,7 +250,7 @@ func (s *Snapshot) diffRules(stored []byte) []Change {
 // diffToggles compares answers. A flag that is not listed is off, unless flags
 // that are off are listed, too.
 func (s *Snapshot) diffToggles(stored []byte) []Change {
-	before, after := toggles(stored), toggles(s.content)
+	before, after := toggles(stored), toggles(s.Content())
 	changes, compare := []Change{}, newComparison()
 	for name, t := range after {
 		t, stood := t, before[name]
@@ -274,7 +274,7 @@ func (s *Snapshot) diffToggles(stored []byte) []Change {
 			continue
 		}
 		var is *eval.Description
-		if !s.spec.IncludeDisabled && t.Get("enabled").Bool() {
+		if !s.Spec().IncludeDisabled && t.Get("enabled").Bool() {
 			is = &eval.Description{}
 		}
 		c, _ := compare.flag(name, describeToggle(t), is)

@@ -52,9 +52,3 @@ func Frozen(p *eval.Program, spec *Spec, now time.Time) []Freeze {
 	}
 	return frozen
 }
-
-// Undecided reports whether a target publishes evaluated snapshots and does not
-// say what becomes of flags that depend on the request.
-func (s *Spec) Undecided() bool {
-	return s.Format == Evaluated1 && (s.Contextual == "" || s.Contextual == ContextualOff)
-}

@@ -71,9 +71,9 @@ func (s *Snapshot) Seal(seq uint64, now time.Time) []byte {
 	return b.Bytes()
 }
 
-// Content returns the snapshot without a place in an order: what Seal stores
-// but for the "flagcast" member.
-func (s *Snapshot) Content() []byte { return bytes.Clone(s.content) }
+// Content returns the JSON object that the digest covers: what Seal stores but
+// for the "flagcast" member. The caller must not change it.
+func (s *Snapshot) Content() []byte { return slices.Clip(s.content) }
 
 // ErrForeign says that stored bytes are no snapshot of flagcast, or not whole.
 var ErrForeign = errors.New("not a whole flagcast snapshot")

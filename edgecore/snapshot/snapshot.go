@@ -91,6 +91,13 @@ type Snapshot struct {
 	selected map[string]bool // flags of definitions
 }
 
+// Spec returns what the snapshot was encoded for.
+func (s *Snapshot) Spec() *Spec { return &s.spec }
+
+// Program returns the program of a snapshot with rules or definitions, nil for
+// one with answers.
+func (s *Snapshot) Program() *eval.Program { return s.program }
+
 // Format returns the format of the snapshot.
 func (s *Snapshot) Format() Format { return s.spec.Format }
 
@@ -270,6 +277,12 @@ func (s *Spec) Takes(name, project string) bool {
 		ok, err := path.Match(glob, name)
 		return err == nil && ok
 	})
+}
+
+// Undecided reports whether a target publishes evaluated snapshots and does not
+// say what becomes of flags that depend on the request.
+func (s *Spec) Undecided() bool {
+	return s.Format == Evaluated1 && (s.Contextual == "" || s.Contextual == ContextualOff)
 }
 
 // encode writes JSON without escapes for HTML. It compacts raw text, so that
