@@ -1,62 +1,68 @@
-# make test   everything a change has to pass, on a machine with Go and Node; with
-#             Python 3.10 also schemathesis, which is installed below test/
-# make test-matrix  the newest Unleash server of each major version, by itself
-# make check  what needs no running: every platform compiles, vet, lint, tidy, known vulnerabilities
-# make platforms  compiles for every platform: some 30 s for each where nothing is cached
-# make bench  speed and size against named peers, as tables; Unleash Edge is one where
-#             UNLEASH_EDGE_BIN names it (cargo install unleash-edge --version 20.1.0 --locked)
+# Every target has a line in "make help", which is the default.
 
 GO   ?= go
 NODE ?= node
 NPM  ?= npm
 
-.PHONY: all build test test-go test-bounds test-sinks test-evaluation test-workers test-e2e test-gosdk test-deploy test-matrix check bench platforms deps clean
+.PHONY: all help build quick one test test-go test-bounds test-sinks test-evaluation test-workers test-e2e test-gosdk \
+	test-deploy test-matrix check bench platforms deps clean
 
-all: build
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build:
+build: ## the command, as bin/flagcast
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/flagcast ./cmd/flagcast
+
+quick: ## after each edit: vet, and the tests that need nothing but Go, with short limits; under a minute
+	$(GO) vet ./...
+	$(GO) test -short ./...
+
+one: ## one test in every package that has it: make one T=TestFaults
+	@test -n "$(T)" || { echo 'make one needs the name of a test: make one T=TestFaults'; exit 2; }
+	@packages=$$(grep -rl --include='*_test.go' -E "^func $(T)\(" . --exclude-dir=node_modules | xargs -r -n1 dirname | sort -u); \
+	test -n "$$packages" || { echo 'no test is called $(T)'; exit 2; }; \
+	for p in $$packages; do case $$p in \
+	./test/bench*|./test/deploy*|./test/gosdk*) (cd $$p && $(GO) test -race -count=1 -v -run '^$(T)$$' .) || exit 1;; \
+	*) $(GO) test -race -count=1 -v -run '^$(T)$$' $$p || exit 1;; esac; done
 
 # What npm has for the tests: the real Unleash server with PostgreSQL, workerd,
 # the SDKs and the client specification. Nothing of it is in the product.
-deps: test/node_modules/.package-lock.json
-
+deps: test/node_modules/.package-lock.json ## what npm has for the tests
 test/node_modules/.package-lock.json: test/package.json test/package-lock.json test/.npmrc
 	cd test && $(NPM) ci --ignore-scripts --loglevel=error
 	@touch $@
 
-test: deps test-go test-bounds test-sinks test-evaluation test-workers test-e2e test-gosdk test-deploy
-
-test-go: deps
+test: deps test-go test-bounds test-sinks test-evaluation test-workers test-e2e test-gosdk test-deploy ## everything that a change has to pass, with Go and Node; some 10 minutes
+test-go: deps ## Go packages, under the race detector
 	FLAGCAST_NO_SKIP=1 $(GO) test -race -shuffle=on -timeout 20m $$($(GO) list ./... | grep -v '/test/e2e\|/test/differential\|/sinks\|/edgecore/publish')
 
 # Without the race detector, which has memory and time of its own: that serve stays
 # within its container, and that no work grows faster than its input.
-test-bounds:
+test-bounds: ## memory of hostile answers, and that work grows no faster than its input
 	$(GO) test -run 'TestMemoryOfHostileAnswers$$' ./cmd/flagcast
 	$(GO) test -run 'TestWorkIsLinear$$' ./edgecore/eval
 
 # By itself, for its output: the contract of sinks as a table, and how many
 # schedules of faults the publisher has come through.
-test-sinks: deps
+test-sinks: deps ## the contract of sinks as a table, and the fault schedules of the publisher
 	FLAGCAST_NO_SKIP=1 $(GO) test -race -shuffle=on -timeout 20m -json ./sinks/... ./edgecore/publish | $(GO) run ./test/contract
 	$(GO) test -json -run 'TestFaults$$' ./edgecore/publish | $(GO) run ./test/contract
 
 # By itself, for its output: how many cases and queries agree, and the seed.
-test-evaluation: deps
+test-evaluation: deps ## evaluation against the client specification and random definitions
 	FLAGCAST_NO_SKIP=1 $(GO) test -race -v -run 'TestClientSpecification|TestVectors' ./edgecore/eval
 	FLAGCAST_NO_SKIP=1 $(GO) test -race -v ./test/differential
 
 # By itself, for its output: the time from a flip in Unleash to the worker.
-test-e2e: deps
+test-e2e: deps ## the real Unleash server, the core, workerd and SDKs together
 	FLAGCAST_NO_SKIP=1 $(GO) test -race -v -timeout 20m ./test/e2e/
 
 # A module of its own: the SDK for Go.
-test-gosdk: deps
+test-gosdk: deps ## the SDK for Go against the core
 	cd test/gosdk && FLAGCAST_NO_SKIP=1 $(GO) test -race -shuffle=on -timeout 20m ./...
 
 # Not in test: the newest Unleash server of each major version from 5 on.
-test-matrix: deps test/matrix/node_modules/.package-lock.json
+test-matrix: deps test/matrix/node_modules/.package-lock.json ## not in test: the newest Unleash server of each major version
 	FLAGCAST_NO_SKIP=1 FLAGCAST_MATRIX=1 $(GO) test -v -timeout 20m -run 'TestMatrix$$' ./test/e2e/
 
 test/matrix/node_modules/.package-lock.json: test/matrix/package.json test/matrix/package-lock.json test/matrix/.npmrc
@@ -64,10 +70,10 @@ test/matrix/node_modules/.package-lock.json: test/matrix/package.json test/matri
 	@touch $@
 
 # A module of its own: the validator of manifests, with Kubernetes' schemas.
-test-deploy:
+test-deploy: ## the manifests and scripts in deploy/
 	cd test/deploy && $(GO) test -shuffle=on -timeout 20m ./...
 
-test-workers: deps
+test-workers: deps ## the worker runtime, with each installed version of Node
 	FLAGCAST_NO_SKIP=1 $(NODE) --test workers/test/*.test.js
 	@for node in test/node_modules/node-*/bin/node; do FLAGCAST_NO_SKIP=1 $$node --test workers/test/spec.test.js || exit 1; done
 
@@ -76,10 +82,10 @@ GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.1.4
 
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 freebsd/amd64
 
-platforms:
+platforms: ## compile for every platform: some 30 s for each where nothing is cached
 	@for p in $(PLATFORMS); do echo "$$p"; CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build ./... || exit 1; done
 
-check: platforms
+check: platforms ## what needs no running: platforms, vet, lint, tidy, known vulnerabilities
 	$(GO) mod tidy -diff
 	$(GO) vet ./...
 	cd test/bench && $(GO) vet ./...
@@ -88,9 +94,10 @@ check: platforms
 	$(GO) run $(GOLANGCI) run
 	$(GO) run $(GOVULNCHECK) ./...
 
-bench: deps
+# Unleash Edge for the bench: cargo install unleash-edge --version 20.1.0 --locked
+bench: deps ## speed and size against named peers, as tables; Unleash Edge where UNLEASH_EDGE_BIN names it
 	cd test/bench && $(GO) run .
 	$(NODE) test/bench/worker.mjs
 
-clean:
+clean: ## remove what was built or installed
 	rm -rf bin test/node_modules test/matrix/node_modules test/schemathesis/venv

@@ -28,6 +28,9 @@ const (
 // upstreams whose answers are as large as they may be, or larger, and asks for
 // its flags after each new version: it stays within its container.
 func TestMemoryOfHostileAnswers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("run by make test-bounds")
+	}
 	if raceDetector {
 		t.Skip("the race detector takes memory of its own: make test-bounds runs it without")
 	}

@@ -206,6 +206,9 @@ func encoded(t testing.TB, doc []byte) []byte {
 // TestWorkIsLinear: ten times as much of anything takes about ten times the time
 // and the memory. Where work is quadratic it takes a hundred times.
 func TestWorkIsLinear(t *testing.T) {
+	if testing.Short() {
+		t.Skip("run by make test-bounds")
+	}
 	if raceDetector {
 		t.Skip("the race detector takes time of its own: make test-bounds runs it without")
 	}

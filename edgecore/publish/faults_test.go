@@ -30,8 +30,11 @@ import (
 const faultWorkers = 4
 
 // faultSchedules is how many are run; under the race detector, which makes each
-// ten times as long, a part of them.
+// ten times as long, a part of them, and with -short a sample.
 func faultSchedules() int64 {
+	if testing.Short() {
+		return 300
+	}
 	if raceDetector {
 		return 2000
 	}

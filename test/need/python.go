@@ -12,6 +12,7 @@ import (
 // there is no Python that can, the test is skipped.
 func Schemathesis(t testing.TB) string {
 	t.Helper()
+	skipShort(t, "schemathesis")
 	python, err := exec.LookPath("python3")
 	if err != nil {
 		t.Skip("python3 is not on the PATH")

@@ -1,0 +1,35 @@
+package docs_test
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestMakeHelp: every target of the Makefile has a line in make help, and the
+// documents name no target that does not exist.
+func TestMakeHelp(t *testing.T) {
+	makefile := read(t, "Makefile")
+	var targets []string
+	for line := range strings.Lines(makefile) {
+		name, rest, ok := strings.Cut(line, ":")
+		if !ok || !regexp.MustCompile(`^[a-z0-9-]+$`).MatchString(name) || strings.HasPrefix(rest, "=") {
+			continue
+		}
+		targets = append(targets, name)
+		if !strings.Contains(rest, " ## ") {
+			t.Errorf("make %s has no line in make help: put it behind ## on its line", name)
+		}
+	}
+	if len(targets) == 0 || targets[0] != "help" {
+		t.Errorf("the default target is not help: %q", targets)
+	}
+	for _, name := range []string{"README.md", "CONTRIBUTING.md", ".ci/run"} {
+		for _, use := range regexp.MustCompile("(?m)(?:`|^|exec )make ([a-z0-9-]+)").FindAllStringSubmatch(read(t, name), -1) {
+			if !slices.Contains(targets, use[1]) {
+				t.Errorf("%s names make %s, which does not exist", name, use[1])
+			}
+		}
+	}
+}
