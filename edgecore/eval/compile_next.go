@@ -29,27 +29,36 @@ type source struct {
 // that others refer to, only those are compiled; the program shares the rest
 // with last. last may be nil. The error is that of ctx, which ends the work.
 func CompileNext(ctx context.Context, d *edgecore.Definitions, last *Program) (*Program, []edgecore.Problem, error) {
-	if last != nil && last.source != nil && edgecore.Complete(last.source.problems) {
-		if changed, ok := last.changed(d); ok {
+	if from := sourceOf(last); from != nil && edgecore.Complete(from.problems) {
+		if changed, ok := from.changed(d); ok {
 			if p := last.patch(ctx, d, changed); p != nil {
-				return p, p.source.problems, nil
+				return p, from.problems, nil
 			}
 		}
 	}
 	return compile(ctx, d)
 }
 
+// sourceOf returns what a program was compiled of, nil for none.
+func sourceOf(p *Program) *source {
+	if p == nil {
+		return nil
+	}
+	from, _ := p.source.(*source)
+	return from
+}
+
 // changed names the places of the flags that have to be compiled. ok is false
 // where everything has to be.
-func (p *Program) changed(d *edgecore.Definitions) (places []int, ok bool) {
-	old := p.source.definitions
+func (s *source) changed(d *edgecore.Definitions) (places []int, ok bool) {
+	old := s.definitions
 	sameSegment := func(a, b edgecore.Segment) bool { return a.ID == b.ID && a.Raw == b.Raw }
 	if len(d.Features) != len(old.Features) || !slices.EqualFunc(d.Segments, old.Segments, sameSegment) {
 		return nil, false
 	}
 	// So many flags that were compiled one by one hold more memory than they
 	// need, and lie apart.
-	most := len(d.Features)/4 - p.source.patched
+	most := len(d.Features)/4 - s.patched
 	for i := range d.Features {
 		was, is := &old.Features[i], &d.Features[i]
 		switch {
@@ -75,11 +84,8 @@ func dated(f *edgecore.Feature) bool {
 // patch compiles the flags at some places anew. It returns nil where one of
 // them has a problem, or had one: problems are told in their order.
 func (p *Program) patch(ctx context.Context, d *edgecore.Definitions, places []int) *Program {
-	from := p.source
-	out := &Program{
-		fields: slices.Clone(p.fields), flags: slices.Clone(p.flags), heads: slices.Clone(p.heads), list: p.list,
-		index: p.index, flips: p.flips, salt: p.salt,
-	}
+	from := sourceOf(p)
+	out := p.clone()
 	c := &compiler{
 		program: out, features: d.Features, places: from.places, segments: from.segments,
 		fields: maps.Clone(from.fields), stickies: maps.Clone(from.stickies), lent: make([]bool, len(p.fields)),
@@ -105,8 +111,7 @@ func (p *Program) patch(ctx context.Context, d *edgecore.Definitions, places []i
 			}
 			out.list[at] = is
 		}
-		out.flags[at] = c.flag(f)
-		out.heads[at] = headOf(&out.flags[at])
+		out.setRule(at, c.flag(f))
 	}
 	if len(c.problems.List()) > 0 || c.stopped || from.added+c.added > from.values+1000 {
 		return nil

@@ -85,21 +85,6 @@ func (c *compiler) variants(list []edgecore.Variant, group, stickiness, where st
 			v.overrides = append(v.overrides, override{condition: k, variant: i})
 		}
 	}
-	v.settle()
+	v.normalize()
 	return v
-}
-
-// settle computes what follows from the weights. Without any weight there is
-// only the disabled variant, overrides or not.
-func (v *variants) settle() {
-	v.only = -1
-	for i, weight := range v.weights {
-		if weight == v.total {
-			v.only = i
-			break
-		}
-	}
-	if v.total == 0 {
-		v.list, v.weights, v.overrides = nil, nil, nil
-	}
 }

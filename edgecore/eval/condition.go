@@ -222,3 +222,67 @@ func parseInstant(text string) (t time.Time, zoned, ok bool) {
 	}
 	return time.Time{}, false, false
 }
+
+// operator is Unleash's word.
+func (k *condition) operator() string {
+	word := ""
+	switch k.op {
+	case opIn:
+		if k.inverted {
+			return "NOT_IN"
+		}
+		return "IN"
+	case opStartsWith:
+		word = "STR_STARTS_WITH"
+	case opEndsWith:
+		word = "STR_ENDS_WITH"
+	case opContains:
+		word = "STR_CONTAINS"
+	case opNumber:
+		word = "NUM_" + k.order.String()
+	case opVersion:
+		word = "SEMVER_" + k.order.String()
+	case opDate:
+		word = map[order]string{less: "DATE_BEFORE", greater: "DATE_AFTER"}[k.order]
+		if word == "" {
+			word = "DATE_" + k.order.String()
+		}
+	case opRegex:
+		word = "REGEX"
+	case opCIDR:
+		word = "IN_CIDR"
+	default:
+		word = "segment"
+	}
+	if k.inverted {
+		return "not " + word
+	}
+	return word
+}
+
+// identifies tells whether the operands of a condition are values of its field,
+// or say something about single ones. The bound of a number is no id, and a
+// date is none.
+func (k *condition) identifies() bool {
+	return k.op != opAll && k.op != opDate && (k.op != opNumber || k.order == equal)
+}
+
+// String is an order as operators name it.
+func (o order) String() string {
+	names := map[order]string{equal: "EQ", greater: "GT", less: "LT", greater | equal: "GTE", less | equal: "LTE", less | greater: "NE", less | equal | greater: "ANY"}
+	return names[o]
+}
+
+// never tells whether no value at all satisfies the operator.
+func (k *condition) never() bool {
+	switch k.op {
+	case opIn:
+		return len(k.items) == 0
+	case opStartsWith, opEndsWith, opContains:
+		return len(k.texts) == 0
+	case opCIDR:
+		return len(k.prefixes) == 0
+	default:
+		return false
+	}
+}

@@ -1,6 +1,9 @@
 package eval
 
-import "math/bits"
+import (
+	"fmt"
+	"math/bits"
+)
 
 // Seeds of MurmurHash3 x86_32: one for rollouts, one for variants (client
 // specification 5.0.0), so that the two choices are independent.
@@ -90,4 +93,11 @@ func (p prefix) bucket(id string, size int) int {
 		return int(h%1000) + 1
 	}
 	return int(uint64(h)%uint64(size)) + 1
+}
+
+// digest stands for a value of a hashed field: two MurmurHash3 of the salt and
+// the value, in hexadecimal. Whoever has the salt can try values; it keeps ids
+// from being read, not from being guessed.
+func digest(salt, value string) string {
+	return fmt.Sprintf("%08x%08x", newPrefix(rolloutSeed, salt).write(value).sum(), newPrefix(variantSeed, salt).write(value).sum())
 }

@@ -20,7 +20,7 @@ type Program struct {
 	index  map[string]int32
 	flips  []time.Time // sorted: when a DATE constraint changes its answer
 	salt   string      // of hashed fields
-	source *source     // nil where it was not compiled of definitions
+	source any         // what CompileNext goes on from; nil where it was not compiled of definitions
 	views  sync.Pool   // for Evaluate
 }
 
@@ -98,6 +98,9 @@ type strategy struct {
 	variants   *variants // nil: those of the flag
 }
 
+// everybody tells whether all pass a strategy.
+func (s *strategy) everybody() bool { return len(s.conditions) == 0 && s.share == nil }
+
 // Flags lists the flags of the program, sorted by name. The list is shared: do
 // not change it.
 func (p *Program) Flags() []Flag { return p.list }
@@ -144,20 +147,17 @@ func (p *Program) Evaluate(name string, c *Context) Result {
 	return r
 }
 
-// compareNames orders names by their UTF-16 units, as JavaScript does: readers
-// of a snapshot search by it. It differs from the order of bytes only between
-// the characters beyond U+FFFF and those from U+E000 on.
-func compareNames(a, b string) int {
-	n := min(len(a), len(b))
-	for i := range n {
-		if x, y := a[i], b[i]; x != y {
-			// UTF-8 of U+E000 to U+FFFF begins with 0xEE or 0xEF, that of
-			// larger ones, surrogates in UTF-16, with 0xF0 and more.
-			if x >= 0xEE && y >= 0xEE && (x >= 0xF0) != (y >= 0xF0) {
-				x, y = y, x
-			}
-			return int(x) - int(y)
-		}
+// clone returns a program with rules of its own, which setRule may set. It
+// shares everything else.
+func (p *Program) clone() *Program {
+	return &Program{
+		fields: slices.Clone(p.fields), flags: slices.Clone(p.flags), heads: slices.Clone(p.heads), list: p.list,
+		index: p.index, flips: p.flips, salt: p.salt,
 	}
-	return len(a) - len(b)
+}
+
+// setRule sets the rule of a flag, before the program is used.
+func (p *Program) setRule(i int32, f flag) {
+	p.flags[i] = f
+	p.heads[i] = headOf(&p.flags[i])
 }

@@ -2,7 +2,6 @@ package eval
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/flagcast/flagcast/edgecore"
 )
@@ -11,15 +10,6 @@ import (
 // describes it for readers. Texts that are searched in (names of flags, values
 // of lists) are one string each: JSON.parse copies it, and a worker that
 // checks one flag takes apart no more than it needs.
-
-// Separators of joined texts. JSON escapes neither, and no name and no value
-// may hold one.
-const (
-	endOfText  = "\u007f" // around a name; before a value
-	endOfValue = "\u0080" // behind a value, before its postings
-)
-
-func separable(text string) bool { return !strings.ContainsAny(text, endOfText+endOfValue) }
 
 // wireRules is the member "rules".
 type wireRules struct {
@@ -111,13 +101,6 @@ func readPostings(text string, take func(n int) bool) bool {
 // maxPosting is larger than any number of conditions. Sums and products of two
 // do not overflow.
 const maxPosting = 1 << 40
-
-// digest stands for a value of a hashed field: two MurmurHash3 of the salt and
-// the value, in hexadecimal. Whoever has the salt can try values; it keeps ids
-// from being read, not from being guessed.
-func digest(salt, value string) string {
-	return fmt.Sprintf("%08x%08x", newPrefix(rolloutSeed, salt).write(value).sum(), newPrefix(variantSeed, salt).write(value).sum())
-}
 
 // Identifiers says what becomes of ids that lists of flags hold, since a
 // snapshot leaves the VPC.

@@ -185,7 +185,7 @@ func (r *decoder) variants(name string, v any) *variants {
 	for i := range payloads {
 		out.list[i].Payload = r.payload(payloads[i])
 	}
-	out.settle()
+	out.normalize()
 	return out
 }
 

@@ -121,9 +121,6 @@ func (s *specializer) flag(f *flag) flag {
 	return out
 }
 
-// everybody tells whether all pass a strategy.
-func (s *strategy) everybody() bool { return len(s.conditions) == 0 && s.share == nil }
-
 // parent tells whether a dependency is met. The parent is folded already.
 func (s *specializer) parent(d *parent) truth {
 	f := &s.out.flags[d.flag]
@@ -154,17 +151,6 @@ func (s *specializer) parent(d *parent) truth {
 		return maybe
 	}
 	return truthOf(d.takes(name))
-}
-
-// constant returns the name of the variant, if there is but one.
-func (v *variants) constant() (name string, ok bool) {
-	switch {
-	case v == nil || v.total == 0:
-		return disabled.Name, true
-	case v.only >= 0 && len(v.overrides) == 0:
-		return v.list[v.only].Name, true
-	}
-	return "", false
 }
 
 func (s *specializer) strategy(from *strategy) (strategy, truth) {
@@ -207,20 +193,6 @@ func (s *specializer) condition(k *condition) folded {
 	}
 	s.conditions[k] = f
 	return f
-}
-
-// never tells whether no value at all satisfies the operator.
-func (k *condition) never() bool {
-	switch k.op {
-	case opIn:
-		return len(k.items) == 0
-	case opStartsWith, opEndsWith, opContains:
-		return len(k.texts) == 0
-	case opCIDR:
-		return len(k.prefixes) == 0
-	default:
-		return false
-	}
 }
 
 func (s *specializer) all(k *condition) folded {

@@ -50,3 +50,29 @@ func (v *View) choose(all *variants) *Variant {
 	}
 	return &disabled // not reached: the weights add up to total
 }
+
+// normalize computes what follows from the weights. Without any weight there is
+// only the disabled variant, overrides or not.
+func (v *variants) normalize() {
+	v.only = -1
+	for i, weight := range v.weights {
+		if weight == v.total {
+			v.only = i
+			break
+		}
+	}
+	if v.total == 0 {
+		v.list, v.weights, v.overrides = nil, nil, nil
+	}
+}
+
+// constant returns the name of the variant, if there is but one.
+func (v *variants) constant() (name string, ok bool) {
+	switch {
+	case v == nil || v.total == 0:
+		return disabled.Name, true
+	case v.only >= 0 && len(v.overrides) == 0:
+		return v.list[v.only].Name, true
+	}
+	return "", false
+}
