@@ -210,7 +210,7 @@ const noGroup = "undefined"
 
 // strategy returns false for one that nobody passes.
 func (c *compiler) strategy(f *edgecore.Feature, s *edgecore.Strategy, number int) (out strategy, ok bool) {
-	where := "strategies[" + itoa(number) + "]"
+	where := "strategies[" + strconv.Itoa(number) + "]"
 	out, ok = c.rule(f.Name, s, where)
 	constraints, sound := c.constraints(s.Constraints, where)
 	if len(out.conditions) == 0 {

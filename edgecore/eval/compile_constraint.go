@@ -12,8 +12,6 @@ import (
 	"github.com/flagcast/flagcast/edgecore"
 )
 
-func itoa(i int) string { return strconv.Itoa(i) }
-
 // constraints returns false when nobody passes one of them.
 func (c *compiler) constraints(list []edgecore.Constraint, where string) (out []*condition, ok bool) {
 	out, ok = c.references.take(len(list))[:0], true
@@ -42,46 +40,6 @@ func (k *condition) flip() time.Time {
 		at++
 	}
 	return time.UnixMilli(at).UTC()
-}
-
-var relations = map[string]order{"EQ": equal, "GT": greater, "LT": less, "GTE": greater | equal, "LTE": less | equal}
-
-// operatorOf says what an operator of the protocol compares, and which
-// outcomes of an ordering it accepts.
-func operatorOf(name string) (operator, order, bool) {
-	switch name {
-	case "IN", "NOT_IN":
-		return opIn, 0, true
-	case "STR_STARTS_WITH":
-		return opStartsWith, 0, true
-	case "STR_ENDS_WITH":
-		return opEndsWith, 0, true
-	case "STR_CONTAINS":
-		return opContains, 0, true
-	case "REGEX":
-		return opRegex, 0, true
-	case "IN_CIDR":
-		return opCIDR, 0, true
-	case "DATE_AFTER":
-		return opDate, greater, true
-	case "DATE_BEFORE":
-		return opDate, less, true
-	}
-	kind, relation, _ := strings.Cut(name, "_")
-	accepted, ok := relations[relation]
-	switch {
-	case ok && kind == "NUM":
-		return opNumber, accepted, true
-	case ok && kind == "SEMVER":
-		return opVersion, accepted, true
-	}
-	return 0, 0, false
-}
-
-// operators are those that operatorOf knows.
-var operators = []string{
-	"IN", "NOT_IN", "STR_STARTS_WITH", "STR_ENDS_WITH", "STR_CONTAINS", "NUM_EQ", "NUM_GT", "NUM_GTE", "NUM_LT", "NUM_LTE",
-	"DATE_AFTER", "DATE_BEFORE", "SEMVER_EQ", "SEMVER_GT", "SEMVER_GTE", "SEMVER_LT", "SEMVER_LTE", "REGEX", "IN_CIDR",
 }
 
 // constraint returns a fault instead of a condition for what the Unleash
@@ -155,13 +113,6 @@ func (c *compiler) setList(k *condition, values []string, where string) {
 	}
 }
 
-func trim(text string) string {
-	if text == "" || text[0] > ' ' && text[0] < 0x7f && text[len(text)-1] > ' ' && text[len(text)-1] < 0x7f {
-		return text
-	}
-	return strings.Trim(text, blanks)
-}
-
 func trimmed(values []string) []string {
 	out := make([]string, 0, len(values))
 	for _, value := range values {
@@ -203,7 +154,7 @@ func (c *compiler) items(at int32, values []string, where string) []int32 {
 // setPattern reads a regular expression as RE2, which is what Unleash means.
 func (c *compiler) setPattern(k *condition, pattern string, fold bool) (fault string) {
 	if len(pattern) > maxPatternBytes {
-		return "the regular expression has " + itoa(len(pattern)) + " bytes, the limit is " + itoa(maxPatternBytes)
+		return "the regular expression has " + strconv.Itoa(len(pattern)) + " bytes, the limit is " + strconv.Itoa(maxPatternBytes)
 	}
 	if fold {
 		pattern = "(?i)" + pattern
@@ -226,22 +177,4 @@ func (c *compiler) setPattern(k *condition, pattern string, fold bool) (fault st
 	}
 	k.pattern = known
 	return ""
-}
-
-// splitList splits a parameter at its commas, blanks around them included; the
-// ends are not trimmed, and an item may be empty (unleash-client, Node).
-func splitList(text string) []string {
-	if text == "" {
-		return nil
-	}
-	items := strings.Split(text, ",")
-	for i := range items {
-		if i > 0 {
-			items[i] = strings.TrimLeft(items[i], blanks)
-		}
-		if i < len(items)-1 {
-			items[i] = strings.TrimRight(items[i], blanks)
-		}
-	}
-	return items
 }

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/flagcast/flagcast/edgecore"
@@ -73,7 +74,7 @@ func (c *compiler) variants(list []edgecore.Variant, group, stickiness, where st
 	for i := range list {
 		weight := list[i].Weight
 		if weight > maxWeight {
-			c.problem(where+"variants["+itoa(i)+"].weight", "is %d, the limit is %d; it counts as 0", weight, maxWeight)
+			c.problem(where+"variants["+strconv.Itoa(i)+"].weight", "is %d, the limit is %d; it counts as 0", weight, maxWeight)
 			weight = 0
 		}
 		v.total += weight
@@ -81,7 +82,7 @@ func (c *compiler) variants(list []edgecore.Variant, group, stickiness, where st
 		v.weights[i] = weight
 		for _, o := range list[i].Overrides {
 			k := c.condition(condition{op: opIn, field: c.field(o.ContextName)})
-			k.items = c.items(k.field, o.Values, where+"variants["+itoa(i)+"].overrides")
+			k.items = c.items(k.field, o.Values, where+"variants["+strconv.Itoa(i)+"].overrides")
 			v.overrides = append(v.overrides, override{condition: k, variant: i})
 		}
 	}

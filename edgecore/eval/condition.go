@@ -1,13 +1,9 @@
 package eval
 
 import (
-	"errors"
-	"math"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 )
 
 type operator uint8
@@ -158,119 +154,11 @@ func containsAddress(prefixes []netip.Prefix, text string) bool {
 	return false
 }
 
-// parsePrefix reads an address or a CIDR range. Bits of the host are ignored,
-// and so are zeros before the length of the prefix, as by every engine.
-func parsePrefix(text string) (netip.Prefix, bool) {
-	if address, bits, ok := strings.Cut(text, "/"); ok && len(bits) > 1 {
-		text = address + "/" + strings.TrimLeft(bits[:len(bits)-1], "0") + bits[len(bits)-1:]
-	}
-	if prefix, err := netip.ParsePrefix(text); err == nil {
-		return prefix.Masked(), true
-	}
-	if address, err := netip.ParseAddr(text); err == nil && address.Zone() == "" {
-		return netip.PrefixFrom(address, address.BitLen()), true
-	}
-	return netip.Prefix{}, false
-}
-
-// blanks are what JavaScript's String.prototype.trim drops.
-const blanks = "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
-
-// parseNumber reads a decimal number, with a fraction or an exponent if need
-// be, and blanks around it; "Infinity", with a sign or without, and what is
-// beyond all numbers are infinite, as for every engine. One rule for all numbers
-// written as text: nothing in another base, and nothing is not zero.
-func parseNumber(text string) (float64, bool) {
-	text = strings.Trim(text, blanks)
-	switch text {
-	case "Infinity", "+Infinity":
-		return math.Inf(1), true
-	case "-Infinity":
-		return math.Inf(-1), true
-	}
-	if text == "" || strings.Trim(text, "0123456789.eE+-") != "" || strings.ContainsAny(text, "xXpP_iInN") {
-		return 0, false
-	}
-	number, err := strconv.ParseFloat(text, 64)
-	return number, err == nil || errors.Is(err, strconv.ErrRange)
-}
-
-// parseInstant reads a date of ISO 8601 as the Unleash server does: RFC 3339,
-// without seconds, with a blank for the T or with an offset without colon, too.
-// zoned is false for a time without zone, which is in UTC; a date alone is its
-// midnight in UTC. It keeps milliseconds, as JavaScript does.
-func parseInstant(text string) (t time.Time, zoned, ok bool) {
-	text = strings.ToUpper(strings.TrimSpace(text))
-	day, clock, timed := strings.Cut(strings.Replace(text, " ", "T", 1), "T")
-	layouts, text := []string{time.DateOnly, "2006-01"}, day
-	if timed {
-		text += "T" + clock
-		zone := ""
-		switch i := strings.LastIndexAny(clock, "Z+-"); {
-		case i >= 0 && strings.Contains(clock[i:], ":"):
-			zone = "Z07:00"
-		case i >= 0:
-			zone = "Z0700"
-		}
-		layouts = []string{"2006-01-02T15:04:05" + zone, "2006-01-02T15:04" + zone}
-		zoned = zone != ""
-	}
-	for _, layout := range layouts {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t.UTC().Truncate(time.Millisecond), zoned || !timed, true
-		}
-	}
-	return time.Time{}, false, false
-}
-
-// operator is Unleash's word.
-func (k *condition) operator() string {
-	word := ""
-	switch k.op {
-	case opIn:
-		if k.inverted {
-			return "NOT_IN"
-		}
-		return "IN"
-	case opStartsWith:
-		word = "STR_STARTS_WITH"
-	case opEndsWith:
-		word = "STR_ENDS_WITH"
-	case opContains:
-		word = "STR_CONTAINS"
-	case opNumber:
-		word = "NUM_" + k.order.String()
-	case opVersion:
-		word = "SEMVER_" + k.order.String()
-	case opDate:
-		word = map[order]string{less: "DATE_BEFORE", greater: "DATE_AFTER"}[k.order]
-		if word == "" {
-			word = "DATE_" + k.order.String()
-		}
-	case opRegex:
-		word = "REGEX"
-	case opCIDR:
-		word = "IN_CIDR"
-	default:
-		word = "segment"
-	}
-	if k.inverted {
-		return "not " + word
-	}
-	return word
-}
-
 // identifies tells whether the operands of a condition are values of its field,
 // or say something about single ones. The bound of a number is no id, and a
 // date is none.
 func (k *condition) identifies() bool {
 	return k.op != opAll && k.op != opDate && (k.op != opNumber || k.order == equal)
-}
-
-// String is an order as operators name it.
-func (o order) String() string {
-	names := map[order]string{equal: "EQ", greater: "GT", less: "LT", greater | equal: "GTE", less | equal: "LTE", less | greater: "NE", less | equal | greater: "ANY"}
-	return names[o]
 }
 
 // never tells whether no value at all satisfies the operator.

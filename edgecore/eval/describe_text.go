@@ -73,8 +73,6 @@ func (c *DescribedCondition) text(most int) string {
 	return text
 }
 
-func formatNumber(number float64) string { return strconv.FormatFloat(number, 'g', -1, 64) }
-
 // quotedList shows at most a number of texts; 0 is all.
 func quotedList(texts []string, most int) string {
 	shown := texts

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -78,7 +79,7 @@ func (r *decoder) in(member string) { r.at(member, -1) }
 func shown(v any) string {
 	switch v := v.(type) {
 	case []any:
-		return "a list of " + itoa(len(v))
+		return "a list of " + strconv.Itoa(len(v))
 	case map[string]any:
 		return "an object"
 	case string:
