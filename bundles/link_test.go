@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/flagcast/flagcast/bundles"
-	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
@@ -40,7 +40,7 @@ func encodeDocument(t testing.TB, document []byte, format snapshot.Format) *snap
 	if err != nil {
 		t.Fatal(err)
 	}
-	program, problems := eval.Compile(d)
+	program, problems := compile.Program(d)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}

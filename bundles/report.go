@@ -16,7 +16,8 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/flagcast/flagcast/bundles/measure"
-	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/cover"
+	"github.com/flagcast/flagcast/edgecore/eval/rules"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/internal/printable"
 )
@@ -49,7 +50,7 @@ type Report struct {
 	Machine     string `json:"machine,omitempty"`
 	Contexts    int    `json:"contexts,omitempty"`
 	// Branches are those of the rules that the contexts take.
-	Branches *eval.Coverage `json:"branches,omitempty"`
+	Branches *cover.Coverage `json:"branches,omitempty"`
 
 	// Over are what is over budget, each in a sentence; empty: all is well.
 	Over []string `json:"over"`
@@ -254,7 +255,7 @@ func weigh(s *snapshot.Snapshot) (sizes []FlagSize) {
 		if err != nil {
 			return nil // it was encoded here
 		}
-		for i, bytes := range program.Weigh() {
+		for i, bytes := range rules.Weigh(program) {
 			sizes = append(sizes, FlagSize{program.Flags()[i].Name, bytes})
 		}
 	} else {

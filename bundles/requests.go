@@ -12,6 +12,8 @@ import (
 
 	"github.com/flagcast/flagcast/bundles/measure"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
+	"github.com/flagcast/flagcast/edgecore/eval/cover"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
 
@@ -19,7 +21,7 @@ import (
 type Load struct {
 	Kinds    []measure.Kind
 	Contexts int
-	Coverage eval.Coverage
+	Coverage cover.Coverage
 }
 
 // mostContexts bounds how many contexts a script is measured with.
@@ -36,7 +38,7 @@ func NewLoad(s *snapshot.Snapshot, own bool, paths []string) (*Load, error) {
 		if err != nil {
 			return nil, err
 		}
-		contexts, l.Coverage = program.Cover(mostContexts)
+		contexts, l.Coverage = cover.Inputs(program, mostContexts)
 		names = asked(program)
 	} else {
 		for _, name := range gjson.GetBytes(s.Content(), "toggles.#.name").Array() {
@@ -75,7 +77,7 @@ func NewLoad(s *snapshot.Snapshot, own bool, paths []string) (*Load, error) {
 
 // asked names the flags that a request decides, or all where none does.
 func asked(p *eval.Program) (names []string) {
-	open := p.Contextual(&eval.Context{})
+	open := compile.Contextual(p, &eval.Context{})
 	for _, every := range []bool{false, true} {
 		for i, f := range p.Flags() {
 			if !f.Hidden && (open[i] || every) {

@@ -12,6 +12,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
@@ -81,7 +82,7 @@ func (b *batch) load(state []byte) any {
 	if err != nil {
 		return answerError(err.Error())
 	}
-	b.program, _ = eval.Compile(d)
+	b.program, _ = compile.Program(d)
 	return map[string]bool{"ok": true}
 }
 

@@ -17,10 +17,12 @@ import (
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/access"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/rules"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/edgecore/state"
 	"github.com/flagcast/flagcast/edgecore/upstream"
+
 	sdkusage "github.com/flagcast/flagcast/edgecore/usage"
 	"github.com/flagcast/flagcast/internal/httpclient"
 	"github.com/flagcast/flagcast/internal/secret"
@@ -270,7 +272,7 @@ func (c *core) newTarget(t *config.Target) publish.Target {
 			Static:     eval.Context{Fields: fields, Absent: t.Absent},
 			Contextual: t.Contextual, IncludeDisabled: t.IncludeDisabled,
 			Projects: t.Projects, Flags: t.Flags, Heartbeat: t.Heartbeat,
-			Rules: eval.RulesOptions{Identifiers: t.Identifiers, Fields: t.IdentifierFields, Salt: t.IdentifierSalt},
+			Rules: rules.Options{Identifiers: t.Identifiers, Fields: t.IdentifierFields, Salt: t.IdentifierSalt},
 		}})
 	}
 	return target

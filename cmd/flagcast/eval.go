@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/describe"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/internal/printable"
 )
@@ -67,7 +68,7 @@ type evaluated struct {
 	Enabled bool             `json:"enabled"`
 	Variant snapshot.Variant `json:"variant"`
 	Why     string           `json:"why,omitempty"`
-	Steps   []eval.Step      `json:"steps,omitempty"`
+	Steps   []describe.Step  `json:"steps,omitempty"`
 	Chosen  string           `json:"chosen,omitempty"` // how the variant was
 }
 
@@ -97,7 +98,7 @@ func runEval(c *cobra.Command, names []string, flags evalFlags) error {
 		if _, ok := program.Lookup(name); !ok {
 			return failed(exitFailed, fmt.Errorf("there is no flag %q", name), "flagcast eval without a name lists all flags")
 		}
-		e := program.Explain(name, context)
+		e := describe.Explain(program, name, context)
 		if !flags.json {
 			printExplanation(out, e, flags.explain)
 			continue
@@ -141,7 +142,7 @@ func (f *evalFlags) evalContext() (*eval.Context, error) {
 	return c, nil
 }
 
-func printExplanation(w io.Writer, e eval.Explanation, why bool) {
+func printExplanation(w io.Writer, e describe.Explanation, why bool) {
 	state := "off"
 	if e.Result.Enabled {
 		state = "on"
@@ -160,7 +161,7 @@ func printExplanation(w io.Writer, e eval.Explanation, why bool) {
 	}
 }
 
-func printSteps(w io.Writer, steps []eval.Step, indent string) {
+func printSteps(w io.Writer, steps []describe.Step, indent string) {
 	for _, s := range steps {
 		mark := "no "
 		if s.Holds {

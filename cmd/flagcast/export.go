@@ -17,6 +17,7 @@ import (
 	"github.com/flagcast/flagcast/bundles"
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/internal/disk"
 	"github.com/flagcast/flagcast/internal/printable"
@@ -95,7 +96,7 @@ func runExport(c *cobra.Command, flags exportFlags) error {
 		return err
 	}
 	spec.Environment = d.Environment
-	program, problems := eval.Compile(d)
+	program, problems := compile.Program(d)
 	if flags.source.from != "" { // definitions from upstream have told theirs in the log
 		for _, p := range slices.Concat(d.Problems, problems) {
 			warn(c, problemText(d, p))

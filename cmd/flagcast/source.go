@@ -13,6 +13,7 @@ import (
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/all"
@@ -50,7 +51,7 @@ func (f *sourceFlags) program(c *cobra.Command, names []string) (*eval.Program, 
 		if err != nil {
 			return nil, err
 		}
-		program, _ := eval.Compile(d) // the log has told the problems
+		program, _ := compile.Program(d) // the log has told the problems
 		return program, nil
 	}
 	document, err := readFrom(f.from, c.InOrStdin())
@@ -64,7 +65,7 @@ func (f *sourceFlags) program(c *cobra.Command, names []string) (*eval.Program, 
 	if err != nil {
 		return nil, err
 	}
-	program, problems := eval.Compile(d)
+	program, problems := compile.Program(d)
 	for _, p := range slices.Concat(d.Problems, problems) {
 		if len(names) == 0 || slices.Contains(names, p.Feature) {
 			warn(c, problemText(d, p))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/describe"
 )
 
 // Shared says how long caches before the core, such as a CDN, may keep answers
@@ -27,7 +28,7 @@ func (s *Shared) may(r *http.Request, c *eval.Context) bool {
 	if s.MaxAge == 0 || r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
 	}
-	return !slices.ContainsFunc(eval.DefaultIdentifierFields(), func(field string) bool { return c.Fields[field] != "" })
+	return !slices.ContainsFunc(describe.DefaultIdentifierFields(), func(field string) bool { return c.Fields[field] != "" })
 }
 
 // header is the Cache-Control. A cache may keep the answer to a request with a

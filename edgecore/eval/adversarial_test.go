@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
 )
 
 // What could take long or go wrong takes no time that counts, answers by every
@@ -64,7 +65,7 @@ func TestAdversarialDefinitions(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			start := time.Now()
 			d := mustParse(t, tc.features, tc.segments)
-			p, problems := eval.Compile(d)
+			p, problems := compile.Program(d)
 			vector := vector{}
 			if tc.problem != "" {
 				vector.Problems = []string{tc.problem}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
+	"github.com/flagcast/flagcast/edgecore/eval/rules"
 	"github.com/flagcast/flagcast/test/need"
 )
 
@@ -38,16 +40,16 @@ func TestCompileNextEndsWithItsContext(t *testing.T) {
 		t.Run(shape, func(t *testing.T) {
 			const n = 20_000
 			d, next := parsed(t, document(shape, n, "a", false)), parsed(t, document(shape, n, "b", false))
-			last, _ := eval.Compile(d)
+			last, _ := compile.Program(d)
 			for _, last := range []*eval.Program{nil, last} {
 				ctx := &ending{Context: t.Context()}
 				ctx.left.Store(2)
-				p, problems, err := eval.CompileNext(ctx, next, last)
+				p, problems, err := compile.Next(ctx, next, last)
 				if !errors.Is(err, context.Canceled) || p != nil || problems != nil || ctx.after.Load() > 10 {
 					t.Errorf("%v, %d problems; asked %d times after the end", err, len(problems), ctx.after.Load())
 				}
 			}
-			again, _ := eval.Compile(d)
+			again, _ := compile.Program(d)
 			for _, c := range probes() {
 				was, is := last.NewView(&c), again.NewView(&c)
 				for i := range last.Flags() {
@@ -63,7 +65,7 @@ func TestCompileNextEndsWithItsContext(t *testing.T) {
 func TestProblemsOfCompilingAreBounded(t *testing.T) {
 	const n = 100_000
 	d := parsed(t, document("unknown strategies", n, "a", false))
-	p, problems := eval.Compile(d)
+	p, problems := compile.Program(d)
 	if last := problems[len(problems)-1]; len(problems) != edgecore.MaxProblems+1 || !strings.Contains(last.What, fmt.Sprintf("%d more problems", n-edgecore.MaxProblems)) {
 		t.Errorf("%d problems, the last is %q", len(problems), last)
 	}
@@ -71,7 +73,7 @@ func TestProblemsOfCompilingAreBounded(t *testing.T) {
 	next := *d
 	next.Features = slices.Clone(d.Features)
 	next.Features[0].Raw += " "
-	_, again, err := eval.CompileNext(t.Context(), &next, p)
+	_, again, err := compile.Next(t.Context(), &next, p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +97,7 @@ func TestPatternsAreBounded(t *testing.T) {
 	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	p, problems := eval.Compile(d)
+	p, problems := compile.Program(d)
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 48<<20 {
@@ -114,7 +116,7 @@ func TestPatternsAreBounded(t *testing.T) {
 	for i := range same {
 		same[i] = fmt.Sprintf(same[i], i)
 	}
-	if _, problems := eval.Compile(mustParse(t, strings.Join(same, ","), "")); len(problems) > 0 {
+	if _, problems := compile.Program(mustParse(t, strings.Join(same, ","), "")); len(problems) > 0 {
 		t.Errorf("%v", problems[0])
 	}
 
@@ -128,7 +130,7 @@ func TestPatternsAreBounded(t *testing.T) {
 	} {
 		d := mustParse(t, constrained(`{"contextName":"x","operator":"REGEX","value":"`+pattern+`"}`), "")
 		var problems []edgecore.Problem
-		used := need.Allocated(func() { _, problems = eval.Compile(d) })
+		used := need.Allocated(func() { _, problems = compile.Program(d) })
 		if used > 8<<20 || (len(problems) == 0) != strings.HasPrefix(name, "not") && (len(problems) == 0) != strings.HasPrefix(name, "within") {
 			t.Errorf("%s: %d bytes allocated, %.300v", name, used, problems)
 		}
@@ -173,7 +175,7 @@ func TestDecodeRulesIsBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			document := []byte("{" + members + "}")
 			var err error
-			used := need.Allocated(func() { _, err = eval.DecodeRules(document) })
+			used := need.Allocated(func() { _, err = rules.Decode(document) })
 			if used > 100*int64(len(document))+8<<20 {
 				t.Errorf("%d bytes allocated for %d (%d times): %.200v", used, len(document), used/int64(len(document)), err)
 			}

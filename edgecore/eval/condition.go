@@ -6,96 +6,96 @@ import (
 	"strings"
 )
 
-type operator uint8
+type Operator uint8
 
 const (
-	opIn operator = iota
-	opStartsWith
-	opEndsWith
-	opContains
-	opNumber
-	opDate
-	opVersion
-	opRegex
-	opCIDR
-	opAll // a segment: every condition of a list
+	OpIn Operator = iota
+	OpStartsWith
+	OpEndsWith
+	OpContains
+	OpNumber
+	OpDate
+	OpVersion
+	OpRegex
+	OpCIDR
+	OpAll // a segment: every condition of a list
 )
 
-// order is what an ordering operator accepts, as bits.
-type order uint8
+// Order is what an ordering operator accepts, as bits.
+type Order uint8
 
 const (
-	less order = 1 << iota
-	equal
-	greater
+	Less Order = 1 << iota
+	Equal
+	Greater
 )
 
-// condition is one comparison, or a list of them; of the operands only those
+// Condition is one comparison, or a list of them; of the operands only those
 // that its operator needs are set.
-type condition struct {
-	op       operator
-	inverted bool
-	fold     bool  // texts: compare without regard to case
-	order    order // number, instant, version
-	field    int32 // unused by opDate and opAll
+type Condition struct {
+	Op       Operator
+	Inverted bool
+	Fold     bool  // texts: compare without regard to case
+	Order    Order // number, instant, version
+	Field    int32 // unused by OpDate and OpAll
 
-	items    []int32  // opIn: sorted numbers of values of the field
-	texts    []string // opStartsWith, opEndsWith, opContains; folded if fold
-	number   float64
-	instant  int64 // Unix milliseconds
-	version  version
-	pattern  matcher
-	prefixes []netip.Prefix
-	all      []*condition
+	Items    []int32  // OpIn: sorted numbers of values of the field
+	Texts    []string // OpStartsWith, OpEndsWith, OpContains; folded if fold
+	Number   float64
+	Instant  int64 // Unix milliseconds
+	Version  Version
+	Pattern  Matcher
+	Prefixes []netip.Prefix
+	All      []*Condition
 }
 
-func (v *View) holds(k *condition) bool { return v.compare(k) != k.inverted }
+func (v *View) Holds(k *Condition) bool { return v.compare(k) != k.Inverted }
 
 // compare applies the operator without inversion. A missing field satisfies
 // no operator.
-func (v *View) compare(k *condition) bool {
-	switch k.op {
-	case opAll:
-		for _, one := range k.all {
-			if !v.holds(one) {
+func (v *View) compare(k *Condition) bool {
+	switch k.Op {
+	case OpAll:
+		for _, one := range k.All {
+			if !v.Holds(one) {
 				return false
 			}
 		}
 		return true
-	case opDate:
+	case OpDate:
 		// Node's SDK compares the current time whatever field is named.
-		return k.order.accepts(compareOrdered(v.c.Time.UnixMilli(), k.instant))
+		return k.Order.accepts(compareOrdered(v.C.Time.UnixMilli(), k.Instant))
 	}
-	s := v.field(k.field)
-	if s.state == missing {
+	s := v.Field(k.Field)
+	if s.State == Missing {
 		return false
 	}
-	switch k.op {
-	case opIn:
-		return s.item >= 0 && contains(k.items, s.item)
-	case opStartsWith:
-		return k.anyOf(s.value, strings.HasPrefix)
-	case opEndsWith:
-		return k.anyOf(s.value, strings.HasSuffix)
-	case opContains:
-		return k.anyOf(s.value, strings.Contains)
-	case opNumber:
-		number, ok := parseNumber(s.value)
-		return ok && k.order.accepts(compareOrdered(number, k.number))
-	case opVersion:
-		version, ok := parseVersion(strings.Trim(s.value, blanks))
-		return ok && k.order.accepts(version.Compare(k.version))
-	case opRegex:
-		return k.pattern.MatchString(s.value)
-	case opCIDR:
-		return containsAddress(k.prefixes, s.value)
+	switch k.Op {
+	case OpIn:
+		return s.Item >= 0 && Contains(k.Items, s.Item)
+	case OpStartsWith:
+		return k.anyOf(s.Value, strings.HasPrefix)
+	case OpEndsWith:
+		return k.anyOf(s.Value, strings.HasSuffix)
+	case OpContains:
+		return k.anyOf(s.Value, strings.Contains)
+	case OpNumber:
+		number, ok := ParseNumber(s.Value)
+		return ok && k.Order.accepts(compareOrdered(number, k.Number))
+	case OpVersion:
+		version, ok := ParseVersion(strings.Trim(s.Value, blanks))
+		return ok && k.Order.accepts(version.Compare(k.Version))
+	case OpRegex:
+		return k.Pattern.MatchString(s.Value)
+	case OpCIDR:
+		return containsAddress(k.Prefixes, s.Value)
 	default:
 		return false
 	}
 }
 
-// contains searches a sorted list.
-func contains(list []int32, item int32) bool {
+// Contains searches a sorted list.
+func Contains(list []int32, item int32) bool {
 	if len(list) < 8 {
 		return slices.Contains(list, item)
 	}
@@ -103,11 +103,11 @@ func contains(list []int32, item int32) bool {
 	return found
 }
 
-func (k *condition) anyOf(value string, match func(value, operand string) bool) bool {
-	if k.fold {
-		value = fold(value)
+func (k *Condition) anyOf(value string, match func(value, operand string) bool) bool {
+	if k.Fold {
+		value = Fold(value)
 	}
-	for _, operand := range k.texts {
+	for _, operand := range k.Texts {
 		if match(value, operand) {
 			return true
 		}
@@ -115,14 +115,14 @@ func (k *condition) anyOf(value string, match func(value, operand string) bool) 
 	return false
 }
 
-func (o order) accepts(comparison int) bool {
+func (o Order) accepts(comparison int) bool {
 	switch {
 	case comparison < 0:
-		return o&less != 0
+		return o&Less != 0
 	case comparison > 0:
-		return o&greater != 0
+		return o&Greater != 0
 	default:
-		return o&equal != 0
+		return o&Equal != 0
 	}
 }
 
@@ -154,22 +154,22 @@ func containsAddress(prefixes []netip.Prefix, text string) bool {
 	return false
 }
 
-// identifies tells whether the operands of a condition are values of its field,
+// Identifies tells whether the operands of a condition are values of its field,
 // or say something about single ones. The bound of a number is no id, and a
 // date is none.
-func (k *condition) identifies() bool {
-	return k.op != opAll && k.op != opDate && (k.op != opNumber || k.order == equal)
+func (k *Condition) Identifies() bool {
+	return k.Op != OpAll && k.Op != OpDate && (k.Op != OpNumber || k.Order == Equal)
 }
 
-// never tells whether no value at all satisfies the operator.
-func (k *condition) never() bool {
-	switch k.op {
-	case opIn:
-		return len(k.items) == 0
-	case opStartsWith, opEndsWith, opContains:
-		return len(k.texts) == 0
-	case opCIDR:
-		return len(k.prefixes) == 0
+// Never tells whether no value at all satisfies the operator.
+func (k *Condition) Never() bool {
+	switch k.Op {
+	case OpIn:
+		return len(k.Items) == 0
+	case OpStartsWith, OpEndsWith, OpContains:
+		return len(k.Texts) == 0
+	case OpCIDR:
+		return len(k.Prefixes) == 0
 	default:
 		return false
 	}

@@ -50,6 +50,6 @@ type Flag struct {
 }
 
 var (
-	disabled = Variant{Name: "disabled"}
-	off      = Result{Variant: &disabled}
+	Disabled = Variant{Name: "disabled"}
+	Off      = Result{Variant: &Disabled}
 )

@@ -7,12 +7,13 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/test/gen"
 )
 
 // With every field known or known absent, only draws can leave a flag open.
 func TestContextualIsComplete(t *testing.T) {
-	p, _ := compile(t, `{"name":"const","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"30","stickiness":"userId","groupId":"g"},
+	p, _ := mustCompile(t, `{"name":"const","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"30","stickiness":"userId","groupId":"g"},
 		"constraints":[{"contextName":"country","operator":"IN","values":["no"]}]}]},
 		{"name":"drawn","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"30","stickiness":"random"}}]},
 		{"name":"everybody","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"100","stickiness":"default"}}]},
@@ -34,7 +35,7 @@ func TestContextualIsComplete(t *testing.T) {
 		{"nobody", eval.Context{}, false},
 	} {
 		i := slices.IndexFunc(p.Flags(), func(f eval.Flag) bool { return f.Name == tc.flag })
-		if got := p.Contextual(&tc.static)[i]; got != tc.want {
+		if got := compile.Contextual(p, &tc.static)[i]; got != tc.want {
 			t.Errorf("%s under %+v: contextual is %v", tc.flag, tc.static, got)
 		}
 	}
@@ -47,8 +48,8 @@ func TestDependsOnIsContextual(t *testing.T) {
 		c := d.context()
 		split := gen.SplitFields(d.source, c.Fields, d.Fields)
 		static := eval.Context{Fields: split.Known, Absent: split.Absent, Time: c.Time}
-		contextual := d.program.Contextual(&static)
-		for i, needs := range d.program.DependsOn(&static) {
+		contextual := compile.Contextual(d.program, &static)
+		for i, needs := range compile.DependsOn(d.program, &static) {
 			if (len(needs) > 0) != contextual[i] {
 				t.Errorf("%s depends on %q, contextual is %v under %+v", d.program.Flags()[i].Name, needs, contextual[i], static)
 			}

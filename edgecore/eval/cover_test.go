@@ -6,6 +6,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
+	"github.com/flagcast/flagcast/edgecore/eval/cover"
 	"github.com/flagcast/flagcast/edgecore/parse"
 )
 
@@ -15,7 +17,7 @@ func compileDocument(t *testing.T, document string) *eval.Program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, _ := eval.Compile(d)
+	p, _ := compile.Program(d)
 	return p
 }
 
@@ -47,11 +49,11 @@ func TestCoverReachesEveryKind(t *testing.T) {
 			"segments":[{"id":7,"constraints":[
 				{"contextName":"region","operator":"IN","values":["eu"]},
 				{"contextName":"tier","operator":"STR_STARTS_WITH","values":["gold"],"inverted":true}]}]}`)
-		contexts, coverage := p.Cover(64)
+		contexts, coverage := cover.Inputs(p, 64)
 		if coverage.Taken != coverage.Total || coverage.Total < 8 {
 			t.Errorf("%s: %d of %d branches are taken by %d contexts", name, coverage.Taken, coverage.Total, len(contexts))
 		}
-		if again, _ := p.Cover(64); cmp.Diff(contexts, again) != "" {
+		if again, _ := cover.Inputs(p, 64); cmp.Diff(contexts, again) != "" {
 			t.Errorf("%s: the same program gives other contexts", name)
 		}
 	}
@@ -62,11 +64,11 @@ func TestCoverKeepsToItsNumber(t *testing.T) {
 	p := compileDocument(t, `{"version":2,"features":[
 		{"name":"a","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"x","operator":"IN","values":["1"]}]}]},
 		{"name":"b","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"x","operator":"IN","values":["2"]}]}]}]}`)
-	contexts, coverage := p.Cover(1)
+	contexts, coverage := cover.Inputs(p, 1)
 	if len(contexts) != 1 || coverage.Taken < 2 || coverage.Taken == coverage.Total {
 		t.Errorf("%d contexts, %+v", len(contexts), coverage)
 	}
-	if contexts, coverage := compileDocument(t, `{"version":2,"features":[]}`).Cover(9); len(contexts) != 1 || coverage.Total != 0 {
+	if contexts, coverage := cover.Inputs(compileDocument(t, `{"version":2,"features":[]}`), 9); len(contexts) != 1 || coverage.Total != 0 {
 		t.Errorf("without flags: %v, %+v", contexts, coverage)
 	}
 }

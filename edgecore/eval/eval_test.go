@@ -8,14 +8,15 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/edgecore/parse"
 )
 
-// compile takes features, and knows one segment.
-func compile(t *testing.T, features string) (*eval.Program, []edgecore.Problem) {
+// compileAll takes features, and knows one segment.
+func mustCompile(t *testing.T, features string) (*eval.Program, []edgecore.Problem) {
 	t.Helper()
 	d := mustParse(t, features, `{"id":1,"constraints":[{"contextName":"country","operator":"IN","values":["no"]}]}`)
-	p, problems := eval.Compile(d)
+	p, problems := compile.Program(d)
 	return p, append(d.Problems, problems...)
 }
 
@@ -75,7 +76,7 @@ func TestConstraints(t *testing.T) {
 		{"a prototype member is no field", `{"contextName":"constructor","operator":"STR_CONTAINS","values":["native"]}`, "-", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			p, _ := compile(t, constrained(tc.constraint))
+			p, _ := mustCompile(t, constrained(tc.constraint))
 			c := &eval.Context{Fields: map[string]string{}, Time: noon}
 			if tc.value != "-" {
 				c.Fields["x"] = tc.value
@@ -112,7 +113,7 @@ func TestStrategies(t *testing.T) {
 		{"host names mean nothing here", `{"name":"applicationHostname","parameters":{"hostNames":"localhost"}}`, nil, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			p, _ := compile(t, strategyFlag(tc.strategies))
+			p, _ := mustCompile(t, strategyFlag(tc.strategies))
 			if got := p.Evaluate("f", &eval.Context{Fields: tc.fields}).Enabled; got != tc.want {
 				t.Errorf("enabled is %v", got)
 			}
@@ -125,7 +126,7 @@ func TestStrategies(t *testing.T) {
 func TestHash(t *testing.T) {
 	for id, hash := range map[string]uint64{"ø": 851747335, "日本": 2768135936, "😀": 4059205833} {
 		percent := hash%100 + 1
-		p, _ := compile(t, strategyFlag(fmt.Sprintf(`{"name":"flexibleRollout","parameters":{"rollout":"%d","stickiness":"userId","groupId":"g"}}`, percent))+
+		p, _ := mustCompile(t, strategyFlag(fmt.Sprintf(`{"name":"flexibleRollout","parameters":{"rollout":"%d","stickiness":"userId","groupId":"g"}}`, percent))+
 			","+strings.Replace(strategyFlag(fmt.Sprintf(`{"name":"flexibleRollout","parameters":{"rollout":"%d","stickiness":"userId","groupId":"g"}}`, percent-1)), `"f"`, `"less"`, 1))
 		c := &eval.Context{Fields: map[string]string{"userId": id}}
 		if !p.Evaluate("f", c).Enabled || p.Evaluate("less", c).Enabled {
@@ -135,7 +136,7 @@ func TestHash(t *testing.T) {
 }
 
 func TestDrawsAreIndependentAndFair(t *testing.T) {
-	p, _ := compile(t, strings.Replace(strategyFlag(`{"name":"flexibleRollout","parameters":{"rollout":"10","stickiness":"random","groupId":"a"}}`), `"f"`, `"a"`, 1)+","+
+	p, _ := mustCompile(t, strings.Replace(strategyFlag(`{"name":"flexibleRollout","parameters":{"rollout":"10","stickiness":"random","groupId":"a"}}`), `"f"`, `"a"`, 1)+","+
 		strings.Replace(strategyFlag(`{"name":"flexibleRollout","parameters":{"rollout":"10","stickiness":"default","groupId":"b"}}`), `"f"`, `"b"`, 1))
 	const n = 20000
 	var a, b, both int
@@ -167,7 +168,7 @@ func TestDrawsAreIndependentAndFair(t *testing.T) {
 
 func TestVariants(t *testing.T) {
 	const two = `"variants":[{"name":"a","weight":0,"overrides":[{"contextName":"userId","values":["7"]}]},{"name":"b","weight":1000,"payload":{"type":"string","value":""}}]`
-	p, _ := compile(t, `{"name":"f","enabled":true,"strategies":[],`+two+`},
+	p, _ := mustCompile(t, `{"name":"f","enabled":true,"strategies":[],`+two+`},
 		{"name":"zero","enabled":true,"strategies":[],"variants":[{"name":"a","weight":0}]},
 		{"name":"child","enabled":true,"strategies":[],"dependencies":[{"feature":"f","variants":["b"]}]},
 		{"name":"grandchild","enabled":true,"strategies":[],"dependencies":[{"feature":"child"}]},
@@ -201,7 +202,7 @@ func TestVariants(t *testing.T) {
 }
 
 func TestProblemsNameTheFlagAndSpoilNoOther(t *testing.T) {
-	p, problems := compile(t, `{"name":"good","enabled":true,"strategies":[]},
+	p, problems := mustCompile(t, `{"name":"good","enabled":true,"strategies":[]},
 		{"name":"bad","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"x","operator":"REGEX","value":"("}]}]},
 		{"name":"worse","enabled":"yes","strategies":[]},
 		{"name":"worst","enabled":true},
@@ -228,7 +229,7 @@ func TestProblemsNameTheFlagAndSpoilNoOther(t *testing.T) {
 }
 
 func TestNextFlip(t *testing.T) {
-	p, _ := compile(t, constrained(`{"contextName":"currentTime","operator":"DATE_AFTER","value":"2026-01-31T12:00:00Z"}`)+","+
+	p, _ := mustCompile(t, constrained(`{"contextName":"currentTime","operator":"DATE_AFTER","value":"2026-01-31T12:00:00Z"}`)+","+
 		strings.Replace(constrained(`{"contextName":"currentTime","operator":"DATE_BEFORE","value":"2026-02-01T00:00:00Z"}`), `"f"`, `"g"`, 1))
 	at := time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC)
 	flips := 0
@@ -252,7 +253,7 @@ func TestNextFlip(t *testing.T) {
 
 // What most requests ask for allocates nothing.
 func TestEvaluationDoesNotAllocate(t *testing.T) {
-	p, _ := compile(t, strategyFlag(`{"name":"default","segments":[1],"constraints":[
+	p, _ := mustCompile(t, strategyFlag(`{"name":"default","segments":[1],"constraints":[
 			{"contextName":"x","operator":"STR_CONTAINS","values":["b"]},{"contextName":"n","operator":"NUM_GT","value":"1"},
 			{"contextName":"currentTime","operator":"DATE_AFTER","value":"2026-01-31"},{"contextName":"ip","operator":"IN_CIDR","values":["10.0.0.0/8","2001:db8::/32"]}]},
 		{"name":"userWithId","parameters":{"userIds":"1,2"}},{"name":"remoteAddress","parameters":{"IPs":"10.0.0.0/8"}},

@@ -8,11 +8,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/describe"
 )
 
 // An explanation names what decided, and what it was compared with.
 func TestExplain(t *testing.T) {
-	p, _ := compile(t, `{"name":"off","enabled":false,"strategies":[]},
+	p, _ := mustCompile(t, `{"name":"off","enabled":false,"strategies":[]},
 		{"name":"on","enabled":true,"strategies":[]},
 		{"name":"canary","enabled":true,"strategies":[
 			{"name":"default","segments":[1],"constraints":[{"contextName":"plan","operator":"IN","values":["a","b","c","d","e","f"]}]},
@@ -62,7 +63,7 @@ func TestExplain(t *testing.T) {
  - r REGEX "^a": r is "b"
  + ip IN_CIDR ["10.0.0.0/8"]: ip is "10.1.1.1"`},
 	} {
-		e := p.Explain(tc.flag, &eval.Context{Fields: tc.fields, Time: time.Date(2026, 1, 31, 12, 0, 0, 1e6, time.UTC)})
+		e := describe.Explain(p, tc.flag, &eval.Context{Fields: tc.fields, Time: time.Date(2026, 1, 31, 12, 0, 0, 1e6, time.UTC)})
 		var b strings.Builder
 		b.WriteString(e.Why)
 		writeSteps(&b, e.Steps, "")
@@ -75,7 +76,7 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-func writeSteps(b *strings.Builder, steps []eval.Step, indent string) {
+func writeSteps(b *strings.Builder, steps []describe.Step, indent string) {
 	for _, s := range steps {
 		sign := "- "
 		if s.Holds {

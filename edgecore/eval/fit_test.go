@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
+	"github.com/flagcast/flagcast/edgecore/eval/rules"
 )
 
 func regexFlag(name, pattern string, more string) string {
@@ -45,7 +47,7 @@ func TestFit(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			d := mustParse(t, regexFlag("f", tc.pattern, tc.more), `{"id":1,"constraints":[{"contextName":"x","operator":"REGEX","value":"`+huge+`","inverted":true}]}`)
-			p, problems := eval.Compile(d)
+			p, problems := compile.Program(d)
 			if len(problems) > 0 {
 				t.Fatalf("the core has problems: %v", problems)
 			}
@@ -53,14 +55,14 @@ func TestFit(t *testing.T) {
 			if !p.Evaluate("f", &c).Enabled {
 				t.Error("it is off in the core")
 			}
-			fitting, problems := p.Fit()
+			fitting, problems := rules.Fit(p)
 			if (tc.problem == "") != (len(problems) == 0) || tc.problem != "" && (len(problems) != 1 || !strings.Contains(problems[0].String(), tc.problem)) {
 				t.Errorf("problems %v, want %q", problems, tc.problem)
 			}
 			if tc.problem != "" && problems[0].Feature != "f" {
 				t.Errorf("problem of flag %q", problems[0].Feature)
 			}
-			if again, problems := fitting.Fit(); again != fitting || strings.Contains(fmt.Sprint(problems), "nobody") {
+			if again, problems := rules.Fit(fitting); again != fitting || strings.Contains(fmt.Sprint(problems), "nobody") {
 				t.Errorf("what fits does not: %v", problems)
 			}
 			if got := throughRules(t, p, &eval.Context{}).Evaluate("f", &c).Enabled; got != tc.enabled {
@@ -74,7 +76,7 @@ func TestFit(t *testing.T) {
 func TestSharedRanges(t *testing.T) {
 	sizes := map[int]int{}
 	for _, n := range []int{5, 30, 60} {
-		p, _ := eval.Compile(mustParse(t, regexFlag("f", fmt.Sprintf(`^[\p{L} '-]{2,%d}$`, n), ""), ""))
+		p, _ := compile.Program(mustParse(t, regexFlag("f", fmt.Sprintf(`^[\p{L} '-]{2,%d}$`, n), ""), ""))
 		sizes[n] = len(encodeRules(t, p))
 	}
 	t.Logf("bytes of rules by repetitions: %v", sizes)
@@ -89,7 +91,7 @@ func TestPatternMemory(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	p, problems := eval.Compile(d)
+	p, problems := compile.Program(d)
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	if len(problems) > 0 {

@@ -7,12 +7,12 @@ import (
 	"unicode/utf8"
 )
 
-// fold makes texts equal that differ in case only, alike in Go and in
+// Fold makes texts equal that differ in case only, alike in Go and in
 // JavaScript: the lower case of each character by itself in Unicode 15, with
 // the two cases in which the languages differ settled. U+0130 becomes "i" and
 // U+0307, as in JavaScript, and the sigma at the end of a word becomes the
 // ordinary one, since JavaScript lets the neighbours decide between them.
-func fold(text string) string {
+func Fold(text string) string {
 	ascii := true
 	for i := range len(text) {
 		ascii = ascii && text[i] < utf8.RuneSelf
@@ -60,23 +60,23 @@ func unsettled(r rune) bool {
 		!unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Z, unicode.C)
 }
 
-// spelled returns the pattern that matches as a text condition does that
+// Spelled returns the pattern that matches as a text condition does that
 // ignores case, where the result for one of its texts depends on the runtime's
 // version of Unicode; "" where none does. A worker lower-cases values by its
 // own version.
-func (k *condition) spelled() string {
-	if !k.fold || !containsUnsettled(k.texts) {
+func (k *Condition) Spelled() string {
+	if !k.Fold || !containsUnsettled(k.Texts) {
 		return ""
 	}
-	words := make([]string, len(k.texts))
-	for i, text := range k.texts {
-		words[i] = spell([]rune(text), k.op)
+	words := make([]string, len(k.Texts))
+	for i, text := range k.Texts {
+		words[i] = spell([]rune(text), k.Op)
 	}
 	pattern := "(?:" + strings.Join(words, "|") + ")"
-	switch k.op {
-	case opStartsWith:
+	switch k.Op {
+	case OpStartsWith:
 		return `\A` + pattern
-	case opEndsWith:
+	case OpEndsWith:
 		return pattern + `\z`
 	default:
 		return pattern
@@ -94,7 +94,7 @@ func containsUnsettled(texts []string) bool {
 
 // spell writes each character of a folded text as the class of those that fold
 // to it. U+0130 folds to two, of which a text may begin or end with one.
-func spell(text []rune, op operator) string {
+func spell(text []rune, op Operator) string {
 	const dot, dotted = '\u0307', `\x{130}`
 	var b strings.Builder
 	for i := 0; i < len(text); i++ {
@@ -103,7 +103,7 @@ func spell(text []rune, op operator) string {
 		case text[i] == 'i' && !last && text[i+1] == dot:
 			one = "(?:" + one + class(dot) + "|" + dotted + ")"
 			i++
-		case text[i] == 'i' && last && op != opEndsWith, text[i] == dot && i == 0 && op != opStartsWith:
+		case text[i] == 'i' && last && op != OpEndsWith, text[i] == dot && i == 0 && op != OpStartsWith:
 			one = "(?:" + one + "|" + dotted + ")"
 		}
 		b.WriteString(one)
@@ -116,7 +116,7 @@ func class(r rune) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `[\x{%x}`, r)
 	for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {
-		if fold(string(other)) == string(r) {
+		if Fold(string(other)) == string(r) {
 			fmt.Fprintf(&b, `\x{%x}`, other)
 		}
 	}

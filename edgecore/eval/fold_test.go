@@ -20,8 +20,8 @@ func TestFoldIsOfUnicode15(t *testing.T) {
 		if lower == r {
 			continue
 		}
-		if newer := unicode.Is(caseSince15, r); newer != (fold(string(r)) == string(r)) {
-			t.Errorf("%U folds to %+q", r, fold(string(r)))
+		if newer := unicode.Is(caseSince15, r); newer != (Fold(string(r)) == string(r)) {
+			t.Errorf("%U folds to %+q", r, Fold(string(r)))
 		} else if !newer {
 			pairs++
 		}
@@ -30,8 +30,8 @@ func TestFoldIsOfUnicode15(t *testing.T) {
 		t.Errorf("%d characters have a lower case, want 1433: list letters newer than Unicode 15 in caseSince15", pairs)
 	}
 	for _, r := range "\u1c89\ua7cb\ua7dc\U00010d50\U00016ea0" {
-		if fold(string(r)) != string(r) {
-			t.Errorf("%U folds to %+q", r, fold(string(r)))
+		if Fold(string(r)) != string(r) {
+			t.Errorf("%U folds to %+q", r, Fold(string(r)))
 		}
 	}
 }
@@ -40,7 +40,7 @@ func TestFoldIsOfUnicode15(t *testing.T) {
 func TestClassesAreOfFold(t *testing.T) {
 	by := map[string][]rune{}
 	for r := rune(0); r <= unicode.MaxRune; r++ {
-		if folded := fold(string(r)); folded != string(r) && folded != "i\u0307" {
+		if folded := Fold(string(r)); folded != string(r) && folded != "i\u0307" {
 			by[folded] = append(by[folded], r)
 		}
 	}
@@ -67,23 +67,23 @@ func TestSpelledMatchesAsTexts(t *testing.T) {
 	}
 	matched := 0
 	for range 20_000 {
-		k := &condition{op: []operator{opStartsWith, opEndsWith, opContains}[s.IntN(3)], fold: true, texts: []string{fold(draw(2)), fold(draw(2) + "ƛ" + draw(1)), fold(draw(3))}}
-		k.texts = k.texts[:1+s.IntN(3)]
-		pattern := k.spelled()
+		k := &Condition{Op: []Operator{OpStartsWith, OpEndsWith, OpContains}[s.IntN(3)], Fold: true, Texts: []string{Fold(draw(2)), Fold(draw(2) + "ƛ" + draw(1)), Fold(draw(3))}}
+		k.Texts = k.Texts[:1+s.IntN(3)]
+		pattern := k.Spelled()
 		if pattern == "" {
-			if containsUnsettled(k.texts) {
-				t.Fatalf("%+q is not spelled", k.texts)
+			if containsUnsettled(k.Texts) {
+				t.Fatalf("%+q is not spelled", k.Texts)
 			}
 			continue
 		}
 		value := draw(5)
-		match := map[operator]func(value, operand string) bool{opStartsWith: strings.HasPrefix, opEndsWith: strings.HasSuffix, opContains: strings.Contains}[k.op]
+		match := map[Operator]func(value, operand string) bool{OpStartsWith: strings.HasPrefix, OpEndsWith: strings.HasSuffix, OpContains: strings.Contains}[k.Op]
 		want := k.anyOf(value, match)
 		if want {
 			matched++
 		}
 		if got := regexp.MustCompile(pattern).MatchString(value); got != want {
-			t.Fatalf("%s on %+q: %v, want %v: %s", fmt.Sprintf("%s %+q", k.operator(), k.texts), value, got, want, pattern)
+			t.Fatalf("%s on %+q: %v, want %v: %s", fmt.Sprintf("%s %+q", k.UnleashOperator(), k.Texts), value, got, want, pattern)
 		}
 	}
 	if matched < 1000 {

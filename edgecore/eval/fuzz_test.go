@@ -10,6 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
+	"github.com/flagcast/flagcast/edgecore/eval/describe"
+	"github.com/flagcast/flagcast/edgecore/eval/rules"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/test/gen"
 	"github.com/flagcast/flagcast/test/need"
@@ -41,7 +44,7 @@ func sameAnswers(t *testing.T, a, b *eval.Program) {
 			if diff := cmp.Diff(want, b.Evaluate(f.Name, &c)); diff != "" {
 				t.Fatalf("%q under %+v:\n%s", f.Name, c, diff)
 			}
-			if diff := cmp.Diff(want, a.Explain(f.Name, &c).Result); diff != "" {
+			if diff := cmp.Diff(want, describe.Explain(a, f.Name, &c).Result); diff != "" {
 				t.Fatalf("%q under %+v is explained otherwise:\n%s", f.Name, c, diff)
 			}
 		}
@@ -61,7 +64,7 @@ func sameWhenKnown(t *testing.T, p *eval.Program) {
 				static.Absent = append(static.Absent, name)
 			}
 		}
-		rest := p.Specialize(&static)
+		rest := compile.Specialize(p, &static)
 		for _, f := range p.Flags() {
 			if diff := cmp.Diff(p.Evaluate(f.Name, &c), rest.Evaluate(f.Name, &c)); diff != "" {
 				t.Fatalf("%q under %+v of %+v:\n%s", f.Name, c, static, diff)
@@ -81,7 +84,7 @@ func FuzzCompile(f *testing.F) {
 		if err != nil {
 			return
 		}
-		p, _ := eval.Compile(d)
+		p, _ := compile.Program(d)
 		sameAnswers(t, p, throughRules(t, p, &eval.Context{}))
 		sameWhenKnown(t, p)
 	})
@@ -96,9 +99,9 @@ func FuzzDecodeRules(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		p, _ := eval.Compile(d)
-		for _, o := range []eval.RulesOptions{{}, {Identifiers: eval.IdentifiersHash, Fields: []string{"userId"}, Salt: "salt"}} {
-			if stored, err := p.EncodeRules(o); err == nil {
+		p, _ := compile.Program(d)
+		for _, o := range []rules.Options{{}, {Identifiers: rules.IdentifiersHash, Fields: []string{"userId"}, Salt: "salt"}} {
+			if stored, err := rules.Encode(p, o); err == nil {
 				f.Add(stored)
 			}
 		}
@@ -113,14 +116,14 @@ func FuzzDecodeRules(f *testing.F) {
 	f.Fuzz(func(t *testing.T, stored []byte) {
 		var p *eval.Program
 		var err error
-		if used := need.Allocated(func() { p, err = eval.DecodeRules(stored) }); used > 256*int64(len(stored))+8<<20 {
+		if used := need.Allocated(func() { p, err = rules.Decode(stored) }); used > 256*int64(len(stored))+8<<20 {
 			t.Errorf("%d bytes allocated for %d", used, len(stored))
 		}
 		if err != nil {
 			return
 		}
-		p.MayBeOn(time.Now())
-		describer := eval.NewDescriber(nil)
+		compile.MayBeOn(p, time.Now())
+		describer := describe.NewDescriber(nil)
 		for i := range p.Flags() {
 			describer.Flag(p, i)
 		}

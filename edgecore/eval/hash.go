@@ -8,14 +8,14 @@ import (
 // Seeds of MurmurHash3 x86_32: one for rollouts, one for variants (client
 // specification 5.0.0), so that the two choices are independent.
 const (
-	rolloutSeed uint32 = 0
-	variantSeed uint32 = 86028157
+	RolloutSeed uint32 = 0
+	VariantSeed uint32 = 86028157
 )
 
-// prefix is the state of MurmurHash3 x86_32 after "groupId:": each request
+// Prefix is the state of MurmurHash3 x86_32 after "groupId:": each request
 // hashes its own id only. It is bytes of UTF-8 that are hashed, as yggdrasil
 // does; SDKs in JavaScript hash UTF-16 units and differ for ids outside ASCII.
-type prefix struct {
+type HashState struct {
 	hash   uint32
 	tail   uint32 // bytes that do not fill a block yet
 	shift  uint8  // how many bits of tail there are: 0, 8, 16 or 24
@@ -27,13 +27,13 @@ const (
 	murmur2 = 0x1b873593
 )
 
-func newPrefix(seed uint32, group string) prefix {
-	p := prefix{hash: seed}
+func NewHash(seed uint32, group string) HashState {
+	p := HashState{hash: seed}
 	return p.write(group).write(":")
 }
 
 // write appends text to what is hashed.
-func (p prefix) write(text string) prefix {
+func (p HashState) write(text string) HashState {
 	p.length += uint32(len(text))
 	i := 0
 	if p.shift == 0 {
@@ -70,7 +70,7 @@ func mix(hash, block uint32) uint32 {
 }
 
 // sum is the hash of everything that was written.
-func (p prefix) sum() uint32 {
+func (p HashState) sum() uint32 {
 	h := p.hash
 	if p.shift > 0 {
 		h ^= bits.RotateLeft32(p.tail*murmur1, 15) * murmur2
@@ -83,11 +83,11 @@ func (p prefix) sum() uint32 {
 	return h ^ h>>16
 }
 
-// percent returns hash(group ":" id) % 100 + 1, from 1 to 100.
-func (p prefix) percent(id string) int { return int(p.write(id).sum()%100) + 1 }
+// Percent returns hash(group ":" id) % 100 + 1, from 1 to 100.
+func (p HashState) Percent(id string) int { return int(p.write(id).sum()%100) + 1 }
 
-// bucket returns hash(group ":" id) % size + 1, from 1 to size.
-func (p prefix) bucket(id string, size int) int {
+// Bucket returns hash(group ":" id) % size + 1, from 1 to size.
+func (p HashState) Bucket(id string, size int) int {
 	h := p.write(id).sum()
 	if size == 1000 { // nearly always; a division by a constant is a multiplication
 		return int(h%1000) + 1
@@ -95,9 +95,9 @@ func (p prefix) bucket(id string, size int) int {
 	return int(uint64(h)%uint64(size)) + 1
 }
 
-// digest stands for a value of a hashed field: two MurmurHash3 of the salt and
+// Digest stands for a value of a hashed field: two MurmurHash3 of the salt and
 // the value, in hexadecimal. Whoever has the salt can try values; it keeps ids
 // from being read, not from being guessed.
-func digest(salt, value string) string {
-	return fmt.Sprintf("%08x%08x", newPrefix(rolloutSeed, salt).write(value).sum(), newPrefix(variantSeed, salt).write(value).sum())
+func Digest(salt, value string) string {
+	return fmt.Sprintf("%08x%08x", NewHash(RolloutSeed, salt).write(value).sum(), NewHash(VariantSeed, salt).write(value).sum())
 }

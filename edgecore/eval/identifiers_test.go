@@ -12,6 +12,9 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
+	"github.com/flagcast/flagcast/edgecore/eval/describe"
+	"github.com/flagcast/flagcast/edgecore/eval/rules"
 )
 
 const withIDs = `{"name":"users","enabled":true,"strategies":[{"name":"userWithId","parameters":{"userIds":"alice,bob"}}]},
@@ -27,31 +30,31 @@ const withIDs = `{"name":"users","enabled":true,"strategies":[{"name":"userWithI
 
 const idSegments = `{"id":2,"constraints":[{"contextName":"userId","operator":"NOT_IN","values":["erin","alice"]}]}`
 
-func identifiers(t *testing.T, how eval.Identifiers, keep ...string) ([]byte, error) {
+func identifiers(t *testing.T, how rules.Identifiers, keep ...string) ([]byte, error) {
 	t.Helper()
 	d := mustParse(t, withIDs, idSegments)
-	p, _ := eval.Compile(d)
-	p = p.Select(func(f eval.Flag) bool {
+	p, _ := compile.Program(d)
+	p = compile.Select(p, func(f eval.Flag) bool {
 		return len(keep) == 0 || strings.Contains(" "+strings.Join(keep, " ")+" ", " "+f.Name+" ")
 	})
-	return p.EncodeRules(eval.RulesOptions{Identifiers: how, Fields: []string{"userId", "sessionId"}, Salt: "salt"})
+	return rules.Encode(p, rules.Options{Identifiers: how, Fields: []string{"userId", "sessionId"}, Salt: "salt"})
 }
 
 func TestIdentifiers(t *testing.T) {
 	for _, tc := range []struct {
-		how     eval.Identifiers
+		how     rules.Identifiers
 		keep    []string
 		refused []string // nil: it is written
 	}{
-		{eval.IdentifiersAllow, nil, nil},
+		{rules.IdentifiersAllow, nil, nil},
 		{"", nil, nil},
-		{eval.IdentifiersRefuse, nil, []string{"list too", "number", "override", "prefix", "segment", "segment too", "users"}},
-		{eval.IdentifiersRefuse, []string{"rollout", "country", "bound"}, nil},
-		{eval.IdentifiersHash, nil, []string{"number", "prefix"}},
-		{eval.IdentifiersHash, []string{"users", "segment", "override", "rollout", "country", "bound"}, nil},
+		{rules.IdentifiersRefuse, nil, []string{"list too", "number", "override", "prefix", "segment", "segment too", "users"}},
+		{rules.IdentifiersRefuse, []string{"rollout", "country", "bound"}, nil},
+		{rules.IdentifiersHash, nil, []string{"number", "prefix"}},
+		{rules.IdentifiersHash, []string{"users", "segment", "override", "rollout", "country", "bound"}, nil},
 	} {
 		stored, err := identifiers(t, tc.how, tc.keep...)
-		var refusal *eval.RulesError
+		var refusal *rules.Error
 		if errors.As(err, &refusal) {
 			if diff := cmp.Diff(tc.refused, refusal.Flags); diff != "" || stored != nil {
 				t.Errorf("%s of %v: refused (-want +got)\n%s", tc.how, tc.keep, diff)
@@ -62,7 +65,7 @@ func TestIdentifiers(t *testing.T) {
 			t.Errorf("%s of %v: %v, want %v refused", tc.how, tc.keep, err, tc.refused)
 		}
 		shown := strings.Contains(string(stored), "alice")
-		if open := tc.how == "" || tc.how == eval.IdentifiersAllow; shown != open {
+		if open := tc.how == "" || tc.how == rules.IdentifiersAllow; shown != open {
 			t.Errorf("%s of %v: ids are shown: %v in %s", tc.how, tc.keep, shown, stored)
 		}
 	}
@@ -70,7 +73,7 @@ func TestIdentifiers(t *testing.T) {
 
 // Digests are those of docs/snapshot-format.md, and only lists of ids hold any.
 func TestDigestsOfIDs(t *testing.T) {
-	stored, err := identifiers(t, eval.IdentifiersHash, "users", "country")
+	stored, err := identifiers(t, rules.IdentifiersHash, "users", "country")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,16 +90,16 @@ func TestHashedRulesKeepAnswers(t *testing.T) {
 		d := drawProgram(t)
 		c := d.context()
 		name := d.Fields[d.source.IntN(len(d.Fields))]
-		hash := eval.RulesOptions{Identifiers: eval.IdentifiersHash, Fields: []string{name}, Salt: "salt"}
-		stored, err := d.program.EncodeRules(hash)
+		hash := rules.Options{Identifiers: rules.IdentifiersHash, Fields: []string{name}, Salt: "salt"}
+		stored, err := rules.Encode(d.program, hash)
 		if err != nil {
 			return // ids in something else than a list
 		}
-		hashed, err := eval.DecodeRules(stored)
+		hashed, err := rules.Decode(stored)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, err := hashed.EncodeRules(hash); err != nil || !bytes.Equal(stored, again) {
+		if again, err := rules.Encode(hashed, hash); err != nil || !bytes.Equal(stored, again) {
 			t.Errorf("digests of digests: %v\n%s\n%s", err, stored, again)
 		}
 		static := eval.Context{Fields: map[string]string{}}
@@ -120,8 +123,8 @@ func TestIdentifiersAreThoseThatAreRefused(t *testing.T) {
 		d := drawProgram(t)
 		fields := []string{"userId", "sessionId", "remoteAddress"}
 		refused := map[string]bool{}
-		_, err := d.program.EncodeRules(eval.RulesOptions{Identifiers: eval.IdentifiersRefuse, Fields: fields})
-		if refusal := (*eval.RulesError)(nil); errors.As(err, &refusal) {
+		_, err := rules.Encode(d.program, rules.Options{Identifiers: rules.IdentifiersRefuse, Fields: fields})
+		if refusal := (*rules.Error)(nil); errors.As(err, &refusal) {
 			for _, name := range refusal.Flags {
 				refused[name] = true
 			}
@@ -129,9 +132,9 @@ func TestIdentifiersAreThoseThatAreRefused(t *testing.T) {
 		held := map[string]map[string][]string{}
 		for i := range d.document.Features {
 			f := &d.document.Features[i]
-			held[f.Name] = eval.IdentifiersOf(f, d.document.Segments, fields)
+			held[f.Name] = describe.IdentifiersOf(f, d.document.Segments, fields)
 		}
-		for i, found := range d.program.Identifiers(fields) {
+		for i, found := range describe.Identifiers(d.program, fields) {
 			name := d.program.Flags()[i].Name
 			if len(found) > 0 && !refused[name] {
 				t.Errorf("%q holds %q and is not refused", name, found)

@@ -13,11 +13,14 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
+	"github.com/flagcast/flagcast/edgecore/eval/describe"
+	"github.com/flagcast/flagcast/edgecore/eval/rules"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/test/gen"
 )
 
-// source lets a property test draw, and shrink, what package gen makes.
+// Source lets a property test draw, and shrink, what package gen makes.
 type source struct{ t *rapid.T }
 
 func (s source) IntN(n int) int { return rapid.IntRange(0, n-1).Draw(s.t, "n") }
@@ -49,7 +52,7 @@ func drawProgram(t *rapid.T) *drawn {
 		if err != nil {
 			continue // odd enough to be no definitions
 		}
-		p, _ := eval.Compile(d)
+		p, _ := compile.Program(d)
 		return &drawn{state, s, d, p}
 	}
 }
@@ -72,13 +75,13 @@ func (d *drawn) static(t tb) eval.Context {
 	return c
 }
 
-// rules are the parts of a snapshot that show what a program still asks for.
-type rules struct {
+// storedRules are the parts of a snapshot that show what a program still asks for.
+type storedRules struct {
 	Fields                                      []string
 	Flags, Values, Conditions, Stickies, Shares []any
 }
 
-func readRules(t tb, p *eval.Program) (r rules) {
+func readRules(t tb, p *eval.Program) (r storedRules) {
 	t.Helper()
 	stored := encodeRules(t, p)
 	if err := json.Unmarshal(stored, &r); err != nil {
@@ -87,7 +90,7 @@ func readRules(t tb, p *eval.Program) (r rules) {
 	return r
 }
 
-// Specialize, EncodeRules and DecodeRules keep every answer, however a context
+// Specialize, Encode and Decode keep every answer, however a context
 // is split, and however often it is.
 func TestRulesAnswerAsTheProgram(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -111,9 +114,9 @@ func TestRulesAnswerAsTheProgram(t *testing.T) {
 func TestRulesAreReproducible(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := drawProgram(t)
-		other, _ := eval.Compile(d.document)
+		other, _ := compile.Program(d.document)
 		static := d.context()
-		first, second := d.program.Specialize(&static), other.Specialize(&static)
+		first, second := compile.Specialize(d.program, &static), compile.Specialize(other, &static)
 		want := encodeRules(t, first)
 		for what, p := range map[string]*eval.Program{"once more": first, "compiled once more": second, "decoded": throughRules(t, first, &eval.Context{})} {
 			if got := encodeRules(t, p); !bytes.Equal(want, got) {
@@ -125,7 +128,7 @@ func TestRulesAreReproducible(t *testing.T) {
 
 func encodeRules(t tb, p *eval.Program) []byte {
 	t.Helper()
-	stored, err := p.EncodeRules(eval.RulesOptions{})
+	stored, err := rules.Encode(p, rules.Options{})
 	if err != nil {
 		t.Fatalf("encode: %v", err)
 	}
@@ -138,7 +141,7 @@ func TestKnownContextsLeaveConstants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := drawProgram(t)
 		static := d.static(t)
-		left := readRules(t, d.program.Specialize(&static))
+		left := readRules(t, compile.Specialize(d.program, &static))
 		if len(left.Fields)+len(left.Values) > 0 {
 			t.Errorf("fields are left: %+v", left)
 		}
@@ -187,7 +190,7 @@ func TestSelectKeepsAnswers(t *testing.T) {
 		static := eval.Context{Fields: split.Known, Absent: split.Absent}
 		request := c
 		request.Fields = split.Request
-		first, last := d.program.Select(keep).Specialize(&static), d.program.Specialize(&static).Select(keep)
+		first, last := compile.Specialize(compile.Select(d.program, keep), &static), compile.Select(compile.Specialize(d.program, &static), keep)
 		for _, p := range []*eval.Program{first, last, throughRules(t, first, &eval.Context{})} {
 			for _, f := range p.Flags() {
 				if f.Hidden == kept[f.Name] {
@@ -204,7 +207,7 @@ func TestSelectKeepsAnswers(t *testing.T) {
 				}
 			}
 		}
-		for _, f := range first.Select(func(eval.Flag) bool { return true }).Flags() {
+		for _, f := range compile.Select(first, func(eval.Flag) bool { return true }).Flags() {
 			if was, ok := first.Lookup(f.Name); !ok || was != f {
 				t.Errorf("selecting all again makes %+v of %+v", f, was)
 			}
@@ -223,7 +226,7 @@ func TestContextualIsSound(t *testing.T) {
 		c := d.context()
 		split := gen.SplitFields(d.source, c.Fields, d.Fields)
 		static := eval.Context{Fields: split.Known, Absent: split.Absent, Time: c.Time}
-		contextual := d.program.Contextual(&static)
+		contextual := compile.Contextual(d.program, &static)
 		for range 5 {
 			request := d.context()
 			request.Time = c.Time
@@ -250,7 +253,7 @@ func TestExplainAgrees(t *testing.T) {
 		for range 3 {
 			c := d.context()
 			for _, flag := range d.Flags {
-				e := d.program.Explain(flag, &c)
+				e := describe.Explain(d.program, flag, &c)
 				if diff := cmp.Diff(d.program.Evaluate(flag, &c), e.Result); diff != "" {
 					t.Errorf("%q under %+v (-Evaluate +Explain)\n%s", flag, c, diff)
 				}

@@ -8,6 +8,9 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
+	"github.com/flagcast/flagcast/edgecore/eval/describe"
+	"github.com/flagcast/flagcast/edgecore/eval/rules"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/test/need"
@@ -131,39 +134,41 @@ var works = map[string]func(t testing.TB, shape string, n int) func(){
 	},
 	"Compile": func(t testing.TB, shape string, n int) func() {
 		d := parsed(t, document(shape, n, "a", false))
-		return func() { eval.Compile(d) }
+		return func() { compile.Program(d) }
 	},
 	"CompileNext": func(t testing.TB, shape string, n int) func() {
-		last, _ := eval.Compile(parsed(t, document(shape, n, "a", false)))
+		last, _ := compile.Program(parsed(t, document(shape, n, "a", false)))
 		next := parsed(t, document(shape, n, "b", false))
-		return func() { _, _, _ = eval.CompileNext(t.Context(), next, last) }
+		return func() { _, _, _ = compile.Next(t.Context(), next, last) }
 	},
 	"Specialize": func(t testing.TB, shape string, n int) func() {
-		p, _ := eval.Compile(parsed(t, document(shape, n, "a", false)))
-		return func() { p.Specialize(&eval.Context{Fields: map[string]string{"x": "1"}, Absent: []string{"userId"}}) }
+		p, _ := compile.Program(parsed(t, document(shape, n, "a", false)))
+		return func() {
+			compile.Specialize(p, &eval.Context{Fields: map[string]string{"x": "1"}, Absent: []string{"userId"}})
+		}
 	},
 	"Contextual": func(t testing.TB, shape string, n int) func() {
-		p, _ := eval.Compile(parsed(t, document(shape, n, "a", false)))
-		return func() { p.Contextual(&eval.Context{Fields: map[string]string{"x": "1"}}) }
+		p, _ := compile.Program(parsed(t, document(shape, n, "a", false)))
+		return func() { compile.Contextual(p, &eval.Context{Fields: map[string]string{"x": "1"}}) }
 	},
 	"EncodeRules": func(t testing.TB, shape string, n int) func() {
-		p, _ := eval.Compile(parsed(t, document(shape, n, "a", false)))
+		p, _ := compile.Program(parsed(t, document(shape, n, "a", false)))
 		return func() {
-			_, _ = p.EncodeRules(eval.RulesOptions{Identifiers: eval.IdentifiersHash, Fields: []string{"userId"}})
+			_, _ = rules.Encode(p, rules.Options{Identifiers: rules.IdentifiersHash, Fields: []string{"userId"}})
 		}
 	},
 	"DecodeRules": func(t testing.TB, shape string, n int) func() {
-		rules := encoded(t, document(shape, n, "a", false))
-		return func() { _, _ = eval.DecodeRules(rules) }
+		stored := encoded(t, document(shape, n, "a", false))
+		return func() { _, _ = rules.Decode(stored) }
 	},
 	"MayBeOn": func(t testing.TB, shape string, n int) func() {
-		p, _ := eval.Compile(parsed(t, document(shape, n, "a", false)))
-		return func() { p.MayBeOn(time.Now()) }
+		p, _ := compile.Program(parsed(t, document(shape, n, "a", false)))
+		return func() { compile.MayBeOn(p, time.Now()) }
 	},
 	"Describe": func(t testing.TB, shape string, n int) func() {
-		p, _ := eval.Compile(parsed(t, document(shape, n, "a", false)))
+		p, _ := compile.Program(parsed(t, document(shape, n, "a", false)))
 		return func() {
-			d := eval.NewDescriber([]string{"userId"})
+			d := describe.NewDescriber([]string{"userId"})
 			for i := range p.Flags() {
 				d.Flag(p, i)
 			}
@@ -174,7 +179,7 @@ var works = map[string]func(t testing.TB, shape string, n int) func(){
 		return func() { snapshot.Diff(old, is) }
 	},
 	"OnFlags": func(t testing.TB, shape string, n int) func() {
-		p, _ := eval.Compile(parsed(t, document(shape, n, "a", false)))
+		p, _ := compile.Program(parsed(t, document(shape, n, "a", false)))
 		s, err := snapshot.Encode(parsed(t, document(shape, n, "a", false)), p, snapshot.Spec{Format: snapshot.Rules1}, time.Now())
 		if err != nil {
 			t.Fatal(err)
@@ -195,8 +200,8 @@ func parsed(t testing.TB, doc []byte) *edgecore.Definitions {
 
 func encoded(t testing.TB, doc []byte) []byte {
 	t.Helper()
-	p, _ := eval.Compile(parsed(t, doc))
-	rules, err := p.EncodeRules(eval.RulesOptions{})
+	p, _ := compile.Program(parsed(t, doc))
+	rules, err := rules.Encode(p, rules.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

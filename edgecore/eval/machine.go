@@ -7,35 +7,35 @@ import (
 	"unicode/utf8"
 )
 
-// machine is a regular expression as a program for a small automaton that
+// Machine is a regular expression as a program for a small automaton that
 // takes time linear in its input (Thompson's construction, Pike's machine). It
 // is what a snapshot carries: the worker has no RE2, and JavaScript's own
 // RegExp backtracks.
-type machine struct {
-	code    []instruction // the first one is the start
-	longest int           // characters of the longest text that it matches as a whole, or anyLength
+type Machine struct {
+	Code    []Instruction // the first one is the start
+	Longest int           // characters of the longest text that it matches as a whole, or AnyLength
 }
 
-type instruction struct {
-	op   code
-	out  int32   // where to go on
-	alt  int32   // codeSplit: the other way
-	need int32   // codeAssert: a set of syntax.EmptyOp
-	runs []int32 // codeRune: pairs of first and last code point, ascending; shared between instructions
+type Instruction struct {
+	Op   Opcode
+	Out  int32   // where to go on
+	Alt  int32   // CodeSplit: the other way
+	Need int32   // CodeAssert: a set of syntax.EmptyOp
+	Runs []int32 // CodeRune: pairs of first and last code point, ascending; shared between instructions
 }
 
-type code uint8
+type Opcode uint8
 
 const (
-	codeMatch code = iota
-	codeSplit
-	codeAssert
-	codeRune
+	CodeMatch Opcode = iota
+	CodeSplit
+	CodeAssert
+	CodeRune
 )
 
 // newMachine translates a compiled pattern.
-func newMachine(prog *syntax.Prog) *machine {
-	m := &machine{longest: anyLength}
+func newMachine(prog *syntax.Prog) *Machine {
+	m := &Machine{Longest: AnyLength}
 	t := translation{prog: prog, machine: m, number: map[uint32]int32{}, known: map[[3]int32][][]int32{}}
 	t.visit(uint32(prog.Start))
 	return m
@@ -45,17 +45,17 @@ func newMachine(prog *syntax.Prog) *machine {
 // use up the time of a request. A longer value does not match.
 const (
 	maxInputRunes   = 2048
-	maxMachineSteps = 1 << 20 // instructions times characters
+	MaxMachineSteps = 1 << 20 // instructions times characters
 )
 
-// inputRunes is the length of the longest value that is matched.
-func (m *machine) inputRunes() int { return min(maxInputRunes, maxMachineSteps/max(len(m.code), 1)) }
+// InputRunes is the length of the longest value that is matched.
+func (m *Machine) InputRunes() int { return min(maxInputRunes, MaxMachineSteps/max(len(m.Code), 1)) }
 
-// ranges counts the ranges of all instructions, and those that differ.
-func (m *machine) ranges() (all, distinct int) {
+// Ranges counts the ranges of all instructions, and those that differ.
+func (m *Machine) Ranges() (all, distinct int) {
 	known := map[*int32]bool{}
-	for i := range m.code {
-		if runs := m.code[i].runs; len(runs) > 0 {
+	for i := range m.Code {
+		if runs := m.Code[i].Runs; len(runs) > 0 {
 			all += len(runs) / 2
 			if !known[&runs[0]] {
 				known[&runs[0]] = true
@@ -70,7 +70,7 @@ func (m *machine) ranges() (all, distinct int) {
 // that do nothing but go on.
 type translation struct {
 	prog    *syntax.Prog
-	machine *machine
+	machine *Machine
 	number  map[uint32]int32
 	known   map[[3]int32][][]int32 // ranges, by their number, the first and the last
 }
@@ -82,32 +82,32 @@ func (t *translation) visit(pc uint32) int32 {
 	if n, ok := t.number[pc]; ok {
 		return n
 	}
-	n := int32(len(t.machine.code))
+	n := int32(len(t.machine.Code))
 	t.number[pc] = n
-	t.machine.code = append(t.machine.code, instruction{})
+	t.machine.Code = append(t.machine.Code, Instruction{})
 	from := &t.prog.Inst[pc]
-	var to instruction
+	var to Instruction
 	switch from.Op {
 	case syntax.InstMatch:
-		to.op = codeMatch
+		to.Op = CodeMatch
 	case syntax.InstAlt, syntax.InstAltMatch:
-		to.op = codeSplit
-		to.out = t.visit(from.Out)
-		to.alt = t.visit(from.Arg)
+		to.Op = CodeSplit
+		to.Out = t.visit(from.Out)
+		to.Alt = t.visit(from.Arg)
 	case syntax.InstEmptyWidth:
-		to.op, to.need = codeAssert, int32(from.Arg)
-		to.out = t.visit(from.Out)
+		to.Op, to.Need = CodeAssert, int32(from.Arg)
+		to.Out = t.visit(from.Out)
 	case syntax.InstFail:
-		to.op = codeRune // no character will do
+		to.Op = CodeRune // no character will do
 	default:
-		to.op, to.runs = codeRune, t.share(runsOf(from))
-		to.out = t.visit(from.Out)
+		to.Op, to.Runs = CodeRune, t.share(runsOf(from))
+		to.Out = t.visit(from.Out)
 	}
-	t.machine.code[n] = to
+	t.machine.Code[n] = to
 	return n
 }
 
-// share returns the first of equal ranges.
+// Share returns the first of equal ranges.
 func (t *translation) share(runs []int32) []int32 {
 	if len(runs) == 0 {
 		return nil
@@ -148,12 +148,12 @@ func runsOf(from *syntax.Inst) []int32 {
 }
 
 // MatchString reports whether the pattern matches somewhere in the text, which
-// is not longer than inputRunes.
-func (m *machine) MatchString(text string) bool {
-	if utf8.RuneCountInString(text) > m.inputRunes() {
+// is not longer than InputRunes.
+func (m *Machine) MatchString(text string) bool {
+	if utf8.RuneCountInString(text) > m.InputRunes() {
 		return false
 	}
-	now, next := newThreads(len(m.code)), newThreads(len(m.code))
+	now, next := newThreads(len(m.Code)), newThreads(len(m.Code))
 	before := rune(-1)
 	for _, r := range text {
 		if m.follow(now, 0, syntax.EmptyOpContext(before, r)) {
@@ -163,8 +163,8 @@ func (m *machine) MatchString(text string) bool {
 		// after it, so they are resolved in the next turn.
 		next.clear()
 		for _, pc := range now.list {
-			if takes(m.code[pc].runs, r) {
-				next.add(m.code[pc].out)
+			if Takes(m.Code[pc].Runs, r) {
+				next.add(m.Code[pc].Out)
 			}
 		}
 		before = r
@@ -177,7 +177,7 @@ func (m *machine) MatchString(text string) bool {
 // follow resolves everything that needs no character, starting with the
 // pending instructions and one more, and tells whether a match is reached.
 // Behind it the list holds instructions that wait for a character.
-func (m *machine) follow(t *threads, start int32, at syntax.EmptyOp) bool {
+func (m *Machine) follow(t *threads, start int32, at syntax.EmptyOp) bool {
 	t.stack = append(t.stack, start)
 	for len(t.stack) > 0 {
 		pc := t.stack[len(t.stack)-1]
@@ -186,23 +186,23 @@ func (m *machine) follow(t *threads, start int32, at syntax.EmptyOp) bool {
 			continue
 		}
 		t.seen[pc] = t.turn
-		switch i := &m.code[pc]; i.op {
-		case codeMatch:
+		switch i := &m.Code[pc]; i.Op {
+		case CodeMatch:
 			return true
-		case codeSplit:
-			t.stack = append(t.stack, i.alt, i.out)
-		case codeAssert:
-			if syntax.EmptyOp(i.need)&^at == 0 {
-				t.stack = append(t.stack, i.out)
+		case CodeSplit:
+			t.stack = append(t.stack, i.Alt, i.Out)
+		case CodeAssert:
+			if syntax.EmptyOp(i.Need)&^at == 0 {
+				t.stack = append(t.stack, i.Out)
 			}
-		case codeRune:
+		case CodeRune:
 			t.list = append(t.list, pc)
 		}
 	}
 	return false
 }
 
-func takes(runs []int32, r rune) bool {
+func Takes(runs []int32, r rune) bool {
 	low, high := 0, len(runs)/2
 	for low < high {
 		switch middle := (low + high) / 2; {

@@ -14,7 +14,7 @@ import (
 // something to compare.
 func sameAsRegexp(t *testing.T, pattern, text string) bool {
 	t.Helper()
-	p, _, fault := newPattern(pattern)
+	p, _, fault := NewPattern(pattern)
 	expression, err := regexp.Compile(pattern)
 	if err != nil {
 		if fault == "" {
@@ -25,12 +25,12 @@ func sameAsRegexp(t *testing.T, pattern, text string) bool {
 	if fault != "" {
 		return false // beyond a cap
 	}
-	m := p.machine()
-	if utf8.RuneCountInString(text) > m.inputRunes() {
+	m := p.Machine()
+	if utf8.RuneCountInString(text) > m.InputRunes() {
 		return false
 	}
-	if m.longest != anyLength && utf8.RuneCountInString(text) > m.longest && expression.MatchString(text) {
-		t.Errorf("%q matches %q, longer than %d characters", pattern, text, m.longest)
+	if m.Longest != AnyLength && utf8.RuneCountInString(text) > m.Longest && expression.MatchString(text) {
+		t.Errorf("%q matches %q, longer than %d characters", pattern, text, m.Longest)
 	}
 	if want, got := expression.MatchString(text), m.MatchString(text); want != got {
 		t.Errorf("%q on %q: the machine says %v, Go's regexp %v", pattern, text, got, want)
@@ -62,7 +62,7 @@ func FuzzMachine(f *testing.F) {
 		f.Add(gen.Pattern(s), gen.Input(s))
 	}
 	f.Fuzz(func(t *testing.T, pattern, text string) {
-		if len(pattern) <= maxPatternBytes {
+		if len(pattern) <= MaxPatternBytes {
 			sameAsRegexp(t, pattern, text)
 		}
 	})

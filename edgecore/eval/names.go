@@ -5,17 +5,17 @@ import "strings"
 // Separators of joined texts. JSON escapes neither, and no name and no value
 // may hold one.
 const (
-	endOfText  = "\u007f" // around a name; before a value
-	endOfValue = "\u0080" // behind a value, before its postings
+	EndOfText  = "\u007f" // around a name; before a value
+	EndOfValue = "\u0080" // behind a value, before its postings
 )
 
-// separable reports whether a text can be joined with others.
-func separable(text string) bool { return !strings.ContainsAny(text, endOfText+endOfValue) }
+// Separable reports whether a text can be joined with others.
+func Separable(text string) bool { return !strings.ContainsAny(text, EndOfText+EndOfValue) }
 
-// compareNames orders names by their UTF-16 units, as JavaScript does: readers
+// CompareNames orders names by their UTF-16 units, as JavaScript does: readers
 // of a snapshot search by it. It differs from the order of bytes only between
 // the characters beyond U+FFFF and those from U+E000 on.
-func compareNames(a, b string) int {
+func CompareNames(a, b string) int {
 	n := min(len(a), len(b))
 	for i := range n {
 		if x, y := a[i], b[i]; x != y {

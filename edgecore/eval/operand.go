@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// parsePrefix reads an address or a CIDR range. Bits of the host are ignored,
+// ParsePrefix reads an address or a CIDR range. Bits of the host are ignored,
 // and so are zeros before the length of the prefix, as by every engine.
-func parsePrefix(text string) (netip.Prefix, bool) {
+func ParsePrefix(text string) (netip.Prefix, bool) {
 	if address, bits, ok := strings.Cut(text, "/"); ok && len(bits) > 1 {
 		text = address + "/" + strings.TrimLeft(bits[:len(bits)-1], "0") + bits[len(bits)-1:]
 	}
@@ -27,11 +27,11 @@ func parsePrefix(text string) (netip.Prefix, bool) {
 // blanks are what JavaScript's String.prototype.trim drops.
 const blanks = "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 
-// parseNumber reads a decimal number, with a fraction or an exponent if need
+// ParseNumber reads a decimal number, with a fraction or an exponent if need
 // be, and blanks around it; "Infinity", with a sign or without, and what is
 // beyond all numbers are infinite, as for every engine. One rule for all numbers
 // written as text: nothing in another base, and nothing is not zero.
-func parseNumber(text string) (float64, bool) {
+func ParseNumber(text string) (float64, bool) {
 	text = strings.Trim(text, blanks)
 	switch text {
 	case "Infinity", "+Infinity":
@@ -46,11 +46,11 @@ func parseNumber(text string) (float64, bool) {
 	return number, err == nil || errors.Is(err, strconv.ErrRange)
 }
 
-// parseInstant reads a date of ISO 8601 as the Unleash server does: RFC 3339,
+// ParseInstant reads a date of ISO 8601 as the Unleash server does: RFC 3339,
 // without seconds, with a blank for the T or with an offset without colon, too.
 // zoned is false for a time without zone, which is in UTC; a date alone is its
 // midnight in UTC. It keeps milliseconds, as JavaScript does.
-func parseInstant(text string) (t time.Time, zoned, ok bool) {
+func ParseInstant(text string) (t time.Time, zoned, ok bool) {
 	text = strings.ToUpper(strings.TrimSpace(text))
 	day, clock, timed := strings.Cut(strings.Replace(text, " ", "T", 1), "T")
 	layouts, text := []string{time.DateOnly, "2006-01"}, day
@@ -74,20 +74,20 @@ func parseInstant(text string) (t time.Time, zoned, ok bool) {
 	return time.Time{}, false, false
 }
 
-// formatNumber writes a number as a constraint holds it.
-func formatNumber(number float64) string { return strconv.FormatFloat(number, 'g', -1, 64) }
+// FormatNumber writes a number as a constraint holds it.
+func FormatNumber(number float64) string { return strconv.FormatFloat(number, 'g', -1, 64) }
 
-// trim drops blanks around a text.
-func trim(text string) string {
+// Trim drops blanks around a text.
+func Trim(text string) string {
 	if text == "" || text[0] > ' ' && text[0] < 0x7f && text[len(text)-1] > ' ' && text[len(text)-1] < 0x7f {
 		return text
 	}
 	return strings.Trim(text, blanks)
 }
 
-// splitList splits a parameter at its commas, blanks around them included; the
+// SplitList splits a parameter at its commas, blanks around them included; the
 // ends are not trimmed, and an item may be empty (unleash-client, Node).
-func splitList(text string) []string {
+func SplitList(text string) []string {
 	if text == "" {
 		return nil
 	}

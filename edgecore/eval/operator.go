@@ -2,85 +2,85 @@ package eval
 
 import "strings"
 
-var relations = map[string]order{"EQ": equal, "GT": greater, "LT": less, "GTE": greater | equal, "LTE": less | equal}
+var relations = map[string]Order{"EQ": Equal, "GT": Greater, "LT": Less, "GTE": Greater | Equal, "LTE": Less | Equal}
 
-// operatorOf says what an operator of the protocol compares, and which
+// ParseOperator says what an operator of the protocol compares, and which
 // outcomes of an ordering it accepts.
-func operatorOf(name string) (operator, order, bool) {
+func ParseOperator(name string) (Operator, Order, bool) {
 	switch name {
 	case "IN", "NOT_IN":
-		return opIn, 0, true
+		return OpIn, 0, true
 	case "STR_STARTS_WITH":
-		return opStartsWith, 0, true
+		return OpStartsWith, 0, true
 	case "STR_ENDS_WITH":
-		return opEndsWith, 0, true
+		return OpEndsWith, 0, true
 	case "STR_CONTAINS":
-		return opContains, 0, true
+		return OpContains, 0, true
 	case "REGEX":
-		return opRegex, 0, true
+		return OpRegex, 0, true
 	case "IN_CIDR":
-		return opCIDR, 0, true
+		return OpCIDR, 0, true
 	case "DATE_AFTER":
-		return opDate, greater, true
+		return OpDate, Greater, true
 	case "DATE_BEFORE":
-		return opDate, less, true
+		return OpDate, Less, true
 	}
 	kind, relation, _ := strings.Cut(name, "_")
 	accepted, ok := relations[relation]
 	switch {
 	case ok && kind == "NUM":
-		return opNumber, accepted, true
+		return OpNumber, accepted, true
 	case ok && kind == "SEMVER":
-		return opVersion, accepted, true
+		return OpVersion, accepted, true
 	}
 	return 0, 0, false
 }
 
-// operators are those that operatorOf knows.
-var operators = []string{
+// OperatorNames are those that ParseOperator knows.
+var OperatorNames = []string{
 	"IN", "NOT_IN", "STR_STARTS_WITH", "STR_ENDS_WITH", "STR_CONTAINS", "NUM_EQ", "NUM_GT", "NUM_GTE", "NUM_LT", "NUM_LTE",
 	"DATE_AFTER", "DATE_BEFORE", "SEMVER_EQ", "SEMVER_GT", "SEMVER_GTE", "SEMVER_LT", "SEMVER_LTE", "REGEX", "IN_CIDR",
 }
 
-// operator is Unleash's word.
-func (k *condition) operator() string {
+// Operator is Unleash's word.
+func (k *Condition) UnleashOperator() string {
 	word := ""
-	switch k.op {
-	case opIn:
-		if k.inverted {
+	switch k.Op {
+	case OpIn:
+		if k.Inverted {
 			return "NOT_IN"
 		}
 		return "IN"
-	case opStartsWith:
+	case OpStartsWith:
 		word = "STR_STARTS_WITH"
-	case opEndsWith:
+	case OpEndsWith:
 		word = "STR_ENDS_WITH"
-	case opContains:
+	case OpContains:
 		word = "STR_CONTAINS"
-	case opNumber:
-		word = "NUM_" + k.order.String()
-	case opVersion:
-		word = "SEMVER_" + k.order.String()
-	case opDate:
-		word = map[order]string{less: "DATE_BEFORE", greater: "DATE_AFTER"}[k.order]
+	case OpNumber:
+		word = "NUM_" + k.Order.String()
+	case OpVersion:
+		word = "SEMVER_" + k.Order.String()
+	case OpDate:
+		word = map[Order]string{Less: "DATE_BEFORE", Greater: "DATE_AFTER"}[k.Order]
 		if word == "" {
-			word = "DATE_" + k.order.String()
+			word = "DATE_" + k.Order.String()
 		}
-	case opRegex:
+	case OpRegex:
 		word = "REGEX"
-	case opCIDR:
+	case OpCIDR:
 		word = "IN_CIDR"
 	default:
 		word = "segment"
 	}
-	if k.inverted {
+	if k.Inverted {
 		return "not " + word
 	}
 	return word
 }
 
 // String is an order as operators name it.
-func (o order) String() string {
-	names := map[order]string{equal: "EQ", greater: "GT", less: "LT", greater | equal: "GTE", less | equal: "LTE", less | greater: "NE", less | equal | greater: "ANY"}
+func (o Order) String() string {
+	names := map[Order]string{Equal: "EQ", Greater: "GT", Less: "LT", Greater | Equal: "GTE", Less | Equal: "LTE", Less | Greater: "NE", Less | Equal | Greater: "ANY"}
 	return names[o]
 }

@@ -8,32 +8,32 @@ import (
 	"unicode/utf8"
 )
 
-// matcher reports whether a regular expression matches somewhere in a text.
-type matcher interface{ MatchString(text string) bool }
+// Matcher reports whether a regular expression matches somewhere in a text.
+type Matcher interface{ MatchString(text string) bool }
 
-// Caps of a pattern. A pattern of maxPatternBytes has more instructions only by
+// Caps of a pattern. A pattern of MaxPatternBytes has more instructions only by
 // counted repetition; Go compiles each to some 100 bytes.
 const (
-	maxPatternBytes        = 4 << 10
+	MaxPatternBytes        = 4 << 10
 	maxPatternInstructions = 1 << 14
-	// maxPatterns bounds the instructions and ranges of all patterns of one
+	// MaxPatterns bounds the instructions and ranges of all patterns of one
 	// program, with those that were refused: a pattern of a few bytes takes up to
 	// a hundred kilobytes.
-	maxPatterns = 200_000
+	MaxPatterns = 200_000
 )
 
-// pattern is a regular expression that was compiled here. Go's regexp takes
+// Pattern is a regular expression that was compiled here. Go's regexp takes
 // time linear in the value, and matches; the machine is what a snapshot holds.
-type pattern struct {
-	expression *regexp.Regexp
-	machine    func() *machine // compiled when it is first needed
+type Pattern struct {
+	Expression *regexp.Regexp
+	Machine    func() *Machine // compiled when it is first needed
 }
 
-// newPattern compiles a pattern as RE2, which is what Unleash means. fault says
+// NewPattern compiles a pattern as RE2, which is what Unleash means. fault says
 // which cap it exceeds, or that the text is not a regular expression. size is the
 // number of its instructions and ranges, and of those that it took to find the
 // fault.
-func newPattern(text string) (p *pattern, size int, fault string) {
+func NewPattern(text string) (p *Pattern, size int, fault string) {
 	parsed, prog, fault := compilePattern(text)
 	if fault != "" {
 		return nil, size, fault
@@ -43,12 +43,12 @@ func newPattern(text string) (p *pattern, size int, fault string) {
 	if err != nil {
 		return nil, size, "it is no RE2 regular expression: " + err.Error()
 	}
-	return &pattern{
-		expression: expression,
-		machine: sync.OnceValue(func() *machine {
+	return &Pattern{
+		Expression: expression,
+		Machine: sync.OnceValue(func() *Machine {
 			parsed, prog, _ := compilePattern(text) // it compiled before
 			m := newMachine(prog)
-			m.longest = longestWhole(parsed)
+			m.Longest = longestWhole(parsed)
 			return m
 		}),
 	}, size, ""
@@ -118,35 +118,35 @@ func compilePattern(text string) (parsed *syntax.Regexp, prog *syntax.Prog, faul
 
 // MatchString reports whether the pattern matches somewhere in the text, which
 // has at most maxInputRunes characters.
-func (p *pattern) MatchString(text string) bool {
-	return utf8.RuneCountInString(text) <= maxInputRunes && p.expression.MatchString(text)
+func (p *Pattern) MatchString(text string) bool {
+	return utf8.RuneCountInString(text) <= maxInputRunes && p.Expression.MatchString(text)
 }
 
-// machineOf returns the machine of a condition that rules hold as a pattern,
+// MachineOf returns the machine of a condition that rules hold as a pattern,
 // nil for one that they hold otherwise, or not at all.
-func (k *condition) machineOf() *machine {
-	switch p := k.pattern.(type) {
-	case *pattern:
-		return p.machine()
-	case *machine:
+func (k *Condition) MachineOf() *Machine {
+	switch p := k.Pattern.(type) {
+	case *Pattern:
+		return p.Machine()
+	case *Machine:
 		return p
 	}
-	text := k.spelled()
+	text := k.Spelled()
 	if text == "" {
 		return nil
 	}
-	p, _, fault := newPattern(text)
+	p, _, fault := NewPattern(text)
 	if fault != "" {
 		return nil
 	}
-	return p.machine()
+	return p.Machine()
 }
 
-// anyLength stands for texts without a longest one.
-const anyLength = -1
+// AnyLength stands for texts without a longest one.
+const AnyLength = -1
 
 // longestWhole returns the characters of the longest text that a pattern
-// matches from begin to end, and anyLength for one that may match a part.
+// matches from begin to end, and AnyLength for one that may match a part.
 func longestWhole(re *syntax.Regexp) int {
 	switch last := len(re.Sub) - 1; {
 	case re.Op == syntax.OpCapture:
@@ -154,10 +154,10 @@ func longestWhole(re *syntax.Regexp) int {
 	case re.Op == syntax.OpConcat && re.Sub[0].Op == syntax.OpBeginText && re.Sub[last].Op == syntax.OpEndText:
 		return longest(re)
 	}
-	return anyLength
+	return AnyLength
 }
 
-// longest returns the characters of the longest text that a simplified
+// Longest returns the characters of the longest text that a simplified
 // expression takes.
 func longest(re *syntax.Regexp) int {
 	switch re.Op {
@@ -169,8 +169,8 @@ func longest(re *syntax.Regexp) int {
 	n := 0
 	for _, sub := range re.Sub {
 		switch of := longest(sub); {
-		case of == anyLength, of > 0 && (re.Op == syntax.OpStar || re.Op == syntax.OpPlus):
-			return anyLength
+		case of == AnyLength, of > 0 && (re.Op == syntax.OpStar || re.Op == syntax.OpPlus):
+			return AnyLength
 		case re.Op == syntax.OpAlternate:
 			n = max(n, of)
 		default:

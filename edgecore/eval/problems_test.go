@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/edgecore/parse"
 )
 
@@ -22,7 +22,7 @@ func TestProblemsNameWhatWasMeant(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, problems := eval.Compile(d); len(problems) != 1 || !strings.HasSuffix(problems[0].What, want) {
+		if _, problems := compile.Program(d); len(problems) != 1 || !strings.HasSuffix(problems[0].What, want) {
 			t.Errorf("%s: %v, want %q", strategy, problems, want)
 		}
 	}

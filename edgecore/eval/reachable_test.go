@@ -10,6 +10,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
+	"github.com/flagcast/flagcast/edgecore/eval/rules"
 )
 
 func TestMayBeOn(t *testing.T) {
@@ -47,14 +49,14 @@ func TestMayBeOn(t *testing.T) {
 		"versions apart":                {[]string{is("x", "SEMVER_GT", `"value":"2.0.0"`), is("x", "SEMVER_LT", `"value":"1.0.0"`)}, false},
 		"one version, and not that one": {[]string{is("x", "SEMVER_EQ", `"value":"2.0.0"`), is("x", "SEMVER_LT", `"value":"2.0.0"`)}, false},
 	} {
-		p, problems := compile(t, `{"name":"f","enabled":true,"strategies":[{"name":"default","constraints":[`+strings.Join(c.conditions, ",")+`]}]},
+		p, problems := mustCompile(t, `{"name":"f","enabled":true,"strategies":[{"name":"default","constraints":[`+strings.Join(c.conditions, ",")+`]}]},
 			{"name":"child","enabled":true,"strategies":[],"dependencies":[{"feature":"f"}]},
 			{"name":"last","enabled":true,"strategies":[{"name":"default","constraints":[`+strings.Join(c.conditions, ",")+`]},{"name":"default"}]}`)
 		if len(problems) > 0 && c.want {
 			t.Errorf("%s: %v", name, problems)
 		}
 		for i, f := range p.Flags() {
-			if got := p.MayBeOn(at)[i]; got != (c.want || f.Name == "last") {
+			if got := compile.MayBeOn(p, at)[i]; got != (c.want || f.Name == "last") {
 				t.Errorf("%s: %s may be on: %v", name, f.Name, got)
 			}
 		}
@@ -62,7 +64,7 @@ func TestMayBeOn(t *testing.T) {
 }
 
 func TestMayBeOnOfOthers(t *testing.T) {
-	p, _ := compile(t, `{"name":"off","enabled":false,"strategies":[]},
+	p, _ := mustCompile(t, `{"name":"off","enabled":false,"strategies":[]},
 		{"name":"zero","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"0","stickiness":"userId"}}]},
 		{"name":"some","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"1","stickiness":"userId"}}]},
 		{"name":"unless-on","enabled":true,"strategies":[],"dependencies":[{"feature":"on","enabled":false}]},
@@ -70,7 +72,7 @@ func TestMayBeOnOfOthers(t *testing.T) {
 		{"name":"orphan","enabled":true,"strategies":[],"dependencies":[{"feature":"missing"}]},
 		{"name":"on","enabled":true,"strategies":[]}`)
 	var names []string
-	for i, on := range p.MayBeOn(time.Now()) {
+	for i, on := range compile.MayBeOn(p, time.Now()) {
 		if on {
 			names = append(names, p.Flags()[i].Name)
 		}
@@ -86,16 +88,16 @@ func TestMayBeOnIsSound(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := drawProgram(t)
 		c := d.context()
-		rules, err := d.program.EncodeRules(eval.RulesOptions{})
+		encoded, err := rules.Encode(d.program, rules.Options{})
 		if err != nil {
 			t.Skip(err)
 		}
-		stored, err := eval.DecodeRules(rules)
+		stored, err := rules.Decode(encoded)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, p := range []*eval.Program{d.program, d.program.Specialize(&eval.Context{}), stored} {
-			on := p.MayBeOn(c.Time)
+		for _, p := range []*eval.Program{d.program, compile.Specialize(d.program, &eval.Context{}), stored} {
+			on := compile.MayBeOn(p, c.Time)
 			for i, f := range p.Flags() {
 				if !on[i] && p.NewView(&c).Flag(i).Enabled {
 					t.Errorf("%s is on for %+v, and MayBeOn says that it is off for all", f.Name, c)

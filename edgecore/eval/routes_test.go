@@ -7,6 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
+	"github.com/flagcast/flagcast/edgecore/eval/rules"
 	"github.com/flagcast/flagcast/test/gen"
 )
 
@@ -21,8 +23,8 @@ type tb interface {
 // with this static context has stored.
 func throughRules(t tb, p *eval.Program, static *eval.Context) *eval.Program {
 	t.Helper()
-	stored := encodeRules(t, p.Specialize(static))
-	decoded, err := eval.DecodeRules(stored)
+	stored := encodeRules(t, compile.Specialize(p, static))
+	decoded, err := rules.Decode(stored)
 	if err != nil {
 		t.Fatalf("decode: %v\n%s", err, stored)
 	}

@@ -10,12 +10,14 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
+	"github.com/flagcast/flagcast/edgecore/eval/rules"
 )
 
 // A reader takes what the format allows, also where Compile writes none of it.
 func TestDecodeRulesOfOthers(t *testing.T) {
 	// "a" is on outside the segment country=no and x=1; "b" outside of country=no.
-	p, err := eval.DecodeRules([]byte(`{"names":"a\u007fb","flags":[[1,-4],[1,-3]],"fields":["country","x"],
+	p, err := rules.Decode([]byte(`{"names":"a\u007fb","flags":[[1,-4],[1,-3]],"fields":["country","x"],
 		"values":["\u007fno\u0080$\u007f","\u007f1\u0080%\u007f"],"stickies":[],"shares":[],
 		"conditions":[[0,0],[0,1],[12,0],[12,0,1]],"shapes":[],"impressions":[],"hidden":[]}`))
 	if err != nil {
@@ -44,7 +46,7 @@ func TestDecodeRulesOfOthers(t *testing.T) {
 func TestDecodeRulesErrors(t *testing.T) {
 	const sound = `{"names":"a\u007fb","flags":[[[[1,0]],[0]],2],"fields":["x","userId"],"values":["\u007f1\u0080$\u007f",""],"stickies":[[],[1,-1]],` +
 		`"shares":[[52,"g"]],"conditions":[[0,0],[7,0,2,5]],"shapes":[[1,0,["a","b"],[1,1]]],"impressions":[0],"hidden":[1]}`
-	if _, err := eval.DecodeRules([]byte(sound)); err != nil {
+	if _, err := rules.Decode([]byte(sound)); err != nil {
 		t.Fatal(err)
 	}
 	for _, tc := range []struct{ old, new, want string }{
@@ -90,7 +92,7 @@ func TestDecodeRulesErrors(t *testing.T) {
 		if document == sound {
 			t.Fatalf("%s is not in the document", tc.old)
 		}
-		p, err := eval.DecodeRules([]byte(document))
+		p, err := rules.Decode([]byte(document))
 		if err == nil || p != nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s for %s: %v, want %s", tc.new, tc.old, err, tc.want)
 		}
@@ -106,7 +108,7 @@ func TestFlagsAreSortedByUTF16(t *testing.T) {
 		for _, name := range rapid.SliceOfDistinct(rapid.StringOfN(runes, 1, 4, -1), rapid.ID[string]).Draw(t, "names") {
 			d.Features = append(d.Features, edgecore.Feature{Name: name})
 		}
-		p, _ := eval.Compile(d)
+		p, _ := compile.Program(d)
 		if len(p.Flags()) != len(d.Features) || !slices.IsSortedFunc(p.Flags(), func(a, b eval.Flag) int {
 			return slices.Compare(utf16.Encode([]rune(a.Name)), utf16.Encode([]rune(b.Name)))
 		}) {

@@ -1,25 +1,25 @@
 package eval
 
-// sticky says which context field decides a share or a variant.
-type sticky struct {
-	fields []int32 // the first one with a value counts
+// Sticky says which context field decides a share or a variant.
+type Sticky struct {
+	Fields []int32 // the first one with a value counts
 	// Without one, fixed counts where it is not empty (a static context has
 	// it), else a random draw, else nobody.
-	fixed  string
-	random bool
+	Fixed  string
+	Random bool
 }
 
-// share is the part of all ids whose bucket, of 100, is at most percent.
-type share struct {
-	sticky  *sticky
-	group   string
-	prefix  prefix // of the group
-	percent int
+// Share is the part of all ids whose bucket, of 100, is at most percent.
+type Share struct {
+	Sticky  *Sticky
+	Group   string
+	Prefix  HashState // of the group
+	Percent int
 }
 
-// decider returns the deciding value. ok is false when there is none; drawn
+// StickyValue returns the deciding value. ok is false when there is none; drawn
 // is true when chance decides.
-func (v *View) decider(s *sticky) (id string, drawn, ok bool) {
+func (v *View) StickyValue(s *Sticky) (id string, drawn, ok bool) {
 	if v.sticky != s {
 		v.id, v.drawn, v.ok = v.lookUp(s)
 		v.sticky = s
@@ -27,30 +27,30 @@ func (v *View) decider(s *sticky) (id string, drawn, ok bool) {
 	return v.id, v.drawn, v.ok
 }
 
-func (v *View) lookUp(s *sticky) (id string, drawn, ok bool) {
-	for _, i := range s.fields {
+func (v *View) lookUp(s *Sticky) (id string, drawn, ok bool) {
+	for _, i := range s.Fields {
 		// An empty value counts as missing here (unleash-client, Node).
-		if value := v.field(i).value; value != "" {
+		if value := v.Field(i).Value; value != "" {
 			return value, false, true
 		}
 	}
 	switch {
-	case s.fixed != "":
-		return s.fixed, false, true
-	case !s.random:
+	case s.Fixed != "":
+		return s.Fixed, false, true
+	case !s.Random:
 		return "", false, false
 	}
-	return v.c.Seed, true, v.c.Seed != ""
+	return v.C.Seed, true, v.C.Seed != ""
 }
 
-func (v *View) shares(s *share) bool {
-	id, drawn, ok := v.decider(s.sticky)
+func (v *View) InShare(s *Share) bool {
+	id, drawn, ok := v.StickyValue(s.Sticky)
 	switch {
-	case s.percent <= 0:
+	case s.Percent <= 0:
 		return false
-	case s.percent >= 100:
+	case s.Percent >= 100:
 		return ok || drawn
 	default:
-		return ok && s.prefix.percent(id) <= s.percent
+		return ok && s.Prefix.Percent(id) <= s.Percent
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/test/need"
 )
@@ -38,7 +39,7 @@ func TestClientSpecification(t *testing.T) {
 	for _, file := range files {
 		var spec specification
 		readJSON(t, filepath.Join(dir, file), &spec)
-		p, _ := eval.Compile(specDefinitions(t, file, spec.State))
+		p, _ := compile.Program(specDefinitions(t, file, spec.State))
 		empty := throughRules(t, p, &eval.Context{})
 		cases := append(spec.Tests, spec.VariantTests...)
 		contexts := make([]eval.Context, len(cases))

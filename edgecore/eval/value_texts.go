@@ -1,14 +1,14 @@
 package eval
 
-// texts are the values of fields by their numbers, for the other way than
+// Texts are the values of fields by their numbers, for the other way than
 // field.values goes. They are made at the first use.
-type texts map[int32][]string
+type ValueTexts map[int32][]string
 
-func (t texts) of(p *Program, field int32) []string {
+func (t ValueTexts) Of(p *Program, field int32) []string {
 	byItem, ok := t[field]
 	if !ok {
-		byItem = make([]string, len(p.fields[field].values))
-		for text, item := range p.fields[field].values {
+		byItem = make([]string, len(p.Fields[field].Values))
+		for text, item := range p.Fields[field].Values {
 			byItem[item] = text
 		}
 		t[field] = byItem
@@ -16,13 +16,13 @@ func (t texts) of(p *Program, field int32) []string {
 	return byItem
 }
 
-// list are the values of an opIn.
-func (t texts) list(p *Program, k *condition) []string {
-	if len(k.items) == 0 {
+// List are the values of an OpIn.
+func (t ValueTexts) List(p *Program, k *Condition) []string {
+	if len(k.Items) == 0 {
 		return nil
 	}
-	byItem, out := t.of(p, k.field), make([]string, len(k.items))
-	for i, item := range k.items {
+	byItem, out := t.Of(p, k.Field), make([]string, len(k.Items))
+	for i, item := range k.Items {
 		out[i] = byItem[item]
 	}
 	return out

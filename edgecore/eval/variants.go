@@ -2,77 +2,77 @@ package eval
 
 import "math"
 
-// variants are the values of a flag or of one of its strategies. With a total
+// Variants are the values of a flag or of one of its strategies. With a total
 // of 0 the variant is the disabled one.
-type variants struct {
-	list      []Variant
-	weights   []int
-	overrides []override // the first that holds counts, before any weight
-	total     int        // sum of the weights
-	only      int        // the variant that has all the weight, -1: none has
-	sticky    *sticky
-	group     string
-	prefix    prefix // of the group
+type Variants struct {
+	List      []Variant
+	Weights   []int
+	Overrides []Override // the first that holds counts, before any weight
+	Total     int        // sum of the weights
+	Only      int        // the variant that has all the weight, -1: none has
+	Sticky    *Sticky
+	Group     string
+	Prefix    HashState // of the group
 }
 
-// maxWeight bounds a weight; the Unleash server has 1000. A snapshot holds none
+// MaxWeight bounds a weight; the Unleash server has 1000. A snapshot holds none
 // beyond it.
-const maxWeight = math.MaxInt32
+const MaxWeight = math.MaxInt32
 
-// override gives a variant to every context that a condition holds for.
-type override struct {
-	condition *condition
-	variant   int
+// Override gives a variant to every context that a condition holds for.
+type Override struct {
+	Condition *Condition
+	Variant   int
 }
 
-// choose returns a variant for an enabled flag.
-func (v *View) choose(all *variants) *Variant {
-	if all.total == 0 {
-		return &disabled
+// Choose returns a variant for an enabled flag.
+func (v *View) Choose(all *Variants) *Variant {
+	if all.Total == 0 {
+		return &Disabled
 	}
-	for i := range all.overrides {
-		if o := &all.overrides[i]; v.holds(o.condition) {
-			return &all.list[o.variant]
+	for i := range all.Overrides {
+		if o := &all.Overrides[i]; v.Holds(o.Condition) {
+			return &all.List[o.Variant]
 		}
 	}
-	if all.only >= 0 {
-		return &all.list[all.only]
+	if all.Only >= 0 {
+		return &all.List[all.Only]
 	}
-	id, _, ok := v.decider(all.sticky)
+	id, _, ok := v.StickyValue(all.Sticky)
 	if !ok {
-		return &disabled
+		return &Disabled
 	}
-	target := all.prefix.bucket(id, all.total)
-	for i, weight := range all.weights {
+	target := all.Prefix.Bucket(id, all.Total)
+	for i, weight := range all.Weights {
 		if target -= weight; target <= 0 {
-			return &all.list[i]
+			return &all.List[i]
 		}
 	}
-	return &disabled // not reached: the weights add up to total
+	return &Disabled // not reached: the weights add up to total
 }
 
-// normalize computes what follows from the weights. Without any weight there is
+// Normalize computes what follows from the weights. Without any weight there is
 // only the disabled variant, overrides or not.
-func (v *variants) normalize() {
-	v.only = -1
-	for i, weight := range v.weights {
-		if weight == v.total {
-			v.only = i
+func (v *Variants) Normalize() {
+	v.Only = -1
+	for i, weight := range v.Weights {
+		if weight == v.Total {
+			v.Only = i
 			break
 		}
 	}
-	if v.total == 0 {
-		v.list, v.weights, v.overrides = nil, nil, nil
+	if v.Total == 0 {
+		v.List, v.Weights, v.Overrides = nil, nil, nil
 	}
 }
 
-// constant returns the name of the variant, if there is but one.
-func (v *variants) constant() (name string, ok bool) {
+// Constant returns the name of the variant, if there is but one.
+func (v *Variants) Constant() (name string, ok bool) {
 	switch {
-	case v == nil || v.total == 0:
-		return disabled.Name, true
-	case v.only >= 0 && len(v.overrides) == 0:
-		return v.list[v.only].Name, true
+	case v == nil || v.Total == 0:
+		return Disabled.Name, true
+	case v.Only >= 0 && len(v.Overrides) == 0:
+		return v.List[v.Only].Name, true
 	}
 	return "", false
 }

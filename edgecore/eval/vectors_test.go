@@ -13,6 +13,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/test/need"
 )
@@ -57,7 +58,7 @@ func TestVectors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, problems := eval.Compile(d)
+			p, problems := compile.Program(d)
 			v.checkProblems(t, append(d.Problems, problems...))
 			empty := throughRules(t, p, &eval.Context{})
 			for i, tc := range v.Cases {

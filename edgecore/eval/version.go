@@ -6,23 +6,23 @@ import (
 	"strings"
 )
 
-// version is a semantic version 2.0 without build metadata. Numeric
+// Version is a semantic version 2.0 without build metadata. Numeric
 // identifiers of its prerelease may have any length: they are compared as
 // text, and never converted.
-type version struct {
-	release    [3]uint64
-	prerelease string // "" for a release
+type Version struct {
+	Release    [3]uint64
+	Prerelease string // "" for a release
 }
 
-// maxInteger is the largest whole number that JavaScript counts exactly:
+// MaxInteger is the largest whole number that JavaScript counts exactly:
 // components of a release beyond it are none (node-semver).
-const maxInteger = 1<<53 - 1
+const MaxInteger = 1<<53 - 1
 
 // maxVersionBytes is the longest text that is a version (node-semver).
 const maxVersionBytes = 256
 
-// parseVersion reads a semantic version 2.0, without blanks around it.
-func parseVersion(text string) (v version, ok bool) {
+// ParseVersion reads a semantic version 2.0, without blanks around it.
+func ParseVersion(text string) (v Version, ok bool) {
 	if len(text) > maxVersionBytes {
 		return v, false
 	}
@@ -34,17 +34,17 @@ func parseVersion(text string) (v version, ok bool) {
 	if cut && !validIdentifiers(prerelease, true) {
 		return v, false
 	}
-	v.prerelease = prerelease
-	for i := range v.release {
+	v.Prerelease = prerelease
+	for i := range v.Release {
 		part, rest, more := strings.Cut(release, ".")
-		if !isNumeric(part) || hasLeadingZero(part) || more != (i < 2) {
+		if !IsNumeric(part) || hasLeadingZero(part) || more != (i < 2) {
 			return v, false
 		}
 		number, err := strconv.ParseUint(part, 10, 64)
-		if err != nil || number > maxInteger {
+		if err != nil || number > MaxInteger {
 			return v, false
 		}
-		v.release[i], release = number, rest
+		v.Release[i], release = number, rest
 	}
 	return v, true
 }
@@ -53,7 +53,7 @@ func parseVersion(text string) (v version, ok bool) {
 // Numeric ones of a prerelease have no leading zeros.
 func validIdentifiers(text string, prerelease bool) bool {
 	for part := range strings.SplitSeq(text, ".") {
-		if part == "" || prerelease && isNumeric(part) && hasLeadingZero(part) {
+		if part == "" || prerelease && IsNumeric(part) && hasLeadingZero(part) {
 			return false
 		}
 		for i := range len(part) {
@@ -69,8 +69,8 @@ func validIdentifiers(text string, prerelease bool) bool {
 
 func hasLeadingZero(digits string) bool { return len(digits) > 1 && digits[0] == '0' }
 
-// isNumeric reports whether text consists of ASCII digits, at least one.
-func isNumeric(text string) bool {
+// IsNumeric reports whether text consists of ASCII digits, at least one.
+func IsNumeric(text string) bool {
 	for i := range len(text) {
 		if text[i] < '0' || text[i] > '9' {
 			return false
@@ -80,21 +80,21 @@ func isNumeric(text string) bool {
 }
 
 // Compare orders versions by precedence (semantic versions 2.0, paragraph 11).
-func (v version) Compare(other version) int {
-	for i := range v.release {
-		if c := cmp.Compare(v.release[i], other.release[i]); c != 0 {
+func (v Version) Compare(other Version) int {
+	for i := range v.Release {
+		if c := cmp.Compare(v.Release[i], other.Release[i]); c != 0 {
 			return c
 		}
 	}
 	switch {
-	case v.prerelease == other.prerelease:
+	case v.Prerelease == other.Prerelease:
 		return 0
-	case v.prerelease == "":
+	case v.Prerelease == "":
 		return 1
-	case other.prerelease == "":
+	case other.Prerelease == "":
 		return -1
 	}
-	return compareIdentifiers(v.prerelease, other.prerelease)
+	return compareIdentifiers(v.Prerelease, other.Prerelease)
 }
 
 // compareIdentifiers compares prereleases identifier by identifier; the shorter
@@ -122,8 +122,8 @@ func compareIdentifiers(a, b string) int {
 // compareIdentifier puts numeric identifiers before others, and compares them
 // by their length first: they have no leading zeros.
 func compareIdentifier(a, b string) int {
-	numeric := isNumeric(a)
-	if numeric != isNumeric(b) {
+	numeric := IsNumeric(a)
+	if numeric != IsNumeric(b) {
 		if numeric {
 			return -1
 		}
@@ -135,10 +135,10 @@ func compareIdentifier(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-func (v version) String() string {
-	text := joinNumbers(v.release)
-	if v.prerelease != "" {
-		text += "-" + v.prerelease
+func (v Version) String() string {
+	text := joinNumbers(v.Release)
+	if v.Prerelease != "" {
+		text += "-" + v.Prerelease
 	}
 	return text
 }
@@ -151,5 +151,5 @@ func joinNumbers(release [3]uint64) string {
 	return strings.Join(words, ".")
 }
 
-// next returns the release after this one in its major component.
-func (v version) next() version { return version{release: [3]uint64{v.release[0] + 1, 0, 0}} }
+// Next returns the release after this one in its major component.
+func (v Version) Next() Version { return Version{Release: [3]uint64{v.Release[0] + 1, 0, 0}} }

@@ -5,31 +5,31 @@ package eval
 // use. The zero View is ready for Reset; a View that is reset again and again
 // allocates nothing.
 type View struct {
-	p     *Program
-	c     *Context
-	slots []slot // by field
+	P     *Program
+	C     *Context
+	Slots []Slot // by field
 
 	// The sticky that was asked for last, which is nearly always the next,
 	// and what decider has found.
-	sticky *sticky
+	sticky *Sticky
 	id     string
 	drawn  bool
 	ok     bool
 }
 
-// slot is the value of one field in the context.
-type slot struct {
-	state slotState
-	item  int32 // number of the value in the lists of the field, -1: in none
-	value string
+// Slot is the value of one field in the context.
+type Slot struct {
+	State slotState
+	Item  int32 // number of the value in the lists of the field, -1: in none
+	Value string
 }
 
 type slotState uint8
 
 const (
 	unread slotState = iota
-	missing
-	present
+	Missing
+	Present
 )
 
 // NewView returns a view of a program for a context.
@@ -41,77 +41,77 @@ func (p *Program) NewView(c *Context) *View {
 
 // Reset makes the view one of another context, maybe of another program.
 func (v *View) Reset(p *Program, c *Context) {
-	n := len(p.fields)
-	if n > cap(v.slots) {
-		v.slots = make([]slot, n)
+	n := len(p.Fields)
+	if n > cap(v.Slots) {
+		v.Slots = make([]Slot, n)
 	}
-	v.slots = v.slots[:n]
-	clear(v.slots)
-	v.p, v.c, v.sticky = p, c, nil
+	v.Slots = v.Slots[:n]
+	clear(v.Slots)
+	v.P, v.C, v.sticky = p, c, nil
 }
 
 // Evaluate decides one flag by name. A flag that the program does not know is
 // off.
 func (v *View) Evaluate(name string) Result {
-	i, ok := v.p.index[name]
+	i, ok := v.P.Index[name]
 	if !ok {
-		return off
+		return Off
 	}
 	return v.Flag(int(i))
 }
 
 // Flag decides the flag at a place of Program.Flags.
 func (v *View) Flag(i int) Result {
-	h := &v.p.heads[i]
+	h := &v.P.heads[i]
 	// Few branches: what is on and what is off follow each other at random.
 	switch on := h.kind == headOn; {
 	case h.kind <= headOn:
-		return Result{Enabled: on, Variant: &disabled}
+		return Result{Enabled: on, Variant: &Disabled}
 	case h.kind == headShare:
-		id, _, ok := v.decider(h.sticky)
-		return Result{Enabled: ok && h.prefix.percent(id) <= int(h.percent), Variant: &disabled}
+		id, _, ok := v.StickyValue(h.sticky)
+		return Result{Enabled: ok && h.prefix.Percent(id) <= int(h.percent), Variant: &Disabled}
 	}
-	return v.decide(&v.p.flags[i])
+	return v.decide(&v.P.Rules[i])
 }
 
-func (v *View) decide(f *flag) Result {
-	if len(f.parents) > 0 && !v.parentsMet(f) {
-		return off
+func (v *View) decide(f *Rule) Result {
+	if len(f.Parents) > 0 && !v.ParentsMet(f) {
+		return Off
 	}
-	for i := range f.strategies {
-		s := &f.strategies[i]
-		if len(s.conditions) > 0 && !v.allHold(s.conditions) || s.share != nil && !v.shares(s.share) {
+	for i := range f.Strategies {
+		s := &f.Strategies[i]
+		if len(s.Conditions) > 0 && !v.allHold(s.Conditions) || s.Share != nil && !v.InShare(s.Share) {
 			continue
 		}
-		chosen := s.variants
+		chosen := s.Variants
 		if chosen == nil {
-			if chosen = f.variants; chosen == nil {
-				return Result{Enabled: true, Variant: &disabled}
+			if chosen = f.Variants; chosen == nil {
+				return Result{Enabled: true, Variant: &Disabled}
 			}
 		}
-		return Result{Enabled: true, Variant: v.choose(chosen)}
+		return Result{Enabled: true, Variant: v.Choose(chosen)}
 	}
-	return off
+	return Off
 }
 
-// parentsMet: dependencies have one level, so that this does not go deeper.
-func (v *View) parentsMet(f *flag) bool {
-	for i := range f.parents {
-		d := &f.parents[i]
-		r := v.Flag(int(d.flag))
-		if r.Enabled != d.enabled || d.enabled && !d.takes(r.Variant.Name) {
+// ParentsMet: dependencies have one level, so that this does not go deeper.
+func (v *View) ParentsMet(f *Rule) bool {
+	for i := range f.Parents {
+		d := &f.Parents[i]
+		r := v.Flag(int(d.Flag))
+		if r.Enabled != d.Enabled || d.Enabled && !d.Takes(r.Variant.Name) {
 			return false
 		}
 	}
 	return true
 }
 
-// takes tells whether a variant of the enabled parent satisfies the dependency.
-func (d *parent) takes(variant string) bool {
-	if len(d.variants) == 0 {
+// Takes tells whether a variant of the enabled parent satisfies the dependency.
+func (d *Parent) Takes(variant string) bool {
+	if len(d.Variants) == 0 {
 		return true
 	}
-	for _, v := range d.variants {
+	for _, v := range d.Variants {
 		if v == variant {
 			return true
 		}
@@ -119,39 +119,39 @@ func (d *parent) takes(variant string) bool {
 	return false
 }
 
-func (v *View) allHold(conditions []*condition) bool {
+func (v *View) allHold(conditions []*Condition) bool {
 	for _, k := range conditions {
-		if !v.holds(k) {
+		if !v.Holds(k) {
 			return false
 		}
 	}
 	return true
 }
 
-// field returns the value of a field, which is looked up at its first use.
-func (v *View) field(i int32) *slot {
-	s := &v.slots[i]
-	if s.state == unread {
-		v.read(s, i)
+// Field returns the value of a field, which is looked up at its first use.
+func (v *View) Field(i int32) *Slot {
+	s := &v.Slots[i]
+	if s.State == unread {
+		v.Read(s, i)
 	}
 	return s
 }
 
-func (v *View) read(s *slot, i int32) {
-	f := &v.p.fields[i]
-	value, ok := v.c.Fields[f.name]
+func (v *View) Read(s *Slot, i int32) {
+	f := &v.P.Fields[i]
+	value, ok := v.C.Fields[f.Name]
 	if !ok {
-		s.state = missing
+		s.State = Missing
 		return
 	}
-	s.state, s.value, s.item = present, value, -1
-	if f.values == nil {
+	s.State, s.Value, s.Item = Present, value, -1
+	if f.Values == nil {
 		return
 	}
-	if f.hashed {
-		value = digest(v.p.salt, value)
+	if f.Hashed {
+		value = Digest(v.P.Salt, value)
 	}
-	if item, ok := f.values[value]; ok {
-		s.item = item
+	if item, ok := f.Values[value]; ok {
+		s.Item = item
 	}
 }

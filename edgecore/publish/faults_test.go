@@ -19,6 +19,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
@@ -252,7 +253,7 @@ func (s *schedule) cell(key sinks.Key) publish.Cell {
 }
 
 func (s *schedule) encode(c publish.Cell, d *edgecore.Definitions) snapshot.Snapshot {
-	program, _ := eval.Compile(d)
+	program, _ := compile.Program(d)
 	snap, err := snapshot.Encode(d, program, c.Spec, time.Now())
 	if err != nil {
 		panic(err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
@@ -56,8 +57,8 @@ func BenchmarkDiff(b *testing.B) {
 			snapshot.Diff(old, all)
 		}
 	})
-	before, _ := eval.Compile(old)
-	after, _ := eval.Compile(next)
+	before, _ := compile.Program(old)
+	after, _ := compile.Program(next)
 	for _, format := range snapshot.Formats() {
 		spec := snapshot.Spec{Format: format, Static: eval.Context{Fields: map[string]string{"userId": "user-1"}}}
 		if format == snapshot.Rules1 {

@@ -6,6 +6,8 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
+	"github.com/flagcast/flagcast/edgecore/eval/rules"
 	"github.com/flagcast/flagcast/edgecore/parse"
 )
 
@@ -19,14 +21,14 @@ func Decode(stored []byte) (*eval.Program, Meta, error) {
 	}
 	switch meta.Format {
 	case Rules1:
-		p, err := eval.DecodeRules([]byte(gjson.GetBytes(stored, "rules").Raw))
+		p, err := rules.Decode([]byte(gjson.GetBytes(stored, "rules").Raw))
 		return p, meta, err
 	case Definitions1:
 		d, err := parse.Definitions(stored, meta.Environment)
 		if err != nil {
 			return nil, meta, err
 		}
-		p, _ := eval.Compile(d)
+		p, _ := compile.Program(d)
 		return p, meta, nil
 	case Evaluated1:
 		return nil, meta, fmt.Errorf("decode snapshot: %s holds answers for one context, from which no other can be computed", meta.Format)

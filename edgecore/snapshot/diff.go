@@ -10,6 +10,9 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
+	"github.com/flagcast/flagcast/edgecore/eval/describe"
+	"github.com/flagcast/flagcast/edgecore/eval/rules"
 	"github.com/flagcast/flagcast/edgecore/parse"
 )
 
@@ -135,13 +138,13 @@ func usesAny(f *edgecore.Feature, segments map[int]bool) bool {
 }
 
 // describer describes what is compared.
-type describer struct{ *eval.Describer }
+type describer struct{ *describe.Describer }
 
 func describerOf(identifiers []string) describer {
 	if len(identifiers) == 0 {
-		identifiers = eval.DefaultIdentifierFields()
+		identifiers = describe.DefaultIdentifierFields()
 	}
-	return describer{eval.NewDescriber(identifiers)}
+	return describer{describe.NewDescriber(identifiers)}
 }
 
 // descriptions are flags of a program by name.
@@ -168,13 +171,13 @@ func (d describer) compiled(from *edgecore.Definitions, wanted map[string]bool, 
 			}
 		}
 	}
-	p, _ := eval.Compile(part)
-	return descriptions{d, p.Specialize(&eval.Context{})}
+	p, _ := compile.Program(part)
+	return descriptions{d, compile.Specialize(p, &eval.Context{})}
 }
 
 // lookup describes a flag, nil for one that is not there. One that is there and
 // that the program does not know is off.
-func (d descriptions) lookup(name string, there bool) *eval.Description {
+func (d descriptions) lookup(name string, there bool) *describe.Description {
 	if !there {
 		return nil
 	}
@@ -215,14 +218,14 @@ func (s *Snapshot) DiffStored(stored []byte) []Change {
 func (s *Snapshot) diffRules(stored []byte) []Change {
 	before, err := &eval.Program{}, error(nil)
 	if len(stored) > 0 {
-		if before, err = eval.DecodeRules([]byte(gjson.GetBytes(stored, "rules").Raw)); err != nil {
+		if before, err = rules.Decode([]byte(gjson.GetBytes(stored, "rules").Raw)); err != nil {
 			before = &eval.Program{}
 		}
 	}
 	after := s.Program()
-	if s.Spec().Rules.Identifiers == eval.IdentifiersHash {
+	if s.Spec().Rules.Identifiers == rules.IdentifiersHash {
 		// Digests can be compared with digests only.
-		if after, err = eval.DecodeRules([]byte(gjson.GetBytes(s.Content(), "rules").Raw)); err != nil {
+		if after, err = rules.Decode([]byte(gjson.GetBytes(s.Content(), "rules").Raw)); err != nil {
 			return nil // not reached: it has just been encoded
 		}
 	}
@@ -257,7 +260,7 @@ func (s *Snapshot) diffToggles(stored []byte) []Change {
 		if t.Raw == stood.Raw {
 			continue
 		}
-		var was *eval.Description
+		var was *describe.Description
 		if stood.Exists() {
 			was = describeToggle(stood)
 		}
@@ -273,9 +276,9 @@ func (s *Snapshot) diffToggles(stored []byte) []Change {
 		if after[name].Exists() {
 			continue
 		}
-		var is *eval.Description
+		var is *describe.Description
 		if !s.Spec().IncludeDisabled && t.Get("enabled").Bool() {
-			is = &eval.Description{}
+			is = &describe.Description{}
 		}
 		c, _ := compare.flag(name, describeToggle(t), is)
 		changes = append(changes, c)
@@ -293,17 +296,17 @@ func toggles(stored []byte) map[string]gjson.Result {
 }
 
 // describeToggle describes an answer as a flag that gives it to everybody.
-func describeToggle(t gjson.Result) *eval.Description {
-	out := &eval.Description{ImpressionData: t.Get("impressionData").Bool()}
+func describeToggle(t gjson.Result) *describe.Description {
+	out := &describe.Description{ImpressionData: t.Get("impressionData").Bool()}
 	if t.Get("enabled").Bool() {
-		out.Strategies = []eval.DescribedStrategy{{}}
+		out.Strategies = []describe.DescribedStrategy{{}}
 	}
 	if v := t.Get("variant"); v.Get("enabled").Bool() {
 		one := eval.Variant{Name: v.Get("name").Str, Enabled: true}
 		if payload := v.Get("payload"); payload.Exists() {
 			one.Payload = &edgecore.Payload{Type: payload.Get("type").Str, Value: payload.Get("value").Str}
 		}
-		out.Variants = &eval.DescribedVariants{List: []eval.Variant{one}, Weights: []int{1}}
+		out.Variants = &describe.DescribedVariants{List: []eval.Variant{one}, Weights: []int{1}}
 	}
 	return out
 }

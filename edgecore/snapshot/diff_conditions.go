@@ -5,12 +5,12 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/describe"
 )
 
 // conditionText describes a condition; whole is false when it leaves something
 // out.
-func conditionText(k *eval.DescribedCondition) (text string, whole bool) {
+func conditionText(k *describe.DescribedCondition) (text string, whole bool) {
 	if k.Field == "" {
 		return segmentText(k)
 	}
@@ -19,7 +19,7 @@ func conditionText(k *eval.DescribedCondition) (text string, whole bool) {
 }
 
 // subject is a condition without its values: "country IN".
-func subject(k *eval.DescribedCondition) string {
+func subject(k *describe.DescribedCondition) string {
 	if k.Field == "" {
 		return k.Operator
 	}
@@ -30,7 +30,7 @@ func subject(k *eval.DescribedCondition) string {
 	return text
 }
 
-func segmentText(k *eval.DescribedCondition) (text string, whole bool) {
+func segmentText(k *describe.DescribedCondition) (text string, whole bool) {
 	words, whole := make([]string, len(k.All)), true
 	for i, one := range k.All {
 		var told bool
@@ -44,7 +44,7 @@ func segmentText(k *eval.DescribedCondition) (text string, whole bool) {
 }
 
 // valuesText shows values that are few, and counts the others and all ids.
-func valuesText(k *eval.DescribedCondition) (text string, whole bool) {
+func valuesText(k *describe.DescribedCondition) (text string, whole bool) {
 	switch {
 	case k.Digests || k.Identifies:
 		return counted(len(k.Values), "values"), false
@@ -64,7 +64,7 @@ func shownPattern(pattern *string) string {
 }
 
 // conditionParts compares conditions, of which the order does not count.
-func conditionParts(was, is []*eval.DescribedCondition) (parts []string) {
+func conditionParts(was, is []*describe.DescribedCondition) (parts []string) {
 	if slices.Equal(was, is) {
 		return nil
 	}
@@ -74,7 +74,7 @@ func conditionParts(was, is []*eval.DescribedCondition) (parts []string) {
 		}
 		return []string{countsChange(len(was), len(is), "conditions")}
 	}
-	left, right := slices.Clone(was), []*eval.DescribedCondition{}
+	left, right := slices.Clone(was), []*describe.DescribedCondition{}
 	for _, k := range is {
 		if i := slices.Index(left, k); i >= 0 {
 			left = slices.Delete(left, i, i+1)
@@ -84,12 +84,12 @@ func conditionParts(was, is []*eval.DescribedCondition) (parts []string) {
 	}
 	// Of what is left, conditions on one field belong together; first those
 	// with the same operator.
-	for _, alike := range []func(a, b *eval.DescribedCondition) bool{
-		func(a, b *eval.DescribedCondition) bool { return a.Field == b.Field && subject(a) == subject(b) },
-		func(a, b *eval.DescribedCondition) bool { return a.Field == b.Field },
+	for _, alike := range []func(a, b *describe.DescribedCondition) bool{
+		func(a, b *describe.DescribedCondition) bool { return a.Field == b.Field && subject(a) == subject(b) },
+		func(a, b *describe.DescribedCondition) bool { return a.Field == b.Field },
 	} {
-		right = slices.DeleteFunc(right, func(k *eval.DescribedCondition) bool {
-			i := slices.IndexFunc(left, func(o *eval.DescribedCondition) bool { return alike(o, k) })
+		right = slices.DeleteFunc(right, func(k *describe.DescribedCondition) bool {
+			i := slices.IndexFunc(left, func(o *describe.DescribedCondition) bool { return alike(o, k) })
 			if i >= 0 {
 				parts = append(parts, conditionChange(left[i], k))
 				left = slices.Delete(left, i, i+1)
@@ -110,8 +110,8 @@ func conditionParts(was, is []*eval.DescribedCondition) (parts []string) {
 
 // sameConditions reports whether two lists have the same conditions, in any
 // order.
-func sameConditions(was, is []*eval.DescribedCondition) bool {
-	count := map[*eval.DescribedCondition]int{}
+func sameConditions(was, is []*describe.DescribedCondition) bool {
+	count := map[*describe.DescribedCondition]int{}
 	for _, k := range was {
 		count[k]++
 	}
@@ -124,7 +124,7 @@ func sameConditions(was, is []*eval.DescribedCondition) bool {
 }
 
 // conditionChange tells what differs between two conditions on one field.
-func conditionChange(was, is *eval.DescribedCondition) string {
+func conditionChange(was, is *describe.DescribedCondition) string {
 	if subject(was) != subject(is) {
 		from, _ := conditionText(was)
 		to, _ := conditionText(is)
@@ -137,7 +137,7 @@ func conditionChange(was, is *eval.DescribedCondition) string {
 }
 
 // valuesChange shows or counts the values of both.
-func valuesChange(was, is *eval.DescribedCondition) string {
+func valuesChange(was, is *describe.DescribedCondition) string {
 	from, _ := valuesText(was)
 	to, _ := valuesText(is)
 	switch {
@@ -154,7 +154,7 @@ func valuesChange(was, is *eval.DescribedCondition) string {
 	}
 }
 
-func digestsText(k *eval.DescribedCondition) string {
+func digestsText(k *describe.DescribedCondition) string {
 	if k.Digests {
 		return "hashed"
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/test/gen"
@@ -122,8 +123,8 @@ func TestDiffIsComplete(t *testing.T) {
 
 func diffIsComplete(t *rapid.T) {
 	s, state, old, next := pairOf(t)
-	before, _ := eval.Compile(old)
-	after, _ := eval.Compile(next)
+	before, _ := compile.Program(old)
+	after, _ := compile.Program(next)
 	spec := snapshot.Spec{Format: snapshot.Rules1}
 	stored, rules := encoded(t, old, before, spec), encoded(t, next, after, spec)
 	spec.Format = snapshot.Definitions1
@@ -164,8 +165,8 @@ func diffIsComplete(t *rapid.T) {
 func TestDiffOfAnswers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, state, old, next := pairOf(t)
-		before, _ := eval.Compile(old)
-		after, _ := eval.Compile(next)
+		before, _ := compile.Program(old)
+		after, _ := compile.Program(next)
 		spec := snapshot.Spec{Format: snapshot.Evaluated1, Static: contextOf(s, state), IncludeDisabled: s.IntN(2) == 1, Contextual: snapshot.ContextualEvaluate}
 		stored, answers := encoded(t, old, before, spec), encoded(t, next, after, spec)
 		told := map[string]bool{}
@@ -206,4 +207,39 @@ func raw(d *edgecore.Definitions) string {
 		b.WriteByte('\n')
 	}
 	return b.String()
+}
+
+// TestOnFlagsLaws: stored and wanted say the same, and what the difference marks
+// as off for everyone is not on any more.
+func TestOnFlagsLaws(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s, state, old, next := pairOf(t)
+		before, _ := compile.Program(old)
+		after, _ := compile.Program(next)
+		nothing := &edgecore.Definitions{}
+		none, _ := compile.Program(nothing)
+		for _, format := range snapshot.Formats() {
+			spec := snapshot.Spec{Format: format, Static: contextOf(s, state), IncludeDisabled: s.IntN(2) == 1}
+			if format != snapshot.Evaluated1 {
+				spec.Static = eval.Context{}
+			}
+			was, is, empty := encoded(t, old, before, spec), encoded(t, next, after, spec), encoded(t, nothing, none, spec)
+			stored, err := snapshot.OnFlags(was.Seal(1, now), now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(was.On(now), stored); diff != "" {
+				t.Errorf("%s: (-wanted +stored)\n%s", format, diff)
+			}
+			if n := len(empty.On(now)); n > 0 {
+				t.Errorf("%s: %d flags are on in nothing", format, n)
+			}
+			on := is.On(now)
+			for _, c := range is.DiffStored(was.Seal(1, now)) {
+				if c.Sign == snapshot.SecondLook && (strings.Contains(c.Text, "OFF for everyone") || strings.HasPrefix(c.Text, "removed")) && on[c.Flag] {
+					t.Errorf("%s: %s, and it is on", format, c)
+				}
+			}
+		}
+	})
 }

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/describe"
 )
 
 // mostCompared is how many strategies, conditions or parents of one flag are
@@ -24,7 +24,7 @@ func newComparison() comparison { return comparison{parents: map[string][]string
 
 // difference returns what differs between two descriptions of a flag, part by
 // part, and nothing if they are equal.
-func (c comparison) difference(was, is *eval.Description) []string {
+func (c comparison) difference(was, is *describe.Description) []string {
 	parts := c.parentParts(was.Parents, is.Parents)
 	strategies := strategyParts(was.Strategies, is.Strategies)
 	if was.Reach() != is.Reach() && (len(parts) > 0 || !onlyShares(was.Strategies, is.Strategies)) {
@@ -40,14 +40,14 @@ func (c comparison) difference(was, is *eval.Description) []string {
 }
 
 // onlyShares tells whether nothing differs but the share of a strategy.
-func onlyShares(was, is []eval.DescribedStrategy) bool {
+func onlyShares(was, is []describe.DescribedStrategy) bool {
 	return len(was) == 1 && len(is) == 1 && len(conditionParts(was[0].Conditions, is[0].Conditions)) == 0
 }
 
 // wholly is a summary without variants of the flag, beside one of a flag that
 // is for others.
-func wholly(d *eval.Description) string {
-	if d.Reach() == eval.Everybody {
+func wholly(d *describe.Description) string {
+	if d.Reach() == describe.Everybody {
 		return "on for everyone"
 	}
 	bare := *d
@@ -62,11 +62,11 @@ func onOff(on bool) string {
 	return "off"
 }
 
-func (c comparison) parentParts(was, is []eval.DescribedParent) (parts []string) {
-	named := func(name string) func(d eval.DescribedParent) bool {
-		return func(d eval.DescribedParent) bool { return d.Name == name }
+func (c comparison) parentParts(was, is []describe.DescribedParent) (parts []string) {
+	named := func(name string) func(d describe.DescribedParent) bool {
+		return func(d describe.DescribedParent) bool { return d.Name == name }
 	}
-	if len(was) == len(is) && slices.EqualFunc(was, is, func(a, b eval.DescribedParent) bool { return a.Name == b.Name }) {
+	if len(was) == len(is) && slices.EqualFunc(was, is, func(a, b describe.DescribedParent) bool { return a.Name == b.Name }) {
 		for i := range is {
 			parts = append(parts, c.demandParts(&was[i], &is[i])...)
 		}
@@ -95,7 +95,7 @@ func (c comparison) parentParts(was, is []eval.DescribedParent) (parts []string)
 }
 
 // demandParts: what a flag asks of its parent, and what the parent does.
-func (c comparison) demandParts(was, is *eval.DescribedParent) []string {
+func (c comparison) demandParts(was, is *describe.DescribedParent) []string {
 	if was.Enabled != is.Enabled || !slices.Equal(was.Variants, is.Variants) {
 		return []string{"parent " + parentText(was) + " -> " + parentText(is)}
 	}
@@ -112,12 +112,12 @@ func (c comparison) demandParts(was, is *eval.DescribedParent) []string {
 
 // strategyParts compares strategies in order, as far as those that are equal
 // leave any. Their order counts only if they give variants.
-func strategyParts(was, is []eval.DescribedStrategy) (parts []string) {
+func strategyParts(was, is []describe.DescribedStrategy) (parts []string) {
 	if len(was) == 1 && len(is) == 1 {
 		return oneStrategyParts(&was[0], &is[0])
 	}
 	if max(len(was), len(is)) > mostCompared {
-		if slices.EqualFunc(was, is, func(a, b eval.DescribedStrategy) bool { return len(oneStrategyParts(&a, &b)) == 0 }) {
+		if slices.EqualFunc(was, is, func(a, b describe.DescribedStrategy) bool { return len(oneStrategyParts(&a, &b)) == 0 }) {
 			return nil
 		}
 		return []string{countsChange(len(was), len(is), "strategies")}
@@ -135,7 +135,7 @@ func strategyParts(was, is []eval.DescribedStrategy) (parts []string) {
 		text, _ := strategyText(&is[i])
 		parts = append(parts, numbered(i)+" added: "+text)
 	}
-	ownVariants := func(s eval.DescribedStrategy) bool { return s.Variants != nil }
+	ownVariants := func(s describe.DescribedStrategy) bool { return s.Variants != nil }
 	if len(parts) == 0 && !inOrder && slices.ContainsFunc(is, ownVariants) {
 		parts = append(parts, "order of strategies changed")
 	}
@@ -154,7 +154,7 @@ func countsChange(was, is int, what string) string {
 func numbered(i int) string { return "strategy " + strconv.Itoa(i+1) }
 
 // unmatched leaves out strategies that stand in both lists.
-func unmatched(was, is []eval.DescribedStrategy) (left, right []int, inOrder bool) {
+func unmatched(was, is []describe.DescribedStrategy) (left, right []int, inOrder bool) {
 	inOrder = true
 	taken, last := make([]bool, len(is)), -1
 	for i := range was {
@@ -181,13 +181,13 @@ func unmatched(was, is []eval.DescribedStrategy) (left, right []int, inOrder boo
 	return left, right, inOrder
 }
 
-func oneStrategyParts(was, is *eval.DescribedStrategy) []string {
+func oneStrategyParts(was, is *describe.DescribedStrategy) []string {
 	shares := shareParts(was.Share, is.Share)
 	conditions := conditionParts(was.Conditions, is.Conditions)
 	parts := slices.Concat(shares, conditions)
 	if len(shares) > 0 && len(conditions) > 0 {
-		from, fully := strategyText(&eval.DescribedStrategy{Share: was.Share, Conditions: was.Conditions})
-		to, alike := strategyText(&eval.DescribedStrategy{Share: is.Share, Conditions: is.Conditions})
+		from, fully := strategyText(&describe.DescribedStrategy{Share: was.Share, Conditions: was.Conditions})
+		to, alike := strategyText(&describe.DescribedStrategy{Share: is.Share, Conditions: is.Conditions})
 		if fully && alike && from != to {
 			parts = []string{from + " -> " + to}
 		}
@@ -195,7 +195,7 @@ func oneStrategyParts(was, is *eval.DescribedStrategy) []string {
 	return append(parts, mixParts(was.Variants, is.Variants)...)
 }
 
-func shareParts(was, is *eval.DescribedShare) (parts []string) {
+func shareParts(was, is *describe.DescribedShare) (parts []string) {
 	switch {
 	case was == nil && is == nil:
 		return nil
@@ -222,7 +222,7 @@ func shareParts(was, is *eval.DescribedShare) (parts []string) {
 func orDefault(by string) string { return cmp.Or(by, " by default") }
 
 // stickyParts is for what byText does not show.
-func stickyParts(was, is eval.DescribedSticky) []string {
+func stickyParts(was, is describe.DescribedSticky) []string {
 	if byText(was) == byText(is) && (was.Fixed != is.Fixed || was.Random != is.Random || !slices.Equal(was.Fields, is.Fields)) {
 		return []string{"what the target fixes decides otherwise"}
 	}

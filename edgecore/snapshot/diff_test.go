@@ -9,6 +9,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/rules"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
@@ -200,19 +201,19 @@ func TestDiffShowsNoIDs(t *testing.T) {
 	old := withFlag(strategies(having(in("email", "secret-1"), in("userId", "secret-2"), single("sessionId", "REGEX", "secret-3"))))
 	next := withFlag(strategies(having(in("email", "secret-4"), in("userId", "secret-5", "secret-6"), single("sessionId", "REGEX", "secret-7"))))
 	fields := []string{"email", "userId", "sessionId"}
-	spec := snapshot.Spec{Format: snapshot.Rules1, Rules: eval.RulesOptions{Fields: fields}}
+	spec := snapshot.Spec{Format: snapshot.Rules1, Rules: rules.Options{Fields: fields}}
 	s := encode(t, old, spec)
-	stored, rules := s.Seal(1, now), encode(t, next, spec)
+	stored, wanted := s.Seal(1, now), encode(t, next, spec)
 	want := "~ f email IN 1 value, a new one; userId IN 1 value -> 2 values; sessionId REGEX changed"
 	for what, got := range map[string][]snapshot.Change{
 		"definitions": snapshot.Diff(mustParse(t, old), mustParse(t, next), fields...),
-		"rules":       rules.DiffStored(stored),
+		"rules":       wanted.DiffStored(stored),
 	} {
 		if diff := cmp.Diff(want, lines(got)); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", what, diff)
 		}
 	}
-	spec.Rules = eval.RulesOptions{Fields: []string{"email", "userId"}, Identifiers: eval.IdentifiersHash, Salt: "salt"}
+	spec.Rules = rules.Options{Fields: []string{"email", "userId"}, Identifiers: rules.IdentifiersHash, Salt: "salt"}
 	hashed := encode(t, old, spec)
 	want = "~ f email IN 1 value in clear -> hashed; userId IN 1 value in clear -> hashed"
 	if diff := cmp.Diff(want, lines(hashed.DiffStored(stored))); diff != "" {

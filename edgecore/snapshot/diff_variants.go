@@ -5,12 +5,12 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/describe"
 )
 
 // mixText writes variants as "red:blue 50:50", in percent; a single one by its
 // name alone.
-func mixText(v *eval.DescribedVariants) string {
+func mixText(v *describe.DescribedVariants) string {
 	switch n := len(names(v)); {
 	case n == 0:
 		return "none"
@@ -22,7 +22,7 @@ func mixText(v *eval.DescribedVariants) string {
 	return namesText(v) + " " + strings.Join(percents(v), ":")
 }
 
-func names(v *eval.DescribedVariants) (out []string) {
+func names(v *describe.DescribedVariants) (out []string) {
 	if v != nil {
 		for i := range v.List {
 			out = append(out, v.List[i].Name)
@@ -31,7 +31,7 @@ func names(v *eval.DescribedVariants) (out []string) {
 	return out
 }
 
-func namesText(v *eval.DescribedVariants) string {
+func namesText(v *describe.DescribedVariants) string {
 	words := names(v)
 	for i := range words {
 		words[i] = word(words[i])
@@ -39,7 +39,7 @@ func namesText(v *eval.DescribedVariants) string {
 	return strings.Join(words, ":")
 }
 
-func percents(v *eval.DescribedVariants) []string {
+func percents(v *describe.DescribedVariants) []string {
 	total := 0
 	for _, weight := range v.Weights {
 		total += weight
@@ -53,7 +53,7 @@ func percents(v *eval.DescribedVariants) []string {
 
 // mixParts tells what differs between the variants of two flags, or of two
 // strategies. Of payloads it tells the variant alone.
-func mixParts(was, is *eval.DescribedVariants) (parts []string) {
+func mixParts(was, is *describe.DescribedVariants) (parts []string) {
 	switch {
 	case was == nil && is == nil:
 		return nil
@@ -92,7 +92,7 @@ func mixParts(was, is *eval.DescribedVariants) (parts []string) {
 
 // weightsChange shows weights as they are where percentages show nothing, since
 // the total decides who gets what, too.
-func weightsChange(was, is *eval.DescribedVariants) string {
+func weightsChange(was, is *describe.DescribedVariants) string {
 	if len(is.List) > mostVariants {
 		return "weights of " + counted(len(is.List), "variants") + " changed"
 	}
@@ -103,7 +103,7 @@ func weightsChange(was, is *eval.DescribedVariants) string {
 	return namesText(is) + " " + from + " -> " + to
 }
 
-func weights(v *eval.DescribedVariants) string {
+func weights(v *describe.DescribedVariants) string {
 	words := make([]string, len(v.Weights))
 	for i, weight := range v.Weights {
 		words[i] = strconv.Itoa(weight)
@@ -111,8 +111,8 @@ func weights(v *eval.DescribedVariants) string {
 	return strings.Join(words, ":")
 }
 
-func overrideParts(was, is []eval.DescribedOverride) []string {
-	if len(was) != len(is) || !slices.EqualFunc(was, is, func(a, b eval.DescribedOverride) bool {
+func overrideParts(was, is []describe.DescribedOverride) []string {
+	if len(was) != len(is) || !slices.EqualFunc(was, is, func(a, b describe.DescribedOverride) bool {
 		return a.Variant == b.Variant && a.Condition.Field == b.Condition.Field
 	}) {
 		return []string{counted(len(was), "overrides") + " -> " + joint(len(was) == len(is), "others", counted(len(is), "overrides"))}

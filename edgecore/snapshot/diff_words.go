@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/describe"
 )
 
 // How much of a flag is told in words.
@@ -21,20 +21,20 @@ const (
 
 // flag returns what became of a flag; nil is a flag that is not there. differs is
 // false when nothing did that an evaluation could see.
-func (c comparison) flag(name string, was, is *eval.Description) (change Change, differs bool) {
+func (c comparison) flag(name string, was, is *describe.Description) (change Change, differs bool) {
 	change = Change{Sign: Changed, Flag: name}
 	switch {
 	case was == nil && is == nil:
 		return change, false
 	case was == nil:
 		change.Sign, change.Text = Added, summary(is)
-	case is == nil && was.Reach() == eval.Nobody:
+	case is == nil && was.Reach() == describe.Nobody:
 		change.Sign = Removed
 	case is == nil:
 		change.Sign, change.Text = SecondLook, "removed while it was "+reachText(was)
-	case was.Reach() != eval.Nobody && is.Reach() == eval.Nobody:
+	case was.Reach() != describe.Nobody && is.Reach() == describe.Nobody:
 		change.Sign, change.Text = SecondLook, reachText(was)+" -> OFF for everyone"
-	case was.Reach() == eval.Nobody && is.Reach() != eval.Nobody:
+	case was.Reach() == describe.Nobody && is.Reach() != describe.Nobody:
 		change.Text = "off -> " + summary(is)
 	default:
 		change.Text = several(c.difference(was, is), "; ")
@@ -42,11 +42,11 @@ func (c comparison) flag(name string, was, is *eval.Description) (change Change,
 	return change, change.Sign != Changed || change.Text != ""
 }
 
-func reachText(d *eval.Description) string {
+func reachText(d *describe.Description) string {
 	switch d.Reach() {
-	case eval.Nobody:
+	case describe.Nobody:
 		return "off"
-	case eval.Everybody:
+	case describe.Everybody:
 		return "on"
 	default:
 		return "on for some"
@@ -62,7 +62,7 @@ func several(parts []string, separator string) string {
 }
 
 // summary says in a few words for whom a flag is on, and with what.
-func summary(d *eval.Description) string {
+func summary(d *describe.Description) string {
 	text := "off"
 	switch n := len(d.Strategies); {
 	case n > mostStrategies:
@@ -73,7 +73,7 @@ func summary(d *eval.Description) string {
 			words[i], _ = strategyText(&d.Strategies[i])
 		}
 		text = strings.Join(words, " or ")
-		if d.Reach() == eval.Everybody {
+		if d.Reach() == describe.Everybody {
 			text = "on"
 		}
 	}
@@ -95,7 +95,7 @@ func joint(first bool, one, other string) string {
 
 // strategyText describes a strategy; whole is false when it leaves something
 // out.
-func strategyText(s *eval.DescribedStrategy) (text string, whole bool) {
+func strategyText(s *describe.DescribedStrategy) (text string, whole bool) {
 	text, whole = "on", true
 	if s.Share != nil {
 		text = percentText(s.Share) + byText(s.Share.By)
@@ -119,7 +119,7 @@ func strategyText(s *eval.DescribedStrategy) (text string, whole bool) {
 	return text, whole
 }
 
-func percentText(s *eval.DescribedShare) string {
+func percentText(s *describe.DescribedShare) string {
 	if s == nil {
 		return "100 %"
 	}
@@ -129,8 +129,8 @@ func percentText(s *eval.DescribedShare) string {
 // byText says by what ids are chosen, and nothing for what Unleash does by
 // default: by userId, else sessionId, else (of variants) remoteAddress, else
 // chance.
-func byText(by eval.DescribedSticky) string {
-	standard := eval.DefaultIdentifierFields()
+func byText(by describe.DescribedSticky) string {
+	standard := describe.DefaultIdentifierFields()
 	words := make([]string, len(by.Fields))
 	for i, name := range by.Fields {
 		words[i] = word(name)
@@ -150,7 +150,7 @@ func byText(by eval.DescribedSticky) string {
 	return " by " + strings.Join(words, ", else ")
 }
 
-func parentText(d *eval.DescribedParent) string {
+func parentText(d *describe.DescribedParent) string {
 	switch {
 	case !d.Enabled:
 		return word(d.Name) + " is off"

@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
@@ -57,7 +57,7 @@ func TestExamplesAreWhatIsStored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program, problems := eval.Compile(d)
+	program, problems := compile.Program(d)
 	if len(problems)+len(d.Problems) > 0 {
 		t.Errorf("the example has faults: %v %v", d.Problems, problems)
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
 )
 
 // Freeze is a flag of an evaluated snapshot that has one answer for everybody,
@@ -33,7 +34,7 @@ func Frozen(p *eval.Program, spec *Spec, now time.Time) []Freeze {
 	}
 	static := spec.static(now)
 	view := p.NewView(&static)
-	for i, needs := range p.DependsOn(&static) {
+	for i, needs := range compile.DependsOn(p, &static) {
 		f := p.Flags()[i]
 		if len(needs) == 0 || !spec.Takes(f.Name, f.Project) {
 			continue

@@ -8,6 +8,8 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/describe"
+	"github.com/flagcast/flagcast/edgecore/eval/rules"
 )
 
 // Held says how many ids a flag holds.
@@ -45,23 +47,23 @@ func (h Held) String() string {
 func Identifiers(d *edgecore.Definitions, p *eval.Program, spec *Spec) []Held {
 	fields := spec.Rules.Fields
 	if len(fields) == 0 {
-		fields = eval.DefaultIdentifierFields()
+		fields = describe.DefaultIdentifierFields()
 	}
 	held := []Held{}
 	switch spec.Format {
 	case Rules1:
-		if spec.Rules.Identifiers == eval.IdentifiersHash || spec.Rules.Identifiers == eval.IdentifiersRefuse {
+		if spec.Rules.Identifiers == rules.IdentifiersHash || spec.Rules.Identifiers == rules.IdentifiersRefuse {
 			return held
 		}
 		rest := spec.rest(p)
-		for i, found := range rest.Identifiers(fields) {
+		for i, found := range describe.Identifiers(rest, fields) {
 			held = appendHeld(held, rest.Flags()[i].Name, found)
 		}
 	case Definitions1:
 		wanted := spec.taken(d)
 		for i := range d.Features {
 			if f := &d.Features[i]; wanted[f.Name] {
-				held = appendHeld(held, f.Name, eval.IdentifiersOf(f, d.Segments, fields))
+				held = appendHeld(held, f.Name, describe.IdentifiersOf(f, d.Segments, fields))
 			}
 		}
 	}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
-	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/rules"
 )
 
 // FlagSize is what one flag takes in a snapshot.
@@ -34,9 +34,9 @@ func Largest(stored []byte, n int) []FlagSize {
 		sizes = append(sizes, FlagSize{"segment " + s.Get("id").String(), len(s.Raw)})
 		return true
 	})
-	if rules := root.Get("rules"); rules.Exists() {
-		if p, err := eval.DecodeRules([]byte(rules.Raw)); err == nil {
-			for i, size := range p.Sizes() {
+	if member := root.Get("rules"); member.Exists() {
+		if p, err := rules.Decode([]byte(member.Raw)); err == nil {
+			for i, size := range rules.Sizes(p) {
 				sizes = append(sizes, FlagSize{p.Flags()[i].Name, size})
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
 )
 
 // OnFlags names the flags of a stored snapshot that some request at a time may
@@ -50,7 +51,7 @@ func enabledToggles(document []byte) map[string]bool {
 // onByProgram looks at the flags that are selected, nil for all.
 func onByProgram(p *eval.Program, at time.Time, selected map[string]bool) map[string]bool {
 	on := map[string]bool{}
-	mayBeOn := p.MayBeOn(at)
+	mayBeOn := compile.MayBeOn(p, at)
 	for i, f := range p.Flags() {
 		if mayBeOn[i] && !f.Hidden && (selected == nil || selected[f.Name]) {
 			on[f.Name] = true

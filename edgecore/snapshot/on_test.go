@@ -8,9 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
-	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
@@ -86,39 +84,4 @@ func TestWaysToTurnOff(t *testing.T) {
 			}
 		}
 	}
-}
-
-// TestOnFlagsLaws: stored and wanted say the same, and what the difference marks
-// as off for everyone is not on any more.
-func TestOnFlagsLaws(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		s, state, old, next := pairOf(t)
-		before, _ := eval.Compile(old)
-		after, _ := eval.Compile(next)
-		nothing := &edgecore.Definitions{}
-		none, _ := eval.Compile(nothing)
-		for _, format := range snapshot.Formats() {
-			spec := snapshot.Spec{Format: format, Static: contextOf(s, state), IncludeDisabled: s.IntN(2) == 1}
-			if format != snapshot.Evaluated1 {
-				spec.Static = eval.Context{}
-			}
-			was, is, empty := encoded(t, old, before, spec), encoded(t, next, after, spec), encoded(t, nothing, none, spec)
-			stored, err := snapshot.OnFlags(was.Seal(1, now), now)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(was.On(now), stored); diff != "" {
-				t.Errorf("%s: (-wanted +stored)\n%s", format, diff)
-			}
-			if n := len(empty.On(now)); n > 0 {
-				t.Errorf("%s: %d flags are on in nothing", format, n)
-			}
-			on := is.On(now)
-			for _, c := range is.DiffStored(was.Seal(1, now)) {
-				if c.Sign == snapshot.SecondLook && (strings.Contains(c.Text, "OFF for everyone") || strings.HasPrefix(c.Text, "removed")) && on[c.Flag] {
-					t.Errorf("%s: %s, and it is on", format, c)
-				}
-			}
-		}
-	})
 }

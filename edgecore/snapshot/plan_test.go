@@ -9,13 +9,15 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
+	"github.com/flagcast/flagcast/edgecore/eval/rules"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
 
 func compiled(t testing.TB, document string) (*edgecore.Definitions, *eval.Program) {
 	t.Helper()
 	d := mustParse(t, document)
-	p, _ := eval.Compile(d)
+	p, _ := compile.Program(d)
 	return d, p
 }
 
@@ -85,10 +87,10 @@ func TestIdentifiersOfTargets(t *testing.T) {
 		{"rules", snapshot.Spec{Format: snapshot.Rules1}, "number: 1 userId\noverride: 1 userId\nparent: 1 userId\nsegment: 2 sessionIds, 2 userIds\nusers: 1 remoteAddress, 3 userIds"},
 		{"what the target knows", snapshot.Spec{Format: snapshot.Rules1, Static: eval.Context{Fields: map[string]string{"userId": "u7"}}}, "segment: 2 sessionIds\nusers: 1 remoteAddress"},
 		{"a parent that is hidden", snapshot.Spec{Format: snapshot.Rules1, Flags: []string{"child"}}, "parent: 1 userId"},
-		{"hashed", snapshot.Spec{Format: snapshot.Rules1, Rules: eval.RulesOptions{Identifiers: eval.IdentifiersHash}}, ""},
-		{"refused", snapshot.Spec{Format: snapshot.Rules1, Rules: eval.RulesOptions{Identifiers: eval.IdentifiersRefuse}}, ""},
-		{"allowed", snapshot.Spec{Format: snapshot.Rules1, Flags: []string{"users"}, Rules: eval.RulesOptions{Identifiers: eval.IdentifiersAllow}}, "users: 1 remoteAddress, 3 userIds"},
-		{"a field of one's own", snapshot.Spec{Format: snapshot.Rules1, Rules: eval.RulesOptions{Fields: []string{"email"}}}, "email: 1 email"},
+		{"hashed", snapshot.Spec{Format: snapshot.Rules1, Rules: rules.Options{Identifiers: rules.IdentifiersHash}}, ""},
+		{"refused", snapshot.Spec{Format: snapshot.Rules1, Rules: rules.Options{Identifiers: rules.IdentifiersRefuse}}, ""},
+		{"allowed", snapshot.Spec{Format: snapshot.Rules1, Flags: []string{"users"}, Rules: rules.Options{Identifiers: rules.IdentifiersAllow}}, "users: 1 remoteAddress, 3 userIds"},
+		{"a field of one's own", snapshot.Spec{Format: snapshot.Rules1, Rules: rules.Options{Fields: []string{"email"}}}, "email: 1 email"},
 		{"definitions", snapshot.Spec{Format: snapshot.Definitions1}, "asleep: 2 userIds\nnever: 1 userId\nnumber: 1 userId\noverride: 1 userId\nparent: 1 userId\nsegment: 2 sessionIds, 2 userIds\nusers: 1 remoteAddress, 3 userIds"},
 		{"a parent of definitions", snapshot.Spec{Format: snapshot.Definitions1, Flags: []string{"child"}}, "parent: 1 userId"},
 		{"answers", snapshot.Spec{Format: snapshot.Evaluated1}, ""},

@@ -10,6 +10,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
+	"github.com/flagcast/flagcast/edgecore/eval/rules"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/test/gen"
@@ -56,7 +58,7 @@ func TestRulesAreOfTheSchema(t *testing.T) {
 	specs := map[string]snapshot.Spec{
 		"everything": {},
 		"a part":     {Flags: []string{"child"}, Static: eval.Context{Fields: map[string]string{"sessionId": "s"}}},
-		"hashed":     {Rules: eval.RulesOptions{Identifiers: eval.IdentifiersHash, Fields: []string{"userId"}, Salt: "salt"}},
+		"hashed":     {Rules: rules.Options{Identifiers: rules.IdentifiersHash, Fields: []string{"userId"}, Salt: "salt"}},
 	}
 	for name, spec := range specs {
 		spec.Format = snapshot.Rules1
@@ -94,7 +96,7 @@ func TestRandomRulesAreOfTheSchema(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		p, _ := eval.Compile(d)
+		p, _ := compile.Program(d)
 		split := gen.SplitFields(s, state.Context(s).Fields, state.Fields)
 		spec := snapshot.Spec{Format: snapshot.Rules1, Environment: "test", Target: "t", Static: eval.Context{Fields: split.Known, Absent: split.Absent}}
 		first, err := snapshot.Encode(d, p, spec, now)

@@ -18,6 +18,8 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
+	"github.com/flagcast/flagcast/edgecore/eval/rules"
 )
 
 // Format names a format with its version. A target names one, and a newer
@@ -66,7 +68,7 @@ type Spec struct {
 	Projects        []string   // only flags of these projects; empty: all
 	Flags           []string   // only flags whose name matches one of these globs (path.Match); empty: all
 	// Rules says what becomes of ids in a rules snapshot.
-	Rules eval.RulesOptions
+	Rules rules.Options
 	// Heartbeat is told to readers (Meta.Heartbeat), in whole seconds.
 	Heartbeat time.Duration
 }
@@ -176,7 +178,7 @@ func (s *Spec) static(now time.Time) eval.Context {
 func (s *Snapshot) evaluate(p *eval.Program, now time.Time) {
 	static := s.spec.static(now)
 	toggles := []Toggle{}
-	view, contextual := p.NewView(&static), p.Contextual(&static)
+	view, contextual := p.NewView(&static), compile.Contextual(p, &static)
 	for i, f := range p.Flags() {
 		if !s.spec.Takes(f.Name, f.Project) {
 			continue
@@ -200,14 +202,14 @@ func (s *Snapshot) evaluate(p *eval.Program, now time.Time) {
 
 // rest is the program that a rules snapshot holds.
 func (s *Spec) rest(p *eval.Program) *eval.Program {
-	return p.Specialize(&s.Static).Select(func(f eval.Flag) bool { return s.Takes(f.Name, f.Project) })
+	return compile.Select(compile.Specialize(p, &s.Static), func(f eval.Flag) bool { return s.Takes(f.Name, f.Project) })
 }
 
 // specialize writes the program that the static context leaves.
 func (s *Snapshot) specialize(p *eval.Program) error {
 	var rest *eval.Program
-	rest, s.Problems = s.spec.rest(p).Fit()
-	rules, err := rest.EncodeRules(s.spec.Rules)
+	rest, s.Problems = rules.Fit(s.spec.rest(p))
+	rules, err := rules.Encode(rest, s.spec.Rules)
 	if err != nil {
 		return err
 	}

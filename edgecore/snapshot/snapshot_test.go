@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/test/need"
@@ -35,7 +36,7 @@ func encode(t *testing.T, doc string, spec snapshot.Spec) snapshot.Snapshot {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, _ := eval.Compile(d)
+	p, _ := compile.Program(d)
 	spec.Environment, spec.Target = "production", "t"
 	if spec.Format == "" {
 		spec.Format = snapshot.Evaluated1

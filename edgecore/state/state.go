@@ -13,6 +13,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
 )
 
 // State is what is known of one environment at one time. It is immutable.
@@ -103,7 +104,7 @@ func (s *Store) swap(ctx context.Context, d *edgecore.Definitions, since time.Ti
 	if old, err := s.Load(d.Environment); err == nil {
 		last = old.Program
 	}
-	program, problems, err := eval.CompileNext(ctx, d, last)
+	program, problems, err := compile.Next(ctx, d, last)
 	if err != nil {
 		return err
 	}

@@ -7,8 +7,11 @@ import (
 	"net/http/httptest"
 	"time"
 
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
+
 	unleash "github.com/Unleash/unleash-client-go/v4"
 	"github.com/Unleash/unleash-client-go/v4/api"
+
 	sdk "github.com/Unleash/unleash-client-go/v4/context"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
@@ -22,7 +25,7 @@ const contexts = 64
 
 func evaluation(rounds int) []figure {
 	document := definitions(flags)
-	program := compile(document)
+	program := mustCompile(document)
 	names := make([]string, flags)
 	for i, f := range program.Flags() {
 		names[i] = f.Name
@@ -79,12 +82,12 @@ func atLeast(what, peer string, ours, theirs stat, bar float64) figure {
 	return figure{What: what, Unit: "µs", Ours: ours, Peer: theirs, Named: peer, Ratio: ratio, Bar: fmt.Sprintf("at least %g times", bar), Met: ratio >= bar}
 }
 
-func compile(document []byte) *eval.Program {
+func mustCompile(document []byte) *eval.Program {
 	d, err := parse.Definitions(document, "production")
 	if err != nil {
 		panic(err)
 	}
-	program, problems := eval.Compile(d)
+	program, problems := compile.Program(d)
 	if len(problems) > 0 {
 		panic(problems[0])
 	}

@@ -7,12 +7,14 @@ import (
 	"fmt"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
+	"github.com/flagcast/flagcast/edgecore/eval/rules"
 )
 
 // reading compares bytes to program with encoding/json, which only decodes.
 func reading(rounds int) []figure {
 	small, large := definitions(flags), definitions(50*flags)
-	ours := func(text []byte) func(int) { return func(int) { compile(text) } }
+	ours := func(text []byte) func(int) { return func(int) { mustCompile(text) } }
 	peer := func(text []byte) func(int) {
 		return func(int) {
 			var d document
@@ -32,17 +34,17 @@ func reading(rounds int) []figure {
 }
 
 func sizes() []figure {
-	rules, err := compile(definitions(flags)).Specialize(&eval.Context{}).EncodeRules(eval.RulesOptions{})
+	stored, err := rules.Encode(compile.Specialize(mustCompile(definitions(flags)), &eval.Context{}), rules.Options{})
 	if err != nil {
 		panic(err)
 	}
 	var b bytes.Buffer
 	z, _ := gzip.NewWriterLevel(&b, gzip.BestCompression)
-	_, _ = z.Write(rules)
+	_, _ = z.Write(stored)
 	_ = z.Close()
 	at := func(what string, bytes, bar int) figure {
 		n := float64(bytes)
 		return figure{What: what, Unit: "bytes", Ours: stat{n, n}, Bar: fmt.Sprintf("at most %d", bar), Met: bytes <= bar}
 	}
-	return []figure{at("rules/1 of 1,000 flags", len(rules), 48_000), at("rules/1 of 1,000 flags, gzip -9", b.Len(), 12_000)}
+	return []figure{at("rules/1 of 1,000 flags", len(stored), 48_000), at("rules/1 of 1,000 flags, gzip -9", b.Len(), 12_000)}
 }

@@ -18,7 +18,7 @@ import (
 
 	"github.com/flagcast/flagcast/bundles"
 	"github.com/flagcast/flagcast/bundles/measure"
-	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
@@ -60,7 +60,7 @@ func encoded(n int) *snapshot.Snapshot {
 	if err != nil {
 		panic(err)
 	}
-	program, _ := eval.Compile(d)
+	program, _ := compile.Program(d)
 	s, err := snapshot.Encode(d, program, snapshot.Spec{Format: snapshot.Rules1, Environment: "production"}, time.Now())
 	if err != nil {
 		panic(err)

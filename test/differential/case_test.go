@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/test/need"
@@ -56,7 +57,7 @@ func TestCaseOfEveryCharacter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, _ := eval.Compile(d)
+	p, _ := compile.Program(d)
 	s, err := snapshot.Encode(d, p, snapshot.Spec{Format: snapshot.Rules1, Environment: "test", Target: "t"}, time.UnixMilli(1))
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/test/gen"
 	"github.com/flagcast/flagcast/test/need"
@@ -113,7 +114,7 @@ func (run *comparison) state(node *oracle) {
 	if err != nil {
 		run.t.Fatalf("%v\n%s", err, state.Document)
 	}
-	p, problems := eval.Compile(d)
+	p, problems := compile.Program(d)
 	run.check(append(d.Problems, problems...))
 	var lines bytes.Buffer
 	line(&lines, map[string]any{"state": json.RawMessage(state.Document)})
@@ -126,7 +127,7 @@ func (run *comparison) state(node *oracle) {
 				known.Absent = append(known.Absent, name)
 			}
 		}
-		open := p.Contextual(&known)
+		open := compile.Contextual(p, &known)
 		for _, flag := range state.Flags {
 			line(&lines, map[string]any{"context": drawn.Fields, "toggle": flag, "time": drawn.Time.UnixMilli()})
 			q := query{flag: flag, context: known}

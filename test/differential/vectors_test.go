@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/test/need"
@@ -130,7 +131,7 @@ func (v *vector) askWorker(t *testing.T, worker *oracle) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, _ := eval.Compile(d)
+	p, _ := compile.Program(d)
 	s, err := snapshot.Encode(d, p, snapshot.Spec{Format: snapshot.Rules1, Environment: "test", Target: "t"}, time.UnixMilli(1))
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
+	"github.com/flagcast/flagcast/edgecore/eval/rules"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/test/gen"
@@ -53,7 +55,7 @@ func (run *workerComparison) state(worker *oracle, o gen.Options) {
 	if err != nil {
 		return // odd enough to be no definitions
 	}
-	p, _ := eval.Compile(d)
+	p, _ := compile.Program(d)
 	var lines bytes.Buffer
 	var queries []workerQuery
 	for range 6 {
@@ -95,11 +97,11 @@ func (run *workerComparison) state(worker *oracle, o gen.Options) {
 func (run *workerComparison) snapshot(d *edgecore.Definitions, p *eval.Program, split gen.Split, c gen.Context) []byte {
 	spec := snapshot.Spec{Format: snapshot.Rules1, Environment: "test", Target: "t", Static: eval.Context{Fields: split.Known, Absent: split.Absent}}
 	if run.s.IntN(4) == 0 {
-		spec.Rules = eval.RulesOptions{Identifiers: eval.IdentifiersHash, Fields: []string{"userId", "sessionId", "größe"}, Salt: "salt"}
+		spec.Rules = rules.Options{Identifiers: rules.IdentifiersHash, Fields: []string{"userId", "sessionId", "größe"}, Salt: "salt"}
 	}
 	s, err := snapshot.Encode(d, p, spec, c.Time)
 	if err != nil { // a hashed id in something else than a list
-		spec.Rules = eval.RulesOptions{}
+		spec.Rules = rules.Options{}
 		if s, err = snapshot.Encode(d, p, spec, c.Time); err != nil {
 			run.t.Fatal(err)
 		}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/edgecore/parse"
 )
 
@@ -87,7 +88,7 @@ func (r *Report) features(servers ...*Server) (programs []*eval.Program, err err
 		if err != nil {
 			return nil, fmt.Errorf("ask %s/api/client/features: %w", s.name(), err)
 		}
-		program, _ := eval.Compile(parsed) // a fault of a flag is the same on both sides, or a difference
+		program, _ := compile.Program(parsed) // a fault of a flag is the same on both sides, or a difference
 		programs = append(programs, program)
 	}
 	if len(documents) < 2 {

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/internal/secret"
 )
@@ -139,7 +140,7 @@ func unleash(t *testing.T, definitions string, context map[string]string) *Serve
 	if err != nil {
 		t.Fatal(err)
 	}
-	program, _ := eval.Compile(parsed)
+	program, _ := compile.Program(parsed)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/client/features", func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "backend" {
@@ -216,7 +217,7 @@ func TestContexts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program, _ := eval.Compile(d)
+	program, _ := compile.Program(d)
 	draw := func(n int, seed uint64) []eval.Context {
 		s := sampler{programs: []*eval.Program{program}, random: rand.New(rand.NewPCG(seed, seed))}
 		list, _ := s.draw(n)

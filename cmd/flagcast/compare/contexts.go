@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
+	"github.com/flagcast/flagcast/edgecore/eval/cover"
 )
 
 // ownFields are context fields that the Unleash server does not take from a
@@ -27,16 +29,16 @@ type sampler struct {
 // draw returns n contexts: first those that take the branches of the programs,
 // then mixtures of their values for other users. Each has what would otherwise
 // be drawn by chance or be the peer's, a session and an address.
-func (s *sampler) draw(n int) ([]eval.Context, eval.Coverage) {
+func (s *sampler) draw(n int) ([]eval.Context, cover.Coverage) {
 	const mixed = 4 // one in so many is a mixture at least
 	var list []eval.Context
-	var coverage eval.Coverage
+	var coverage cover.Coverage
 	for i, p := range s.programs {
 		room := n - n/mixed - len(list)
 		if room < 1 {
 			break
 		}
-		covering, c := p.Cover(room)
+		covering, c := cover.Inputs(p, room)
 		if i == 0 {
 			coverage = c
 		}
@@ -95,7 +97,7 @@ func (s *sampler) complete(c *eval.Context, number int) {
 func (s *sampler) needs() map[string][]string {
 	out := map[string][]string{}
 	for _, p := range s.programs {
-		for i, fields := range p.DependsOn(&eval.Context{}) {
+		for i, fields := range compile.DependsOn(p, &eval.Context{}) {
 			name := p.Flags()[i].Name
 			all := append(append([]string{}, fields...), out[name]...) // not nil: known to need nothing
 			slices.Sort(all)
@@ -115,8 +117,8 @@ func (s *sampler) byChance(c *eval.Context, fields []string) map[string]bool {
 	}
 	out := map[string]bool{}
 	for _, p := range s.programs {
-		for i, needs := range p.DependsOn(&given) {
-			if slices.Contains(needs, eval.RandomDraw) {
+		for i, needs := range compile.DependsOn(p, &given) {
+			if slices.Contains(needs, compile.RandomDraw) {
 				out[p.Flags()[i].Name] = true
 			}
 		}

@@ -8,14 +8,16 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
+	"github.com/flagcast/flagcast/edgecore/eval/cover"
 )
 
 // Frontend is the comparison of the frontend API.
 type Frontend struct {
 	// Path is what was asked: /api/frontend/all where both servers have it.
-	Path     string         `json:"path"`
-	Contexts int            `json:"contexts"`
-	Branches *eval.Coverage `json:"branches"` // of the flags, taken by the contexts; null: without definitions
+	Path     string          `json:"path"`
+	Contexts int             `json:"contexts"`
+	Branches *cover.Coverage `json:"branches"` // of the flags, taken by the contexts; null: without definitions
 	// Answers is how many pairs of answers were compared, and Different how
 	// many of them differ.
 	Answers   int `json:"answers"`
@@ -147,7 +149,7 @@ func fieldsOf(needs map[string][]string) []string {
 			all[field] = true
 		}
 	}
-	delete(all, eval.RandomDraw)
+	delete(all, compile.RandomDraw)
 	return slices.Sorted(maps.Keys(all))
 }
 

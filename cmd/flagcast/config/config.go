@@ -15,7 +15,8 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"github.com/flagcast/flagcast/edgecore"
-	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/describe"
+	"github.com/flagcast/flagcast/edgecore/eval/rules"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/internal/secret"
 )
@@ -178,10 +179,10 @@ type Target struct {
 	Flags           []string            `yaml:"flags"` // globs of path.Match
 	// Identifiers says what becomes of values of IdentifierFields that lists
 	// of flags hold, in rules.
-	Identifiers      eval.Identifiers `yaml:"identifiers" oneof:"allow hash refuse"`
-	IdentifierFields []string         `yaml:"identifier_fields"`
-	IdentifierSalt   string           `yaml:"identifier_salt"`
-	Key              KeyPattern       `yaml:"key" required:"true"`
+	Identifiers      rules.Identifiers `yaml:"identifiers" oneof:"allow hash refuse"`
+	IdentifierFields []string          `yaml:"identifier_fields"`
+	IdentifierSalt   string            `yaml:"identifier_salt"`
+	Key              KeyPattern        `yaml:"key" required:"true"`
 	// Matrix has values of context fields: one snapshot is published for each
 	// combination.
 	Matrix      map[string][]string `yaml:"matrix"`
@@ -228,8 +229,8 @@ func (c *Config) setDefaults() {
 func (t *Target) setDefaults() {
 	t.Static = map[string]string{}
 	t.Contextual = snapshot.ContextualOff
-	t.Identifiers = eval.IdentifiersAllow
-	t.IdentifierFields = eval.DefaultIdentifierFields()
+	t.Identifiers = rules.IdentifiersAllow
+	t.IdentifierFields = describe.DefaultIdentifierFields()
 	t.Debounce = 100 * time.Millisecond
 	t.MinInterval = time.Second
 }

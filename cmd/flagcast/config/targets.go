@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/rules"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
 
@@ -90,13 +90,13 @@ func (d *decoder) checkIdentifiers(t *Target, where string) {
 		}
 		return
 	}
-	switch hash := t.Identifiers == eval.IdentifiersHash; {
+	switch hash := t.Identifiers == rules.IdentifiersHash; {
 	case hash && t.IdentifierSalt == "" && d.sound(t, "identifier_salt"):
 		d.wrong(t, "identifiers", fmt.Sprintf(`"identifiers: hash"%s needs "identifier_salt"`, in(where)), "any text of your own; it makes digests of yours differ from those of others")
 	case !hash && d.given(t, "identifier_salt") && d.sound(t, "identifiers"):
 		d.wrong(t, "identifier_salt", fmt.Sprintf(`"identifier_salt"%s is only for "identifiers: hash"`, in(where)), "")
 	}
-	if t.Identifiers != eval.IdentifiersAllow && len(t.IdentifierFields) == 0 && d.sound(t, "identifier_fields") {
+	if t.Identifiers != rules.IdentifiersAllow && len(t.IdentifierFields) == 0 && d.sound(t, "identifier_fields") {
 		d.wrong(t, "identifier_fields", fmt.Sprintf(`"identifier_fields"%s is empty: there is nothing to %s`, in(where), t.Identifiers), "leave it out for userId, sessionId and remoteAddress")
 	}
 }

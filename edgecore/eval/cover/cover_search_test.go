@@ -1,9 +1,11 @@
-package eval
+package cover
 
 import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/test/gen"
 )
@@ -21,13 +23,13 @@ func TestCoverAgainstChance(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, _ := Compile(d)
+		p, _ := compile.Program(d)
 		c := newCover(p, most)
 		contexts += len(c.run())
 		before := c.coverage()
 		for range drawn {
 			given := state.Context(s)
-			c.walk(&Context{Fields: given.Fields, Time: given.Time}, 0)
+			c.walk(&eval.Context{Fields: given.Fields, Time: given.Time}, 0)
 		}
 		taken += before.Taken
 		missed += c.coverage().Taken - before.Taken

@@ -1,4 +1,4 @@
-package eval
+package describe
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/flagcast/flagcast/edgecore/eval"
 )
 
 // Description is what a flag does, to be compared and told: all that an
@@ -53,7 +55,7 @@ type DescribedSticky struct {
 type DescribedVariants struct {
 	By        DescribedSticky
 	Group     string
-	List      []Variant
+	List      []eval.Variant
 	Weights   []int
 	Overrides []DescribedOverride
 }
@@ -108,8 +110,8 @@ func (d *Description) Reach() Reach {
 // for concurrent use.
 type Describer struct {
 	identifiers []string
-	texts       map[*Program]texts
-	conditions  map[*condition]*DescribedCondition
+	texts       map[*eval.Program]eval.ValueTexts
+	conditions  map[*eval.Condition]*DescribedCondition
 	known       map[string]*DescribedCondition // by what they say
 	parents     map[parentOf]Description
 }
@@ -117,7 +119,7 @@ type Describer struct {
 // parentOf names what counts of a parent: its variants do if the child asks for
 // one.
 type parentOf struct {
-	program *Program
+	program *eval.Program
 	flag    int32
 	named   bool
 }
@@ -126,26 +128,26 @@ type parentOf struct {
 // hold ids.
 func NewDescriber(identifiers []string) *Describer {
 	return &Describer{
-		identifiers: identifiers, texts: map[*Program]texts{},
-		conditions: map[*condition]*DescribedCondition{}, known: map[string]*DescribedCondition{}, parents: map[parentOf]Description{},
+		identifiers: identifiers, texts: map[*eval.Program]eval.ValueTexts{},
+		conditions: map[*eval.Condition]*DescribedCondition{}, known: map[string]*DescribedCondition{}, parents: map[parentOf]Description{},
 	}
 }
 
 // Flag describes the flag at a place of Program.Flags.
-func (d *Describer) Flag(p *Program, i int) Description {
-	f := &p.flags[i]
+func (d *Describer) Flag(p *eval.Program, i int) Description {
+	f := &p.Rules[i]
 	out := d.rules(p, f)
-	out.ImpressionData = p.list[i].ImpressionData
-	for i := range f.parents {
-		out.Parents = append(out.Parents, d.parent(p, &f.parents[i]))
+	out.ImpressionData = p.List[i].ImpressionData
+	for i := range f.Parents {
+		out.Parents = append(out.Parents, d.parent(p, &f.Parents[i]))
 	}
 	return out
 }
 
 // Named is Flag by name; ok is false for a flag that the program does not
 // know.
-func (d *Describer) Named(p *Program, name string) (out Description, ok bool) {
-	i, ok := p.index[name]
+func (d *Describer) Named(p *eval.Program, name string) (out Description, ok bool) {
+	i, ok := p.Index[name]
 	if !ok {
 		return Description{}, false
 	}
@@ -154,30 +156,30 @@ func (d *Describer) Named(p *Program, name string) (out Description, ok bool) {
 
 // rules describes a flag without parents and impression data. Variants that
 // nobody can get do not count.
-func (d *Describer) rules(p *Program, f *flag) Description {
-	if len(f.strategies) == 0 {
+func (d *Describer) rules(p *eval.Program, f *eval.Rule) Description {
+	if len(f.Strategies) == 0 {
 		return Description{}
 	}
-	out := Description{Strategies: make([]DescribedStrategy, len(f.strategies)), Variants: d.variants(p, f.variants)}
-	for i := range f.strategies {
-		s, to := &f.strategies[i], &out.Strategies[i]
-		for _, k := range s.conditions {
+	out := Description{Strategies: make([]DescribedStrategy, len(f.Strategies)), Variants: d.variants(p, f.Variants)}
+	for i := range f.Strategies {
+		s, to := &f.Strategies[i], &out.Strategies[i]
+		for _, k := range s.Conditions {
 			to.Conditions = append(to.Conditions, d.condition(p, k))
 		}
-		if s.share != nil {
-			to.Share = &DescribedShare{Percent: s.share.percent, By: describeSticky(p, s.share.sticky), Group: s.share.group}
+		if s.Share != nil {
+			to.Share = &DescribedShare{Percent: s.Share.Percent, By: describeSticky(p, s.Share.Sticky), Group: s.Share.Group}
 		}
-		to.Variants = d.variants(p, s.variants)
+		to.Variants = d.variants(p, s.Variants)
 	}
 	return out
 }
 
-func (d *Describer) parent(p *Program, from *parent) DescribedParent {
-	out := DescribedParent{Name: p.list[from.flag].Name, Enabled: from.enabled}
-	if from.enabled {
-		out.Variants = from.variants
+func (d *Describer) parent(p *eval.Program, from *eval.Parent) DescribedParent {
+	out := DescribedParent{Name: p.List[from.Flag].Name, Enabled: from.Enabled}
+	if from.Enabled {
+		out.Variants = from.Variants
 	}
-	of := parentOf{p, from.flag, len(out.Variants) > 0}
+	of := parentOf{p, from.Flag, len(out.Variants) > 0}
 	flag, known := d.parents[of]
 	if !known {
 		flag = d.asParent(p, of)
@@ -189,8 +191,8 @@ func (d *Describer) parent(p *Program, from *parent) DescribedParent {
 
 // asParent: of its variants nothing counts but the names, and those only if the
 // child asks for one.
-func (d *Describer) asParent(p *Program, of parentOf) Description {
-	out := d.rules(p, &p.flags[of.flag])
+func (d *Describer) asParent(p *eval.Program, of parentOf) Description {
+	out := d.rules(p, &p.Rules[of.flag])
 	out.Variants = out.Variants.bare(of.named)
 	for i := range out.Strategies {
 		s := &out.Strategies[i]
@@ -212,29 +214,29 @@ func (v *DescribedVariants) bare(named bool) *DescribedVariants {
 	return &out
 }
 
-func describeSticky(p *Program, s *sticky) DescribedSticky {
-	out := DescribedSticky{Fixed: s.fixed, Random: s.random && s.fixed == ""}
-	for _, i := range s.fields {
-		out.Fields = append(out.Fields, p.fields[i].name)
+func describeSticky(p *eval.Program, s *eval.Sticky) DescribedSticky {
+	out := DescribedSticky{Fixed: s.Fixed, Random: s.Random && s.Fixed == ""}
+	for _, i := range s.Fields {
+		out.Fields = append(out.Fields, p.Fields[i].Name)
 	}
 	return out
 }
 
-func (d *Describer) variants(p *Program, v *variants) *DescribedVariants {
-	if v == nil || v.total == 0 {
+func (d *Describer) variants(p *eval.Program, v *eval.Variants) *DescribedVariants {
+	if v == nil || v.Total == 0 {
 		return nil
 	}
-	out := &DescribedVariants{List: v.list, Weights: v.weights}
-	if v.only < 0 {
-		out.By, out.Group = describeSticky(p, v.sticky), v.group
+	out := &DescribedVariants{List: v.List, Weights: v.Weights}
+	if v.Only < 0 {
+		out.By, out.Group = describeSticky(p, v.Sticky), v.Group
 	}
-	for _, o := range v.overrides {
-		out.Overrides = append(out.Overrides, DescribedOverride{v.list[o.variant].Name, d.condition(p, o.condition)})
+	for _, o := range v.Overrides {
+		out.Overrides = append(out.Overrides, DescribedOverride{v.List[o.Variant].Name, d.condition(p, o.Condition)})
 	}
 	return out
 }
 
-func (d *Describer) condition(p *Program, k *condition) *DescribedCondition {
+func (d *Describer) condition(p *eval.Program, k *eval.Condition) *DescribedCondition {
 	if out, ok := d.conditions[k]; ok {
 		return out
 	}
@@ -265,38 +267,38 @@ func (c *DescribedCondition) key() string {
 	return b.String()
 }
 
-func (d *Describer) describe(p *Program, k *condition) *DescribedCondition {
-	out := &DescribedCondition{Operator: k.operator(), AnyCase: k.fold, List: true}
-	switch k.op {
-	case opAll:
-		for _, one := range k.all {
+func (d *Describer) describe(p *eval.Program, k *eval.Condition) *DescribedCondition {
+	out := &DescribedCondition{Operator: k.UnleashOperator(), AnyCase: k.Fold, List: true}
+	switch k.Op {
+	case eval.OpAll:
+		for _, one := range k.All {
 			out.All = append(out.All, d.condition(p, one))
 		}
 		return out
-	case opDate:
+	case eval.OpDate:
 		out.Field, out.List = "currentTime", false
-		out.Values = []string{time.UnixMilli(k.instant).UTC().Format(time.RFC3339Nano)}
+		out.Values = []string{time.UnixMilli(k.Instant).UTC().Format(time.RFC3339Nano)}
 		return out
 	}
-	out.Field = p.fields[k.field].name
-	out.Identifies = k.identifies() && slices.Contains(d.identifiers, out.Field)
-	switch k.op {
-	case opIn:
-		out.Digests = p.fields[k.field].hashed
+	out.Field = p.Fields[k.Field].Name
+	out.Identifies = k.Identifies() && slices.Contains(d.identifiers, out.Field)
+	switch k.Op {
+	case eval.OpIn:
+		out.Digests = p.Fields[k.Field].Hashed
 		if d.texts[p] == nil {
-			d.texts[p] = texts{}
+			d.texts[p] = eval.ValueTexts{}
 		}
-		out.Values = d.texts[p].list(p, k)
-	case opStartsWith, opEndsWith, opContains:
-		out.Values = slices.Clone(k.texts)
-	case opCIDR:
-		for _, prefix := range k.prefixes {
+		out.Values = d.texts[p].List(p, k)
+	case eval.OpStartsWith, eval.OpEndsWith, eval.OpContains:
+		out.Values = slices.Clone(k.Texts)
+	case eval.OpCIDR:
+		for _, prefix := range k.Prefixes {
 			out.Values = append(out.Values, prefix.String())
 		}
 	default:
-		out.Values, out.List = []string{k.operand()}, false
-		if p, ok := k.pattern.(*pattern); ok {
-			text := p.expression.String()
+		out.Values, out.List = []string{operand(k)}, false
+		if p, ok := k.Pattern.(*eval.Pattern); ok {
+			text := p.Expression.String()
 			out.Pattern = &text
 		}
 	}
@@ -305,13 +307,13 @@ func (d *Describer) describe(p *Program, k *condition) *DescribedCondition {
 }
 
 // operand is what an operator without a list compares with.
-func (k *condition) operand() string {
-	switch k.op {
-	case opNumber:
-		return formatNumber(k.number)
-	case opVersion:
-		return k.version.String()
+func operand(k *eval.Condition) string {
+	switch k.Op {
+	case eval.OpNumber:
+		return eval.FormatNumber(k.Number)
+	case eval.OpVersion:
+		return k.Version.String()
 	default:
-		return fmt.Sprint(k.machineOf().code)
+		return fmt.Sprint(k.MachineOf().Code)
 	}
 }

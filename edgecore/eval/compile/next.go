@@ -1,4 +1,4 @@
-package eval
+package compile
 
 import (
 	"context"
@@ -7,44 +7,45 @@ import (
 	"strings"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/eval"
 )
 
-// source is what a program was compiled of, and how its parts were numbered:
-// what CompileNext goes on from.
+// Source is what a program was compiled of, and how its parts were numbered:
+// what Next goes on from.
 type source struct {
 	definitions *edgecore.Definitions
 	problems    []edgecore.Problem
 	places      []int32 // of flags in the definitions, by their place in the program
 	fields      map[string]int32
-	stickies    map[string]*sticky
-	segments    map[int]*condition
+	stickies    map[string]*eval.Sticky
+	segments    map[int]*eval.Condition
 	values      int // of all lists, as everything was compiled
 	patched     int // flags since then
 	added       int // values since then
 	patterns    int // size of all regular expressions, those of older versions included
 }
 
-// CompileNext compiles the next version of the definitions that last was
+// Next compiles the next version of the definitions that last was
 // compiled of, as Compile does. Where a few flags have changed, and nothing
 // that others refer to, only those are compiled; the program shares the rest
 // with last. last may be nil. The error is that of ctx, which ends the work.
-func CompileNext(ctx context.Context, d *edgecore.Definitions, last *Program) (*Program, []edgecore.Problem, error) {
+func Next(ctx context.Context, d *edgecore.Definitions, last *eval.Program) (*eval.Program, []edgecore.Problem, error) {
 	if from := sourceOf(last); from != nil && edgecore.Complete(from.problems) {
 		if changed, ok := from.changed(d); ok {
-			if p := last.patch(ctx, d, changed); p != nil {
+			if p := patch(last, ctx, d, changed); p != nil {
 				return p, from.problems, nil
 			}
 		}
 	}
-	return compile(ctx, d)
+	return compileAll(ctx, d)
 }
 
 // sourceOf returns what a program was compiled of, nil for none.
-func sourceOf(p *Program) *source {
+func sourceOf(p *eval.Program) *source {
 	if p == nil {
 		return nil
 	}
-	from, _ := p.source.(*source)
+	from, _ := p.Source.(*source)
 	return from
 }
 
@@ -83,40 +84,40 @@ func dated(f *edgecore.Feature) bool {
 
 // patch compiles the flags at some places anew. It returns nil where one of
 // them has a problem, or had one: problems are told in their order.
-func (p *Program) patch(ctx context.Context, d *edgecore.Definitions, places []int) *Program {
+func patch(p *eval.Program, ctx context.Context, d *edgecore.Definitions, places []int) *eval.Program {
 	from := sourceOf(p)
-	out := p.clone()
+	out := p.Clone()
 	c := &compiler{
 		program: out, features: d.Features, places: from.places, segments: from.segments,
-		fields: maps.Clone(from.fields), stickies: maps.Clone(from.stickies), lent: make([]bool, len(p.fields)),
-		ended: ctx.Err, patterns: map[string]*pattern{}, patternsTake: from.patterns,
+		fields: maps.Clone(from.fields), stickies: maps.Clone(from.stickies), lent: make([]bool, len(p.Fields)),
+		ended: ctx.Err, patterns: map[string]*eval.Pattern{}, patternsTake: from.patterns,
 	}
 	faulty := map[string]bool{}
 	for i := range from.problems {
 		faulty[from.problems[i].Feature] = true
 	}
 	for i := range c.lent {
-		c.lent[i] = p.fields[i].values != nil
+		c.lent[i] = p.Fields[i].Values != nil
 	}
 	for _, place := range places {
 		f := &d.Features[place]
-		at, ok := p.index[f.Name]
+		at, ok := p.Index[f.Name]
 		if !ok || faulty[f.Name] {
 			return nil
 		}
 		c.feature = f.Name
-		if is := about(f); is != out.list[at] {
-			if &out.list[0] == &p.list[0] {
-				out.list = slices.Clone(p.list)
+		if is := about(f); is != out.List[at] {
+			if &out.List[0] == &p.List[0] {
+				out.List = slices.Clone(p.List)
 			}
-			out.list[at] = is
+			out.List[at] = is
 		}
-		out.setRule(at, c.flag(f))
+		out.SetRule(at, c.flag(f))
 	}
 	if len(c.problems.List()) > 0 || c.stopped || from.added+c.added > from.values+1000 {
 		return nil
 	}
-	out.source = &source{
+	out.Source = &source{
 		definitions: d, problems: from.problems, places: from.places, fields: c.fields, stickies: c.stickies, segments: from.segments,
 		values: from.values, patched: from.patched + len(places), added: from.added + c.added,
 		patterns: c.patternsTake,
@@ -125,6 +126,6 @@ func (p *Program) patch(ctx context.Context, d *edgecore.Definitions, places []i
 }
 
 // about is what is known of a flag beside its rules.
-func about(f *edgecore.Feature) Flag {
-	return Flag{Name: f.Name, Type: f.Type, Project: f.Project, ImpressionData: f.ImpressionData}
+func about(f *edgecore.Feature) eval.Flag {
+	return eval.Flag{Name: f.Name, Type: f.Type, Project: f.Project, ImpressionData: f.ImpressionData}
 }

@@ -1,4 +1,4 @@
-package eval
+package compile
 
 import (
 	"context"
@@ -8,21 +8,22 @@ import (
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/internal/suggest"
 )
 
-// Compile turns definitions into a program. A fault of one strategy or
+// Program turns definitions into a program. A fault of one strategy or
 // constraint makes that strategy pass for nobody and is reported as a Problem;
 // it affects neither its siblings nor other flags. The problems of reading
 // (Definitions.Problems) are not repeated; there are at most
 // edgecore.MaxProblems and one more that says how many are left out. For the
-// next version of definitions there is CompileNext.
-func Compile(d *edgecore.Definitions) (*Program, []edgecore.Problem) {
-	p, problems, _ := compile(context.Background(), d)
+// next version of definitions there is Next.
+func Program(d *edgecore.Definitions) (*eval.Program, []edgecore.Problem) {
+	p, problems, _ := compileAll(context.Background(), d)
 	return p, problems
 }
 
-func compile(ctx context.Context, d *edgecore.Definitions) (*Program, []edgecore.Problem, error) {
+func compileAll(ctx context.Context, d *edgecore.Definitions) (*eval.Program, []edgecore.Problem, error) {
 	c := newCompiler(ctx, len(d.Features))
 	for i := range d.Segments {
 		c.segment(&d.Segments[i])
@@ -33,66 +34,66 @@ func compile(ctx context.Context, d *edgecore.Definitions) (*Program, []edgecore
 			c.places = append(c.places, int32(i))
 		}
 	}
-	slices.SortFunc(c.places, func(a, b int32) int { return compareNames(d.Features[a].Name, d.Features[b].Name) })
+	slices.SortFunc(c.places, func(a, b int32) int { return eval.CompareNames(d.Features[a].Name, d.Features[b].Name) })
 	for i := range c.places {
 		f := c.at(int32(i))
-		c.program.index[f.Name] = int32(i)
-		c.program.list[i] = about(f)
+		c.program.Index[f.Name] = int32(i)
+		c.program.List[i] = about(f)
 	}
-	c.program.list = c.program.list[:len(c.places)]
-	c.program.flags = make([]flag, len(c.places))
+	c.program.List = c.program.List[:len(c.places)]
+	c.program.Rules = make([]eval.Rule, len(c.places))
 	for i := range c.places {
 		f := c.at(int32(i))
 		c.feature = f.Name
-		c.program.flags[i] = c.flag(f)
+		c.program.Rules[i] = c.flag(f)
 		if c.stopped {
 			return nil, nil, ctx.Err()
 		}
 	}
-	slices.SortFunc(c.program.flips, time.Time.Compare)
-	c.program.flips = slices.CompactFunc(c.program.flips, time.Time.Equal)
+	slices.SortFunc(c.program.Flips, time.Time.Compare)
+	c.program.Flips = slices.CompactFunc(c.program.Flips, time.Time.Equal)
 	problems := c.problems.List()
-	c.program.source = &source{
+	c.program.Source = &source{
 		definitions: d, problems: problems, places: c.places, fields: c.fields, stickies: c.stickies, segments: c.segments, values: c.added,
 		patterns: c.patternsTake,
 	}
-	return c.program.finish(), problems, nil
+	return c.program.Finish(), problems, nil
 }
 
 type compiler struct {
-	program  *Program
+	program  *eval.Program
 	features []edgecore.Feature
-	places   []int32            // of features in their list, by their place in the program
-	segments map[int]*condition // nil for one that nobody passes
+	places   []int32                 // of features in their list, by their place in the program
+	segments map[int]*eval.Condition // nil for one that nobody passes
 	fields   map[string]int32
-	stickies map[string]*sticky
+	stickies map[string]*eval.Sticky
 	feature  string // the flag that is being compiled, "" for segments
 	problems edgecore.ProblemList
 	lent     []bool // by field: its values are another program's
 	added    int    // values
 
-	patterns     map[string]*pattern // by their text
-	patternsTake int                 // the size of all of them (newPattern)
+	patterns     map[string]*eval.Pattern // by their text
+	patternsTake int                      // the size of all of them (NewPattern)
 
 	ended   func() error // why the context of this compilation has ended
 	steps   int          // flags, segments, strategies and constraints so far
 	stopped bool         // since the context has ended
 
-	strategies arena[strategy]
-	shares     arena[share]
-	variantsOf arena[variants]
-	values     arena[Variant]
+	strategies arena[eval.Strategy]
+	shares     arena[eval.Share]
+	variantsOf arena[eval.Variants]
+	values     arena[eval.Variant]
 	weights    arena[int]
-	conditions arena[condition]
-	references arena[*condition]
+	conditions arena[eval.Condition]
+	references arena[*eval.Condition]
 	items32    arena[int32]
 }
 
 func newCompiler(ctx context.Context, flags int) *compiler {
 	return &compiler{
-		ended: ctx.Err, patterns: map[string]*pattern{},
-		program:  &Program{index: make(map[string]int32, flags), list: make([]Flag, flags)},
-		segments: map[int]*condition{}, fields: map[string]int32{}, stickies: map[string]*sticky{},
+		ended: ctx.Err, patterns: map[string]*eval.Pattern{},
+		program:  &eval.Program{Index: make(map[string]int32, flags), List: make([]eval.Flag, flags)},
+		segments: map[int]*eval.Condition{}, fields: map[string]int32{}, stickies: map[string]*eval.Sticky{},
 	}
 }
 
@@ -119,7 +120,7 @@ func (c *compiler) goOn() bool {
 // and values are separated there by two control characters that JSON does not
 // escape.
 func (c *compiler) representable(f *edgecore.Feature) bool {
-	if !separable(f.Name) {
+	if !eval.Separable(f.Name) {
 		c.feature = f.Name
 		c.problem("name", "holds the control character U+007F or U+0080; the flag is left out")
 		return false
@@ -127,18 +128,18 @@ func (c *compiler) representable(f *edgecore.Feature) bool {
 	return true
 }
 
-// field returns the number of a context field.
+// Field returns the number of a context field.
 func (c *compiler) field(name string) int32 {
 	i, ok := c.fields[name]
 	if !ok {
-		i = int32(len(c.program.fields))
+		i = int32(len(c.program.Fields))
 		c.fields[name] = i
-		c.program.fields = append(c.program.fields, field{name: name})
+		c.program.Fields = append(c.program.Fields, eval.Field{Name: name})
 	}
 	return i
 }
 
-func (c *compiler) condition(k condition) *condition {
+func (c *compiler) condition(k eval.Condition) *eval.Condition {
 	out := c.conditions.one()
 	*out = k
 	return out
@@ -151,38 +152,38 @@ func (c *compiler) segment(s *edgecore.Segment) {
 		c.segments[s.ID] = nil
 		return
 	}
-	c.segments[s.ID] = &condition{op: opAll, all: constraints}
+	c.segments[s.ID] = &eval.Condition{Op: eval.OpAll, All: constraints}
 }
 
 // at returns the definition of a flag of the program.
 func (c *compiler) at(i int32) *edgecore.Feature { return &c.features[c.places[i]] }
 
-func (c *compiler) flag(f *edgecore.Feature) flag {
-	var out flag
+func (c *compiler) flag(f *edgecore.Feature) eval.Rule {
+	var out eval.Rule
 	if !c.goOn() || !f.Enabled {
 		return out
 	}
 	for _, d := range f.Dependencies {
 		p, ok := c.parent(d)
 		if !ok {
-			return flag{}
+			return eval.Rule{}
 		}
-		out.parents = append(out.parents, p)
+		out.Parents = append(out.Parents, p)
 	}
-	out.strategies = c.strategies.take(max(len(f.Strategies), 1))[:0]
+	out.Strategies = c.strategies.take(max(len(f.Strategies), 1))[:0]
 	for i := range f.Strategies {
 		if !c.goOn() {
 			return out
 		}
 		if s, ok := c.strategy(f, &f.Strategies[i], i); ok {
-			out.strategies = append(out.strategies, s)
+			out.Strategies = append(out.Strategies, s)
 		}
 	}
 	if len(f.Strategies) == 0 {
-		out.strategies = append(out.strategies, strategy{})
+		out.Strategies = append(out.Strategies, eval.Strategy{})
 	}
 	if len(f.Variants) > 0 {
-		out.variants = c.variants(f.Variants, f.Name, f.Variants[0].Stickiness, "")
+		out.Variants = c.variants(f.Variants, f.Name, f.Variants[0].Stickiness, "")
 	}
 	return out
 }
@@ -190,8 +191,8 @@ func (c *compiler) flag(f *edgecore.Feature) flag {
 // parent: dependencies have one level. A parent with parents of its own is
 // never satisfied, which ends cycles as well. ok is false for one that nothing
 // satisfies.
-func (c *compiler) parent(d edgecore.Dependency) (p parent, ok bool) {
-	i, ok := c.program.index[d.Feature]
+func (c *compiler) parent(d edgecore.Dependency) (p eval.Parent, ok bool) {
+	i, ok := c.program.Index[d.Feature]
 	if !ok {
 		c.problem("dependencies", "the parent flag %q does not exist in this environment or project; the flag is off", d.Feature)
 		return p, false
@@ -200,7 +201,7 @@ func (c *compiler) parent(d edgecore.Dependency) (p parent, ok bool) {
 		c.problem("dependencies", "the parent flag %q has a parent of its own, which Unleash does not follow; the flag is off", d.Feature)
 		return p, false
 	}
-	return parent{flag: i, enabled: d.Enabled, variants: d.Variants}, true
+	return eval.Parent{Flag: i, Enabled: d.Enabled, Variants: d.Variants}, true
 }
 
 // noGroup is the group of a strategy's variants without groupId: the text that
@@ -208,15 +209,15 @@ func (c *compiler) parent(d edgecore.Dependency) (p parent, ok bool) {
 // the Unleash server hash.
 const noGroup = "undefined"
 
-// strategy returns false for one that nobody passes.
-func (c *compiler) strategy(f *edgecore.Feature, s *edgecore.Strategy, number int) (out strategy, ok bool) {
+// Strategy returns false for one that nobody passes.
+func (c *compiler) strategy(f *edgecore.Feature, s *edgecore.Strategy, number int) (out eval.Strategy, ok bool) {
 	where := "strategies[" + strconv.Itoa(number) + "]"
 	out, ok = c.rule(f.Name, s, where)
 	constraints, sound := c.constraints(s.Constraints, where)
-	if len(out.conditions) == 0 {
-		out.conditions = constraints
+	if len(out.Conditions) == 0 {
+		out.Conditions = constraints
 	} else {
-		out.conditions = append(out.conditions, constraints...)
+		out.Conditions = append(out.Conditions, constraints...)
 	}
 	ok = ok && sound
 	for _, id := range s.Segments {
@@ -228,10 +229,10 @@ func (c *compiler) strategy(f *edgecore.Feature, s *edgecore.Strategy, number in
 			ok = false
 			continue
 		}
-		out.conditions = append(out.conditions, segment)
+		out.Conditions = append(out.Conditions, segment)
 	}
 	if !ok {
-		return strategy{}, false
+		return eval.Strategy{}, false
 	}
 	// Without any weight those of the flag count.
 	if len(s.Variants) > 0 {
@@ -243,51 +244,51 @@ func (c *compiler) strategy(f *edgecore.Feature, s *edgecore.Strategy, number in
 		if stickiness == "" {
 			stickiness = s.Parameters["stickiness"]
 		}
-		out.variants = c.variants(s.Variants, group, stickiness, where+".")
-		if out.variants.total == 0 {
-			out.variants = nil
+		out.Variants = c.variants(s.Variants, group, stickiness, where+".")
+		if out.Variants.Total == 0 {
+			out.Variants = nil
 		}
 	}
 	return out, true
 }
 
 // rule compiles what a strategy's name and parameters say.
-func (c *compiler) rule(name string, s *edgecore.Strategy, where string) (out strategy, ok bool) {
+func (c *compiler) rule(name string, s *edgecore.Strategy, where string) (out eval.Strategy, ok bool) {
 	group, grouped := s.Parameters["groupId"]
 	switch s.Name {
 	case "default":
 		return out, true
 	case "userWithId":
-		k := c.condition(condition{op: opIn, field: c.field("userId")})
-		k.items = c.items(k.field, splitList(s.Parameters["userIds"]), where)
-		out.conditions = append(out.conditions, k)
+		k := c.condition(eval.Condition{Op: eval.OpIn, Field: c.field("userId")})
+		k.Items = c.items(k.Field, eval.SplitList(s.Parameters["userIds"]), where)
+		out.Conditions = append(out.Conditions, k)
 		return out, true
 	case "remoteAddress":
-		k := c.condition(condition{op: opCIDR, field: c.field("remoteAddress")})
-		for _, text := range splitList(s.Parameters["IPs"]) {
-			if text = trim(text); text == "" {
+		k := c.condition(eval.Condition{Op: eval.OpCIDR, Field: c.field("remoteAddress")})
+		for _, text := range eval.SplitList(s.Parameters["IPs"]) {
+			if text = eval.Trim(text); text == "" {
 				continue
 			}
-			prefix, ok := parsePrefix(text)
+			prefix, ok := eval.ParsePrefix(text)
 			if !ok {
 				c.problem(where, "%q is neither an address nor a CIDR range; it matches nobody", text)
 				continue
 			}
-			k.prefixes = append(k.prefixes, prefix)
+			k.Prefixes = append(k.Prefixes, prefix)
 		}
-		out.conditions = append(out.conditions, k)
+		out.Conditions = append(out.Conditions, k)
 		return out, true
 	case "flexibleRollout":
-		out.share, ok = c.share(s, where, "rollout", s.Parameters["stickiness"], group)
+		out.Share, ok = c.share(s, where, "rollout", s.Parameters["stickiness"], group)
 	case "gradualRolloutUserId":
-		out.share, ok = c.share(s, where, "percentage", "userId", group)
+		out.Share, ok = c.share(s, where, "percentage", "userId", group)
 	case "gradualRolloutSessionId":
-		out.share, ok = c.share(s, where, "percentage", "sessionId", group)
+		out.Share, ok = c.share(s, where, "percentage", "sessionId", group)
 	case "gradualRolloutRandom":
 		if !grouped {
 			group = name
 		}
-		out.share, ok = c.share(s, where, "percentage", "random", group)
+		out.Share, ok = c.share(s, where, "percentage", "random", group)
 	case "applicationHostname":
 		c.problem(where, "the strategy \"applicationHostname\" asks for the name of the host, which means nothing at a CDN; it passes for nobody")
 	case "":
@@ -298,7 +299,7 @@ func (c *compiler) rule(name string, s *edgecore.Strategy, where string) (out st
 	return out, ok
 }
 
-// strategies are Unleash's own that pass for anybody here.
+// Strategies are Unleash's own that pass for anybody here.
 var strategies = []string{
 	"default", "userWithId", "flexibleRollout", "gradualRolloutUserId", "gradualRolloutSessionId", "gradualRolloutRandom", "remoteAddress",
 }

@@ -1,48 +1,50 @@
-package eval
+package cover
 
 import (
 	"cmp"
 	"maps"
 	"slices"
+
+	"github.com/flagcast/flagcast/edgecore/eval"
 )
 
 // shareBranch is a share that is of some ids only.
 type shareBranch struct {
-	share  *share
+	share  *eval.Share
 	branch int
 	draft  int // a draft that comes to it; -1: none does
 }
 
-// number gives each branch its place.
+// Number gives each branch its place.
 func (c *cover) number() {
-	c.starts = make([]int, len(c.p.flags))
+	c.starts = make([]int, len(c.p.Rules))
 	c.byShare = map[int]int{}
 	fields := map[int32]bool{}
-	decides := func(by *sticky) {
+	decides := func(by *eval.Sticky) {
 		if by != nil {
-			for _, field := range by.fields {
+			for _, field := range by.Fields {
 				fields[field] = true
 			}
 		}
 	}
-	for i := range c.p.flags {
-		f := &c.p.flags[i]
+	for i := range c.p.Rules {
+		f := &c.p.Rules[i]
 		c.starts[i] = len(c.both)
-		if f.variants != nil {
-			decides(f.variants.sticky)
+		if f.Variants != nil {
+			decides(f.Variants.Sticky)
 		}
-		for j := range f.strategies {
-			s := &f.strategies[j]
-			c.both = append(c.both, make([][2]bool, len(s.conditions))...)
-			if s.variants != nil {
-				decides(s.variants.sticky)
+		for j := range f.Strategies {
+			s := &f.Strategies[j]
+			c.both = append(c.both, make([][2]bool, len(s.Conditions))...)
+			if s.Variants != nil {
+				decides(s.Variants.Sticky)
 			}
-			if s.share != nil {
-				decides(s.share.sticky)
+			if s.Share != nil {
+				decides(s.Share.Sticky)
 			}
-			if s.share.ofSome() {
+			if ofSome(s.Share) {
 				c.byShare[len(c.both)] = len(c.shares)
-				c.shares = append(c.shares, shareBranch{s.share, len(c.both), -1})
+				c.shares = append(c.shares, shareBranch{s.Share, len(c.both), -1})
 				c.both = append(c.both, [2]bool{})
 			}
 		}
@@ -51,8 +53,8 @@ func (c *cover) number() {
 }
 
 // ofSome: an id of the request decides, and not always the same way.
-func (s *share) ofSome() bool {
-	return s != nil && s.percent > 0 && s.percent < 100 && len(s.sticky.fields) > 0
+func ofSome(s *eval.Share) bool {
+	return s != nil && s.Percent > 0 && s.Percent < 100 && len(s.Sticky.Fields) > 0
 }
 
 func (c *cover) coverage() Coverage {
@@ -74,31 +76,31 @@ func (c *cover) visit(number int) {
 }
 
 // walk goes the way of a context through each flag, as decide does.
-func (c *cover) walk(context *Context, number int) {
+func (c *cover) walk(context *eval.Context, number int) {
 	v := c.p.NewView(context)
-	for i := range c.p.flags {
-		f := &c.p.flags[i]
-		if len(f.parents) > 0 && !v.parentsMet(f) {
+	for i := range c.p.Rules {
+		f := &c.p.Rules[i]
+		if len(f.Parents) > 0 && !v.ParentsMet(f) {
 			continue
 		}
 		next := c.starts[i]
-		for j := range f.strategies {
-			s := &f.strategies[j]
+		for j := range f.Strategies {
+			s := &f.Strategies[j]
 			branch := next
-			next += len(s.conditions)
+			next += len(s.Conditions)
 			passes := true
-			for _, k := range s.conditions {
-				passes = v.holds(k)
+			for _, k := range s.Conditions {
+				passes = v.Holds(k)
 				c.take(branch, passes)
 				if branch++; !passes {
 					break
 				}
 			}
-			if s.share.ofSome() {
+			if ofSome(s.Share) {
 				next++
 			}
-			if passes && s.share != nil {
-				if passes = v.shares(s.share); s.share.ofSome() {
+			if passes && s.Share != nil {
+				if passes = v.InShare(s.Share); ofSome(s.Share) {
 					c.take(branch, passes)
 					c.shares[c.byShare[branch]].draft = number
 				}
@@ -171,13 +173,13 @@ func (c *cover) keep(d *draft) bool {
 // vary is a draft with another id; nil: none takes a new branch.
 func (c *cover) vary(base int, open []shareBranch) *draft {
 	const ids = 1000
-	field := open[0].share.sticky.fields[0]
+	field := open[0].share.Sticky.Fields[0]
 	best, most := "", 0
 	for number := range ids {
 		id, gain := idOf(len(c.drafts)*ids+number), 0
 		for _, s := range open {
 			// What has been taken one way is wanted the other way.
-			if s.share.sticky.fields[0] == field && (s.share.prefix.percent(id) <= s.share.percent) != c.both[s.branch][1] {
+			if s.share.Sticky.Fields[0] == field && (s.share.Prefix.Percent(id) <= s.share.Percent) != c.both[s.branch][1] {
 				gain++
 			}
 		}

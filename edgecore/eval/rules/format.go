@@ -1,4 +1,4 @@
-package eval
+package rules
 
 import (
 	"fmt"
@@ -116,21 +116,21 @@ const (
 	IdentifiersRefuse Identifiers = "refuse"
 )
 
-// RulesOptions say how a program is encoded. The zero value writes everything
+// Options say how a program is encoded. The zero value writes everything
 // as it is.
-type RulesOptions struct {
+type Options struct {
 	Identifiers Identifiers // "": IdentifiersAllow
 	// Fields are the context fields that hold ids.
 	Fields []string
 	Salt   string // for IdentifiersHash
 }
 
-// RulesError says which flags hold ids that may not be written.
-type RulesError struct {
+// Error says which flags hold ids that may not be written.
+type Error struct {
 	Flags []string // sorted
 	Why   string
 }
 
-func (e *RulesError) Error() string {
+func (e *Error) Error() string {
 	return fmt.Sprintf("%s: %s", e.Why, edgecore.Shorten(e.Flags, 10))
 }

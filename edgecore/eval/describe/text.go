@@ -1,33 +1,35 @@
-package eval
+package describe
 
 import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/flagcast/flagcast/edgecore/eval"
 )
 
 // Texts of explanations.
 
-func (p *Program) parentText(d *parent) string {
-	text := "parent " + strconv.Quote(p.list[d.flag].Name)
+func parentText(p *eval.Program, d *eval.Parent) string {
+	text := "parent " + strconv.Quote(p.List[d.Flag].Name)
 	switch {
-	case !d.enabled:
+	case !d.Enabled:
 		return text + " is off"
-	case len(d.variants) > 0:
-		return text + " is on with variant " + quotedList(d.variants, 0)
+	case len(d.Variants) > 0:
+		return text + " is on with variant " + quotedList(d.Variants, 0)
 	}
 	return text + " is on"
 }
 
-func (p *Program) stickyText(s *sticky) string {
+func stickyText(p *eval.Program, s *eval.Sticky) string {
 	var words []string
-	for _, i := range s.fields {
-		words = append(words, p.fields[i].name)
+	for _, i := range s.Fields {
+		words = append(words, p.Fields[i].Name)
 	}
 	switch {
-	case s.fixed != "":
-		words = append(words, strconv.Quote(s.fixed))
-	case s.random:
+	case s.Fixed != "":
+		words = append(words, strconv.Quote(s.Fixed))
+	case s.Random:
 		words = append(words, "chance")
 	}
 	if len(words) == 0 {
@@ -36,13 +38,13 @@ func (p *Program) stickyText(s *sticky) string {
 	return strings.Join(words, ", else ")
 }
 
-func (p *Program) shareText(s *share) string {
-	return strconv.Itoa(s.percent) + " % by " + p.stickyText(s.sticky)
+func shareText(p *eval.Program, s *eval.Share) string {
+	return strconv.Itoa(s.Percent) + " % by " + stickyText(p, s.Sticky)
 }
 
 // conditionText writes a condition in Unleash's words, with at most a number
 // of the values of a list; 0 is all.
-func (p *Program) conditionText(k *condition, most int) string {
+func conditionText(p *eval.Program, k *eval.Condition, most int) string {
 	return NewDescriber(nil).condition(p, k).text(most)
 }
 

@@ -1,4 +1,4 @@
-package eval
+package rules
 
 import (
 	"bytes"
@@ -10,13 +10,15 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/flagcast/flagcast/edgecore/eval"
 )
 
-// DecodeRules reads what EncodeRules has written. Types and projects of flags,
+// Decode reads what Encode has written. Types and projects of flags,
 // and what NextFlip tells, are not in it. Anything else than a program is an
 // error that names the place. What is stored is not trusted: time and memory
 // are at most proportional to its length.
-func DecodeRules(document []byte) (*Program, error) {
+func Decode(document []byte) (*eval.Program, error) {
 	var wire wireRules
 	d := json.NewDecoder(bytes.NewReader(document))
 	d.UseNumber()
@@ -27,7 +29,7 @@ func DecodeRules(document []byte) (*Program, error) {
 		return nil, errors.New("decode rules: there is more behind the object")
 	}
 	r := decoder{
-		wire: &wire, p: &Program{index: map[string]int32{}, salt: wire.Salt}, opposites: map[int]*condition{},
+		wire: &wire, p: &eval.Program{Index: map[string]int32{}, Salt: wire.Salt}, opposites: map[int]*eval.Condition{},
 		shapes: make([]*shape, len(wire.Shapes)), variantsLeft: spareVariants + len(document),
 	}
 	for _, read := range []func(){r.fields, r.stickies, r.lists, r.values, r.conditions, r.flags} {
@@ -35,20 +37,20 @@ func DecodeRules(document []byte) (*Program, error) {
 			return nil, fmt.Errorf("decode rules: %w", r.err)
 		}
 	}
-	return r.p.finish(), nil
+	return r.p.Finish(), nil
 }
 
 // decoder keeps the first error; what it reads behind one does not count.
 type decoder struct {
 	wire   *wireRules
-	p      *Program
-	sticky []*sticky
-	all    []*condition // as they are on the wire: none is inverted
+	p      *eval.Program
+	sticky []*eval.Sticky
+	all    []*eval.Condition // as they are on the wire: none is inverted
 	err    error
 
 	listField []int32   // by condition: the field of a list, -1 for other conditions
 	items     [][]int32 // by condition: the values of a list
-	opposites map[int]*condition
+	opposites map[int]*eval.Condition
 	shapes    []*shape // those that have been read
 
 	variantsLeft int // see spareVariants
@@ -134,34 +136,34 @@ func (r *decoder) place(v any, length int) int {
 func (r *decoder) fields() {
 	for i, v := range r.wire.Fields {
 		r.at("fields", i)
-		r.p.fields = append(r.p.fields, field{name: r.text(v)})
+		r.p.Fields = append(r.p.Fields, eval.Field{Name: r.text(v)})
 	}
 	for _, i := range r.wire.Hashed {
 		r.in("hashed")
-		if int(i) >= len(r.p.fields) || i < 0 {
+		if int(i) >= len(r.p.Fields) || i < 0 {
 			r.fail("there is no field %d", i)
 			return
 		}
-		r.p.fields[i].hashed = true
+		r.p.Fields[i].Hashed = true
 	}
 }
 
-func (r *decoder) field(v any) int32 { return int32(max(r.place(v, len(r.p.fields)), 0)) }
+func (r *decoder) field(v any) int32 { return int32(max(r.place(v, len(r.p.Fields)), 0)) }
 
 func (r *decoder) stickies() {
 	for i, v := range r.wire.Stickies {
 		r.at("stickies", i)
-		s := &sticky{}
+		s := &eval.Sticky{}
 		for j, one := range r.list(v, 0) {
 			fixed, isText := one.(string)
 			last := j == len(r.list(v, 0))-1
 			switch {
 			case last && isText && fixed != "":
-				s.fixed = fixed
+				s.Fixed = fixed
 			case last && one == json.Number("-1"):
-				s.random = true
+				s.Random = true
 			default:
-				s.fields = append(s.fields, r.field(one))
+				s.Fields = append(s.Fields, r.field(one))
 			}
 		}
 		r.sticky = append(r.sticky, s)
@@ -192,83 +194,83 @@ func (r *decoder) lists() {
 	}
 }
 
-func (r *decoder) condition(number int64, rest []any) *condition {
-	k := &condition{}
+func (r *decoder) condition(number int64, rest []any) *eval.Condition {
+	k := &eval.Condition{}
 	switch number {
 	case wireAll:
-		k.op = opAll
+		k.Op = eval.OpAll
 		for _, one := range rest {
-			k.all = append(k.all, r.reference(one))
-			if k.all[len(k.all)-1].op == opAll {
+			k.All = append(k.All, r.reference(one))
+			if k.All[len(k.All)-1].Op == eval.OpAll {
 				r.fail("a segment holds another one")
 			}
 		}
 		return k
 	case wireDate:
 		rest = r.list(rest, 2)
-		k.op, k.order, k.instant = opDate, r.order(rest[0]), r.whole(rest[1], -1<<53, 1<<53)
+		k.Op, k.Order, k.Instant = eval.OpDate, r.order(rest[0]), r.whole(rest[1], -1<<53, 1<<53)
 		return k
 	}
 	rest = r.list(rest, 1)
-	k.field, rest = r.field(rest[0]), rest[1:]
+	k.Field, rest = r.field(rest[0]), rest[1:]
 	switch number {
 	case wireIn:
-		k.op, k.items = opIn, r.items[len(r.all)]
+		k.Op, k.Items = eval.OpIn, r.items[len(r.all)]
 	case wireStartsWith, wireEndsWith, wireContains, wireStartsWithFolded, wireEndsWithFolded, wireContainsFolded:
-		k.fold = number >= wireStartsWithFolded
-		k.op = []operator{opStartsWith, opEndsWith, opContains}[(number-wireStartsWith)%3]
+		k.Fold = number >= wireStartsWithFolded
+		k.Op = []eval.Operator{eval.OpStartsWith, eval.OpEndsWith, eval.OpContains}[(number-wireStartsWith)%3]
 		for _, text := range rest {
-			k.texts = append(k.texts, r.text(text))
+			k.Texts = append(k.Texts, r.text(text))
 		}
 	case wireNumber:
 		rest = r.list(rest, 2)
-		k.op, k.order = opNumber, r.order(rest[0])
+		k.Op, k.Order = eval.OpNumber, r.order(rest[0])
 		number, _ := rest[1].(json.Number)
 		n, err := number.Float64()
 		if err != nil || math.IsInf(n, 0) {
 			r.fail("%s should be a number", shown(rest[1]))
 		}
-		k.number = n
+		k.Number = n
 	case wireVersion:
 		rest = r.list(rest, 4)
-		k.op, k.order, k.version = opVersion, r.order(rest[0]), r.version(rest[1:])
+		k.Op, k.Order, k.Version = eval.OpVersion, r.order(rest[0]), r.version(rest[1:])
 	case wireRegex, wireSharedRegex:
-		k.op, k.pattern = opRegex, r.machine(rest, number == wireSharedRegex)
+		k.Op, k.Pattern = eval.OpRegex, r.machine(rest, number == wireSharedRegex)
 	default:
-		k.op = opCIDR
+		k.Op = eval.OpCIDR
 		for _, one := range rest {
-			k.prefixes = append(k.prefixes, r.prefix(r.list(one, 2)))
+			k.Prefixes = append(k.Prefixes, r.prefix(r.list(one, 2)))
 		}
 	}
 	return k
 }
 
-func (r *decoder) order(v any) order { return order(r.whole(v, 1, 7)) }
+func (r *decoder) order(v any) eval.Order { return eval.Order(r.whole(v, 1, 7)) }
 
 // reference reads a condition that stands before this one, or its opposite.
-func (r *decoder) reference(v any) *condition {
+func (r *decoder) reference(v any) *eval.Condition {
 	n := int(r.whole(v, -int64(len(r.all)), int64(len(r.all))-1))
 	if n >= len(r.all) || n < -len(r.all) {
 		r.fail("refers to no condition")
-		return &condition{op: opAll}
+		return &eval.Condition{Op: eval.OpAll}
 	}
 	if n >= 0 {
 		return r.all[n]
 	}
 	opposite := r.opposites[^n]
 	if opposite == nil {
-		opposite = &condition{}
+		opposite = &eval.Condition{}
 		*opposite = *r.all[^n]
-		opposite.inverted = !opposite.inverted
+		opposite.Inverted = !opposite.Inverted
 		r.opposites[^n] = opposite
 	}
 	return opposite
 }
 
-func (r *decoder) version(parts []any) version {
-	var v version
-	for i := range v.release {
-		v.release[i] = uint64(r.whole(parts[i], 0, maxInteger))
+func (r *decoder) version(parts []any) eval.Version {
+	var v eval.Version
+	for i := range v.Release {
+		v.Release[i] = uint64(r.whole(parts[i], 0, eval.MaxInteger))
 	}
 	identifiers := make([]string, len(parts)-3)
 	for i, part := range parts[3:] {
@@ -278,11 +280,11 @@ func (r *decoder) version(parts []any) version {
 		case []any:
 			identifiers[i] = r.text(r.list(part, 1)[0])
 		default:
-			identifiers[i] = fmt.Sprint(r.whole(part, 0, maxInteger))
+			identifiers[i] = fmt.Sprint(r.whole(part, 0, eval.MaxInteger))
 		}
 	}
-	v.prerelease = strings.Join(identifiers, ".")
-	if again, ok := parseVersion(v.String()); !ok || again != v {
+	v.Prerelease = strings.Join(identifiers, ".")
+	if again, ok := eval.ParseVersion(v.String()); !ok || again != v {
 		r.fail("%q is no version", v)
 	}
 	return v
@@ -302,55 +304,55 @@ func (r *decoder) prefix(parts []any) netip.Prefix {
 	return netip.PrefixFrom(address, int(r.whole(parts[0], 0, int64(address.BitLen())))).Masked()
 }
 
-// machine reads instructions. shared says that they may refer to the ranges of
+// Machine reads instructions. shared says that they may refer to the ranges of
 // others before them.
-func (r *decoder) machine(list []any, shared bool) *machine {
-	m := &machine{code: make([]instruction, len(list)), longest: anyLength}
+func (r *decoder) machine(list []any, shared bool) *eval.Machine {
+	m := &eval.Machine{Code: make([]eval.Instruction, len(list)), Longest: eval.AnyLength}
 	if len(list) == 0 || len(list) > maxSharedInstructions {
 		r.fail("a pattern has 1 to %d instructions", maxSharedInstructions)
 		return m
 	}
 	for i, v := range list {
 		one := r.list(v, 1)
-		to := &m.code[i]
-		to.op = code(r.whole(one[0], int64(codeMatch), int64(codeRune)))
-		if to.op == codeMatch {
+		to := &m.Code[i]
+		to.Op = eval.Opcode(r.whole(one[0], int64(eval.CodeMatch), int64(eval.CodeRune)))
+		if to.Op == eval.CodeMatch {
 			continue
 		}
 		one = r.list(one, 2)
-		to.out = int32(max(r.place(one[1], len(list)), 0))
-		switch to.op {
-		case codeSplit:
-			to.alt = int32(max(r.place(r.list(one, 3)[2], len(list)), 0))
-		case codeAssert:
-			to.need = int32(r.whole(r.list(one, 3)[2], 0, 63))
-		case codeRune:
+		to.Out = int32(max(r.place(one[1], len(list)), 0))
+		switch to.Op {
+		case eval.CodeSplit:
+			to.Alt = int32(max(r.place(r.list(one, 3)[2], len(list)), 0))
+		case eval.CodeAssert:
+			to.Need = int32(r.whole(r.list(one, 3)[2], 0, 63))
+		case eval.CodeRune:
 			if shared && len(one) == 3 {
 				if from := r.place(one[2], i); from >= 0 {
-					to.runs = m.code[from].runs
+					to.Runs = m.Code[from].Runs
 				}
-				if len(to.runs) == 0 {
+				if len(to.Runs) == 0 {
 					r.fail("refers to an instruction without ranges of characters")
 				}
 				continue
 			}
 			for _, c := range one[2:] {
-				to.runs = append(to.runs, int32(r.whole(c, 0, math.MaxInt32)))
+				to.Runs = append(to.Runs, int32(r.whole(c, 0, math.MaxInt32)))
 			}
-			if len(to.runs)%2 != 0 {
+			if len(to.Runs)%2 != 0 {
 				r.fail("ranges of characters come in pairs")
-				to.runs = nil
+				to.Runs = nil
 			}
 		}
 	}
 	return m
 }
 
-// values numbers the texts of each field, and collects which lists hold them.
+// Values numbers the texts of each field, and collects which lists hold them.
 func (r *decoder) values() {
 	r.in("values")
-	if len(r.wire.Values) != len(r.p.fields) {
-		r.fail("there are %d for %d fields", len(r.wire.Values), len(r.p.fields))
+	if len(r.wire.Values) != len(r.p.Fields) {
+		r.fail("there are %d for %d fields", len(r.wire.Values), len(r.p.Fields))
 		return
 	}
 	for i, v := range r.wire.Values {
@@ -358,26 +360,26 @@ func (r *decoder) values() {
 			return
 		}
 		r.at("values", i)
-		f := &r.p.fields[i]
-		f.values = map[string]int32{}
+		f := &r.p.Fields[i]
+		f.Values = map[string]int32{}
 		joined := r.text(v)
 		if joined == "" {
 			continue
 		}
-		entries, begun := strings.CutPrefix(joined, endOfText)
-		entries, ended := strings.CutSuffix(entries, endOfText)
+		entries, begun := strings.CutPrefix(joined, eval.EndOfText)
+		entries, ended := strings.CutSuffix(entries, eval.EndOfText)
 		if !begun || !ended {
 			r.fail("does not begin and end with U+007F")
 			return
 		}
-		for entry := range strings.SplitSeq(entries, endOfText) {
-			value, postings, ok := strings.Cut(entry, endOfValue)
-			item := int32(len(f.values))
-			if _, twice := f.values[value]; !ok || twice || !r.postings(postings, int32(i), item) {
+		for entry := range strings.SplitSeq(entries, eval.EndOfText) {
+			value, postings, ok := strings.Cut(entry, eval.EndOfValue)
+			item := int32(len(f.Values))
+			if _, twice := f.Values[value]; !ok || twice || !r.postings(postings, int32(i), item) {
 				r.fail("the entry of %q cannot be read, or stands twice", shown(value))
 				return
 			}
-			f.values[value] = item
+			f.Values[value] = item
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package eval
+package rules
 
 import (
 	"encoding/json"
@@ -6,23 +6,24 @@ import (
 	"strings"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/eval"
 )
 
 func (r *decoder) flags() {
 	r.in("names")
 	var names []string
 	if r.wire.Names != "" || len(r.wire.Flags) > 0 {
-		if n := 1 + strings.Count(r.wire.Names, endOfText); n != len(r.wire.Flags) {
+		if n := 1 + strings.Count(r.wire.Names, eval.EndOfText); n != len(r.wire.Flags) {
 			r.fail("there are %d for %d flags", n, len(r.wire.Flags))
 			return
 		}
-		names = strings.Split(r.wire.Names, endOfText)
+		names = strings.Split(r.wire.Names, eval.EndOfText)
 	}
-	r.p.list, r.p.flags = make([]Flag, len(names)), make([]flag, len(names))
+	r.p.List, r.p.Rules = make([]eval.Flag, len(names)), make([]eval.Rule, len(names))
 	for i, name := range names {
-		r.p.list[i].Name = name
-		r.p.index[name] = int32(i)
-		if i > 0 && compareNames(names[i-1], name) >= 0 {
+		r.p.List[i].Name = name
+		r.p.Index[name] = int32(i)
+		if i > 0 && eval.CompareNames(names[i-1], name) >= 0 {
 			r.fail("%q stands behind %q: they have to be sorted, and once each", shown(name), shown(names[i-1]))
 			return
 		}
@@ -35,9 +36,9 @@ func (r *decoder) flags() {
 				return
 			}
 			if what == "hidden" {
-				r.p.list[i].Hidden = true
+				r.p.List[i].Hidden = true
 			} else {
-				r.p.list[i].ImpressionData = true
+				r.p.List[i].ImpressionData = true
 			}
 		}
 	}
@@ -46,80 +47,80 @@ func (r *decoder) flags() {
 			return
 		}
 		r.at("flags", i)
-		r.p.flags[i] = r.flag(names[i], v)
+		r.p.Rules[i] = r.flag(names[i], v)
 	}
-	for i := range r.p.flags {
+	for i := range r.p.Rules {
 		r.at("flags", i)
-		for _, d := range r.p.flags[i].parents {
-			if len(r.p.flags[d.flag].parents) > 0 {
+		for _, d := range r.p.Rules[i].Parents {
+			if len(r.p.Rules[d.Flag].Parents) > 0 {
 				r.fail("its parent has parents")
 			}
 		}
 	}
 }
 
-func (r *decoder) flag(name string, v any) flag {
+func (r *decoder) flag(name string, v any) eval.Rule {
 	if v == json.Number("0") {
-		return flag{}
+		return eval.Rule{}
 	}
 	list, _ := v.([]any)
 	if len(list) == 0 {
-		return flag{strategies: []strategy{r.strategy(name, v)}}
+		return eval.Rule{Strategies: []eval.Strategy{r.strategy(name, v)}}
 	}
 	strategies, full := list[0].([]any)
 	if !full {
-		return flag{strategies: []strategy{r.strategy(name, v)}}
+		return eval.Rule{Strategies: []eval.Strategy{r.strategy(name, v)}}
 	}
-	out := flag{strategies: make([]strategy, 0, len(strategies))}
+	out := eval.Rule{Strategies: make([]eval.Strategy, 0, len(strategies))}
 	for _, s := range strategies {
-		out.strategies = append(out.strategies, r.strategy(name, s))
+		out.Strategies = append(out.Strategies, r.strategy(name, s))
 	}
-	if len(out.strategies) == 0 || len(list) > 4 {
+	if len(out.Strategies) == 0 || len(list) > 4 {
 		r.fail("has no strategies, or more than four members")
 	}
 	if r.err != nil {
 		return out
 	}
 	list = append(slices.Clone(list), json.Number("0"), json.Number("0"), json.Number("0"))
-	out.variants = r.variants(name, list[1])
+	out.Variants = r.variants(name, list[1])
 	if list[2] != json.Number("0") {
 		own := r.list(list[2], len(strategies))
-		for i := range out.strategies {
+		for i := range out.Strategies {
 			if r.err != nil {
 				return out
 			}
-			out.strategies[i].variants = r.variants(name, own[i])
+			out.Strategies[i].Variants = r.variants(name, own[i])
 		}
 	}
 	if list[3] != json.Number("0") {
 		for _, v := range r.list(list[3], 1) {
 			one := r.list(v, 2)
-			d := parent{flag: int32(max(r.place(one[0], len(r.wire.Flags)), 0)), enabled: r.whole(one[1], 0, 1) == 1}
+			d := eval.Parent{Flag: int32(max(r.place(one[0], len(r.wire.Flags)), 0)), Enabled: r.whole(one[1], 0, 1) == 1}
 			for _, variant := range one[2:] {
-				d.variants = append(d.variants, r.text(variant))
+				d.Variants = append(d.Variants, r.text(variant))
 			}
-			out.parents = append(out.parents, d)
+			out.Parents = append(out.Parents, d)
 		}
 	}
 	return out
 }
 
-func (r *decoder) strategy(name string, v any) strategy {
+func (r *decoder) strategy(name string, v any) eval.Strategy {
 	list, ok := v.([]any)
 	if !ok || len(list) == 0 {
-		return strategy{share: r.shareOf(name, v)}
+		return eval.Strategy{Share: r.shareOf(name, v)}
 	}
-	s := strategy{share: r.shareOf(name, list[0])}
+	s := eval.Strategy{Share: r.shareOf(name, list[0])}
 	if len(list) > 1 {
-		s.conditions = make([]*condition, 0, len(list)-1)
+		s.Conditions = make([]*eval.Condition, 0, len(list)-1)
 	}
 	for _, one := range list[1:] {
-		s.conditions = append(s.conditions, r.reference(one))
+		s.Conditions = append(s.Conditions, r.reference(one))
 	}
 	return s
 }
 
-func (r *decoder) shareOf(name string, v any) *share {
+func (r *decoder) shareOf(name string, v any) *eval.Share {
 	n := int(r.whole(v, -int64(len(r.wire.Shares)), firstShare+perSticky*int64(len(r.sticky))-1))
 	switch {
 	case r.err != nil || n == everybodyShare:
@@ -132,16 +133,16 @@ func (r *decoder) shareOf(name string, v any) *share {
 		r.fail("%s is no share", shown(v))
 		return nil
 	}
-	return &share{sticky: r.sticky[n/perSticky], percent: n % perSticky, group: name, prefix: newPrefix(rolloutSeed, name)}
+	return &eval.Share{Sticky: r.sticky[n/perSticky], Percent: n % perSticky, Group: name, Prefix: eval.NewHash(eval.RolloutSeed, name)}
 }
 
 // shape is what variants of several flags may have in common.
 type shape struct {
-	list      []Variant // without payloads
+	list      []eval.Variant // without payloads
 	weights   []int
 	total     int
-	overrides []override
-	sticky    *sticky
+	overrides []eval.Override
+	sticky    *eval.Sticky
 	group     *string // nil: the name of the flag
 }
 
@@ -150,7 +151,7 @@ type shape struct {
 // at by the comparison of flags.
 const spareVariants = 100_000
 
-func (r *decoder) variants(name string, v any) *variants {
+func (r *decoder) variants(name string, v any) *eval.Variants {
 	if v == json.Number("0") {
 		return nil
 	}
@@ -172,20 +173,20 @@ func (r *decoder) variants(name string, v any) *variants {
 	if r.err != nil {
 		return nil
 	}
-	out := &variants{
-		list: shape.list, weights: shape.weights, total: shape.total, overrides: shape.overrides, sticky: shape.sticky, group: name,
+	out := &eval.Variants{
+		List: shape.list, Weights: shape.weights, Total: shape.total, Overrides: shape.overrides, Sticky: shape.sticky, Group: name,
 	}
 	if shape.group != nil {
-		out.group = *shape.group
+		out.Group = *shape.group
 	}
-	out.prefix = newPrefix(variantSeed, out.group)
+	out.Prefix = eval.NewHash(eval.VariantSeed, out.Group)
 	if len(payloads) > 0 {
-		out.list = slices.Clone(shape.list)
+		out.List = slices.Clone(shape.list)
 	}
 	for i := range payloads {
-		out.list[i].Payload = r.payload(payloads[i])
+		out.List[i].Payload = r.payload(payloads[i])
 	}
-	out.normalize()
+	out.Normalize()
 	return out
 }
 
@@ -204,16 +205,16 @@ func (r *decoder) shape(at int) *shape {
 		out.group = &group
 	}
 	out.sticky = r.sticky[by]
-	out.list, out.weights = make([]Variant, len(names)), make([]int, len(names))
+	out.list, out.weights = make([]eval.Variant, len(names)), make([]int, len(names))
 	for i := range names {
-		out.list[i] = Variant{Name: r.text(names[i]), Enabled: true}
-		out.weights[i] = int(r.whole(weights[i], 0, maxWeight))
+		out.list[i] = eval.Variant{Name: r.text(names[i]), Enabled: true}
+		out.weights[i] = int(r.whole(weights[i], 0, eval.MaxWeight))
 		out.total += out.weights[i]
 	}
 	if len(wire) > 4 {
 		overrides := r.list(wire[4], 2)
 		for i := 0; i+1 < len(overrides); i += 2 {
-			out.overrides = append(out.overrides, override{r.reference(overrides[i]), max(r.place(overrides[i+1], len(names)), 0)})
+			out.overrides = append(out.overrides, eval.Override{Condition: r.reference(overrides[i]), Variant: max(r.place(overrides[i+1], len(names)), 0)})
 		}
 	}
 	return out

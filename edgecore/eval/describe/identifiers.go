@@ -1,10 +1,11 @@
-package eval
+package describe
 
 import (
 	"slices"
 	"strings"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/eval"
 )
 
 // DefaultIdentifierFields are the context fields that hold ids, where nothing
@@ -13,7 +14,7 @@ func DefaultIdentifierFields() []string { return []string{"userId", "sessionId",
 
 // IdentifiersOf lists the different ids that a flag of definitions holds in
 // clear, by context field, whether the flag is on or not: what an SDK gets to
-// see. Which comparisons hold ids is what EncodeRules goes by.
+// see. Which comparisons hold ids is what Encode goes by.
 func IdentifiersOf(f *edgecore.Feature, segments []edgecore.Segment, fields []string) map[string][]string {
 	found := identifierSet{fields: fields, ids: map[string]map[string]bool{}}
 	found.overrides(f.Variants)
@@ -21,9 +22,9 @@ func IdentifiersOf(f *edgecore.Feature, segments []edgecore.Segment, fields []st
 		s := &f.Strategies[i]
 		switch s.Name {
 		case "userWithId":
-			found.add("userId", splitList(s.Parameters["userIds"])...)
+			found.add("userId", eval.SplitList(s.Parameters["userIds"])...)
 		case "remoteAddress":
-			found.add("remoteAddress", splitList(s.Parameters["IPs"])...)
+			found.add("remoteAddress", eval.SplitList(s.Parameters["IPs"])...)
 		}
 		found.constraints(s.Constraints)
 		for j := range segments {
@@ -38,12 +39,12 @@ func IdentifiersOf(f *edgecore.Feature, segments []edgecore.Segment, fields []st
 
 // Identifiers lists the different ids that each flag of the program holds in
 // clear, by context field, in the order of Flags; nil for a flag without.
-func (p *Program) Identifiers(fields []string) []map[string][]string {
+func Identifiers(p *eval.Program, fields []string) []map[string][]string {
 	d := NewDescriber(fields)
-	out := make([]map[string][]string, len(p.flags))
-	for i := range p.flags {
+	out := make([]map[string][]string, len(p.Rules))
+	for i := range p.Rules {
 		found := identifierSet{fields: fields, ids: map[string]map[string]bool{}}
-		rules := d.rules(p, &p.flags[i])
+		rules := d.rules(p, &p.Rules[i])
 		found.described(rules.Variants)
 		for _, s := range rules.Strategies {
 			found.conditions(s.Conditions)
@@ -65,7 +66,7 @@ func (s *identifierSet) add(field string, ids ...string) {
 		return
 	}
 	for _, id := range ids {
-		if id = trim(id); id == "" {
+		if id = eval.Trim(id); id == "" {
 			continue
 		}
 		if s.ids[field] == nil {
@@ -77,9 +78,9 @@ func (s *identifierSet) add(field string, ids ...string) {
 
 func (s *identifierSet) constraints(list []edgecore.Constraint) {
 	for _, c := range list {
-		op, order, known := operatorOf(c.Operator)
-		k := condition{op: op, order: order}
-		if known && !k.identifies() {
+		op, order, known := eval.ParseOperator(c.Operator)
+		k := eval.Condition{Op: op, Order: order}
+		if known && !k.Identifies() {
 			continue
 		}
 		s.add(c.ContextName, c.Values...)

@@ -1,4 +1,4 @@
-package eval
+package cover
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/flagcast/flagcast/edgecore/eval"
 )
 
 // Coverage says how many branches of a program some contexts take: each
@@ -18,11 +20,11 @@ type Coverage struct {
 
 func (c Coverage) String() string { return fmt.Sprintf("%d of %d branches", c.Taken, c.Total) }
 
-// Cover returns contexts, at most some number of them, that take the branches
+// Inputs returns contexts, at most some number of them, that take the branches
 // of a program as far as they are found: what a request can cost is measured
 // with them. The same program gives the same contexts. One has a time only
 // where a date decides.
-func (p *Program) Cover(most int) ([]Context, Coverage) {
+func Inputs(p *eval.Program, most int) ([]eval.Context, Coverage) {
 	c := newCover(p, most)
 	contexts := c.run()
 	return contexts, c.coverage()
@@ -30,10 +32,10 @@ func (p *Program) Cover(most int) ([]Context, Coverage) {
 
 // cover is the work on one program.
 type cover struct {
-	p      *Program
+	p      *eval.Program
 	most   int
 	drafts []*draft
-	v      View // to try one value at a time
+	v      eval.View // to try one value at a time
 
 	sticky  []int32   // the fields that decide shares and variants
 	starts  []int     // by flag: its first branch
@@ -42,14 +44,14 @@ type cover struct {
 	byShare map[int]int // branch: its place in shares
 }
 
-func newCover(p *Program, most int) *cover {
-	return &cover{p: p, most: max(most, 1), v: View{p: p, c: &Context{}, slots: make([]slot, len(p.fields))}}
+func newCover(p *eval.Program, most int) *cover {
+	return &cover{p: p, most: max(most, 1), v: eval.View{P: p, C: &eval.Context{}, Slots: make([]eval.Slot, len(p.Fields))}}
 }
 
-func (c *cover) run() []Context {
+func (c *cover) run() []eval.Context {
 	p := c.p
-	for i := range p.flags {
-		c.flag(&p.flags[i])
+	for i := range p.Rules {
+		c.flag(&p.Rules[i])
 	}
 	if len(c.drafts) == 0 {
 		c.drafts = append(c.drafts, &draft{fields: map[int32]value{}})
@@ -61,7 +63,7 @@ func (c *cover) run() []Context {
 	}
 	c.shuffle()
 	c.draw()
-	out := make([]Context, len(c.drafts))
+	out := make([]eval.Context, len(c.drafts))
 	for i, d := range c.drafts {
 		out[i] = d.context(p)
 	}
@@ -79,11 +81,11 @@ type value struct {
 	absent bool
 }
 
-func (d *draft) context(p *Program) Context {
-	c := Context{Fields: map[string]string{}, Time: d.time}
+func (d *draft) context(p *eval.Program) eval.Context {
+	c := eval.Context{Fields: map[string]string{}, Time: d.time}
 	for i, v := range d.fields {
 		if !v.absent {
-			c.Fields[p.fields[i].name] = v.text
+			c.Fields[p.Fields[i].Name] = v.text
 		}
 	}
 	return c
@@ -91,50 +93,50 @@ func (d *draft) context(p *Program) Context {
 
 // wish is what a condition should say.
 type wish struct {
-	condition *condition
+	condition *eval.Condition
 	holds     bool
 }
 
-// flag has a draft for each way through the conditions of a flag. What the
+// Rule has a draft for each way through the conditions of a flag. What the
 // parents and the strategies before have to say comes first.
-func (c *cover) flag(f *flag) {
+func (c *cover) flag(f *eval.Rule) {
 	var before []wish
-	for i := range f.parents {
-		before = append(before, c.parent(&f.parents[i])...)
+	for i := range f.Parents {
+		before = append(before, c.parent(&f.Parents[i])...)
 	}
-	for i := range f.strategies {
-		s := &f.strategies[i]
+	for i := range f.Strategies {
+		s := &f.Strategies[i]
 		passed := slices.Clone(before)
-		for _, k := range s.conditions {
+		for _, k := range s.Conditions {
 			c.want(append(slices.Clone(passed), wish{k, false}))
 			passed = append(passed, wish{k, true})
 		}
 		c.want(passed)
-		for _, all := range []*variants{s.variants, f.variants} {
+		for _, all := range []*eval.Variants{s.Variants, f.Variants} {
 			if all == nil {
 				continue
 			}
-			for _, o := range all.overrides {
-				c.want(append(slices.Clone(passed), wish{o.condition, true}))
+			for _, o := range all.Overrides {
+				c.want(append(slices.Clone(passed), wish{o.Condition, true}))
 			}
 		}
-		if len(s.conditions) > 0 {
-			before = append(before, wish{s.conditions[0], false})
+		if len(s.Conditions) > 0 {
+			before = append(before, wish{s.Conditions[0], false})
 		}
 	}
 }
 
-// parent wishes that a dependency is met.
-func (c *cover) parent(d *parent) (wishes []wish) {
-	strategies := c.p.flags[d.flag].strategies
+// Parent wishes that a dependency is met.
+func (c *cover) parent(d *eval.Parent) (wishes []wish) {
+	strategies := c.p.Rules[d.Flag].Strategies
 	for i := range strategies {
-		for _, k := range strategies[i].conditions {
-			wishes = append(wishes, wish{k, d.enabled})
-			if !d.enabled {
+		for _, k := range strategies[i].Conditions {
+			wishes = append(wishes, wish{k, d.Enabled})
+			if !d.Enabled {
 				break
 			}
 		}
-		if d.enabled {
+		if d.Enabled {
 			break
 		}
 	}
@@ -165,16 +167,16 @@ func (c *cover) grant(d *draft, wishes []wish) bool {
 		byField := map[int32][]wish{}
 		var flatten func(w wish)
 		flatten = func(w wish) {
-			if w.condition.op != opAll {
-				field := w.condition.field
-				if w.condition.op == opDate {
+			if w.condition.Op != eval.OpAll {
+				field := w.condition.Field
+				if w.condition.Op == eval.OpDate {
 					field = ofTime
 				}
 				byField[field] = append(byField[field], w)
 				return
 			}
-			all := w.condition.all
-			if w.holds != w.condition.inverted {
+			all := w.condition.All
+			if w.holds != w.condition.Inverted {
 				for _, k := range all {
 					flatten(wish{k, true})
 				}
@@ -229,7 +231,7 @@ func (c *cover) fix(d *draft, byField map[int32][]wish) bool {
 	return true
 }
 
-// choose finds a value of a field that all wishes about it are content with,
+// Choose finds a value of a field that all wishes about it are content with,
 // if possible one that other drafts have: then one draft does for many flags.
 func (c *cover) choose(field int32, wishes []wish) (value, bool) {
 	const looked = 16
@@ -254,14 +256,14 @@ func (c *cover) choose(field int32, wishes []wish) (value, bool) {
 }
 
 func (c *cover) agrees(field int32, v value, wishes []wish) bool {
-	s := &c.v.slots[field]
-	*s = slot{state: missing}
+	s := &c.v.Slots[field]
+	*s = eval.Slot{State: eval.Missing}
 	if !v.absent {
-		c.v.c.Fields = map[string]string{c.p.fields[field].name: v.text}
-		c.v.read(s, field)
+		c.v.C.Fields = map[string]string{c.p.Fields[field].Name: v.text}
+		c.v.Read(s, field)
 	}
 	for _, w := range wishes {
-		if c.v.holds(w.condition) != w.holds {
+		if c.v.Holds(w.condition) != w.holds {
 			return false
 		}
 	}
@@ -274,13 +276,13 @@ func (c *cover) instant(fixed time.Time, wishes []wish) (time.Time, bool) {
 		candidates = nil
 		for _, w := range wishes {
 			for _, ms := range []int64{0, -1, 1} {
-				candidates = append(candidates, time.UnixMilli(w.condition.instant+ms).UTC())
+				candidates = append(candidates, time.UnixMilli(w.condition.Instant+ms).UTC())
 			}
 		}
 	}
 	for _, at := range candidates {
-		c.v.c.Time = at
-		if !slices.ContainsFunc(wishes, func(w wish) bool { return c.v.holds(w.condition) != w.holds }) {
+		c.v.C.Time = at
+		if !slices.ContainsFunc(wishes, func(w wish) bool { return c.v.Holds(w.condition) != w.holds }) {
 			return at, true
 		}
 	}
@@ -288,32 +290,32 @@ func (c *cover) instant(fixed time.Time, wishes []wish) (time.Time, bool) {
 }
 
 // examples are values near what a condition looks for.
-func (c *cover) examples(k *condition) []string {
+func (c *cover) examples(k *eval.Condition) []string {
 	const most = 8
 	var out []string
-	switch k.op {
-	case opIn:
-		for text, item := range c.p.fields[k.field].values {
-			if contains(k.items, item) {
+	switch k.Op {
+	case eval.OpIn:
+		for text, item := range c.p.Fields[k.Field].Values {
+			if eval.Contains(k.Items, item) {
 				out = append(out, text)
 			}
 		}
 		slices.Sort(out) // the map has no order
 		return out[:min(len(out), most)]
-	case opStartsWith, opEndsWith, opContains:
-		return append(slices.Clone(k.texts[:min(len(k.texts), most)]), "")
-	case opNumber:
-		for _, n := range []float64{k.number, k.number + 1, k.number - 1} {
+	case eval.OpStartsWith, eval.OpEndsWith, eval.OpContains:
+		return append(slices.Clone(k.Texts[:min(len(k.Texts), most)]), "")
+	case eval.OpNumber:
+		for _, n := range []float64{k.Number, k.Number + 1, k.Number - 1} {
 			out = append(out, strconv.FormatFloat(n, 'f', -1, 64))
 		}
-	case opVersion:
-		out = append(out, k.version.String(), k.version.next().String(), "0.0.0")
-	case opRegex:
-		if text, ok := k.machineOf().example(); ok {
+	case eval.OpVersion:
+		out = append(out, k.Version.String(), k.Version.Next().String(), "0.0.0")
+	case eval.OpRegex:
+		if text, ok := example(k.MachineOf()); ok {
 			out = append(out, text)
 		}
-	case opCIDR:
-		for _, prefix := range k.prefixes[:min(len(k.prefixes), most)] {
+	case eval.OpCIDR:
+		for _, prefix := range k.Prefixes[:min(len(k.Prefixes), most)] {
 			out = append(out, prefix.Addr().String())
 		}
 		out = append(out, netip.AddrFrom4([4]byte{192, 0, 2, 1}).String())
@@ -323,31 +325,31 @@ func (c *cover) examples(k *condition) []string {
 
 // example is the shortest text that the machine takes, as if its assertions
 // held.
-func (m *machine) example() (string, bool) {
-	if m == nil || len(m.code) == 0 {
+func example(m *eval.Machine) (string, bool) {
+	if m == nil || len(m.Code) == 0 {
 		return "", false
 	}
 	type step struct {
 		pc   int32
 		text string
 	}
-	seen := make([]bool, len(m.code))
+	seen := make([]bool, len(m.Code))
 	for queue := []step{{}}; len(queue) > 0; queue = queue[1:] {
 		at := queue[0]
 		if seen[at.pc] {
 			continue
 		}
 		seen[at.pc] = true
-		switch i := &m.code[at.pc]; i.op {
-		case codeMatch:
+		switch i := &m.Code[at.pc]; i.Op {
+		case eval.CodeMatch:
 			return at.text, true
-		case codeSplit:
-			queue = append(queue, step{i.out, at.text}, step{i.alt, at.text})
-		case codeAssert:
-			queue = append(queue, step{i.out, at.text})
-		case codeRune:
-			if len(i.runs) > 0 {
-				queue = append(queue, step{i.out, at.text + string(printable(i.runs))})
+		case eval.CodeSplit:
+			queue = append(queue, step{i.Out, at.text}, step{i.Alt, at.text})
+		case eval.CodeAssert:
+			queue = append(queue, step{i.Out, at.text})
+		case eval.CodeRune:
+			if len(i.Runs) > 0 {
+				queue = append(queue, step{i.Out, at.text + string(printable(i.Runs))})
 			}
 		}
 	}
@@ -357,7 +359,7 @@ func (m *machine) example() (string, bool) {
 // printable prefers a letter among runs of characters.
 func printable(runs []int32) rune {
 	for _, r := range "a0A-" {
-		if takes(runs, r) {
+		if eval.Takes(runs, r) {
 			return r
 		}
 	}

@@ -1,15 +1,17 @@
-package eval
+package describe
 
 import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/flagcast/flagcast/edgecore/eval"
 )
 
 // Explanation tells why a flag has its result.
 type Explanation struct {
 	Flag   string
-	Result Result
+	Result eval.Result
 	// Why is the reason in one line.
 	Why string
 	// Steps are what was looked at, in order: parents, then strategies up to
@@ -31,22 +33,22 @@ type Step struct {
 const shownValues = 5
 
 // Explain decides a flag as Evaluate does, and keeps what it has looked at.
-func (p *Program) Explain(name string, c *Context) Explanation {
-	e := Explanation{Flag: name, Result: off}
-	i, ok := p.index[name]
+func Explain(p *eval.Program, name string, c *eval.Context) Explanation {
+	e := Explanation{Flag: name, Result: eval.Off}
+	i, ok := p.Index[name]
 	if !ok {
 		e.Why = "there is no such flag"
 		return e
 	}
 	x := explainer{v: p.NewView(c)}
-	f := &p.flags[i]
+	f := &p.Rules[i]
 	e.Result = x.v.Flag(int(i))
-	if len(f.strategies) == 0 {
+	if len(f.Strategies) == 0 {
 		e.Why = "it is off for everybody: it is switched off, or none of its strategies can pass"
 		return e
 	}
-	for i := range f.parents {
-		step := x.parent(&f.parents[i])
+	for i := range f.Parents {
+		step := x.parent(&f.Parents[i])
 		e.Steps = append(e.Steps, step)
 		if !step.Holds {
 			e.Why = "a parent is not as it has to be: " + step.Why
@@ -55,8 +57,8 @@ func (p *Program) Explain(name string, c *Context) Explanation {
 	if e.Why != "" {
 		return e
 	}
-	for i := range f.strategies {
-		s := &f.strategies[i]
+	for i := range f.Strategies {
+		s := &f.Strategies[i]
 		step := x.strategy(s)
 		step.What = "strategy " + strconv.Itoa(i+1)
 		e.Steps = append(e.Steps, step)
@@ -64,9 +66,9 @@ func (p *Program) Explain(name string, c *Context) Explanation {
 			continue
 		}
 		e.Why = step.What + " passes"
-		chosen := s.variants
+		chosen := s.Variants
 		if chosen == nil {
-			chosen = f.variants
+			chosen = f.Variants
 		}
 		e.Variant = x.variant(chosen)
 		return e
@@ -75,27 +77,27 @@ func (p *Program) Explain(name string, c *Context) Explanation {
 	return e
 }
 
-type explainer struct{ v *View }
+type explainer struct{ v *eval.View }
 
-func (x explainer) parent(d *parent) Step {
-	p := x.v.p
-	r := x.v.Flag(int(d.flag))
-	step := Step{What: p.parentText(d), Holds: r.Enabled == d.enabled && (!d.enabled || d.takes(r.Variant.Name))}
+func (x explainer) parent(d *eval.Parent) Step {
+	p := x.v.P
+	r := x.v.Flag(int(d.Flag))
+	step := Step{What: parentText(p, d), Holds: r.Enabled == d.Enabled && (!d.Enabled || d.Takes(r.Variant.Name))}
 	state := "off"
 	if r.Enabled {
 		state = "on with variant " + strconv.Quote(r.Variant.Name)
 	}
-	step.Why = strconv.Quote(p.list[d.flag].Name) + " is " + state
+	step.Why = strconv.Quote(p.List[d.Flag].Name) + " is " + state
 	return step
 }
 
-func (x explainer) strategy(s *strategy) Step {
+func (x explainer) strategy(s *eval.Strategy) Step {
 	step := Step{Holds: true}
-	for _, k := range s.conditions {
+	for _, k := range s.Conditions {
 		step.Steps = append(step.Steps, x.condition(k))
 	}
-	if s.share != nil {
-		step.Steps = append(step.Steps, x.share(s.share))
+	if s.Share != nil {
+		step.Steps = append(step.Steps, x.share(s.Share))
 	}
 	for _, one := range step.Steps {
 		step.Holds = step.Holds && one.Holds
@@ -106,44 +108,44 @@ func (x explainer) strategy(s *strategy) Step {
 	return step
 }
 
-func (x explainer) condition(k *condition) Step {
-	p := x.v.p
-	step := Step{What: p.conditionText(k, shownValues), Holds: x.v.holds(k)}
-	switch k.op {
-	case opAll:
+func (x explainer) condition(k *eval.Condition) Step {
+	p := x.v.P
+	step := Step{What: conditionText(p, k, shownValues), Holds: x.v.Holds(k)}
+	switch k.Op {
+	case eval.OpAll:
 		step.What = "segment"
-		if k.inverted {
+		if k.Inverted {
 			step.What = "not in the segment"
 		}
-		for _, one := range k.all {
+		for _, one := range k.All {
 			step.Steps = append(step.Steps, x.condition(one))
 		}
-	case opDate:
-		step.Why = "the time is " + x.v.c.Time.UTC().Format("2006-01-02T15:04:05.999Z07:00")
+	case eval.OpDate:
+		step.Why = "the time is " + x.v.C.Time.UTC().Format("2006-01-02T15:04:05.999Z07:00")
 	default:
-		step.Why = x.fieldText(k.field)
+		step.Why = x.fieldText(k.Field)
 	}
 	return step
 }
 
 func (x explainer) fieldText(i int32) string {
-	name := x.v.p.fields[i].name
-	if s := x.v.field(i); s.state == present {
-		return name + " is " + strconv.Quote(s.value)
+	name := x.v.P.Fields[i].Name
+	if s := x.v.Field(i); s.State == eval.Present {
+		return name + " is " + strconv.Quote(s.Value)
 	}
 	return name + " is missing"
 }
 
-func (x explainer) share(s *share) Step {
-	step := Step{What: x.v.p.shareText(s), Holds: x.v.shares(s)}
-	id, drawn, ok := x.v.decider(s.sticky)
+func (x explainer) share(s *eval.Share) Step {
+	step := Step{What: shareText(x.v.P, s), Holds: x.v.InShare(s)}
+	id, drawn, ok := x.v.StickyValue(s.Sticky)
 	switch {
 	case ok:
-		step.Why = fmt.Sprintf("%s is in bucket %d of 100 of group %q", decided(id, drawn), s.prefix.percent(id), s.group)
+		step.Why = fmt.Sprintf("%s is in bucket %d of 100 of group %q", decided(id, drawn), s.Prefix.Percent(id), s.Group)
 	case drawn:
 		step.Why = "nothing but chance could decide, and there is no draw here"
 	default:
-		step.Why = x.missing(s.sticky)
+		step.Why = x.missing(s.Sticky)
 	}
 	return step
 }
@@ -155,29 +157,29 @@ func decided(id string, drawn bool) string {
 	return strconv.Quote(id)
 }
 
-func (x explainer) missing(s *sticky) string {
+func (x explainer) missing(s *eval.Sticky) string {
 	var words []string
-	for _, i := range s.fields {
-		words = append(words, x.v.p.fields[i].name)
+	for _, i := range s.Fields {
+		words = append(words, x.v.P.Fields[i].Name)
 	}
 	return strings.Join(words, " and ") + " is missing or empty"
 }
 
-func (x explainer) variant(all *variants) string {
-	if all == nil || all.total == 0 {
+func (x explainer) variant(all *eval.Variants) string {
+	if all == nil || all.Total == 0 {
 		return "it has no variants"
 	}
-	for i := range all.overrides {
-		if o := &all.overrides[i]; x.v.holds(o.condition) {
-			return fmt.Sprintf("%q by an override: %s", all.list[o.variant].Name, x.v.p.conditionText(o.condition, shownValues))
+	for i := range all.Overrides {
+		if o := &all.Overrides[i]; x.v.Holds(o.Condition) {
+			return fmt.Sprintf("%q by an override: %s", all.List[o.Variant].Name, conditionText(x.v.P, o.Condition, shownValues))
 		}
 	}
-	if all.only >= 0 {
-		return fmt.Sprintf("%q has all the weight", all.list[all.only].Name)
+	if all.Only >= 0 {
+		return fmt.Sprintf("%q has all the weight", all.List[all.Only].Name)
 	}
-	id, drawn, ok := x.v.decider(all.sticky)
+	id, drawn, ok := x.v.StickyValue(all.Sticky)
 	if !ok {
 		return "nothing but chance could choose one, and there is no draw here"
 	}
-	return fmt.Sprintf("%q: %s is in bucket %d of %d of group %q", x.v.choose(all).Name, decided(id, drawn), all.prefix.bucket(id, all.total), all.total, all.group)
+	return fmt.Sprintf("%q: %s is in bucket %d of %d of group %q", x.v.Choose(all).Name, decided(id, drawn), all.Prefix.Bucket(id, all.Total), all.Total, all.Group)
 }

@@ -1,4 +1,4 @@
-package eval
+package rules
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/eval"
 )
 
 // A wireRegex has at most as many instructions and ranges: readers refused more
@@ -16,10 +17,10 @@ const (
 )
 
 // Caps of a wireSharedRegex: about 100 kB each. Every pattern of
-// maxPatternBytes without counted repetition is within the first, and matches
+// MaxPatternBytes without counted repetition is within the first, and matches
 // values of 128 characters.
 const (
-	maxSharedInstructions = maxMachineSteps / 128
+	maxSharedInstructions = eval.MaxMachineSteps / 128
 	maxSharedRanges       = 8192 // that differ
 )
 
@@ -30,15 +31,15 @@ const usualInput = 1024
 // passes for nobody there, and is a Problem, as is a pattern that matches
 // shorter values there; p itself answers as before. Where everything fits, the
 // result is p.
-func (p *Program) Fit() (*Program, []edgecore.Problem) {
-	f := fitter{p: p, noted: map[edgecore.Problem]bool{}, segments: map[*condition]verdict{}}
+func Fit(p *eval.Program) (*eval.Program, []edgecore.Problem) {
+	f := fitter{p: p, noted: map[edgecore.Problem]bool{}, segments: map[*eval.Condition]verdict{}}
 	out := p
-	for i := range p.flags {
-		f.name = p.list[i].Name
-		strategies := p.flags[i].strategies
-		kept := make([]strategy, 0, len(strategies))
+	for i := range p.Rules {
+		f.name = p.List[i].Name
+		strategies := p.Rules[i].Strategies
+		kept := make([]eval.Strategy, 0, len(strategies))
 		for j := range strategies {
-			if f.fits(strategies[j].conditions) {
+			if f.fits(strategies[j].Conditions) {
 				kept = append(kept, strategies[j])
 			}
 		}
@@ -46,24 +47,24 @@ func (p *Program) Fit() (*Program, []edgecore.Problem) {
 			continue
 		}
 		if out == p {
-			out = &Program{
-				fields: p.fields, flags: slices.Clone(p.flags), list: p.list, index: p.index, flips: p.flips, salt: p.salt,
+			out = &eval.Program{
+				Fields: p.Fields, Rules: slices.Clone(p.Rules), List: p.List, Index: p.Index, Flips: p.Flips, Salt: p.Salt,
 			}
 		}
-		out.flags[i].strategies = kept
+		out.Rules[i].Strategies = kept
 	}
 	if out != p {
-		out.finish()
+		out.Finish()
 	}
 	return out, f.problems.List()
 }
 
 type fitter struct {
-	p        *Program
+	p        *eval.Program
 	name     string // of the flag
 	problems edgecore.ProblemList
 	noted    map[edgecore.Problem]bool
-	segments map[*condition]verdict
+	segments map[*eval.Condition]verdict
 }
 
 // verdict is what was found about conditions. The problems name no flag yet.
@@ -73,7 +74,7 @@ type verdict struct {
 }
 
 // fits reports whether rules can hold conditions, and notes what they cannot.
-func (f *fitter) fits(conditions []*condition) bool {
+func (f *fitter) fits(conditions []*eval.Condition) bool {
 	found := f.judge(conditions)
 	for _, one := range found.problems {
 		one.Feature = f.name
@@ -90,18 +91,18 @@ func (f *fitter) fits(conditions []*condition) bool {
 }
 
 // judge looks at conditions, at each segment once: many flags may share it.
-func (f *fitter) judge(conditions []*condition) verdict {
+func (f *fitter) judge(conditions []*eval.Condition) verdict {
 	all := verdict{fits: true}
 	for _, k := range conditions {
 		var one verdict
-		switch k.op {
-		case opAll:
+		switch k.Op {
+		case eval.OpAll:
 			known := false
 			if one, known = f.segments[k]; !known {
-				one = f.judge(k.all)
+				one = f.judge(k.All)
 				f.segments[k] = one
 			}
-		case opRegex, opStartsWith, opEndsWith, opContains:
+		case eval.OpRegex, eval.OpStartsWith, eval.OpEndsWith, eval.OpContains:
 			one = f.pattern(k)
 		default:
 			continue
@@ -114,31 +115,31 @@ func (f *fitter) judge(conditions []*condition) verdict {
 	return all
 }
 
-// pattern judges a condition that rules hold as a pattern, if they do.
-func (f *fitter) pattern(k *condition) verdict {
+// Pattern judges a condition that rules hold as a pattern, if they do.
+func (f *fitter) pattern(k *eval.Condition) verdict {
 	problem := func(fits bool, format string, args ...any) verdict {
-		where := fmt.Sprintf("%s on %q", strings.TrimPrefix(k.operator(), "not "), f.p.fields[k.field].name)
+		where := fmt.Sprintf("%s on %q", strings.TrimPrefix(k.UnleashOperator(), "not "), f.p.Fields[k.Field].Name)
 		return verdict{fits, []edgecore.Problem{{Where: where, What: fmt.Sprintf(format, args...)}}}
 	}
-	m := k.machineOf()
+	m := k.MachineOf()
 	switch {
-	case m == nil && k.spelled() != "":
+	case m == nil && k.Spelled() != "":
 		return problem(false, "has letters newer than Unicode 15 among too many others to ignore case in a rules snapshot; "+
 			"the strategy passes for nobody there")
 	case m == nil:
 		return verdict{fits: true}
 	}
-	_, ranges := m.ranges()
-	switch most := m.inputRunes(); {
-	case len(m.code) > maxSharedInstructions:
+	_, ranges := m.Ranges()
+	switch most := m.InputRunes(); {
+	case len(m.Code) > maxSharedInstructions:
 		return problem(false, "the regular expression takes %d instructions, a rules snapshot holds %d; "+
-			"the strategy passes for nobody there", len(m.code), maxSharedInstructions)
+			"the strategy passes for nobody there", len(m.Code), maxSharedInstructions)
 	case ranges > maxSharedRanges:
 		return problem(false, "the regular expression has %d ranges of characters, a rules snapshot holds %d; "+
 			"the strategy passes for nobody there", ranges, maxSharedRanges)
-	case most < usualInput && (m.longest == anyLength || most < m.longest):
+	case most < usualInput && (m.Longest == eval.AnyLength || most < m.Longest):
 		return problem(true, "the regular expression takes %d instructions; "+
-			"in a rules snapshot a value of more than %d characters does not match", len(m.code), most)
+			"in a rules snapshot a value of more than %d characters does not match", len(m.Code), most)
 	}
 	return verdict{fits: true}
 }

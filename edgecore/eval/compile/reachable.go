@@ -1,8 +1,10 @@
-package eval
+package compile
 
 import (
 	"cmp"
 	"time"
+
+	"github.com/flagcast/flagcast/edgecore/eval"
 )
 
 // MayBeOn reports for each flag of Flags whether a request at a time may find
@@ -11,13 +13,13 @@ import (
 // its share is 0 %, or because its parent is off. true may be wrong where only a
 // search over contexts could decide, and beyond the bounds of the work: it takes
 // linear time.
-func (p *Program) MayBeOn(at time.Time) []bool {
-	r := reach{p: p, view: p.NewView(&Context{Time: at}), texts: map[int32][]string{}, segments: map[*condition]bool{}, left: maxTries}
-	on := make([]bool, len(p.flags))
+func MayBeOn(p *eval.Program, at time.Time) []bool {
+	r := reach{p: p, view: p.NewView(&eval.Context{Time: at}), texts: map[int32][]string{}, segments: map[*eval.Condition]bool{}, left: maxTries}
+	on := make([]bool, len(p.Rules))
 	// A parent has no parents, so that two passes are enough.
 	for _, children := range []bool{false, true} {
-		for i := range p.flags {
-			if f := &p.flags[i]; (len(f.parents) > 0) == children {
+		for i := range p.Rules {
+			if f := &p.Rules[i]; (len(f.Parents) > 0) == children {
 				on[i] = r.parents(f, on) && r.anyStrategy(f)
 			}
 		}
@@ -27,12 +29,12 @@ func (p *Program) MayBeOn(at time.Time) []bool {
 
 // reach is the work on one program at one time.
 type reach struct {
-	p     *Program
-	view  *View
+	p     *eval.Program
+	view  *eval.View
 	texts map[int32][]string // values of a field by their numbers
 	// segments are the large ones that were looked at by themselves, and whether
 	// they can hold.
-	segments map[*condition]bool
+	segments map[*eval.Condition]bool
 	left     int // values that may still be tried
 }
 
@@ -44,22 +46,22 @@ const (
 	maxTries = 1_000_000
 )
 
-// parents reports whether every dependency of a flag can be met.
-func (r *reach) parents(f *flag, on []bool) bool {
-	for i := range f.parents {
-		d := &f.parents[i]
-		strategies := r.p.flags[d.flag].strategies
-		always := len(strategies) > 0 && strategies[0].everybody()
-		if d.enabled && !on[d.flag] || !d.enabled && always && len(r.p.flags[d.flag].parents) == 0 {
+// Parents reports whether every dependency of a flag can be met.
+func (r *reach) parents(f *eval.Rule, on []bool) bool {
+	for i := range f.Parents {
+		d := &f.Parents[i]
+		strategies := r.p.Rules[d.Flag].Strategies
+		always := len(strategies) > 0 && strategies[0].Everybody()
+		if d.Enabled && !on[d.Flag] || !d.Enabled && always && len(r.p.Rules[d.Flag].Parents) == 0 {
 			return false
 		}
 	}
 	return true
 }
 
-func (r *reach) anyStrategy(f *flag) bool {
-	for i := range f.strategies {
-		if s := &f.strategies[i]; (s.share == nil || s.share.percent > 0) && r.canHold(s.conditions) {
+func (r *reach) anyStrategy(f *eval.Rule) bool {
+	for i := range f.Strategies {
+		if s := &f.Strategies[i]; (s.Share == nil || s.Share.Percent > 0) && r.canHold(s.Conditions) {
 			return true
 		}
 	}
@@ -68,15 +70,15 @@ func (r *reach) anyStrategy(f *flag) bool {
 
 // canHold reports whether some context may satisfy all conditions. Conditions
 // on different fields do not exclude each other.
-func (r *reach) canHold(conditions []*condition) bool {
-	if len(conditions) == 1 && conditions[0].op != opAll { // most strategies
+func (r *reach) canHold(conditions []*eval.Condition) bool {
+	if len(conditions) == 1 && conditions[0].Op != eval.OpAll { // most strategies
 		k := conditions[0]
-		if k.op == opDate {
-			return r.view.holds(k)
+		if k.Op == eval.OpDate {
+			return r.view.Holds(k)
 		}
-		return k.inverted || !k.never()
+		return k.Inverted || !k.Never()
 	}
-	byField := map[int32][]*condition{}
+	byField := map[int32][]*eval.Condition{}
 	if !r.collect(conditions, byField) {
 		return false
 	}
@@ -90,39 +92,39 @@ func (r *reach) canHold(conditions []*condition) bool {
 
 // collect sorts conditions by field, with those of segments. It returns false
 // when one of them cannot hold by itself.
-func (r *reach) collect(conditions []*condition, byField map[int32][]*condition) bool {
+func (r *reach) collect(conditions []*eval.Condition, byField map[int32][]*eval.Condition) bool {
 	for _, k := range conditions {
 		switch {
-		case k.op == opAll && k.inverted:
-			if len(k.all) == 0 {
+		case k.Op == eval.OpAll && k.Inverted:
+			if len(k.All) == 0 {
 				return false
 			}
-		case k.op == opAll && len(k.all) > largeSegment:
+		case k.Op == eval.OpAll && len(k.All) > largeSegment:
 			if !r.segment(k) {
 				return false
 			}
-		case k.op == opAll:
-			if !r.collect(k.all, byField) {
+		case k.Op == eval.OpAll:
+			if !r.collect(k.All, byField) {
 				return false
 			}
-		case k.op == opDate:
-			if !r.view.holds(k) {
+		case k.Op == eval.OpDate:
+			if !r.view.Holds(k) {
 				return false
 			}
-		case !k.inverted && k.never():
+		case !k.Inverted && k.Never():
 			return false
 		default:
-			byField[k.field] = append(byField[k.field], k)
+			byField[k.Field] = append(byField[k.Field], k)
 		}
 	}
 	return true
 }
 
 // segment reports whether a large segment can hold by itself.
-func (r *reach) segment(k *condition) bool {
+func (r *reach) segment(k *eval.Condition) bool {
 	holds, known := r.segments[k]
 	if !known {
-		holds = r.canHold(k.all)
+		holds = r.canHold(k.All)
 		r.segments[k] = holds
 	}
 	return holds
@@ -130,17 +132,17 @@ func (r *reach) segment(k *condition) bool {
 
 // together reports whether one value of a field, or its absence, may satisfy
 // several conditions.
-func (r *reach) together(field int32, list []*condition) bool {
-	var shortest *condition // of the lists that the value has to be in
+func (r *reach) together(field int32, list []*eval.Condition) bool {
+	var shortest *eval.Condition // of the lists that the value has to be in
 	for _, k := range list {
-		if k.op == opIn && !k.inverted && (shortest == nil || len(k.items) < len(shortest.items)) {
+		if k.Op == eval.OpIn && !k.Inverted && (shortest == nil || len(k.Items) < len(shortest.Items)) {
 			shortest = k
 		}
 	}
 	if shortest == nil {
 		return numbersOverlap(list) && versionsOverlap(list)
 	}
-	for _, item := range shortest.items {
+	for _, item := range shortest.Items {
 		if r.left -= len(list); r.left < 0 || r.satisfies(field, item, list) {
 			return true
 		}
@@ -151,13 +153,13 @@ func (r *reach) together(field int32, list []*condition) bool {
 // satisfies reports whether a value of a list satisfies all conditions on its
 // field. The text of a hashed value is unknown, and may satisfy any operator
 // that looks at the text.
-func (r *reach) satisfies(field, item int32, list []*condition) bool {
-	s := &r.view.slots[field]
-	*s = slot{state: present, item: item}
-	hashed := r.p.fields[field].hashed
+func (r *reach) satisfies(field, item int32, list []*eval.Condition) bool {
+	s := &r.view.Slots[field]
+	*s = eval.Slot{State: eval.Present, Item: item}
+	hashed := r.p.Fields[field].Hashed
 	for _, k := range list {
-		if k.op == opIn {
-			if contains(k.items, item) == k.inverted {
+		if k.Op == eval.OpIn {
+			if eval.Contains(k.Items, item) == k.Inverted {
 				return false
 			}
 			continue
@@ -165,10 +167,10 @@ func (r *reach) satisfies(field, item int32, list []*condition) bool {
 		if hashed {
 			continue
 		}
-		if s.value == "" {
-			s.value = r.text(field, item)
+		if s.Value == "" {
+			s.Value = r.text(field, item)
 		}
-		if !r.view.holds(k) {
+		if !r.view.Holds(k) {
 			return false
 		}
 	}
@@ -179,7 +181,7 @@ func (r *reach) satisfies(field, item int32, list []*condition) bool {
 func (r *reach) text(field, item int32) string {
 	list := r.texts[field]
 	if list == nil {
-		values := r.p.fields[field].values
+		values := r.p.Fields[field].Values
 		list = make([]string, len(values))
 		for text, number := range values {
 			list[number] = text
@@ -199,21 +201,21 @@ type bounds[T any] struct {
 
 // narrow takes a condition into account. An order of "not equal", or of
 // everything, excludes no range.
-func (b *bounds[T]) narrow(o order, operand T) {
-	if o&greater == 0 { // at most the operand
+func (b *bounds[T]) narrow(o eval.Order, operand T) {
+	if o&eval.Greater == 0 { // at most the operand
 		switch c := b.against(b.hasHigh, operand, b.high); {
 		case c < 0:
-			b.high, b.hasHigh, b.highOpen = operand, true, o&equal == 0
+			b.high, b.hasHigh, b.highOpen = operand, true, o&eval.Equal == 0
 		case c == 0:
-			b.highOpen = b.highOpen || o&equal == 0
+			b.highOpen = b.highOpen || o&eval.Equal == 0
 		}
 	}
-	if o&less == 0 { // at least the operand
+	if o&eval.Less == 0 { // at least the operand
 		switch c := b.against(b.hasLow, b.low, operand); {
 		case c < 0:
-			b.low, b.hasLow, b.lowOpen = operand, true, o&equal == 0
+			b.low, b.hasLow, b.lowOpen = operand, true, o&eval.Equal == 0
 		case c == 0:
-			b.lowOpen = b.lowOpen || o&equal == 0
+			b.lowOpen = b.lowOpen || o&eval.Equal == 0
 		}
 	}
 }
@@ -235,21 +237,21 @@ func (b *bounds[T]) empty() bool {
 	return c > 0 || c == 0 && (b.lowOpen || b.highOpen)
 }
 
-func numbersOverlap(list []*condition) bool {
+func numbersOverlap(list []*eval.Condition) bool {
 	b := bounds[float64]{compare: cmp.Compare[float64]}
 	for _, k := range list {
-		if k.op == opNumber && !k.inverted {
-			b.narrow(k.order, k.number)
+		if k.Op == eval.OpNumber && !k.Inverted {
+			b.narrow(k.Order, k.Number)
 		}
 	}
 	return !b.empty()
 }
 
-func versionsOverlap(list []*condition) bool {
-	b := bounds[version]{compare: version.Compare}
+func versionsOverlap(list []*eval.Condition) bool {
+	b := bounds[eval.Version]{compare: eval.Version.Compare}
 	for _, k := range list {
-		if k.op == opVersion && !k.inverted {
-			b.narrow(k.order, k.version)
+		if k.Op == eval.OpVersion && !k.Inverted {
+			b.narrow(k.Order, k.Version)
 		}
 	}
 	return !b.empty()

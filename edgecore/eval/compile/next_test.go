@@ -1,4 +1,4 @@
-package eval_test
+package compile_test
 
 import (
 	"fmt"
@@ -12,6 +12,8 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
+	"github.com/flagcast/flagcast/edgecore/eval/rules"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/test/gen"
 )
@@ -37,7 +39,7 @@ func newHistory(t *testing.T, seed uint64) *history {
 			continue // odd enough to be none
 		}
 		h.pool, h.segments, h.states = append(h.pool, d.Features...), append(h.segments, d.Segments), append(h.states, state)
-		_, problems := eval.Compile(d)
+		_, problems := compile.Program(d)
 		for _, f := range d.Features {
 			if !slices.ContainsFunc(problems, func(p edgecore.Problem) bool { return p.Feature == f.Name }) {
 				h.sound = append(h.sound, f)
@@ -67,7 +69,7 @@ func (h *history) feature(name string) edgecore.Feature {
 	return f
 }
 
-// next is the next version: mostly one or two flags have changed.
+// Next is the next version: mostly one or two flags have changed.
 func (h *history) next() *edgecore.Definitions {
 	d := edgecore.Definitions{Environment: "test", Features: slices.Clone(h.now.Features), Segments: h.now.Segments}
 	at := h.IntN(len(d.Features))
@@ -106,12 +108,12 @@ func TestCompileNextIsCompile(t *testing.T) {
 		var written []string
 		for step := range 40 {
 			d := h.next()
-			want, wantProblems := eval.Compile(d)
+			want, wantProblems := compile.Program(d)
 			var asking sync.WaitGroup
 			if last != nil { // requests go on meanwhile
 				asking.Go(func() { portrait(last, h.states, 1) })
 			}
-			got, problems, err := eval.CompileNext(t.Context(), d, last)
+			got, problems, err := compile.Next(t.Context(), d, last)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -122,7 +124,7 @@ func TestCompileNextIsCompile(t *testing.T) {
 			if diff := cmp.Diff(portrait(want, h.states, 5), portrait(got, h.states, 5)); diff != "" {
 				t.Fatalf("seed %d, step %d (-Compile +CompileNext)\n%s", seed, step, diff)
 			}
-			if last != nil && got.SharesWith(last) {
+			if last != nil && compile.SharesWith(got, last) {
 				patched++
 			}
 			programs, written = append(programs, got), append(written, rulesOf(got))
@@ -140,13 +142,13 @@ func TestCompileNextIsCompile(t *testing.T) {
 }
 
 func rulesOf(p *eval.Program) string {
-	rules, err := p.EncodeRules(eval.RulesOptions{})
+	rules, err := rules.Encode(p, rules.Options{})
 	return fmt.Sprint(string(rules), err)
 }
 
 // portrait is all that a program says.
 func portrait(p *eval.Program, states []*gen.State, contexts int) map[string]any {
-	out := map[string]any{"rules": rulesOf(p), "flags": p.Flags(), "needs": p.DependsOn(&eval.Context{})}
+	out := map[string]any{"rules": rulesOf(p), "flags": p.Flags(), "needs": compile.DependsOn(p, &eval.Context{})}
 	var flips []time.Time
 	for at, more := p.NextFlip(time.Time{}); more; at, more = p.NextFlip(at) {
 		flips = append(flips, at)
@@ -185,14 +187,14 @@ func TestCompileNextTwice(t *testing.T) {
 		}
 		return d
 	}
-	first, _ := eval.Compile(version())
+	first, _ := compile.Program(version())
 	for _, fields := range [][]string{{"plan", "country"}, {"country", "plan"}, {"plan"}} {
-		got, _, err := eval.CompileNext(t.Context(), version(fields...), first)
+		got, _, err := compile.Next(t.Context(), version(fields...), first)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, _ := eval.Compile(version(fields...))
-		if !got.SharesWith(first) {
+		want, _ := compile.Program(version(fields...))
+		if !compile.SharesWith(got, first) {
 			t.Error("everything was compiled")
 		}
 		if diff := cmp.Diff(rulesOf(want), rulesOf(got)); diff != "" {
@@ -217,20 +219,20 @@ func TestCompileNextStaysSmall(t *testing.T) {
 	for i := range 1000 {
 		d.Features = append(d.Features, list(i, 0))
 	}
-	last, _ := eval.Compile(d)
+	last, _ := compile.Program(d)
 	whole := 0
 	for revision := 1; revision <= 3000; revision++ {
 		next := *d
 		next.Features = slices.Clone(d.Features)
 		next.Features[revision%1000] = list(revision%1000, revision)
-		program, _, err := eval.CompileNext(t.Context(), &next, last)
+		program, _, err := compile.Next(t.Context(), &next, last)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !program.SharesWith(last) {
+		if !compile.SharesWith(program, last) {
 			whole++
 		}
-		if n := program.Values(); n > 2*10_000+1010 {
+		if n := compile.Values(program); n > 2*10_000+1010 {
 			t.Fatalf("after %d changes there are %d values, of 10,000 in use", revision, n)
 		}
 		d, last = &next, program

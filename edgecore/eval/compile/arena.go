@@ -1,4 +1,4 @@
-package eval
+package compile
 
 // arena hands out parts of large allocations: what is evaluated together lies
 // together, and a program of thousands of flags costs the allocator little.
