@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flagcast/flagcast/edgecore/flagdiff"
 	"github.com/flagcast/flagcast/edgecore/publish"
-	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/internal/printable"
 	"github.com/flagcast/flagcast/sinks"
 )
@@ -57,10 +57,10 @@ func (r *syncRun) result(t *publish.Target, out publish.Outcome, verified bool) 
 	if st, err := r.core.store.Load(t.Environment); err == nil && r.flags.dryRun {
 		for i := range t.Cells {
 			if spec := &t.Cells[i].Spec; t.Cells[i].Key == out.Key {
-				for _, f := range snapshot.Frozen(st.Program, spec, time.Now()) {
+				for _, f := range flagdiff.FixedAnswers(st.Program, spec, time.Now()) {
 					made.Frozen = append(made.Frozen, f.String())
 				}
-				for _, h := range snapshot.Identifiers(st.Definitions, st.Program, spec) {
+				for _, h := range flagdiff.CountIdentifiers(st.Definitions, st.Program, spec) {
 					made.InClear = append(made.InClear, h.String())
 				}
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/edgecore/eval/describe"
 	"github.com/flagcast/flagcast/edgecore/eval/rules"
+	"github.com/flagcast/flagcast/edgecore/flagdiff"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/test/need"
@@ -176,7 +177,7 @@ var works = map[string]func(t testing.TB, shape string, n int) func(){
 	},
 	"Diff": func(t testing.TB, shape string, n int) func() {
 		old, is := parsed(t, document(shape, n, "a", false)), parsed(t, document(shape, n, "b", false))
-		return func() { snapshot.Diff(old, is) }
+		return func() { flagdiff.Definitions(old, is) }
 	},
 	"OnFlags": func(t testing.TB, shape string, n int) func() {
 		p, _ := compile.Program(parsed(t, document(shape, n, "a", false)))

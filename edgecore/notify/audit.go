@@ -11,8 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/flagcast/flagcast/edgecore/flagdiff"
 	"github.com/flagcast/flagcast/edgecore/publish"
-	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
 
 // Audit appends one JSON line to a file for each event that concerns what is
@@ -73,7 +73,7 @@ type change struct {
 	Text string `json:"text,omitempty"`
 }
 
-func changesOf(list []snapshot.Change) []change {
+func changesOf(list []flagdiff.Change) []change {
 	changes := make([]change, len(list))
 	for i, c := range list {
 		changes[i] = change{c.Sign, c.Flag, c.Text}

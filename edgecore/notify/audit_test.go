@@ -14,9 +14,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/flagcast/flagcast/edgecore/flagdiff"
 	"github.com/flagcast/flagcast/edgecore/notify"
 	"github.com/flagcast/flagcast/edgecore/publish"
-	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
 
 func TestAuditLines(t *testing.T) {
@@ -25,7 +25,7 @@ func TestAuditLines(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.FixedZone("", 8*3600))
 	a.Event(publish.Event{
 		Time: at, Kind: publish.Published, Target: "web", Sink: "cf", Key: "flags", Seq: 1772337600123, Digest: "abc", Revision: 7, Bytes: 5320,
-		Changes: []snapshot.Change{{Sign: "~", Flag: "new", Project: "p", Text: "10 % -> 25 %"}, {Sign: "-", Flag: "old<"}},
+		Changes: []flagdiff.Change{{Sign: "~", Flag: "new", Project: "p", Text: "10 % -> 25 %"}, {Sign: "-", Flag: "old<"}},
 	})
 	for _, kind := range []publish.Kind{publish.Failed, publish.Stale, publish.Unverified, publish.Recovered} {
 		a.Event(publish.Event{Time: at, Kind: kind, Target: "web"})

@@ -11,9 +11,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/flagcast/flagcast/edgecore/flagdiff"
 	"github.com/flagcast/flagcast/edgecore/notify"
 	"github.com/flagcast/flagcast/edgecore/publish"
-	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/internal/secret"
 )
 
@@ -26,7 +26,7 @@ func body(t *testing.T, o notify.Options) call {
 		r := start(t, o)
 		r.webhook.Event(publish.Event{
 			Time: time.Now(), Kind: publish.Failed, Target: "web", Sink: "cf", Text: "put <at user_id=\"all\"> & *x*\nline 2", Failures: 3,
-			Key: "k", Revision: 7, Changes: []snapshot.Change{{Sign: "~", Flag: "new", Project: "p", Text: "off -> on"}},
+			Key: "k", Revision: 7, Changes: []flagdiff.Change{{Sign: "~", Flag: "new", Project: "p", Text: "off -> on"}},
 		})
 		time.Sleep(time.Minute)
 		r.stop()

@@ -3,7 +3,7 @@ package publish
 import (
 	"time"
 
-	"github.com/flagcast/flagcast/edgecore/snapshot"
+	"github.com/flagcast/flagcast/edgecore/flagdiff"
 	"github.com/flagcast/flagcast/sinks"
 )
 
@@ -36,7 +36,7 @@ type Event struct {
 	Digest   string // of the content that was written, held or pinned
 	Revision uint64 // of the definitions
 	Bytes    int    // written
-	Changes  []snapshot.Change
+	Changes  []flagdiff.Change
 	// Text is for people: the error of a failure, why something is held, the
 	// reason that was given for a pin.
 	Text string

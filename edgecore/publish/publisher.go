@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/flagdiff"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/edgecore/state"
 	"github.com/flagcast/flagcast/sinks"
@@ -85,7 +86,7 @@ type Outcome struct {
 	Before int    // bytes that are stored before
 	Bytes  int    // of what was written, or would be
 	// Changes tells what is written, or held, in the language of flags.
-	Changes []snapshot.Change
+	Changes []flagdiff.Change
 	// Text says why: of a pin its reason, of what is held what it would do, of
 	// what is unconfirmed what it waits for.
 	Text string

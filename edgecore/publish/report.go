@@ -5,15 +5,16 @@ import (
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/flagdiff"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/edgecore/state"
 )
 
 // explain tells what a pass means in the language of flags.
 func (p *Publisher) explain(steps []*step, st *state.State, flipped bool) {
-	var changes []snapshot.Change
+	var changes []flagdiff.Change
 	if p.last != nil && p.last != st.Definitions && !flipped {
-		changes = snapshot.Diff(p.last, st.Definitions, p.target.Cells[0].Spec.Rules.Fields...)
+		changes = flagdiff.Definitions(p.last, st.Definitions, p.target.Cells[0].Spec.Rules.Fields...)
 	}
 	compute(steps, func(s *step) {
 		switch {
@@ -21,17 +22,17 @@ func (p *Publisher) explain(steps []*step, st *state.State, flipped bool) {
 		case changes != nil:
 			s.Changes = wanted(&s.Spec, changes)
 		case s.Wanted != nil:
-			s.Changes = s.Wanted.DiffStored(s.Stored)
+			s.Changes = flagdiff.Stored(s.Wanted, s.Stored)
 		}
 	})
 }
 
 // wanted drops changes of flags that the target does not publish.
-func wanted(spec *snapshot.Spec, changes []snapshot.Change) []snapshot.Change {
+func wanted(spec *snapshot.Spec, changes []flagdiff.Change) []flagdiff.Change {
 	if len(spec.Flags) == 0 && len(spec.Projects) == 0 {
 		return changes
 	}
-	kept := []snapshot.Change{}
+	kept := []flagdiff.Change{}
 	for _, c := range changes {
 		if spec.Takes(c.Flag, c.Project) {
 			kept = append(kept, c)

@@ -165,8 +165,8 @@ func NewVariant(r eval.Result) Variant {
 // fixedSeed decides the draws of ContextualEvaluate.
 const fixedSeed = "0"
 
-// static is the context of an evaluated snapshot.
-func (s *Spec) static(now time.Time) eval.Context {
+// Context is the context of an evaluated snapshot.
+func (s *Spec) Context(now time.Time) eval.Context {
 	static := s.Static
 	static.Time, static.Seed = now, ""
 	if s.Contextual == ContextualEvaluate {
@@ -176,7 +176,7 @@ func (s *Spec) static(now time.Time) eval.Context {
 }
 
 func (s *Snapshot) evaluate(p *eval.Program, now time.Time) {
-	static := s.spec.static(now)
+	static := s.spec.Context(now)
 	toggles := []Toggle{}
 	view, contextual := p.NewView(&static), compile.Contextual(p, &static)
 	for i, f := range p.Flags() {
@@ -200,15 +200,15 @@ func (s *Snapshot) evaluate(p *eval.Program, now time.Time) {
 	}{toggles})
 }
 
-// rest is the program that a rules snapshot holds.
-func (s *Spec) rest(p *eval.Program) *eval.Program {
+// Specialize is the program that a rules snapshot holds.
+func (s *Spec) Specialize(p *eval.Program) *eval.Program {
 	return compile.Select(compile.Specialize(p, &s.Static), func(f eval.Flag) bool { return s.Takes(f.Name, f.Project) })
 }
 
 // specialize writes the program that the static context leaves.
 func (s *Snapshot) specialize(p *eval.Program) error {
 	var rest *eval.Program
-	rest, s.Problems = rules.Fit(s.spec.rest(p))
+	rest, s.Problems = rules.Fit(s.spec.Specialize(p))
 	rules, err := rules.Encode(rest, s.spec.Rules)
 	if err != nil {
 		return err
@@ -223,9 +223,9 @@ func (s *Snapshot) specialize(p *eval.Program) error {
 	return nil
 }
 
-// taken names the flags of a definitions snapshot. Parents that the filter
+// FlagNames names the flags of a definitions snapshot. Parents that the filter
 // leaves out stay, since their children would be off without them.
-func (s *Spec) taken(d *edgecore.Definitions) map[string]bool {
+func (s *Spec) FlagNames(d *edgecore.Definitions) map[string]bool {
 	wanted := map[string]bool{}
 	for _, f := range d.Features {
 		if s.Takes(f.Name, f.Project) {
@@ -240,7 +240,7 @@ func (s *Spec) taken(d *edgecore.Definitions) map[string]bool {
 
 // copy keeps the text of each flag as upstream sent it.
 func (s *Snapshot) copy(d *edgecore.Definitions) {
-	wanted := s.spec.taken(d)
+	wanted := s.spec.FlagNames(d)
 	s.selected = wanted
 	segments := map[int]bool{}
 	features, used := []json.RawMessage{}, []json.RawMessage{}
@@ -287,7 +287,7 @@ func (s *Spec) Undecided() bool {
 	return s.Format == Evaluated1 && (s.Contextual == "" || s.Contextual == ContextualOff)
 }
 
-// encode writes JSON without escapes for HTML. It compacts raw text, so that
+// Encode writes JSON without escapes for HTML. It compacts raw text, so that
 // the bytes do not depend on how upstream indents.
 func encode(v any) []byte {
 	var b bytes.Buffer

@@ -13,6 +13,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/eval/compile"
+	"github.com/flagcast/flagcast/edgecore/flagdiff"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/test/need"
@@ -184,7 +185,7 @@ func TestHostileObjectsAreForeign(t *testing.T) {
 					t.Errorf("%s: %v, want ErrForeign", name, err)
 				}
 			}
-			s.DiffStored(b)
+			flagdiff.Stored(&s, b)
 			snapshot.Largest(b, 10)
 		})
 		if used > 1<<20 {

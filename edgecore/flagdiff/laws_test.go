@@ -1,4 +1,4 @@
-package snapshot_test
+package flagdiff_test
 
 import (
 	"encoding/json"
@@ -12,6 +12,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/eval/compile"
+	"github.com/flagcast/flagcast/edgecore/flagdiff"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/test/gen"
@@ -129,16 +130,16 @@ func diffIsComplete(t *rapid.T) {
 	stored, rules := encoded(t, old, before, spec), encoded(t, next, after, spec)
 	spec.Format = snapshot.Definitions1
 	storedToo, definitions := encoded(t, old, before, spec), encoded(t, next, after, spec)
-	if all := append(append(snapshot.Diff(old, old), rules.DiffStored(rules.Seal(1, now))...), definitions.DiffStored(definitions.Seal(1, now))...); len(all) > 0 {
+	if all := append(append(flagdiff.Definitions(old, old), flagdiff.Stored(&rules, rules.Seal(1, now))...), flagdiff.Stored(&definitions, definitions.Seal(1, now))...); len(all) > 0 {
 		t.Errorf("of what is equal: %v", all)
 	}
-	for what, changes := range map[string][]snapshot.Change{
-		"definitions": snapshot.Diff(old, next), "rules/1": rules.DiffStored(stored.Seal(1, now)), "definitions/1": definitions.DiffStored(storedToo.Seal(1, now)),
+	for what, changes := range map[string][]flagdiff.Change{
+		"definitions": flagdiff.Definitions(old, next), "rules/1": flagdiff.Stored(&rules, stored.Seal(1, now)), "definitions/1": flagdiff.Stored(&definitions, storedToo.Seal(1, now)),
 	} {
-		told := map[string]snapshot.Change{}
+		told := map[string]flagdiff.Change{}
 		for _, c := range changes {
 			told[c.Flag] = c
-			if c.Text == "" && c.Sign != snapshot.Removed || c.Sign == "" {
+			if c.Text == "" && c.Sign != flagdiff.Removed || c.Sign == "" {
 				t.Errorf("%s: %+v says nothing", what, c)
 			}
 			if from, to, found := strings.Cut(c.Text, " -> "); found && from == to {
@@ -170,7 +171,7 @@ func TestDiffOfAnswers(t *testing.T) {
 		spec := snapshot.Spec{Format: snapshot.Evaluated1, Static: contextOf(s, state), IncludeDisabled: s.IntN(2) == 1, Contextual: snapshot.ContextualEvaluate}
 		stored, answers := encoded(t, old, before, spec), encoded(t, next, after, spec)
 		told := map[string]bool{}
-		for _, c := range answers.DiffStored(stored.Seal(1, now)) {
+		for _, c := range flagdiff.Stored(&answers, stored.Seal(1, now)) {
 			told[c.Flag] = true
 		}
 		static := spec.Static
@@ -235,8 +236,8 @@ func TestOnFlagsLaws(t *testing.T) {
 				t.Errorf("%s: %d flags are on in nothing", format, n)
 			}
 			on := is.On(now)
-			for _, c := range is.DiffStored(was.Seal(1, now)) {
-				if c.Sign == snapshot.SecondLook && (strings.Contains(c.Text, "OFF for everyone") || strings.HasPrefix(c.Text, "removed")) && on[c.Flag] {
+			for _, c := range flagdiff.Stored(&is, was.Seal(1, now)) {
+				if c.Sign == flagdiff.NeedsReview && (strings.Contains(c.Text, "OFF for everyone") || strings.HasPrefix(c.Text, "removed")) && on[c.Flag] {
 					t.Errorf("%s: %s, and it is on", format, c)
 				}
 			}

@@ -1,4 +1,4 @@
-package snapshot
+package flagdiff
 
 import (
 	"strings"
@@ -6,17 +6,18 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/eval/compile"
+	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
 
-// Freeze is a flag of an evaluated snapshot that has one answer for everybody,
+// FixedAnswer is a flag of an evaluated snapshot that has one answer for everybody,
 // although it depends on the request.
-type Freeze struct {
+type FixedAnswer struct {
 	Flag      string
 	As        string   // the answer: "off", "on", "on (red)" or "left out"
 	DependsOn []string // context fields, and eval.RandomDraw
 }
 
-func (f Freeze) String() string {
+func (f FixedAnswer) String() string {
 	last := len(f.DependsOn) - 1
 	needs := f.DependsOn[last]
 	if last > 0 {
@@ -25,24 +26,24 @@ func (f Freeze) String() string {
 	return f.Flag + " " + f.As + ", depends on " + needs
 }
 
-// Frozen lists the flags that a target freezes, sorted as those of the program.
+// FixedAnswers lists the flags that a target freezes, sorted as those of the program.
 // Formats that are evaluated later freeze none.
-func Frozen(p *eval.Program, spec *Spec, now time.Time) []Freeze {
-	frozen := []Freeze{}
-	if spec.Format != Evaluated1 {
+func FixedAnswers(p *eval.Program, spec *snapshot.Spec, now time.Time) []FixedAnswer {
+	frozen := []FixedAnswer{}
+	if spec.Format != snapshot.Evaluated1 {
 		return frozen
 	}
-	static := spec.static(now)
+	static := spec.Context(now)
 	view := p.NewView(&static)
 	for i, needs := range compile.DependsOn(p, &static) {
 		f := p.Flags()[i]
 		if len(needs) == 0 || !spec.Takes(f.Name, f.Project) {
 			continue
 		}
-		one := Freeze{Flag: f.Name, As: "off", DependsOn: needs}
+		one := FixedAnswer{Flag: f.Name, As: "off", DependsOn: needs}
 		r := view.Flag(i)
 		switch {
-		case spec.Contextual == ContextualOmit:
+		case spec.Contextual == snapshot.ContextualOmit:
 			one.As = "left out"
 		case r.Enabled && r.Variant.Enabled:
 			one.As = "on (" + word(r.Variant.Name) + ")"

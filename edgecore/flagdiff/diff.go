@@ -1,4 +1,4 @@
-package snapshot
+package flagdiff
 
 import (
 	"bytes"
@@ -14,20 +14,21 @@ import (
 	"github.com/flagcast/flagcast/edgecore/eval/describe"
 	"github.com/flagcast/flagcast/edgecore/eval/rules"
 	"github.com/flagcast/flagcast/edgecore/parse"
+	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
 
-// Signs of a change. SecondLook is for what takes a flag from all who had it,
+// Signs of a change. NeedsReview is for what takes a flag from all who had it,
 // and for an answer for everyone that was to depend on the request.
 const (
-	Added      = "+"
-	Removed    = "-"
-	Changed    = "~"
-	SecondLook = "!!"
+	Added       = "+"
+	Removed     = "-"
+	Changed     = "~"
+	NeedsReview = "!!"
 )
 
 // Change is what happened to one flag, in words.
 type Change struct {
-	Sign    string // Added, Removed, Changed or SecondLook
+	Sign    string // Added, Removed, Changed or NeedsReview
 	Flag    string
 	Project string // of the flag, where the documents tell
 	Text    string // such as "10 % -> 25 % by userId"; no id stands in it
@@ -39,11 +40,11 @@ func (c Change) String() string { return strings.TrimRight(c.Sign+" "+c.Flag+" "
 // did not.
 const noEffect = "changed, with no effect on evaluation"
 
-// Diff tells which flags differ between two definitions, sorted by name: those
+// Definitions tells which flags differ between two definitions, sorted by name: those
 // whose definition changed, and those whose segments or parents did. old may be
 // nil. identifiers are the context fields whose values are counted and not
 // shown; without any they are eval.DefaultIdentifierFields.
-func Diff(old, new *edgecore.Definitions, identifiers ...string) []Change {
+func Definitions(old, new *edgecore.Definitions, identifiers ...string) []Change {
 	if old == nil {
 		old = &edgecore.Definitions{}
 	}
@@ -185,20 +186,20 @@ func (d descriptions) lookup(name string, there bool) *describe.Description {
 	return &out
 }
 
-// DiffStored tells what a snapshot would change over what is stored, sorted by
+// Stored tells what a snapshot would change over what is stored, sorted by
 // flag. stored may be nil; what is no snapshot of the same format counts as
 // nothing.
-func (s *Snapshot) DiffStored(stored []byte) []Change {
+func Stored(s *snapshot.Snapshot, stored []byte) []Change {
 	if bytes.HasPrefix(stored, s.Content()[:len(s.Content())-1]) {
 		return []Change{}
 	}
-	if meta, err := Open(stored); err != nil || meta.Format != s.Spec().Format {
+	if meta, err := snapshot.Open(stored); err != nil || meta.Format != s.Spec().Format {
 		stored = nil
 	}
 	switch s.Spec().Format {
-	case Rules1:
-		return s.diffRules(stored)
-	case Definitions1:
+	case snapshot.Rules1:
+		return diffRules(s, stored)
+	case snapshot.Definitions1:
 		old, err := parse.Definitions(stored, s.Spec().Environment)
 		if err != nil {
 			old = nil
@@ -207,15 +208,15 @@ func (s *Snapshot) DiffStored(stored []byte) []Change {
 		if err != nil {
 			return nil // not reached: it has just been encoded
 		}
-		return Diff(old, is, s.Spec().Rules.Fields...)
+		return Definitions(old, is, s.Spec().Rules.Fields...)
 	default:
-		return s.diffToggles(stored)
+		return diffToggles(s, stored)
 	}
 }
 
 // diffRules compares what is decoded. What cannot be decoded counts as
 // nothing.
-func (s *Snapshot) diffRules(stored []byte) []Change {
+func diffRules(s *snapshot.Snapshot, stored []byte) []Change {
 	before, err := &eval.Program{}, error(nil)
 	if len(stored) > 0 {
 		if before, err = rules.Decode([]byte(gjson.GetBytes(stored, "rules").Raw)); err != nil {
@@ -252,7 +253,7 @@ func (s *Snapshot) diffRules(stored []byte) []Change {
 
 // diffToggles compares answers. A flag that is not listed is off, unless flags
 // that are off are listed, too.
-func (s *Snapshot) diffToggles(stored []byte) []Change {
+func diffToggles(s *snapshot.Snapshot, stored []byte) []Change {
 	before, after := toggles(stored), toggles(s.Content())
 	changes, compare := []Change{}, newComparison()
 	for name, t := range after {
@@ -266,7 +267,7 @@ func (s *Snapshot) diffToggles(stored []byte) []Change {
 		}
 		c, differs := compare.flag(name, was, describeToggle(t))
 		if differs && slices.Contains(s.Contextual, name) {
-			c.Sign, c.Text = SecondLook, c.Text+", frozen: it depends on the request"
+			c.Sign, c.Text = NeedsReview, c.Text+", frozen: it depends on the request"
 		}
 		if differs {
 			changes = append(changes, c)

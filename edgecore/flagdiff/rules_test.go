@@ -1,4 +1,4 @@
-package snapshot_test
+package flagdiff_test
 
 import (
 	"strings"
@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/flagdiff"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
 
@@ -49,7 +50,7 @@ func TestDiffStoredRules(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			old, next := encode(t, document, tc.before), encode(t, strings.Replace(document, tc.old, tc.new, 1), tc.after)
 			var lines []string
-			for _, c := range next.DiffStored(old.Seal(1, now)) {
+			for _, c := range flagdiff.Stored(&next, old.Seal(1, now)) {
 				lines = append(lines, c.String())
 			}
 			if diff := cmp.Diff(tc.want, strings.Join(lines, "\n")); diff != "" {
@@ -63,7 +64,7 @@ func TestDiffStoredRules(t *testing.T) {
 			evaluated := encode(t, document, snapshot.Spec{})
 			stored = evaluated.Seal(1, now)
 		}
-		if n := len(s.DiffStored(stored)); n != 6 {
+		if n := len(flagdiff.Stored(&s, stored)); n != 6 {
 			t.Errorf("over %s: %d changes, want all 6 flags", what, n)
 		}
 	}

@@ -1,4 +1,4 @@
-package snapshot_test
+package flagdiff_test
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/eval/rules"
+	"github.com/flagcast/flagcast/edgecore/flagdiff"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
@@ -23,7 +24,7 @@ func mustParse(t testing.TB, document string) *edgecore.Definitions {
 	return d
 }
 
-func lines(changes []snapshot.Change) string {
+func lines(changes []flagdiff.Change) string {
 	words := make([]string, len(changes))
 	for i, c := range changes {
 		words[i] = c.String()
@@ -48,13 +49,13 @@ func TestDiff(t *testing.T) {
 		{"nothing", "", "", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got := lines(snapshot.Diff(mustParse(t, document), mustParse(t, strings.Replace(document, tc.old, tc.new, 1))))
+			got := lines(flagdiff.Definitions(mustParse(t, document), mustParse(t, strings.Replace(document, tc.old, tc.new, 1))))
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
 	}
-	all := snapshot.Diff(nil, mustParse(t, document))
+	all := flagdiff.Definitions(nil, mustParse(t, document))
 	want := "+ all on (red:blue 50:50)\n+ canary 10 %\n+ child on\n+ local on if country IN cn\n+ off off\n+ on on"
 	if diff := cmp.Diff(want, lines(all)); diff != "" || all[0].Project != "b" {
 		t.Errorf("over nothing, project %q (-want +got)\n%s", all[0].Project, diff)
@@ -158,7 +159,7 @@ func TestWordsOfChanges(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			old, next := mustParse(t, withFlag(tc.old)), mustParse(t, withFlag(tc.new))
-			got := lines(snapshot.Diff(old, next))
+			got := lines(flagdiff.Definitions(old, next))
 			if tc.want == "" {
 				tc.want = "~ f changed, with no effect on evaluation"
 			}
@@ -173,7 +174,7 @@ func TestWordsOfChanges(t *testing.T) {
 			}
 			spec := snapshot.Spec{Format: snapshot.Rules1}
 			stored, rules := encode(t, withFlag(tc.old), spec), encode(t, withFlag(tc.new), spec)
-			got = lines(rules.DiffStored(stored.Seal(1, now)))
+			got = lines(flagdiff.Stored(&rules, stored.Seal(1, now)))
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("rules (-want +got)\n%s", diff)
 			}
@@ -190,7 +191,7 @@ func TestDiffOfParents(t *testing.T) {
 		{`"name":"p"`, `"name":"q"`, "!! f on for some -> OFF for everyone\n!! p removed while it was on for some\n+ q 50 % by userId (red:blue 50:50)"},
 		{`"name":"red","weight":1`, `"name":"red","weight":3`, "~ p red:blue 50:50 -> 75:25"},
 	} {
-		if diff := cmp.Diff(tc.want, lines(snapshot.Diff(mustParse(t, old), mustParse(t, strings.Replace(old, tc.old, tc.new, 1))))); diff != "" {
+		if diff := cmp.Diff(tc.want, lines(flagdiff.Definitions(mustParse(t, old), mustParse(t, strings.Replace(old, tc.old, tc.new, 1))))); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", tc.new, diff)
 		}
 	}
@@ -205,9 +206,9 @@ func TestDiffShowsNoIDs(t *testing.T) {
 	s := encode(t, old, spec)
 	stored, wanted := s.Seal(1, now), encode(t, next, spec)
 	want := "~ f email IN 1 value, a new one; userId IN 1 value -> 2 values; sessionId REGEX changed"
-	for what, got := range map[string][]snapshot.Change{
-		"definitions": snapshot.Diff(mustParse(t, old), mustParse(t, next), fields...),
-		"rules":       wanted.DiffStored(stored),
+	for what, got := range map[string][]flagdiff.Change{
+		"definitions": flagdiff.Definitions(mustParse(t, old), mustParse(t, next), fields...),
+		"rules":       flagdiff.Stored(&wanted, stored),
 	} {
 		if diff := cmp.Diff(want, lines(got)); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", what, diff)
@@ -216,12 +217,12 @@ func TestDiffShowsNoIDs(t *testing.T) {
 	spec.Rules = rules.Options{Fields: []string{"email", "userId"}, Identifiers: rules.IdentifiersHash, Salt: "salt"}
 	hashed := encode(t, old, spec)
 	want = "~ f email IN 1 value in clear -> hashed; userId IN 1 value in clear -> hashed"
-	if diff := cmp.Diff(want, lines(hashed.DiffStored(stored))); diff != "" {
+	if diff := cmp.Diff(want, lines(flagdiff.Stored(&hashed, stored))); diff != "" {
 		t.Errorf("hashed (-want +got)\n%s", diff)
 	}
 	again := encode(t, next, spec)
 	want = "~ f email IN 1 value, a new one; userId IN 1 value -> 2 values; sessionId REGEX changed"
-	if diff := cmp.Diff(want, lines(again.DiffStored(hashed.Seal(1, now)))); diff != "" {
+	if diff := cmp.Diff(want, lines(flagdiff.Stored(&again, hashed.Seal(1, now)))); diff != "" {
 		t.Errorf("hashed (-want +got)\n%s", diff)
 	}
 }
@@ -249,13 +250,13 @@ func TestDiffStored(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			old, next := encode(t, tc.old, tc.spec), encode(t, tc.new, tc.spec)
-			if diff := cmp.Diff(tc.want, lines(next.DiffStored(old.Seal(1, now)))); diff != "" {
+			if diff := cmp.Diff(tc.want, lines(flagdiff.Stored(&next, old.Seal(1, now)))); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
-			if changes := next.DiffStored(next.Seal(1, now)); len(changes) > 0 {
+			if changes := flagdiff.Stored(&next, next.Seal(1, now)); len(changes) > 0 {
 				t.Errorf("over itself: %v", changes)
 			}
-			if n := len(next.DiffStored(nil)); n != next.Count {
+			if n := len(flagdiff.Stored(&next, nil)); n != next.Count {
 				t.Errorf("over nothing stored: %d changes, want all %d flags", n, next.Count)
 			}
 		})
@@ -297,7 +298,7 @@ func TestDiffOfManyParts(t *testing.T) {
 		"fewer conditions":       {constraints(100, "a"), constraints(99, "a"), "~ f 100 conditions -> 99"},
 		"parents of other names": {parents(100, "a"), parents(100, "b"), "~ f 100 parents changed"},
 	} {
-		changes := snapshot.Diff(mustParse(t, c.old), mustParse(t, c.is))
+		changes := flagdiff.Definitions(mustParse(t, c.old), mustParse(t, c.is))
 		got := ""
 		for _, change := range changes {
 			if change.Flag == "f" {

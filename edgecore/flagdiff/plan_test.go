@@ -1,4 +1,4 @@
-package snapshot_test
+package flagdiff_test
 
 import (
 	"fmt"
@@ -11,6 +11,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/edgecore/eval/rules"
+	"github.com/flagcast/flagcast/edgecore/flagdiff"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
 
@@ -49,7 +50,7 @@ func TestFrozen(t *testing.T) {
 			if tc.spec.Format == "" {
 				tc.spec.Format = snapshot.Evaluated1
 			}
-			frozen := snapshot.Frozen(p, &tc.spec, now)
+			frozen := flagdiff.FixedAnswers(p, &tc.spec, now)
 			if diff := cmp.Diff(tc.want, texts(frozen)); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
@@ -96,7 +97,7 @@ func TestIdentifiersOfTargets(t *testing.T) {
 		{"answers", snapshot.Spec{Format: snapshot.Evaluated1}, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, texts(snapshot.Identifiers(d, p, &tc.spec))); diff != "" {
+			if diff := cmp.Diff(tc.want, texts(flagdiff.CountIdentifiers(d, p, &tc.spec))); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})

@@ -1,4 +1,4 @@
-package snapshot_test
+package flagdiff_test
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/eval/compile"
+	"github.com/flagcast/flagcast/edgecore/flagdiff"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
@@ -46,7 +47,7 @@ func BenchmarkDiff(b *testing.B) {
 	old, next := manyFlags(b, 1000, 0), manyFlags(b, 1000, 10)
 	b.Run("definitions", func(b *testing.B) {
 		for b.Loop() {
-			if len(snapshot.Diff(old, next)) != 10 {
+			if len(flagdiff.Definitions(old, next)) != 10 {
 				b.Fatal("wrong")
 			}
 		}
@@ -54,7 +55,7 @@ func BenchmarkDiff(b *testing.B) {
 	b.Run("all changed", func(b *testing.B) {
 		all := manyFlags(b, 1000, 1000)
 		for b.Loop() {
-			snapshot.Diff(old, all)
+			flagdiff.Definitions(old, all)
 		}
 	})
 	before, _ := compile.Program(old)
@@ -75,7 +76,7 @@ func BenchmarkDiff(b *testing.B) {
 		stored := was.Seal(1, now)
 		b.Run(string(format), func(b *testing.B) {
 			for b.Loop() {
-				is.DiffStored(stored)
+				flagdiff.Stored(&is, stored)
 			}
 		})
 		b.Run("flags on in "+string(format), func(b *testing.B) {

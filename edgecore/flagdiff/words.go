@@ -1,4 +1,4 @@
-package snapshot
+package flagdiff
 
 import (
 	"slices"
@@ -31,9 +31,9 @@ func (c comparison) flag(name string, was, is *describe.Description) (change Cha
 	case is == nil && was.Reach() == describe.Nobody:
 		change.Sign = Removed
 	case is == nil:
-		change.Sign, change.Text = SecondLook, "removed while it was "+reachText(was)
+		change.Sign, change.Text = NeedsReview, "removed while it was "+reachText(was)
 	case was.Reach() != describe.Nobody && is.Reach() == describe.Nobody:
-		change.Sign, change.Text = SecondLook, reachText(was)+" -> OFF for everyone"
+		change.Sign, change.Text = NeedsReview, reachText(was)+" -> OFF for everyone"
 	case was.Reach() == describe.Nobody && is.Reach() != describe.Nobody:
 		change.Text = "off -> " + summary(is)
 	default:
