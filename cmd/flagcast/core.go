@@ -32,6 +32,7 @@ import (
 // fill a store, and targets that publish from it.
 type core struct {
 	config  *config.Config
+	file    configFile
 	log     *slog.Logger
 	store   *state.Store
 	feeds   map[edgecore.Environment]upstream.Feed
@@ -283,7 +284,7 @@ const staleAfter = 15 * time.Minute
 // publishers makes one for each target.
 func (c *core) publishers() []*publish.Publisher {
 	options := publish.Options{
-		Log: c.log, Metrics: publish.NewMetrics(c.registry), Listener: c.listener, StaleAfter: max(staleAfter, 3*c.config.Upstream.Interval), UpstreamStaleAfter: c.config.Upstream.Stale(),
+		Log: c.log, Metrics: publish.NewMetrics(c.registry), Listener: c.listener, ConfigArgument: c.file.argument(), StaleAfter: max(staleAfter, 3*c.config.Upstream.Interval), UpstreamStaleAfter: c.config.Upstream.Stale(),
 		Heard: func(env edgecore.Environment) time.Time { at, _ := c.heard(env); return at },
 	}
 	var list []*publish.Publisher

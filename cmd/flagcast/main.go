@@ -154,7 +154,7 @@ Cloudflare KV, a folder. It serves the APIs of Unleash Edge meanwhile.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return failed(exitUsage, err, c.CommandPath()+" --help lists the flags")
 	})
-	root.PersistentFlags().String("config", "flagcast.yaml", "configuration `file`")
+	root.PersistentFlags().String("config", defaultConfig, "configuration `file` ("+configVariable+")")
 	root.AddCommand(newServe(), newEdge(), newOffline(), newHealth(), newReady(), newSync(), newStatus(), newHistory(), newPin(), newUnpin(), newCheck(), newPermissions(), newExport(), newTypes(), newEval(), newCompare(), newVersion())
 	return root
 }

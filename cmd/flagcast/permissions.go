@@ -38,7 +38,7 @@ token scope that lets flagcast do its work. It reaches nobody.`,
 				}
 			}
 			if len(known) == 0 {
-				return failed(exitUsage, errors.New("the configuration has no sinks"), `add them under "sinks:"`)
+				return configFileOf(c).without(errors.New("the configuration has no sinks"), "sinks")
 			}
 			for _, name := range known {
 				if len(names) > 0 && !slices.Contains(names, name) {

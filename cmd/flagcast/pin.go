@@ -132,7 +132,7 @@ func (o *oneTarget) unpin(ctx context.Context) error {
 		return fmt.Errorf("target %q is not pinned", o.target.Name)
 	}
 	o.readBack(ctx)
-	printable.Fprintf(o.out, "It is brought up to date at the next schedule of a running publisher, or by: flagcast sync --target %s\n", o.target.Name)
+	printable.Fprintf(o.out, "It is brought up to date at the next schedule of a running publisher, or by: flagcast sync --target %s%s\n", o.target.Name, o.file.argument())
 	return nil
 }
 
@@ -162,7 +162,7 @@ func (o *oneTarget) pin(ctx context.Context, flags pinFlags) error {
 			t.Name, cell.Key, t.SinkName, out.Seq, meta.Digest, meta.Revision, meta.PublishedAt.Format(time.RFC3339))
 	}
 	o.readBack(ctx)
-	printable.Fprintf(o.out, "It stays until: flagcast unpin --target %s\n", t.Name)
+	printable.Fprintf(o.out, "It stays until: flagcast unpin --target %s%s\n", t.Name, o.file.argument())
 	return nil
 }
 
@@ -226,7 +226,7 @@ func (c *core) previous(ctx context.Context, t *publish.Target, key sinks.Key, s
 		}
 		return body, nil
 	}
-	return nil, failed(exitFailed, fmt.Errorf("the history of %q in %s has nothing else than what is stored", key, t.History.SinkName), "flagcast history lists it; --from takes a file")
+	return nil, failed(exitFailed, fmt.Errorf("the history of %q in %s has nothing else than what is stored", key, t.History.SinkName), "flagcast history"+c.file.argument()+" lists it; --from takes a file")
 }
 
 // olderEntry says how to pin the entry that comes next, since going back further

@@ -76,30 +76,33 @@ func runServe(c *cobra.Command, flags config.Overrides, publishing bool) error {
 	if cfg.Upstream.SkipVerify {
 		log.Warn("upstream.skip_verify is set: anybody on the way to upstream can read its tokens and change flags; set upstream.ca_file instead")
 	}
-	return serve(c.Context(), cfg, log, publishing)
+	return serve(c.Context(), cfg, configFileOf(c), log, publishing)
 }
 
 // weakWebhookSecret is what serve and check say of one.
 const weakWebhookSecret = "api.webhook_secret is shorter than 16 characters and can be guessed: " +
 	"set a random one, such as that of `openssl rand -hex 32`, here and in Unleash"
 
-// load reads the configuration that a command's flags name. A file that
-// nobody has asked for by name may be missing.
+// load reads the configuration of a command. Only the default file may be
+// missing.
 func load(c *cobra.Command, flags config.Overrides) (*config.Config, error) {
-	path, _ := c.Flags().GetString("config")
-	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) && !c.Flags().Changed("config") {
+	file := configFileOf(c)
+	path := file.path
+	if file.missing {
 		path = ""
 	}
 	flags.Lookup, flags.SinkConfig, flags.SinkTypes = os.LookupEnv, all.Settings, all.Types()
-	return config.Load(path, flags)
+	cfg, err := config.Load(path, flags)
+	return cfg, file.first(err)
 }
 
 // serve runs everything until ctx ends or a part cannot go on.
-func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, publishing bool) error {
+func serve(ctx context.Context, cfg *config.Config, file configFile, log *slog.Logger, publishing bool) error {
 	core, err := newCore(cfg, log)
 	if err != nil {
 		return err
 	}
+	core.file = file
 	listener, err := listen(&cfg.API, log)
 	if err != nil {
 		return err

@@ -30,6 +30,8 @@ type targets struct {
 	// Redacted says that errors are given by their kind alone, because the API
 	// of this core is public.
 	Redacted bool `json:"redacted,omitempty"`
+
+	configArgument string // of printed commands
 }
 
 func newStatus() *cobra.Command {
@@ -55,6 +57,7 @@ the workers show that "probe:" names.`,
 			if err != nil {
 				return err
 			}
+			report.configArgument = core.file.argument()
 			if asJSON {
 				err = printJSON(c.OutOrStdout(), report)
 			} else {
@@ -189,11 +192,11 @@ func (r *targets) print(w io.Writer, now time.Time) error {
 		return err
 	}
 	for _, t := range r.Targets {
-		for _, line := range t.Notes() {
+		for _, line := range t.Notes(r.configArgument) {
 			printable.Fprintf(w, "%s: %s\n", t.Target, line)
 		}
 	}
-	if r.Redacted && slices.ContainsFunc(r.Targets, func(s publish.Status) bool { return len(s.Notes()) > 0 }) {
+	if r.Redacted && slices.ContainsFunc(r.Targets, func(s publish.Status) bool { return len(s.Notes("")) > 0 }) {
 		fmt.Fprintln(w, "The core gives no details of errors, since its API is public: they are in its log. "+
 			"With api.backstage.listen they are here, too.")
 	}

@@ -153,7 +153,12 @@ func newOnce(c *cobra.Command) (*core, error) {
 	if cfg.Log.Level == slog.LevelInfo {
 		cfg.Log.Level = slog.LevelWarn
 	}
-	return newCore(cfg, newLogger(c.ErrOrStderr(), cfg.Log))
+	core, err := newCore(cfg, newLogger(c.ErrOrStderr(), cfg.Log))
+	if err != nil {
+		return nil, err
+	}
+	core.file = configFileOf(c)
+	return core, nil
 }
 
 // newChosen is newOnce with the targets that are named; no names mean all, of
@@ -179,7 +184,7 @@ func (c *core) obtain(ctx context.Context, from string, stdin io.Reader) error {
 // selectTargets leaves those that are named; no names mean all.
 func (c *core) selectTargets(names []string) error {
 	if len(c.targets) == 0 {
-		return failed(exitUsage, errors.New("the configuration has no targets: there is nothing to publish"), `add them under "targets:"`)
+		return c.file.without(errors.New("the configuration has no targets: there is nothing to publish"), "targets")
 	}
 	known := make([]string, len(c.targets))
 	for i := range c.targets {
@@ -216,7 +221,9 @@ type syncRun struct {
 
 // options of publishers that run once.
 func (c *core) once(accept []string) publish.Options {
-	return publish.Options{Log: c.log, Metrics: publish.NewMetrics(prometheus.NewRegistry()), Listener: c.listener, Accept: accept}
+	return publish.Options{
+		Log: c.log, Metrics: publish.NewMetrics(prometheus.NewRegistry()), Listener: c.listener, Accept: accept, ConfigArgument: c.file.argument(),
+	}
 }
 
 // verifyFor is how long sync waits for a write to show; stores that show it

@@ -33,6 +33,8 @@ type result struct {
 	InClear  []string  `json:"inClear,omitempty"` // dry run: flags that hold ids, and how many
 	Text     string    `json:"text,omitempty"`    // why it is held or pinned
 	Error    string    `json:"error,omitempty"`
+
+	configArgument string // of printed commands
 }
 
 // change is what a sync means for one flag.
@@ -46,7 +48,7 @@ func (r *syncRun) result(t *publish.Target, out publish.Outcome, verified bool) 
 	made := result{
 		Target: out.Target, Sink: out.Sink, Key: out.Key, Action: out.Action, DryRun: r.flags.dryRun,
 		Digest: out.Digest, Seq: out.Seq, Before: out.Before, Bytes: out.Bytes, Limit: t.Sink.Limits().ValueBytes,
-		Verified: verified && out.Err == nil, Changes: []change{}, Text: out.Text,
+		Verified: verified && out.Err == nil, Changes: []change{}, Text: out.Text, configArgument: r.core.file.argument(),
 	}
 	for _, c := range out.Changes {
 		made.Changes = append(made.Changes, change{Sign: c.Sign, Flag: c.Flag, Text: c.Text})
@@ -141,7 +143,7 @@ func (r *result) print(w io.Writer, others []result) {
 		printable.Fprintf(w, "  %s\n", map[bool]string{true: "seen by every probe", false: "NOT SEEN by every probe in time"}[*r.Seen])
 	}
 	if r.Action == "held" {
-		printable.Fprintf(w, "  if it is meant: flagcast sync --target %s --accept %.12s\n", r.Target, r.Digest)
+		printable.Fprintf(w, "  if it is meant: flagcast sync --target %s --accept %.12s%s\n", r.Target, r.Digest, r.configArgument)
 	}
 }
 
@@ -233,7 +235,7 @@ func (r *syncRun) verdict() error {
 	case failures > 0:
 		return failed(exitFailed, fmt.Errorf("%s failed", count(failures, "target")), "")
 	case slices.ContainsFunc(r.results, func(r result) bool { return r.Seen != nil && !*r.Seen }):
-		return failed(exitFailed, errors.New("not everything was seen in time"), "the sink has it; flagcast status shows what each probe says")
+		return failed(exitFailed, errors.New("not everything was seen in time"), "the sink has it; flagcast status"+r.core.file.argument()+" shows what each probe says")
 	case held > 0:
 		return failed(exitHeld, fmt.Errorf("%s held by the guard", count(held, "snapshot")), "if it is meant, --accept its digest")
 	case r.flags.exitCode && pending:

@@ -27,6 +27,8 @@ type Options struct {
 	// Heard tells when upstream has last confirmed the definitions of an
 	// environment, the zero time for never; nil: they are always confirmed.
 	Heard func(edgecore.Environment) time.Time
+	// ConfigArgument ends the commands that texts name, such as " --config a.yaml".
+	ConfigArgument string
 	// StaleAfter is how long a target may not have been brought up to date before
 	// it is stale; 0: for ever.
 	StaleAfter time.Duration

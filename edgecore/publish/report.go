@@ -132,7 +132,7 @@ func (p *Publisher) tell(steps []*step, st *state.State) {
 			e.Kind, s.held = Held, s.want
 			p.metrics.stopped(&p.target)
 			p.log.Warn("held: "+s.Text, "key", s.Key, "sink", p.target.SinkName, "digest", short(s.want))
-			p.log.Warn(fmt.Sprintf("if it is meant: flagcast sync --target %s --accept %s", p.target.Name, short(s.want)))
+			p.log.Warn(fmt.Sprintf("if it is meant: flagcast sync --target %s --accept %s%s", p.target.Name, short(s.want), p.options.ConfigArgument))
 		default:
 			continue
 		}

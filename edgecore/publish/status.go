@@ -158,8 +158,9 @@ func (p *Publisher) Inspect(ctx context.Context) {
 	p.post()
 }
 
-// Notes says in words what is wrong with a target, and what to do.
-func (s *Status) Notes() []string {
+// Notes says in words what is wrong with a target, and what to do. Commands in it
+// end with configArgument, such as " --config a.yaml".
+func (s *Status) Notes(configArgument string) []string {
 	var notes []string
 	switch {
 	case s.LastError != "" && s.Failures > 1:
@@ -170,11 +171,11 @@ func (s *Status) Notes() []string {
 	for _, k := range s.Keys {
 		switch {
 		case k.Held != "":
-			notes = append(notes, fmt.Sprintf("held: new content of %s would turn off most flags; if it is meant: flagcast sync --target %s --accept %s", k.Key, s.Target, short(k.Held)))
+			notes = append(notes, fmt.Sprintf("held: new content of %s would turn off most flags; if it is meant: flagcast sync --target %s --accept %s%s", k.Key, s.Target, short(k.Held), configArgument))
 		case k.Waits != "":
 			notes = append(notes, fmt.Sprintf("%s %s", k.Key, k.Waits))
 		case k.Pinned != "":
-			notes = append(notes, fmt.Sprintf("pinned: %s (%s); it ends with: flagcast unpin --target %s", k.Key, k.Pinned, s.Target))
+			notes = append(notes, fmt.Sprintf("pinned: %s (%s); it ends with: flagcast unpin --target %s%s", k.Key, k.Pinned, s.Target, configArgument))
 		}
 		if len(notes) > 5 {
 			break

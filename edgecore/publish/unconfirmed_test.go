@@ -82,7 +82,7 @@ func TestRestoredDefinitionsWaitForUpstream(t *testing.T) {
 				if w.sink.has() != before || s.State != "unconfirmed" || !strings.Contains(s.Keys[0].Waits, c.waits) {
 					t.Errorf("stored is %q, before it was %q; the status is %+v", w.sink.has(), before, s)
 				}
-				if notes := strings.Join(s.Notes(), "\n"); !strings.Contains(notes, c.waits) {
+				if notes := strings.Join(s.Notes(""), "\n"); !strings.Contains(notes, c.waits) {
 					t.Errorf("the notes are %s", notes)
 				}
 				if n := strings.Count(w.log.String(), "not published: waits for upstream"); n != 1 {

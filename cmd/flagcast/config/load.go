@@ -50,7 +50,7 @@ func Load(path string, o Overrides) (*Config, error) {
 	if path != "" {
 		content, err := os.ReadFile(path)
 		if err != nil {
-			d.add(place{file: path}, "cannot read the configuration: "+cause(err), "--config FILE names another")
+			d.add(place{file: path}, "cannot read the configuration: "+cause(err), "--config FILE or FLAGCAST_CONFIG names another")
 			return nil, d.err(nil)
 		}
 		text := strings.TrimPrefix(string(content), "\uFEFF")
@@ -79,7 +79,7 @@ func (d *decoder) at(owner any, key string) place {
 		return place{file: origin}
 	}
 	if d.src == nil {
-		return place{file: "command line and environment"}
+		return place{file: outside}
 	}
 	n := d.nodes[owner]
 	if n == nil {
