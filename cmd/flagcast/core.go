@@ -110,7 +110,7 @@ func (c *core) follow(ctx context.Context, group *errgroup.Group) {
 }
 
 // loggedProblems is how many new faults of single flags are logged at once.
-const loggedProblems = 100
+const loggedProblems = 20
 
 // deliver stores definitions and reports new faults of single flags. The end of
 // ctx ends the work.
@@ -137,7 +137,7 @@ func (c *core) deliver(ctx context.Context, d *edgecore.Definitions) {
 		c.log.Warn(p.String(), about...)
 	}
 	if more := len(fresh) - loggedProblems; more > 0 {
-		c.log.Warn(fmt.Sprintf("%d more problems of flags are not logged", more), "env", d.Environment)
+		c.log.Warn(fmt.Sprintf("%d more problems of flags are not logged; flagcast check%s lists all", more, c.file.argument()), "env", d.Environment)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -231,6 +232,29 @@ func TestLogIsPrintable(t *testing.T) {
 		if err := json.Unmarshal([]byte(line), &record); err != nil || record["env"] != hostile {
 			t.Errorf("%v: %s", err, line)
 		}
+	}
+}
+
+// Changes of one record are indented lines below it, or a list in JSON.
+func TestLogListsChanges(t *testing.T) {
+	log := func(format string) string {
+		var out bytes.Buffer
+		l := newLogger(&out, config.Log{Format: format}).With("target", "web")
+		l.Info("published to out in 3 ms", "changed", 7, "changes", []string{"!! a on -> OFF for everyone", "+ b\nERR forged", "… and 5 more flags"})
+		return out.String()
+	}
+	text := regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d `).ReplaceAllString(log("text"), "")
+	want := "INF published to out in 3 ms target=web changed=7\nINF   !! a on -> OFF for everyone target=web\n" +
+		"INF   + b\\nERR forged target=web\nINF   … and 5 more flags target=web\n"
+	if text != want {
+		t.Errorf("the text is\n%s\nwant\n%s", text, want)
+	}
+	var record struct {
+		Msg     string
+		Changes []string
+	}
+	if err := json.Unmarshal([]byte(log("json")), &record); err != nil || record.Msg != "published to out in 3 ms" || len(record.Changes) != 3 {
+		t.Errorf("%v: %s", err, log("json"))
 	}
 }
 

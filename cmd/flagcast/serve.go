@@ -128,6 +128,9 @@ func (c *core) run(ctx context.Context, listener *listeners, publishers []*publi
 	// Two groups: what produces ends first, then the store writes, and usage
 	// sends, what they have received last.
 	group, running := errgroup.WithContext(ctx)
+	for _, env := range c.environments() {
+		group.Go(func() error { return c.announce(running, env) })
+	}
 	c.follow(running, group)
 	for _, p := range publishers {
 		group.Go(func() error { return p.Run(running) })

@@ -129,8 +129,8 @@ func (r *result) print(w io.Writer, others []result) {
 			printable.Fprintf(w, "  %s\n", line)
 		}
 	}
-	for _, c := range r.Changes {
-		printable.Fprintf(w, "  %s\n", strings.TrimRight(c.Sign+" "+c.Flag+" "+c.Text, " "))
+	for _, line := range r.changeLines() {
+		printable.Fprintf(w, "  %s\n", line)
 	}
 	if r.DryRun {
 		list(w, "the same for everyone:", r.Frozen)
@@ -145,6 +145,18 @@ func (r *result) print(w io.Writer, others []result) {
 	if r.Action == "held" {
 		printable.Fprintf(w, "  if it is meant: flagcast sync --target %s --accept %.12s%s\n", r.Target, r.Digest, r.configArgument)
 	}
+}
+
+// changesShown is how many lines about changes a report has for one key. --json
+// has all changes.
+const changesShown = 20
+
+func (r *result) changeLines() []string {
+	changes := make([]snapshot.Change, len(r.Changes))
+	for i, c := range r.Changes {
+		changes[i] = snapshot.Change{Sign: c.Sign, Flag: c.Flag, Text: c.Text}
+	}
+	return snapshot.Lines(changes, changesShown)
 }
 
 // listed is how many flags of a kind a report names.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore/printable"
 	"github.com/flagcast/flagcast/edgecore/publish"
+	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
 
 const (
@@ -82,7 +83,8 @@ func records(taken []entry) []record {
 	list := make([]record, len(taken))
 	for i, t := range taken {
 		e := t.event
-		e.Changes, e.Text = e.Changes[:min(len(e.Changes), jsonChanges)], cut(e.Text, textBytes)
+		e.Changes, e.Text = snapshot.Foremost(e.Changes), cut(e.Text, textBytes)
+		e.Changes = e.Changes[:min(len(e.Changes), jsonChanges)]
 		list[i] = recordOf(e)
 		list[i].Failures = e.Failures
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -91,6 +92,25 @@ func TestBodies(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A JSON body has twenty changes of an event, those for a second look first.
+func TestJSONHasTheForemostChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, notify.Options{Service: notify.JSON})
+		e := publish.Event{Time: time.Now(), Kind: publish.Held, Target: "web", Sink: "cf", Digest: "d"}
+		for i := range 30 {
+			e.Changes = append(e.Changes, snapshot.Change{Sign: "+", Flag: fmt.Sprintf("f%02d", i)})
+		}
+		e.Changes[25].Sign = "!!"
+		r.webhook.Event(e)
+		time.Sleep(time.Minute)
+		r.stop()
+		body := string(r.service.calls[0].body)
+		if !strings.Contains(body, `"changes":[{"sign":"!!","flag":"f25"},{"sign":"+","flag":"f00"},`) || strings.Count(body, `"flag":`) != 20 {
+			t.Errorf("%s", body)
+		}
+	})
 }
 
 func TestJSONIsSigned(t *testing.T) {

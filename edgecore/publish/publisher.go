@@ -105,7 +105,7 @@ const (
 	cellTimeout   = time.Second / 4  // more for each further cell of a matrix
 	firstBackoff  = time.Second
 	longBackoff   = 5 * time.Minute
-	changesLogged = 20 // flags named in the log after one change
+	changesLogged = 20 // lines about flags in the log after one pass
 )
 
 // step is one cell in one pass.
