@@ -61,7 +61,8 @@ func (c *core) logFlags(st *state.State, flipped bool) {
 	}
 	d := st.Definitions
 	if c.config.Log.Format == "json" {
-		c.log.Info("flags of upstream", "env", d.Environment, "flags", len(d.Features), "revision", d.Revision, "source", c.source(), "flipped", flipped)
+		c.log.Info("flags of upstream", "env", d.Environment, "flags", len(d.Features), "revision", d.Revision,
+			"source", c.source(), "flipped", flipped)
 		return
 	}
 	text := fmt.Sprintf("%s: %s", d.Environment, count(len(d.Features), "flag"))

@@ -63,7 +63,8 @@ func shellWord(text string) string {
 
 const (
 	noFile     = "there is no such file in the current folder"
-	noFileHint = "--config FILE or " + configVariable + " names one; without a file UPSTREAM_URL and TOKENS are needed, and nothing is published"
+	noFileHint = "--config FILE or " + configVariable + " names one; " +
+		"without a file UPSTREAM_URL and TOKENS are needed, and nothing is published"
 )
 
 // first puts before faults of a setting that is not given that the file does not

@@ -137,7 +137,7 @@ func (c *core) deliver(ctx context.Context, d *edgecore.Definitions) {
 		c.log.Warn(p.String(), about...)
 	}
 	if more := len(fresh) - loggedProblems; more > 0 {
-		c.log.Warn(fmt.Sprintf("%d more problems of flags are not logged; flagcast check%s lists all", more, c.file.argument()), "env", d.Environment)
+		c.log.Warn(fmt.Sprintf("%d more problems of flags are not logged; repair those that are first", more), "env", d.Environment)
 	}
 }
 

@@ -103,7 +103,7 @@ func (p *Publisher) warn(steps []*step) {
 		}
 	}
 	if more := fresh - changesLogged; more > 0 {
-		p.log.Warn(fmt.Sprintf("%d more problems of flags are not logged; flagcast check%s lists all", more, p.options.ConfigArgument))
+		p.log.Warn(fmt.Sprintf("%d more problems of flags are not logged; repair those that are first", more))
 	}
 	p.problems = problems
 }
@@ -145,7 +145,8 @@ func (p *Publisher) tell(steps []*step, st *state.State) {
 			e.Kind, s.held = Held, s.want
 			p.metrics.stopped(&p.target)
 			p.log.Warn("held: "+s.Text, "key", s.Key, "sink", p.target.SinkName, "digest", short(s.want))
-			p.log.Warn(fmt.Sprintf("if it is meant: flagcast sync --target %s --accept %s%s", p.target.Name, short(s.want), p.options.ConfigArgument))
+			p.log.Warn(fmt.Sprintf("if it is meant: flagcast sync --target %s --accept %s%s",
+				p.target.Name, short(s.want), p.options.ConfigArgument))
 		default:
 			continue
 		}

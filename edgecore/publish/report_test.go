@@ -73,3 +73,23 @@ func TestManyChangesAreOneRecord(t *testing.T) {
 		})
 	}
 }
+
+// Of what a target cannot hold twenty are logged at once, and how many more.
+func TestManyProblemsOfATarget(t *testing.T) {
+	const pattern = "^[a-z]{1,999}-[a-z]{1,999}-[a-z]{1,999}-[a-z]{1,999}-[a-z]{1,999}-[a-z]{1,999}-"
+	var features []string
+	for i := range 25 {
+		features = append(features, fmt.Sprintf(`{"name":"f%02d","enabled":true,"strategies":[{"name":"default","constraints":[`+
+			`{"contextName":"x","operator":"REGEX","value":%q}]}]}`, i, pattern))
+	}
+	within(t, func(t *testing.T, w *world) {
+		w.target.Schedule = nil
+		w.target.Cells[0].Spec.Format = snapshot.Rules1
+		defer w.run(t)()
+		w.put(t, `{"features":[`+strings.Join(features, ",")+`]}`)
+		after(time.Minute)
+		if n := strings.Count(w.log.String(), "a rules snapshot holds"); n != 20 || !strings.Contains(w.log.String(), "5 more problems of flags are not logged") {
+			t.Errorf("%d problems are logged:\n%s", n, w.log)
+		}
+	})
+}
