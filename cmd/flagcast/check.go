@@ -35,10 +35,10 @@ func newCheck() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Find everything that is wrong, at once",
-		Long: `Check reads the configuration, fetches the flags of every environment, tries each
-action of each sink under a key of its own (` + string(checkKey) + `), and makes every
-snapshot without storing it. It names what is missing, and does not stop at the
-first fault.`,
+		Long: `Check reads the configuration, fetches the flags of every environment, tries
+each action of each sink under a key of its own (` + string(checkKey) + `), and makes
+every snapshot without storing it. It names what is missing, and does not stop
+at the first fault.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			core, err := newOnce(c)

@@ -67,7 +67,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err == nil:
 		return exitDone
 	case !begun && !errors.As(err, &f):
-		err = failed(exitUsage, err, c.CommandPath()+" --help tells what it takes")
+		err = failed(exitUsage, err, commandHint(c, err))
 	}
 	return report(stderr, err)
 }
@@ -148,13 +148,18 @@ snapshots of them to where CDN workers read: Alibaba EdgeKV (DCDN and ESA),
 Cloudflare KV, a folder. It serves the APIs of Unleash Edge meanwhile.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		// The error is one line; --help lists the commands.
+		// cobra puts them into the error, on lines of their own.
 		DisableSuggestions: true,
+		Version:            versionLine(),
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return failed(exitUsage, err, c.CommandPath()+" --help lists the flags")
+		return failed(exitUsage, err, flagHint(c, err))
 	})
+	root.SetUsageFunc(printUsage)
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.Flags().Bool("version", false, "print the version")
 	root.PersistentFlags().String("config", defaultConfig, "configuration `file` ("+configVariable+")")
 	root.AddCommand(newServe(), newEdge(), newOffline(), newHealth(), newReady(), newSync(), newStatus(), newHistory(), newPin(), newUnpin(), newCheck(), newPermissions(), newExport(), newTypes(), newEval(), newCompare(), newVersion())
+	complete(root)
 	return root
 }

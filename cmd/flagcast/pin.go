@@ -54,7 +54,7 @@ upstream.`,
 	c.Flags().BoolVar(&flags.previous, "previous", false, "what was published before what is stored, from the history")
 	c.Flags().BoolVar(&flags.current, "current", false, "what is stored now")
 	c.Flags().StringVar(&flags.from, "from", "", "a snapshot in a `file`, or in sink:NAME/KEY")
-	c.Flags().StringVar(&flags.reason, "reason", "by hand", "why, for those who find it pinned")
+	c.Flags().StringVar(&flags.reason, "reason", "by hand", "`text` that says why, for those who find it pinned")
 	c.Flags().DurationVar(&flags.timeout, "timeout", 2*time.Minute, "give up after this time")
 	return c
 }
@@ -65,8 +65,8 @@ func newUnpin() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "unpin",
 		Short: "Let a pinned target follow Unleash again",
-		Long: `Unpin takes the mark off what is stored. A running publisher replaces the content
-at its next schedule; flagcast sync does it at once.`,
+		Long: `Unpin takes the mark off what is stored. A running publisher replaces the
+content at its next schedule; flagcast sync does it at once.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(c.Context(), timeout)

@@ -36,9 +36,11 @@ Unleash's client and frontend APIs from there, and publishes every target: when
 flags change, when a date constraint flips, and on the target's schedule.
 
 It goes on with the last good flags when upstream does not answer, and, with a
-state folder, starts with them. "edge" is the same with all flags of Unleash Edge.`,
+state folder, starts with them. "edge" is the same with all flags of Unleash
+Edge.`,
 		Example: "  flagcast serve --config examples/quickstart/flagcast.yaml\n" +
-			"  UPSTREAM_URL=https://unleash.example TOKENS='*:production.secret' flagcast serve",
+			"  UPSTREAM_URL=https://unleash.example TOKENS='*:production.secret' \\\n" +
+			"    flagcast serve",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			given := map[string]string{"tokens": strings.Join(tokens, ",")}

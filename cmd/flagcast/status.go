@@ -43,8 +43,8 @@ func newStatus() *cobra.Command {
 		Use:   "status",
 		Short: "Tell how every target is",
 		Long: `Status asks a running core how its targets are doing, and where none answers
-reads what the sinks have stored. Stored is what a sink's API shows; seen is what
-the workers show that "probe:" names.`,
+reads what the sinks have stored. Stored is what a sink's API shows; seen is
+what the workers show that "probe:" names.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			core, err := newChosen(c, names...)
