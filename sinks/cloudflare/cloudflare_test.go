@@ -263,6 +263,11 @@ func TestErrors(t *testing.T) {
 					t.Errorf("%q does not say %q", err, part)
 				}
 			}
+			for _, part := range tt.text {
+				if strings.HasPrefix(part, "check ") && !strings.HasPrefix(sinks.Hint(err), part) {
+					t.Errorf("the hint is %q: %v", sinks.Hint(err), err)
+				}
+			}
 			for _, shown := range []string{err.Error(), fmt.Sprintf("%+v", err)} {
 				if strings.Contains(shown, server.Token) || strings.Contains(shown, "another-token") {
 					t.Errorf("the token is in %q", shown)
