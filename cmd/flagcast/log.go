@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"strings"
 	"time"
 
@@ -23,7 +22,7 @@ func newLogger(w io.Writer, c config.Log) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: c.Level}))
 	}
 	return slog.New(listing{tint.NewHandler(w, &tint.Options{
-		Level: c.Level, TimeFormat: time.TimeOnly, NoColor: !isTerminal(w), ReplaceAttr: printableAttr,
+		Level: c.Level, TimeFormat: time.TimeOnly, NoColor: !bool(painterOf(w)), ReplaceAttr: printableAttr,
 	})})
 }
 
@@ -86,13 +85,4 @@ func attrText(text string) string {
 		lines[i] = printable.Text(line)
 	}
 	return strings.ReplaceAll(strings.Join(lines, "\n"), "\ufffd", `\ufffd`)
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

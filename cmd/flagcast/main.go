@@ -18,6 +18,7 @@ import (
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/edgecore/printable"
+	"github.com/flagcast/flagcast/sinks"
 )
 
 func main() { os.Exit(process(arguments(os.Args), os.Stdout, os.Stderr)) }
@@ -81,6 +82,14 @@ type failure struct {
 
 func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
+
+// hintOf returns what to do about an error, "" where nothing says it.
+func hintOf(err error) string {
+	if f := (*failure)(nil); errors.As(err, &f) && f.hint != "" {
+		return f.hint
+	}
+	return sinks.Hint(err)
+}
 
 func failed(code int, err error, hint string) error {
 	return &failure{err: err, code: code, hint: hint}

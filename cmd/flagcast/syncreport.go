@@ -33,6 +33,7 @@ type result struct {
 	InClear  []string  `json:"inClear,omitempty"` // dry run: flags that hold ids, and how many
 	Text     string    `json:"text,omitempty"`    // why it is held or pinned
 	Error    string    `json:"error,omitempty"`
+	Hint     string    `json:"hint,omitempty"` // what to do about the error, which ends with it
 
 	configArgument string // of printed commands
 }
@@ -54,7 +55,7 @@ func (r *syncRun) result(t *publish.Target, out publish.Outcome, verified bool) 
 		made.Changes = append(made.Changes, change{Sign: c.Sign, Flag: c.Flag, Text: c.Text})
 	}
 	if out.Err != nil {
-		made.Error = out.Err.Error()
+		made.Error, made.Hint = out.Err.Error(), sinks.Hint(out.Err)
 	}
 	if st, err := r.core.store.Load(t.Environment); err == nil && r.flags.dryRun {
 		for i := range t.Cells {
@@ -100,14 +101,15 @@ const keysNamed = 3
 
 // print writes a result, which those of others are like, for people.
 func (r *result) print(w io.Writer, others []result) {
-	word := r.Action
+	paint := painterOf(w)
+	word := paint.Paint(printable.Plain, r.Action)
 	switch {
 	case r.Error != "":
-		word = "FAILED"
+		word = paint.Paint(printable.Red, "FAILED")
 	case r.DryRun && r.writes():
-		word = "would be " + word
+		word = paint.Paint(printable.Plain, "would be "+r.Action)
 	case r.Action == "held":
-		word = "HELD"
+		word = paint.Paint(printable.Red, "HELD")
 	}
 	keys, bytes := []string{string(r.Key)}, r.Bytes
 	for _, o := range others {
@@ -124,13 +126,18 @@ func (r *result) print(w io.Writer, others []result) {
 		size = fmt.Sprintf(", %d bytes", bytes)
 	}
 	printable.Fprintf(w, "%s: %s (%s in %s%s)\n", r.Target, word, strings.Join(keys, ", "), r.Sink, size)
-	for _, line := range []string{r.Error, r.Text} {
+	for _, line := range []string{r.Hint, sinks.WithoutHint(r.Error, r.Hint), r.Text} {
 		if line != "" {
 			printable.Fprintf(w, "  %s\n", line)
 		}
 	}
 	for _, line := range r.changeLines() {
-		printable.Fprintf(w, "  %s\n", line)
+		sign, rest, _ := strings.Cut(line, " ")
+		color := printable.Plain
+		if sign == snapshot.SecondLook {
+			color = printable.Red
+		}
+		printable.Fprintf(w, "  %s %s\n", paint.Paint(color, sign), rest)
 	}
 	if r.DryRun {
 		list(w, "the same for everyone:", r.Frozen)
@@ -172,13 +179,14 @@ func list(w io.Writer, title string, items []string) {
 	}
 }
 
-// sizes is what a write changes: "5320 -> 5480 of 26214400 bytes".
+// sizes is what a write changes: "5320 -> 5480 bytes", near the limit of the
+// sink "5320 -> 5480 of 6000 bytes".
 func (r *result) sizes() string {
 	text := fmt.Sprint(r.Bytes)
 	if r.Before > 0 {
 		text = fmt.Sprintf("%d -> %d", r.Before, r.Bytes)
 	}
-	if r.Limit > 0 {
+	if r.Limit > 0 && float64(r.Bytes) >= nearLimit*float64(r.Limit) {
 		text += fmt.Sprintf(" of %d", r.Limit)
 	}
 	return text + " bytes"
@@ -198,15 +206,15 @@ func (r *syncRun) summary(w io.Writer) {
 		for _, c := range result.Changes {
 			if key := c.Flag; !flags[key] {
 				flags[key] = true
-				if c.Sign == "!!" {
+				if c.Sign == snapshot.SecondLook {
 					twice++
 				}
 			}
 		}
 	}
-	look := ""
+	look := printable.Painted{}
 	if twice > 0 {
-		look = fmt.Sprintf(", %d to look at twice (!!)", twice)
+		look = painterOf(w).Paint(printable.Red, fmt.Sprintf(", %d to look at twice (!!)", twice))
 	}
 	printable.Fprintf(w, "Plan: %s, %s, %s%s. Nothing was written.\n", count(writes, "write"), count(bytes, "byte"), count(len(flags), "changed flag"), look)
 }

@@ -2,19 +2,19 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/flagcast/flagcast/edgecore/printable"
 )
 
 // Widths of what --help prints, in characters. Flags with a longer name have
 // their meaning on the lines below it.
 const (
-	helpWidth      = 80
 	flagColumnMost = 34
 	columnGap      = 3
 )
@@ -52,8 +52,10 @@ func printUsage(c *cobra.Command) error {
 	if c.HasAvailableSubCommands() {
 		b.WriteString("\nUse \"" + c.CommandPath() + " [command] --help\" for more information about a command.\n")
 	}
-	_, err := io.WriteString(c.OutOrStderr(), b.String())
-	return err
+	for line := range strings.Lines(b.String()) {
+		printable.Fprintf(c.OutOrStderr(), "%s\n", strings.TrimSuffix(line, "\n"))
+	}
+	return nil
 }
 
 // writeFlags lists the flags that are not hidden, with their values, meanings
@@ -88,7 +90,7 @@ func writeFlags(b *strings.Builder, set *pflag.FlagSet) {
 	}
 	for i, name := range names {
 		indent := strings.Repeat(" ", column)
-		text := strings.Join(wrapped(meanings[i], helpWidth-column), "\n"+indent)
+		text := strings.Join(wrapped(meanings[i], reportWidth-column), "\n"+indent)
 		if free := column - utf8.RuneCountInString(name); free >= columnGap {
 			b.WriteString(name + strings.Repeat(" ", free) + text + "\n")
 		} else {
