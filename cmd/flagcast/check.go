@@ -94,7 +94,8 @@ func printFindings(w io.Writer, findings []finding) {
 			}
 		}
 	}
-	printable.Fprintf(w, "%s: %d ok, %s, %d failed\n", count(len(findings), "check"), number["ok"], count(number["warning"], "warning"), number["failed"])
+	printable.Fprintf(w, "%s: %d ok, %s, %d failed\n",
+		count(len(findings), "check"), number["ok"], count(number["warning"], "warning"), number["failed"])
 }
 
 // checkKey is the key that check writes and deletes.
@@ -235,9 +236,9 @@ func (c *core) checkTarget(ctx context.Context, t *publish.Target) []finding {
 		}
 	}
 	for _, seen := range publish.Look(ctx, t.Seers, 0) {
-		f := finding{What: fmt.Sprintf("target %q, probe", t.Name), Result: "ok", Text: fmt.Sprintf("%s shows seq %d", seen.Probe, seen.Seq)}
+		f := found(fmt.Sprintf("target %q, probe", t.Name), nil, fmt.Sprintf("%s shows seq %d", seen.Probe, seen.Seq))
 		if seen.Error != "" {
-			f = finding{What: f.What, Result: "warning", Text: strings.TrimSpace(seen.Error)}
+			f.Result, f.Text = "warning", strings.TrimSpace(seen.Error)
 		}
 		findings = append(findings, f)
 	}

@@ -32,7 +32,8 @@ func complete(root *cobra.Command) {
 			}
 		})
 	}
-	_ = root.RegisterFlagCompletionFunc("config", cobra.FixedCompletions([]string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt))
+	extensions := []string{"yaml", "yml"}
+	_ = root.RegisterFlagCompletionFunc("config", cobra.FixedCompletions(extensions, cobra.ShellCompDirectiveFilterFileExt))
 }
 
 // valuesOf returns what completes a flag, nil for one whose values are not

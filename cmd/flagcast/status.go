@@ -226,12 +226,15 @@ func (r *targets) table(paint printable.Painter, now time.Time, wide bool) *tabl
 // warnings says what will fail, or cannot be relied on; one of each kind.
 func warnings(t *publish.Status, now time.Time) []string {
 	var lines []string
-	if i := slices.IndexFunc(t.Keys, func(k publish.KeyStatus) bool { return k.PublishedAt.Sub(now) >= time.Second }); i >= 0 {
-		lines = append(lines, fmt.Sprintf("set the clock of this machine, or of the publisher: %s was published %s after the time here",
-			t.Keys[i].Key, span(t.Keys[i].PublishedAt.Sub(now))))
+	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	ahead := func(k publish.KeyStatus) bool { return k.PublishedAt.Sub(now) >= time.Second }
+	if i := slices.IndexFunc(t.Keys, ahead); i >= 0 {
+		add("set the clock of this machine, or of the publisher: %s was published %s after the time here",
+			t.Keys[i].Key, span(t.Keys[i].PublishedAt.Sub(now)))
 	}
-	if i := slices.IndexFunc(t.Keys, func(k publish.KeyStatus) bool { return partOf(k, t) >= nearLimit }); i >= 0 {
-		lines = append(lines, fmt.Sprintf("%s takes %.0f %% of the bytes that the sink takes", t.Keys[i].Key, 100*partOf(t.Keys[i], t)))
+	large := func(k publish.KeyStatus) bool { return partOf(k, t) >= nearLimit }
+	if i := slices.IndexFunc(t.Keys, large); i >= 0 {
+		add("%s takes %.0f %% of the bytes that the sink takes", t.Keys[i].Key, 100*partOf(t.Keys[i], t))
 	}
 	return lines
 }

@@ -107,8 +107,10 @@ func (r *rrsa) token() (secret.Secret, error) {
 		{r.config.OIDCTokenFile, "oidc_token_file", variableToken},
 	} {
 		if setting.value == "" {
-			return secret.Secret{}, &mend{fmt.Sprintf("credentials.%s is not set, nor is the variable %s", setting.key, setting.variable),
-				"set one, or let ack-pod-identity-webhook do it (namespace label pod-identity.alibabacloud.com/injection=on, annotation pod-identity.alibabacloud.com/role-name of the service account, then a new pod)", nil}
+			return secret.Secret{}, &mend{
+				fmt.Sprintf("credentials.%s is not set, nor is the variable %s", setting.key, setting.variable),
+				"set one, or let ack-pod-identity-webhook do it (namespace label pod-identity.alibabacloud.com/injection=on, annotation pod-identity.alibabacloud.com/role-name of the service account, then a new pod)", nil,
+			}
 		}
 	}
 	path := r.config.OIDCTokenFile
