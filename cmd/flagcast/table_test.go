@@ -184,8 +184,8 @@ func TestPlanReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `web-cf: would be published (unleash-rules in cf, 53100 -> 53200 bytes)
-  + new-checkout on if country IN 4 values
   !! search on -> OFF for everyone
+  + new-checkout on if country IN 4 values
   - old
 web-esa: FAILED (unleash-rules in esa)
   check api_token

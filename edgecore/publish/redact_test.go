@@ -46,7 +46,7 @@ func TestRedacted(t *testing.T) {
 	if s.LastError != "put to s3cr3t: allow s3cr3t" || s.Hint != "allow s3cr3t" || s.Seen[0].Error != "proxy s3cr3t" {
 		t.Errorf("the status itself is changed: %+v", s)
 	}
-	if notes := s.Notes(); notes[0] != "allow s3cr3t" || notes[1] != "3 failures in a row, the last: put to s3cr3t" {
+	if notes := s.Notes(""); notes[0] != "allow s3cr3t" || notes[1] != "3 failures in a row, the last: put to s3cr3t" {
 		t.Errorf("what to do is not first: %q", notes)
 	}
 	if ok := (Status{State: "ok"}).Redacted(); ok.LastError != "" {
