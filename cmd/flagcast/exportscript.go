@@ -166,10 +166,7 @@ func (f *scriptFlags) measure(c *cobra.Command, report *bundles.Report, linked *
 		report.NotMeasured = "there is neither workerd nor node: npm install workerd, or name it with " + workerdVariable
 		return nil
 	}
-	load, err := bundles.NewLoad(snap, f.entry != "", f.requests)
-	if err != nil {
-		return err
-	}
+	load := bundles.NewLoad(snap, f.entry != "", f.requests)
 	result, err := engine.Measure(c.Context(), measure.Job{Script: linked.Code, Stored: snap.Seal(0, time.Time{}), Kinds: load.Kinds})
 	if err != nil {
 		report.AddFailure(err)

@@ -16,6 +16,24 @@ import (
 // error that names the place. What is stored is not trusted: time and memory
 // are at most proportional to its length.
 func DecodeRules(document []byte) (*Program, error) {
+	wire, err := readRules(document)
+	if err != nil {
+		return nil, err
+	}
+	r := decoder{
+		wire: wire, p: &Program{index: map[string]int32{}, salt: wire.Salt}, opposites: map[int]*condition{},
+		shapes: make([]*shape, len(wire.Shapes)), variantsLeft: spareVariants + len(document),
+	}
+	for _, read := range []func(){r.fields, r.stickies, r.lists, r.values, r.conditions, r.flags} {
+		if read(); r.err != nil {
+			return nil, fmt.Errorf("decode rules: %w", r.err)
+		}
+	}
+	return r.p.finish(), nil
+}
+
+// readRules reads the JSON of rules. What it refers to is not checked.
+func readRules(document []byte) (*wireRules, error) {
 	var wire wireRules
 	d := json.NewDecoder(bytes.NewReader(document))
 	d.UseNumber()
@@ -25,16 +43,7 @@ func DecodeRules(document []byte) (*Program, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("decode rules: there is more behind the object")
 	}
-	r := decoder{
-		wire: &wire, p: &Program{index: map[string]int32{}, salt: wire.Salt}, opposites: map[int]*condition{},
-		shapes: make([]*shape, len(wire.Shapes)), variantsLeft: spareVariants + len(document),
-	}
-	for _, read := range []func(){r.fields, r.stickies, r.lists, r.values, r.conditions, r.flags} {
-		if read(); r.err != nil {
-			return nil, fmt.Errorf("decode rules: %w", r.err)
-		}
-	}
-	return r.p.finish(), nil
+	return &wire, nil
 }
 
 // decoder keeps the first error; what it reads behind one does not count.

@@ -46,11 +46,6 @@ func (e *encoder) refuses(k *condition) bool {
 
 // list numbers a list. Its values are written with those of its field.
 func (e *encoder) list(k *condition) int {
-	if e.measured != nil {
-		e.measured.list(e.p, k)
-		e.out.Conditions = append(e.out.Conditions, []any{wireIn, e.field(k.field)})
-		return len(e.out.Conditions) - 1
-	}
 	key := fmt.Sprint("list ", k.field, k.items)
 	n, ok := e.numbers[key]
 	if ok {

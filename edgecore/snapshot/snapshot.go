@@ -94,6 +94,10 @@ type Snapshot struct {
 // Format returns the format of the snapshot.
 func (s *Snapshot) Format() Format { return s.spec.Format }
 
+// Program returns the program of a rules snapshot, and for definitions that of
+// all flags; nil for evaluated ones, which hold answers.
+func (s *Snapshot) Program() *eval.Program { return s.program }
+
 // Revision returns upstream's number of the definitions.
 func (s *Snapshot) Revision() uint64 { return s.revision }
 

@@ -184,7 +184,7 @@ func TestHostileObjectsAreForeign(t *testing.T) {
 				}
 			}
 			s.DiffStored(b)
-			snapshot.Largest(b, 10)
+			snapshot.SizesOf(b)
 		})
 		if used > 1<<20 {
 			t.Errorf("%s: %d bytes of stack", name, used)
