@@ -165,6 +165,7 @@ func (c *core) handler(publishers []*publish.Publisher) (*api.Handler, error) {
 	}
 	return api.New(api.Options{
 		States: c.store, Access: known, Environments: c.environments(), Log: c.log, Registry: c.registry, BasePath: cfg.BasePath, Heard: c.heard,
+		Build:   api.Build{Version: buildVersion(), Revision: buildRevision()},
 		Targets: func() any { return c.newTargets(publishers, cfg.PrivateBackstage()) }, Usage: c.usage, WebhookSecret: cfg.WebhookSecret, Nudge: c.nudge,
 		TokenHeader: header, NoAll: !cfg.All,
 		CORS: api.CORS{

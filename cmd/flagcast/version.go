@@ -13,6 +13,9 @@ import (
 // version is set by the linker for releases: -ldflags "-X main.version=v1.2.3".
 var version string
 
+// revision is the commit, set likewise where the checkout is not at hand.
+var revision string
+
 // buildVersion falls back to what Go records of the module and the commit.
 func buildVersion() string {
 	if version != "" {
@@ -27,6 +30,32 @@ func buildVersion() string {
 // versionLine is what version and --version print.
 func versionLine() string {
 	return fmt.Sprintf("flagcast %s %s %s/%s", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// buildRevision falls back to what Go records where it compiles in a checkout:
+// "-dirty" behind it says that files were changed. It is "" where no commit is
+// known.
+func buildRevision() string {
+	if revision != "" {
+		return revision
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	commit, changed := "", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			commit = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			changed = "-dirty"
+		}
+	}
+	if commit == "" {
+		return ""
+	}
+	return commit + changed
 }
 
 func newVersion() *cobra.Command {
