@@ -14,7 +14,7 @@ import (
 var version string
 
 // revision is the commit, set likewise where the checkout is not at hand.
-var revision string
+var revision string //nolint:gochecknoglobals // the linker sets variables only
 
 // buildVersion falls back to what Go records of the module and the commit.
 func buildVersion() string {
