@@ -23,13 +23,15 @@ use for are accepted; the log says once what to use instead. They may stand
 before the name of the command, too.`,
 		Example: "  flagcast edge --upstream-url https://unleash.example \\\n" +
 			"    --tokens '*:production.secret'",
-		Args: cobra.NoArgs,
+		Args:    cobra.NoArgs,
+		Version: versionLine(), // where "edge" alone is the name of the program
 		RunE: func(c *cobra.Command, _ []string) error {
 			return runServe(c, config.Overrides{Flags: flags}, !apiOnly)
 		},
 	}
 	flags.add(c, "edge")
 	c.Flags().BoolVar(&apiOnly, "no-publish", false, "serve the APIs alone: one replica publishes, the others do not")
+	c.Flags().Bool("version", false, "print the version")
 	return c
 }
 
