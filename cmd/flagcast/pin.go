@@ -66,7 +66,7 @@ func newUnpin() *cobra.Command {
 		Use:   "unpin",
 		Short: "Let a pinned target follow Unleash again",
 		Long: `Unpin takes the mark off what is stored. A running publisher replaces the
-content at its next schedule; flagcast sync does it at once.`,
+content within a minute; flagcast sync does it at once.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(c.Context(), timeout)
@@ -132,7 +132,8 @@ func (o *oneTarget) unpin(ctx context.Context) error {
 		return fmt.Errorf("target %q is not pinned", o.target.Name)
 	}
 	o.readBack(ctx)
-	printable.Fprintf(o.out, "It is brought up to date at the next schedule of a running publisher, or by: flagcast sync --target %s%s\n", o.target.Name, o.file.argument())
+	printable.Fprintf(o.out, "A running publisher brings it up to date within a minute, and at once: flagcast sync --target %s%s\n",
+		o.target.Name, o.file.argument())
 	return nil
 }
 

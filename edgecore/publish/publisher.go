@@ -56,6 +56,8 @@ type Publisher struct {
 	problems map[edgecore.Problem]bool
 	// unshown counts the puts, in a row, that were accepted and never shown.
 	unshown int
+	// rechecked is where the next recheck begins among the keys that are held or pinned.
+	rechecked int
 
 	since     time.Time     // the arrival of the change that was put last, zero once it is verified
 	sightings chan sighting // to the goroutine that watches the edge; nil without Run
