@@ -36,7 +36,8 @@ type core struct {
 	log     *slog.Logger
 	store   *state.Store
 	feeds   map[edgecore.Environment]upstream.Feed
-	sinks   map[string]sinks.Sink // by their names in the configuration
+	sinks   map[string]sinks.Sink // those that are open, by their names in the configuration
+	opener  *all.Opener
 	targets []publish.Target
 	// listener takes the events of publishers; nil: nobody does.
 	listener publish.Listener
@@ -52,6 +53,15 @@ type core struct {
 // newCore builds the parts. It starts nothing, and asks upstream only which
 // environment a token is for whose text has two readings.
 func newCore(c *config.Config, log *slog.Logger) (*core, error) {
+	core, err := newUnconnected(c, log)
+	if err != nil {
+		return nil, err
+	}
+	return core, core.connect(slices.Collect(maps.Keys(c.Sinks)))
+}
+
+// newUnconnected is newCore without sinks: targets have names and no more use.
+func newUnconnected(c *config.Config, log *slog.Logger) (*core, error) {
 	core := &core{
 		config: c,
 		log:    log,
@@ -59,7 +69,9 @@ func newCore(c *config.Config, log *slog.Logger) (*core, error) {
 		store: state.New(state.Options{Dir: c.State.Dir, MaxBytes: maxBytes(&c.Upstream)*int64(max(len(c.Upstream.Tokens), 1)) + 64<<10, Log: log}),
 
 		registry: prometheus.NewRegistry(),
+		sinks:    map[string]sinks.Sink{},
 	}
+	core.opener = all.NewOpener(sinks.NewMetrics(core.registry))
 	var err error
 	if core.upstream, err = core.newUpstream(); err != nil {
 		return nil, err
@@ -77,13 +89,24 @@ func newCore(c *config.Config, log *slog.Logger) (*core, error) {
 	if core.usage, err = core.newUsage(); err != nil {
 		return nil, err
 	}
-	if err := core.openSinks(); err != nil {
-		return nil, err
-	}
-	for i := range c.Targets {
-		core.targets = append(core.targets, core.newTarget(&c.Targets[i]))
-	}
+	core.makeTargets()
 	return core, nil
+}
+
+// connect opens sinks by their names. Targets of others cannot be used.
+func (c *core) connect(names []string) error {
+	if err := c.openSinks(names); err != nil {
+		return err
+	}
+	c.makeTargets()
+	return nil
+}
+
+func (c *core) makeTargets() {
+	c.targets = nil
+	for i := range c.config.Targets {
+		c.targets = append(c.targets, c.newTarget(&c.config.Targets[i]))
+	}
 }
 
 // environments lists what upstream serves, sorted.
@@ -235,12 +258,14 @@ func (c *core) nudge() {
 	}
 }
 
-// openSinks makes the sinks of the configuration. It reaches none.
-func (c *core) openSinks() error {
-	opener := all.NewOpener(sinks.NewMetrics(c.registry))
-	c.sinks = map[string]sinks.Sink{}
-	for name, s := range c.config.Sinks {
-		sink, err := opener.Open(name, s.Type, s.Settings)
+// openSinks makes sinks of the configuration. It reaches none.
+func (c *core) openSinks(names []string) error {
+	for _, name := range names {
+		s := c.config.Sinks[name]
+		if s == nil || c.sinks[name] != nil {
+			continue // unknown, which the use of its name reports, or open
+		}
+		sink, err := c.opener.Open(name, s.Type, s.Settings)
 		if err != nil {
 			return failed(exitUsage, fmt.Errorf("open sink %q: %w", name, err), "")
 		}

@@ -37,7 +37,7 @@ The arrow marks what is stored. Each entry is a snapshot that pin and eval take
 as --from sink:NAME/KEY. --json has the digests.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			core, err := newChosen(c, names...)
+			core, err := newChosen(c, names, historyNeeds)
 			if err != nil {
 				return err
 			}

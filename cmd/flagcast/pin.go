@@ -47,7 +47,7 @@ upstream.`,
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), flags.timeout)
 			defer cancel()
-			return onTarget(ctx, c, "pin", flags.target, func(one *oneTarget) error { return one.pin(ctx, flags) })
+			return onTarget(ctx, c, "pin", flags, func(one *oneTarget) error { return one.pin(ctx, flags) })
 		},
 	}
 	c.Flags().StringVar(&flags.target, "target", "", "the `target`; needed")
@@ -71,7 +71,7 @@ content within a minute; flagcast sync does it at once.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(c.Context(), timeout)
 			defer cancel()
-			return onTarget(ctx, c, "unpin", target, func(one *oneTarget) error { return one.unpin(ctx) })
+			return onTarget(ctx, c, "unpin", pinFlags{target: target}, func(one *oneTarget) error { return one.unpin(ctx) })
 		},
 	}
 	c.Flags().StringVar(&target, "target", "", "the `target`; needed")
@@ -88,11 +88,11 @@ type oneTarget struct {
 }
 
 // onTarget runs f on one target of the configuration, and tells of its events.
-func onTarget(ctx context.Context, c *cobra.Command, by, name string, f func(*oneTarget) error) error {
-	if name == "" {
+func onTarget(ctx context.Context, c *cobra.Command, by string, flags pinFlags, f func(*oneTarget) error) error {
+	if flags.target == "" {
 		return failed(exitUsage, errors.New("--target is missing"), "name one target of the configuration")
 	}
-	core, err := newChosen(c, name)
+	core, err := newChosen(c, []string{flags.target}, flags.needs)
 	if err != nil {
 		return err
 	}
@@ -249,8 +249,8 @@ func (c *core) fromSink(ctx context.Context, place string) ([]byte, error) {
 	if err != nil {
 		return nil, failed(exitUsage, fmt.Errorf("--from sink:%s: %w", place, err), "write sink:NAME/KEY, with the name of a sink in the configuration")
 	}
-	sink, ok := c.sinks[name]
-	if !ok {
+	sink := c.sinks[name]
+	if sink == nil {
 		return nil, failed(exitUsage, fmt.Errorf("--from sink:%s: the configuration has no sink %q", place, name), "")
 	}
 	body, err := sink.Get(ctx, key)

@@ -59,7 +59,7 @@ func probeAddress(c *cobra.Command) string {
 	if address := os.Getenv("EDGE_URL"); address != "" {
 		return address
 	}
-	cfg, err := load(c, config.Overrides{})
+	cfg, err := load(c, needing(config.Needs{}))
 	if err != nil {
 		return localAddress("http", "", os.Getenv("PORT"), os.Getenv("BASE_PATH"))
 	}

@@ -46,7 +46,7 @@ reads what the sinks have stored. Stored is what a sink's API shows; seen is
 what the workers show that "probe:" names.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			core, err := newChosen(c, names...)
+			core, err := newChosen(c, names, noNeeds)
 			if err != nil {
 				return err
 			}
@@ -108,6 +108,9 @@ func (c *core) status(ctx context.Context, address string, fromSinks bool) (*tar
 			return nil, failed(exitFailed, err, "is it the address of a flagcast serve, with api.base_path?")
 		}
 		c.log.Debug("no core answers: reading the sinks", "err", err)
+	}
+	if err := c.connectStored(); err != nil {
+		return nil, err
 	}
 	report := &targets{From: "sinks", Targets: []publish.Status{}}
 	options := c.once(nil)

@@ -39,6 +39,8 @@ type Config struct {
 	Targets     []Target         `yaml:"targets"`
 
 	unused []string
+	absent []absent
+	src    *source
 }
 
 // Unused tells, in a sentence each, which flags and variables of Unleash Edge

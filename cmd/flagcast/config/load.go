@@ -28,10 +28,15 @@ type Overrides struct {
 	// *sinks.ConfigError is shown at its key.
 	SinkConfig func(kind string) (any, bool)
 	SinkTypes  []string
+
+	// Needs returns which parts of a configuration the caller uses. It is called
+	// after decoding, with what could be decoded. nil: all of them.
+	Needs func(*Config) Needs
 }
 
 // Load reads and checks the configuration at path; "" means that there is no
-// file, only overrides. The error is a *Faults, which holds every fault.
+// file, only overrides. The error is a *Faults, which holds every fault but
+// what is absent of parts that Overrides.Needs leaves out.
 // Nothing but the file itself, the files of secrets and certificates that it
 // names, and variables are read.
 func Load(path string, o Overrides) (*Config, error) {
@@ -65,6 +70,12 @@ func Load(path string, o Overrides) (*Config, error) {
 	}
 	d.override(c, o)
 	d.check(c)
+	c.absent, c.src = d.absent, d.src
+	for _, a := range d.absent {
+		if o.Needs == nil || o.Needs(c).include(a) {
+			d.add(a.place, a.Message, a.Hint)
+		}
+	}
 	if err := d.err(d.src); err != nil {
 		return nil, err
 	}
