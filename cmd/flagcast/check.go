@@ -113,6 +113,9 @@ func (c *core) check(ctx context.Context) []finding {
 	if c.config.State.Dir != "" {
 		findings = append(findings, found("state folder", writable(c.config.State.Dir), ""))
 	}
+	for _, sentence := range c.config.ShortSecrets() {
+		findings = append(findings, finding{What: "secrets", Result: "warning", Text: sentence})
+	}
 	switch api := &c.config.API; {
 	case api.WeakWebhookSecret():
 		findings = append(findings, finding{What: "webhook secret", Result: "warning", Text: weakWebhookSecret})

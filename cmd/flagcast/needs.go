@@ -37,7 +37,11 @@ func newChosen(c *cobra.Command, names []string, needs needsOf) (*core, error) {
 	cfg.Targets = chosen(cfg, names)
 	needed := needs(cfg.Targets)
 	cfg.Keep(needed)
-	core, err := newUnconnected(cfg, onceLogger(c, cfg))
+	log := onceLogger(c, cfg)
+	for _, sentence := range cfg.ShortSecrets() {
+		log.Warn(sentence)
+	}
+	core, err := newUnconnected(cfg, log)
 	if err != nil {
 		return nil, err
 	}

@@ -79,6 +79,9 @@ func runServe(c *cobra.Command, flags config.Overrides, publishing bool) error {
 	for _, sentence := range cfg.Unused() {
 		log.Warn(sentence)
 	}
+	for _, sentence := range cfg.ShortSecrets() {
+		log.Warn(sentence)
+	}
 	if cfg.API.WeakWebhookSecret() {
 		log.Warn(weakWebhookSecret)
 	}

@@ -152,7 +152,8 @@ func member(body []byte, code, words string) (string, string) {
 // scrub takes the parts of a webhook that are secret out of a text, such as
 // the answer of a server that repeats the path.
 func scrub(text, address string, key secret.Secret) string {
-	parts := []string{address, key.Reveal()}
+	parts := []string{address}
+	hidden := []string{key.Reveal()} // whatever their length
 	if u, err := url.Parse(address); err == nil {
 		parts = append(parts, u.RequestURI(), u.Path, u.RawQuery)
 		for _, values := range u.Query() {
@@ -160,15 +161,15 @@ func scrub(text, address string, key secret.Secret) string {
 		}
 		parts = append(parts, strings.Split(u.Path, "/")...)
 		password, _ := u.User.Password()
-		parts = append(parts, password)
+		hidden = append(hidden, password)
 	}
 	const short = 6 // such as "hook", which is no secret
 	for _, part := range parts {
 		if len(part) >= short {
-			text = strings.ReplaceAll(text, part, "[redacted]")
+			hidden = append(hidden, part)
 		}
 	}
-	return text
+	return secret.Mask(text, hidden...)
 }
 
 // unwrapped drops the URL that errors of net/http begin with.

@@ -158,3 +158,22 @@ func TestErrorsHoldNoURL(t *testing.T) {
 		})
 	}
 }
+
+// A short secret is hidden as a whole, and leaves other words as they are.
+func TestErrorsHideShortSecrets(t *testing.T) {
+	for short, want := range map[string]string{
+		"ab1":   "refused with code 1: sign [redacted] of a tab1e, ab12c",
+		"ab12c": "refused with code 1: sign ab1 of a tab1e, [redacted]",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			o := notify.Options{Service: notify.DingTalk, URL: secret.New("https://hooks.test/"), Secret: secret.New(short)}
+			r := start(t, o, answer{status: 200, body: `{"errcode":1,"errmsg":"sign ab1 of a tab1e, ab12c"}`})
+			r.after(0, "t", publish.Held)
+			time.Sleep(time.Minute)
+			r.stop()
+			if !strings.Contains(r.log.String(), want) {
+				t.Errorf("the log does not tell %q:\n%s", want, r.log)
+			}
+		})
+	}
+}

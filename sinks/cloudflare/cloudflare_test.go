@@ -240,6 +240,11 @@ func TestErrors(t *testing.T) {
 			faults: []cloudflaretest.Fault{cloudflaretest.Refuse(400, 1, "token-that-must-not-leak is odd")},
 			kind:   sinks.ErrPermanent, calls: 1, text: []string{"code 1: [redacted] is odd"},
 		},
+		"a short token": {
+			faults: []cloudflaretest.Fault{cloudflaretest.Refuse(400, 1, "the token x of a proxy is odd")},
+			change: func(c *Config) { c.APIToken = secret.New("x") },
+			kind:   sinks.ErrPermanent, calls: 1, text: []string{"the token [redacted] of a proxy is odd"},
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
+	"github.com/flagcast/flagcast/edgecore/secret"
 	"github.com/flagcast/flagcast/sinks"
 )
 
@@ -102,7 +102,7 @@ func (s *Sink) reason(ctx context.Context, err error, sent bool, size int) *fail
 }
 
 func (s *Sink) withoutToken(text string) string {
-	return strings.ReplaceAll(text, s.config.APIToken.Reveal(), s.config.APIToken.String())
+	return secret.Mask(text, s.config.APIToken.Reveal())
 }
 
 // remedy sorts an answer: what callers decide on, nil for a fault that may

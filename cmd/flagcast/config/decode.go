@@ -31,6 +31,7 @@ type decoder struct {
 	// part is what is decoded, and absent what is not there of each part.
 	part   part
 	absent []absent
+	short  []string // places of short secrets
 }
 
 // setting is one key of a struct, named by the pointer to it.
@@ -130,7 +131,7 @@ func (d *decoder) value(n *node, v reflect.Value, f *field, label, where string)
 	}
 	switch v.Type() {
 	case reflect.TypeFor[secret.Secret](), reflect.TypeFor[edgecore.Token]():
-		d.secret(n, v, label)
+		d.secret(n, v, f, label)
 		return
 	case reflect.TypeFor[StaticContext]():
 		d.static(n, v.Addr().Interface().(*StaticContext), label)

@@ -70,7 +70,7 @@ func Load(path string, o Overrides) (*Config, error) {
 	}
 	d.override(c, o)
 	d.check(c)
-	c.absent, c.src = d.absent, d.src
+	c.absent, c.short, c.src = d.absent, d.short, d.src
 	for _, a := range d.absent {
 		if o.Needs == nil || o.Needs(c).include(a) {
 			d.add(a.place, a.Message, a.Hint)

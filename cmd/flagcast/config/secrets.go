@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/flagcast/flagcast/edgecore/secret"
@@ -81,7 +82,7 @@ func (d *decoder) hideAll(n *node, longOnly bool) {
 
 // secret fills a secret.Secret or an edgecore.Token from a text. Whatever is
 // there instead is masked too.
-func (d *decoder) secret(n *node, v reflect.Value, label string) {
+func (d *decoder) secret(n *node, v reflect.Value, f *field, label string) {
 	d.hideAll(n, false)
 	text, ok := d.text(n, label, true)
 	switch {
@@ -94,8 +95,18 @@ func (d *decoder) secret(n *node, v reflect.Value, label string) {
 		d.fault(n, label+" is empty", "")
 		return
 	}
+	if f.secret { // values of headers are often no secrets
+		d.noteShort(secret.New(text), label)
+	}
 	if p := setSecret(v, secret.New(text)); p != nil {
 		d.fault(n, label+" "+p.message, p.hint)
+	}
+}
+
+// noteShort has a warning given about a secret that is short.
+func (d *decoder) noteShort(s secret.Secret, place string) {
+	if s.IsShort() && !slices.Contains(d.short, place) {
+		d.short = append(d.short, place)
 	}
 }
 
@@ -136,6 +147,7 @@ func (d *decoder) secretFile(e *entry, f *field, where string) {
 		return
 	}
 	if f.value.Kind() != reflect.Slice {
+		d.noteShort(secret.New(text), "the content of "+label)
 		if p := setSecret(f.value, secret.New(text)); p != nil {
 			d.fault(e.value, fmt.Sprintf("the content of %s %s", label, p.message), p.hint)
 		}
