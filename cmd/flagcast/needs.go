@@ -17,7 +17,7 @@ func needing(n config.Needs) config.Overrides {
 }
 
 // apiNeeds are those of a replica that serves the APIs and publishes nothing.
-var apiNeeds = config.Needs{Upstream: true, API: true}
+func apiNeeds() config.Needs { return config.Needs{Upstream: true, API: true} }
 
 // needsOf returns what a command needs for the targets that are chosen.
 type needsOf func(chosen []config.Target) config.Needs

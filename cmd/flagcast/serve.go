@@ -63,14 +63,14 @@ func runServe(c *cobra.Command, flags config.Overrides, publishing bool) error {
 	hangups, stop := outlive()
 	defer stop()
 	if !publishing {
-		flags.Needs = func(*config.Config) config.Needs { return apiNeeds }
+		flags.Needs = func(*config.Config) config.Needs { return apiNeeds() }
 	}
 	cfg, err := load(c, flags)
 	if err != nil {
 		return err
 	}
 	if !publishing {
-		cfg.Keep(apiNeeds)
+		cfg.Keep(apiNeeds())
 		cfg.Targets, cfg.Sinks = nil, nil
 	}
 	log := newLogger(c.ErrOrStderr(), cfg.Log)

@@ -48,7 +48,7 @@ func (p *Publisher) stoppedCells() []*cell {
 // recheck reads keys that are held or pinned, and has the target reconciled if
 // another process has changed one, which may have changed all its keys. A read that fails is tried again after a growing
 // pause; it is no failure of the target, which has nothing to write.
-func (p *Publisher) recheck(ctx context.Context, a *agenda, now time.Time) {
+func (p *Publisher) recheck(ctx context.Context, a *agenda) {
 	a.recheck = time.Time{}
 	if !a.pass.IsZero() {
 		return // the pass reads these keys, and sets the time of the next recheck
@@ -67,7 +67,7 @@ func (p *Publisher) recheck(ctx context.Context, a *agenda, now time.Time) {
 	if ctx.Err() != nil {
 		return
 	}
-	now = time.Now()
+	now := time.Now()
 	var failed error
 	for i, c := range cells {
 		changed, err := c.recheck(bodies[i], errs[i], now, p.target.stale())

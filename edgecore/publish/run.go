@@ -131,7 +131,7 @@ func (p *Publisher) turn(ctx context.Context, a *agenda, now time.Time) {
 		p.verify(ctx, a)
 	}
 	if due(a.recheck, now) {
-		p.recheck(ctx, a, now)
+		p.recheck(ctx, a)
 	}
 	if !due(a.pass, now) {
 		return
