@@ -26,7 +26,8 @@ type needsOf func(chosen []config.Target) config.Needs
 // are named and the parts that the command needs; no names mean all targets, of
 // which there has to be one.
 func newChosen(c *cobra.Command, names []string, needs needsOf) (*core, error) {
-	cfg, err := load(c, config.Overrides{Needs: func(cfg *config.Config) config.Needs { return needs(chosen(cfg, names)) }})
+	uses := func(cfg *config.Config) config.Needs { return needs(chosen(cfg, names)) }
+	cfg, err := load(c, config.Overrides{Needs: uses})
 	if err != nil {
 		return nil, err
 	}

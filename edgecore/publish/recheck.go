@@ -46,8 +46,9 @@ func (p *Publisher) stoppedCells() []*cell {
 }
 
 // recheck reads keys that are held or pinned, and has the target reconciled if
-// another process has changed one, which may have changed all its keys. A read that fails is tried again after a growing
-// pause; it is no failure of the target, which has nothing to write.
+// another process has changed one, which may have changed all its keys. A read
+// that fails is tried again after a growing pause; it is no failure of the
+// target, which has nothing to write.
 func (p *Publisher) recheck(ctx context.Context, a *agenda) {
 	a.recheck = time.Time{}
 	if !a.pass.IsZero() {
@@ -75,7 +76,8 @@ func (p *Publisher) recheck(ctx context.Context, a *agenda) {
 		case err != nil:
 			failed = err
 		case changed:
-			p.log.Info("another process has changed a key that was held or pinned", "key", c.Key, "sink", p.target.SinkName, "seq", c.seen.seq)
+			p.log.Info("another process has changed a key that was held or pinned",
+				"key", c.Key, "sink", p.target.SinkName, "seq", c.seen.seq)
 			a.reconcile, a.pass = true, now
 		}
 	}

@@ -20,7 +20,8 @@ import (
 // state is what the status and the metrics say of the target.
 func (w *world) state(t *testing.T) string {
 	t.Helper()
-	return fmt.Sprintf("%s held=%v pinned=%v", w.running.Status().State, metric(t, w.registry, "held", ""), metric(t, w.registry, "pinned", ""))
+	held, pinned := metric(t, w.registry, "held", ""), metric(t, w.registry, "pinned", "")
+	return fmt.Sprintf("%s held=%v pinned=%v", w.running.Status().State, held, pinned)
 }
 
 // accept makes the pass of `sync --accept` in a process of its own.
@@ -235,7 +236,8 @@ func TestRecheckIsBounded(t *testing.T) {
 		const cells, pinned = 200, 100
 		for i := range cells {
 			w.target.Cells = append(w.target.Cells, publish.Cell{Key: sinks.Key(fmt.Sprintf("k%d", i)), Spec: snapshot.Spec{
-				Format: snapshot.Evaluated1, Environment: "e", Target: "t", Static: eval.Context{Fields: map[string]string{"country": fmt.Sprint(i)}},
+				Format: snapshot.Evaluated1, Environment: "e", Target: "t",
+				Static: eval.Context{Fields: map[string]string{"country": fmt.Sprint(i)}},
 			}})
 		}
 		defer w.run(t)()
@@ -272,7 +274,8 @@ func TestRecheckIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 		after(5 * time.Minute)
-		if s := w.running.Status(); s.State != "pinned" || s.Keys[50].Pinned != "" || s.Keys[49].Pinned == "" || !strings.Contains(w.log.String(), "key=k50") {
+		s := w.running.Status()
+		if s.State != "pinned" || s.Keys[50].Pinned != "" || s.Keys[49].Pinned == "" || !strings.Contains(w.log.String(), "key=k50") {
 			t.Errorf("the status is %+v", s)
 		}
 	})

@@ -13,16 +13,20 @@ func TestMask(t *testing.T) {
 		values []string
 		want   string
 	}{
-		"none":                  {"through proxy", nil, "through proxy"},
-		"empty":                 {"through proxy", []string{""}, "through proxy"},
-		"short inside of words": {"through proxy, x=x, (x) x_y x1 éx", []string{"x"}, "through proxy, [redacted]=[redacted], ([redacted]) x_y x1 éx"},
-		"short at both ends":    {"ab", []string{"ab"}, "[redacted]"},
-		"three characters":      {"cat concat cat-a été", []string{"cat", "été"}, "[redacted] concat [redacted]-a [redacted]"},
-		"ordinary, everywhere":  {"preabcdpost abcd", []string{"abcd"}, "pre[redacted]post [redacted]"},
-		"no letters":            {"a!!b !! c", []string{"!!"}, "a!!b [redacted] c"},
-		"one inside the other":  {"key LTAI-secret and LTAI", []string{"LTAI", "LTAI-secret"}, "key [redacted] and [redacted]"},
-		"the mask itself":       {"redacted token", []string{"redacted", "token"}, "[redacted] [redacted]"},
-		"twice in a row":        {"abcdabcd", []string{"abcd"}, "[redacted][redacted]"},
+		"none":  {"through proxy", nil, "through proxy"},
+		"empty": {"through proxy", []string{""}, "through proxy"},
+		"short inside of words": {
+			"through proxy, x=x, (x) x_y x1 éx",
+			[]string{"x"},
+			"through proxy, [redacted]=[redacted], ([redacted]) x_y x1 éx",
+		},
+		"short at both ends":   {"ab", []string{"ab"}, "[redacted]"},
+		"three characters":     {"cat concat cat-a été", []string{"cat", "été"}, "[redacted] concat [redacted]-a [redacted]"},
+		"ordinary, everywhere": {"preabcdpost abcd", []string{"abcd"}, "pre[redacted]post [redacted]"},
+		"no letters":           {"a!!b !! c", []string{"!!"}, "a!!b [redacted] c"},
+		"one inside the other": {"key LTAI-secret and LTAI", []string{"LTAI", "LTAI-secret"}, "key [redacted] and [redacted]"},
+		"the mask itself":      {"redacted token", []string{"redacted", "token"}, "[redacted] [redacted]"},
+		"twice in a row":       {"abcdabcd", []string{"abcd"}, "[redacted][redacted]"},
 	} {
 		if got := secret.Mask(c.text, c.values...); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
