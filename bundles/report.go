@@ -2,18 +2,14 @@ package bundles
 
 import (
 	"bytes"
-	"cmp"
 	"compress/gzip"
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/tidwall/gjson"
 
 	"github.com/flagcast/flagcast/bundles/measure"
 	"github.com/flagcast/flagcast/edgecore/eval/cover"
@@ -38,10 +34,11 @@ type Report struct {
 	// Room is about how many more flags like these fit, below 0 how many are
 	// too many; 0 with no limit.
 	Room int `json:"room"`
-	// Largest are the flags that take the most bytes, at most 100, where the
-	// size is over budget.
-	Largest []FlagSize `json:"largest,omitempty"`
-	weight  int        // bytes of all flags
+	// Largest are the flags whose removal saves the most bytes, at most 100,
+	// and Shared what several flags use, where the size is over budget.
+	Largest []rules.Size `json:"largest,omitempty"`
+	Shared  []rules.Size `json:"shared,omitempty"`
+	sizes   rules.Sizes  // of all flags
 
 	// Measured is nil where CPU was not measured.
 	Measured *measure.Result `json:"measured"`
@@ -64,12 +61,6 @@ type Limits struct {
 	Startup *float64 `json:"startupMs"`
 }
 
-// FlagSize is how many bytes of the snapshot are a flag's.
-type FlagSize struct {
-	Name  string `json:"name"`
-	Bytes int    `json:"bytes"`
-}
-
 // NewReport compares the sizes. AddMeasured adds the times.
 func NewReport(s *snapshot.Snapshot, p Platform, l *Linked, b Budget) *Report {
 	r := &Report{
@@ -89,9 +80,8 @@ func NewReport(s *snapshot.Snapshot, p Platform, l *Linked, b Budget) *Report {
 	}
 	if counted >= b.Size {
 		r.Over = append(r.Over, fmt.Sprintf("size: %s bytes%s are not less than %s", grouped(counted), r.after(), grouped(b.Size)))
-		all := weigh(s)
-		r.weight = weightOf(all, len(all))
-		r.Largest = all[:min(len(all), 100)]
+		r.sizes = s.Sizes()
+		r.Largest, r.Shared = r.sizes.Flags[:min(len(r.sizes.Flags), 100)], r.sizes.Shared
 	}
 	return r
 }
@@ -194,11 +184,18 @@ func (r *Report) writeLargest(b *strings.Builder) {
 	const most = 10
 	b.WriteString("  what to cut, in bytes of the snapshot:\n")
 	var rows [][]string
-	for _, f := range r.Largest[:min(len(r.Largest), most)] {
+	shown, others := r.sizes.Flags[:min(len(r.sizes.Flags), most)], 0
+	for _, f := range shown {
 		rows = append(rows, []string{printable.Text(f.Name), grouped(f.Bytes)})
 	}
-	if others := r.Flags - len(rows); others > 0 {
-		rows = append(rows, []string{plural(others, "other flag"), grouped(r.weight - weightOf(r.Largest, len(rows)))})
+	for _, f := range r.sizes.Flags[len(shown):] {
+		others += f.Bytes
+	}
+	if n := len(r.sizes.Flags) - len(shown); n > 0 {
+		rows = append(rows, []string{plural(n, "other flag"), grouped(others)})
+	}
+	for _, part := range r.Shared {
+		rows = append(rows, []string{"shared by several flags: " + printable.Text(part.Name), grouped(part.Bytes)})
 	}
 	writeTable(b, rows)
 }
@@ -246,33 +243,6 @@ func writeTable(b *strings.Builder, rows [][]string) {
 		}
 		b.WriteString("\n")
 	}
-}
-
-// weigh lists the flags of a snapshot by their bytes, the largest first.
-func weigh(s *snapshot.Snapshot) (sizes []FlagSize) {
-	if s.Format() == snapshot.Rules1 {
-		program, _, err := snapshot.Decode(document(s))
-		if err != nil {
-			return nil // it was encoded here
-		}
-		for i, bytes := range rules.Weigh(program) {
-			sizes = append(sizes, FlagSize{program.Flags()[i].Name, bytes})
-		}
-	} else {
-		gjson.GetBytes(s.Content(), "toggles").ForEach(func(_, toggle gjson.Result) bool {
-			sizes = append(sizes, FlagSize{toggle.Get("name").Str, len(toggle.Raw) + 1})
-			return true
-		})
-	}
-	slices.SortStableFunc(sizes, func(a, b FlagSize) int { return cmp.Compare(b.Bytes, a.Bytes) })
-	return sizes
-}
-
-func weightOf(sizes []FlagSize, n int) (sum int) {
-	for _, f := range sizes[:n] {
-		sum += f.Bytes
-	}
-	return sum
 }
 
 // gzipped is what a platform counts that counts compressed bytes.

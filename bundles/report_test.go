@@ -3,7 +3,9 @@ package bundles_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/flagcast/flagcast/bundles"
 	"github.com/flagcast/flagcast/bundles/measure"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
+	"github.com/flagcast/flagcast/test/need"
 )
 
 func cost(median, worst float64) measure.Cost {
@@ -29,10 +32,7 @@ func report(t *testing.T, p bundles.Platform, budget string, all measure.Cost) *
 	}
 	l := &bundles.Linked{Code: []byte(strings.Repeat("x", 14_000)), Size: bundles.Size{Total: 14_000, Yours: 400, Runtime: 12_000, Flags: 1_500}}
 	r := bundles.NewReport(s, p, l, b)
-	load, err := bundles.NewLoad(s, false, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	load := bundles.NewLoad(s, false, nil)
 	r.AddMeasured(&measure.Result{
 		Engine: "workerd 2026-07-30", Isolates: 10, Startup: cost(0.9, 0.9),
 		Figures: []measure.Figure{{Kind: "one flag", First: cost(1.04, 1.5), Warm: cost(0.026, 0.03)}, {Kind: "all flags", First: all, Warm: cost(0.4, 0.4)}},
@@ -58,6 +58,48 @@ func TestReport(t *testing.T) {
 	}
 	if len(decoded.Over) != 2 || decoded.Room != -3 || decoded.Limits.Bytes != 13_000 || decoded.Limits.CPUMs != 50 {
 		t.Errorf("as JSON it is %s", text)
+	}
+}
+
+// sharing are n flags with one segment of n users, and one of each flag's own.
+func sharing(t *testing.T, n int) *snapshot.Snapshot {
+	t.Helper()
+	flags, users := make([]string, n), make([]string, n)
+	for i := range n {
+		flags[i] = fmt.Sprintf(`{"name":"flag-%05d","enabled":true,"strategies":[{"name":"default","segments":[1],`+
+			`"constraints":[{"contextName":"plan","operator":"IN","values":["plan-%05d"]}]}]}`, i, i)
+		users[i] = fmt.Sprintf(`"user-%05d"`, i)
+	}
+	return encodeDocument(t, fmt.Appendf(nil,
+		`{"version":2,"features":[%s],"segments":[{"id":1,"constraints":[{"contextName":"userId","operator":"IN","values":[%s]}]}]}`,
+		strings.Join(flags, ","), strings.Join(users, ",")), snapshot.Rules1)
+}
+
+// What several flags share is in the report once, and looked at once.
+func TestReportOfSharedLists(t *testing.T) {
+	over := func(s *snapshot.Snapshot) *bundles.Report {
+		l := &bundles.Linked{Code: []byte("x"), Size: bundles.Size{Total: 2, Flags: 1}}
+		return bundles.NewReport(s, bundles.EdgeRoutine, l, bundles.Budget{Size: 1})
+	}
+	few, many := sharing(t, 100), sharing(t, 1000)
+	r := over(many)
+	const row = "    shared by several flags: values of userId  14,"
+	if text := r.Text("worker.js"); !strings.Contains(text, row) || len(r.Largest) != 100 || r.Largest[0].Bytes > 60 {
+		t.Errorf("largest %v, shared %v:\n%s", r.Largest[0], r.Shared, text)
+	}
+	sum := 0
+	for _, cells := range regexp.MustCompile(`(?m)^    (?:flag-|990 other|shared by).*  ([\d,]+)$`).FindAllStringSubmatch(r.Text("worker.js"), -1) {
+		n, err := strconv.Atoi(strings.ReplaceAll(cells[1], ",", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += n
+	}
+	if all := len(many.Content()); sum > all || sum < all*9/10 {
+		t.Errorf("the parts have %d bytes of %d", sum, all)
+	}
+	if a, b := need.Allocated(func() { over(few) }), need.Allocated(func() { over(many) }); b > 35*a {
+		t.Errorf("allocates %d bytes for 100 flags and users, %d for 1,000", a, b)
 	}
 }
 
@@ -111,10 +153,7 @@ func TestFailures(t *testing.T) {
 // that take every branch; another one at its paths.
 func TestLoad(t *testing.T) {
 	s := encode(t, snapshot.Rules1)
-	l, err := bundles.NewLoad(s, false, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := bundles.NewLoad(s, false, nil)
 	if l.Coverage.Taken != l.Coverage.Total || l.Coverage.Total != 8 || len(l.Kinds) != 2 || l.Contexts < 3 {
 		t.Errorf("the load is %+v", l)
 	}
@@ -128,9 +167,9 @@ func TestLoad(t *testing.T) {
 	if r := l.Kinds[1].Requests[0]; !strings.HasPrefix(r.URL, "https://flags.example/api/frontend?") || !strings.Contains(r.URL, "properties%5B") {
 		t.Errorf("the first request is %+v", r)
 	}
-	own, err := bundles.NewLoad(s, true, []string{"/a", "/b?x=1"})
-	if err != nil || len(own.Kinds) != 2 {
-		t.Fatalf("%+v, %v", own, err)
+	own := bundles.NewLoad(s, true, []string{"/a", "/b?x=1"})
+	if len(own.Kinds) != 2 {
+		t.Fatalf("%+v", own)
 	}
 	for i, path := range []string{"/a?", "/b?x=1&"} {
 		for _, r := range own.Kinds[i].Requests {
@@ -141,7 +180,7 @@ func TestLoad(t *testing.T) {
 	}
 	// Answers that are fixed depend on no context.
 	on := encodeDocument(t, []byte(`{"version":2,"features":[{"name":"on","enabled":true,"strategies":[]}]}`), snapshot.Evaluated1)
-	if fixed, err := bundles.NewLoad(on, false, nil); err != nil || fixed.Contexts != 1 || len(fixed.Kinds) != 2 {
-		t.Errorf("evaluated: %+v, %v", fixed, err)
+	if fixed := bundles.NewLoad(on, false, nil); fixed.Contexts != 1 || len(fixed.Kinds) != 2 {
+		t.Errorf("evaluated: %+v", fixed)
 	}
 }

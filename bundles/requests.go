@@ -30,14 +30,10 @@ const mostContexts = 256
 // NewLoad makes requests whose contexts take the branches of a snapshot. The
 // stock worker is asked for one flag, and for all; a worker of the user's at
 // the given paths, or at / and where the frontend API is, which it may serve.
-func NewLoad(s *snapshot.Snapshot, own bool, paths []string) (*Load, error) {
+func NewLoad(s *snapshot.Snapshot, own bool, paths []string) *Load {
 	contexts, names := []eval.Context{{}}, []string(nil)
 	l := &Load{}
-	if s.Format() == snapshot.Rules1 {
-		program, _, err := snapshot.Decode(document(s))
-		if err != nil {
-			return nil, err
-		}
+	if program := s.Program(); program != nil {
 		contexts, l.Coverage = cover.Inputs(program, mostContexts)
 		names = asked(program)
 	} else {
@@ -57,7 +53,7 @@ func NewLoad(s *snapshot.Snapshot, own bool, paths []string) (*Load, error) {
 			}
 			l.Kinds = append(l.Kinds, kind)
 		}
-		return l, nil
+		return l
 	}
 	one, all := measure.Kind{Name: "one flag"}, measure.Kind{Name: "all flags"}
 	for i := range max(len(contexts), min(len(names), mostContexts)) {
@@ -72,7 +68,7 @@ func NewLoad(s *snapshot.Snapshot, own bool, paths []string) (*Load, error) {
 		l.Kinds = append(l.Kinds, one)
 	}
 	l.Kinds = append(l.Kinds, all)
-	return l, nil
+	return l
 }
 
 // asked names the flags that a request decides, or all where none does.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -298,5 +299,34 @@ flagcast_sink_calls_total{call="put",result="permanent",sink="cf"} 1
 `
 	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "flagcast_sink_calls_total"); err != nil {
 		t.Error(err)
+	}
+}
+
+// Calls of 10 ms to 5 minutes, and those of a folder, fall into different
+// buckets.
+func TestDurationsCanBeTold(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	s := sinks.Measured(memory.New(), "m", sinks.NewMetrics(registry))
+	_ = s.Delete(t.Context(), "k")
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bounds []float64
+	for _, family := range families {
+		for _, b := range family.GetMetric()[0].GetHistogram().GetBucket() {
+			bounds = append(bounds, b.GetUpperBound())
+		}
+	}
+	last := -1
+	for _, d := range []time.Duration{
+		300 * time.Microsecond, 3 * time.Millisecond, 10 * time.Millisecond, 40 * time.Millisecond, 80 * time.Millisecond, 200 * time.Millisecond,
+		time.Second, 4 * time.Second, 20 * time.Second, 50 * time.Second, 100 * time.Second, 5 * time.Minute,
+	} {
+		bucket, _ := slices.BinarySearch(bounds, d.Seconds())
+		if bucket <= last || bucket == len(bounds) {
+			t.Errorf("%s is not told from what is shorter: %v", d, bounds)
+		}
+		last = bucket
 	}
 }

@@ -25,7 +25,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "flagcast_sink_call_duration_seconds",
 			Help:    "Duration of calls of sinks, retries and the wait for their turn included.",
-			Buckets: []float64{.005, .02, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+			Buckets: []float64{.001, .005, .01, .02, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300},
 		}, []string{"sink", "call"}),
 	}
 	r.MustRegister(m.calls, m.duration)

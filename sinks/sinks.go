@@ -179,7 +179,12 @@ func (e *TooLargeError) Unwrap() error { return ErrPermanent }
 
 // ConfigError is a fault of one setting of a sink. Key is the setting's name
 // in the configuration file, so that the place can be shown.
-type ConfigError struct{ Key, Problem string }
+type ConfigError struct {
+	Key, Problem string
+	// Absent says that the setting is a credential that is not given. Commands
+	// that do not call the service need none.
+	Absent bool
+}
 
 func (e *ConfigError) Error() string { return e.Key + ": " + e.Problem }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -27,6 +28,7 @@ type finding struct {
 	What   string `json:"what"`   // such as `sink "cf": write`
 	Result string `json:"result"` // "ok", "warning" or "failed"
 	Text   string `json:"text,omitempty"`
+	Hint   string `json:"hint,omitempty"` // what to do; the text ends with it
 }
 
 func newCheck() *cobra.Command {
@@ -35,10 +37,10 @@ func newCheck() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Find everything that is wrong, at once",
-		Long: `Check reads the configuration, fetches the flags of every environment, tries each
-action of each sink under a key of its own (` + string(checkKey) + `), and makes every
-snapshot without storing it. It names what is missing, and does not stop at the
-first fault.`,
+		Long: `Check reads the configuration, fetches the flags of every environment, tries
+each action of each sink under a key of its own (` + string(checkKey) + `), and makes
+every snapshot without storing it. It names what is missing, and does not stop
+at the first fault.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			core, err := newOnce(c)
@@ -67,18 +69,33 @@ first fault.`,
 	return c
 }
 
+// printFindings writes a line for each finding, and a closing one. What does not
+// fit into the line is below it, what to do first.
 func printFindings(w io.Writer, findings []finding) {
+	paint := painterOf(w)
+	number := map[string]int{}
 	for _, f := range findings {
-		word := map[string]string{"ok": "ok     ", "warning": "WARNING", "failed": "FAILED "}[f.Result]
-		printable.Fprintf(w, "%s  %s%s\n", word, f.What, prefixed(": ", f.Text))
+		number[f.Result]++
+		word := paint.Paint(printable.Plain, "ok     ")
+		switch f.Result {
+		case "warning":
+			word = paint.Paint(printable.Yellow, "WARNING")
+		case "failed":
+			word = paint.Paint(printable.Red, "FAILED ")
+		}
+		if f.Text != "" && f.Hint == "" && utf8.RuneCountInString(f.What+": "+f.Text)+9 <= reportWidth {
+			printable.Fprintf(w, "%s  %s: %s\n", word, f.What, f.Text)
+			continue
+		}
+		printable.Fprintf(w, "%s  %s\n", word, f.What)
+		for _, line := range []string{f.Hint, sinks.WithoutHint(f.Text, f.Hint)} {
+			if line != "" {
+				printable.Fprintf(w, "         %s\n", line)
+			}
+		}
 	}
-}
-
-func prefixed(before, text string) string {
-	if text == "" {
-		return ""
-	}
-	return before + text
+	printable.Fprintf(w, "%s: %d ok, %s, %d failed\n",
+		count(len(findings), "check"), number["ok"], count(number["warning"], "warning"), number["failed"])
 }
 
 // checkKey is the key that check writes and deletes.
@@ -86,9 +103,9 @@ const checkKey sinks.Key = "flagcast-check"
 
 func found(what string, err error, text string) finding {
 	if err != nil {
-		return finding{what, "failed", err.Error()}
+		return finding{What: what, Result: "failed", Text: err.Error(), Hint: hintOf(err)}
 	}
-	return finding{what, "ok", text}
+	return finding{What: what, Result: "ok", Text: text}
 }
 
 func (c *core) check(ctx context.Context) []finding {
@@ -96,9 +113,12 @@ func (c *core) check(ctx context.Context) []finding {
 	if c.config.State.Dir != "" {
 		findings = append(findings, found("state folder", writable(c.config.State.Dir), ""))
 	}
+	for _, sentence := range c.config.ShortSecrets() {
+		findings = append(findings, finding{What: "secrets", Result: "warning", Text: sentence})
+	}
 	switch api := &c.config.API; {
 	case api.WeakWebhookSecret():
-		findings = append(findings, finding{"webhook secret", "warning", weakWebhookSecret})
+		findings = append(findings, finding{What: "webhook secret", Result: "warning", Text: weakWebhookSecret})
 	case !api.WebhookSecret.IsZero():
 		findings = append(findings, found("webhook secret", nil, ""))
 	}
@@ -152,9 +172,9 @@ func (c *core) tryUpstream(ctx context.Context, env edgecore.Environment) findin
 	text := fmt.Sprintf("%s, revision %d, in %d ms", count(len(st.Definitions.Features), "flag"), st.Definitions.Revision, time.Since(began).Milliseconds())
 	switch {
 	case len(st.Definitions.Features) == 0:
-		return finding{what, "warning", text + "; does the token see a project with flags?"}
+		return finding{What: what, Result: "warning", Text: text + "; does the token see a project with flags?"}
 	case len(st.Problems) > 0:
-		return finding{what, "warning", text + "; " + problemsText(st.Problems)}
+		return finding{What: what, Result: "warning", Text: text + "; " + problemsText(st.Problems)}
 	}
 	return found(what, nil, text)
 }
@@ -205,10 +225,10 @@ func (c *core) checkTarget(ctx context.Context, t *publish.Target) []finding {
 		body := snap.Seal(uint64(time.Now().UnixMilli()), time.Now())
 		err = limits.CheckSize(sinks.Object{Key: one.Key, Body: body})
 		if len(snap.Problems) > 0 {
-			findings = append(findings, finding{what, "warning", problemsText(snap.Problems)})
+			findings = append(findings, finding{What: what, Result: "warning", Text: problemsText(snap.Problems)})
 		}
 		if n := len(snap.Contextual); err == nil && n > 0 && one.Spec.Undecided() {
-			findings = append(findings, finding{what, "warning", publish.ContextualNote(n)})
+			findings = append(findings, finding{What: what, Result: "warning", Text: publish.ContextualNote(n)})
 			continue
 		}
 		findings = append(findings, found(what, err, fmt.Sprintf("%s, %s bytes", count(snap.Count, "flag"), share(len(body), limits.Usage(body)))))
@@ -219,9 +239,9 @@ func (c *core) checkTarget(ctx context.Context, t *publish.Target) []finding {
 		}
 	}
 	for _, seen := range publish.Look(ctx, t.Seers, 0) {
-		f := finding{fmt.Sprintf("target %q, probe", t.Name), "ok", fmt.Sprintf("%s shows seq %d", seen.Probe, seen.Seq)}
+		f := found(fmt.Sprintf("target %q, probe", t.Name), nil, fmt.Sprintf("%s shows seq %d", seen.Probe, seen.Seq))
 		if seen.Error != "" {
-			f = finding{f.What, "warning", strings.TrimSpace(seen.Error)}
+			f.Result, f.Text = "warning", strings.TrimSpace(seen.Error)
 		}
 		findings = append(findings, f)
 	}

@@ -45,8 +45,10 @@ A backend token is for the definitions, a frontend token for the answers; give
 both, for both servers or for each of them. A token @FILE is read from a file.
 
 Exit codes: 0 equal, 1 different, 2 they could not be compared.`,
-		Example: `  TOKEN="$BACKEND,$FRONTEND" flagcast compare https://edge.example https://flagcast.example
-  flagcast compare http://edge:3063 http://flagcast:3063 --token @backend.txt,@frontend.txt --json`,
+		Example: `  TOKEN="$BACKEND,$FRONTEND" flagcast compare https://edge.example \
+    https://flagcast.example
+  flagcast compare http://edge:3063 http://flagcast:3063 \
+    --token @backend.txt,@frontend.txt --json`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, addresses []string) error { return runCompare(c, addresses, flags) },
 	}

@@ -34,10 +34,12 @@ import (
 // fill a store, and targets that publish from it.
 type core struct {
 	config  *config.Config
+	file    configFile
 	log     *slog.Logger
 	store   *state.Store
 	feeds   map[edgecore.Environment]upstream.Feed
-	sinks   map[string]sinks.Sink // by their names in the configuration
+	sinks   map[string]sinks.Sink // those that are open, by their names in the configuration
+	opener  *all.Opener
 	targets []publish.Target
 	// listener takes the events of publishers; nil: nobody does.
 	listener publish.Listener
@@ -53,6 +55,15 @@ type core struct {
 // newCore builds the parts. It starts nothing, and asks upstream only which
 // environment a token is for whose text has two readings.
 func newCore(c *config.Config, log *slog.Logger) (*core, error) {
+	core, err := newUnconnected(c, log)
+	if err != nil {
+		return nil, err
+	}
+	return core, core.connect(slices.Collect(maps.Keys(c.Sinks)))
+}
+
+// newUnconnected is newCore without sinks: targets have names and no more use.
+func newUnconnected(c *config.Config, log *slog.Logger) (*core, error) {
 	core := &core{
 		config: c,
 		log:    log,
@@ -60,7 +71,9 @@ func newCore(c *config.Config, log *slog.Logger) (*core, error) {
 		store: state.New(state.Options{Dir: c.State.Dir, MaxBytes: maxBytes(&c.Upstream)*int64(max(len(c.Upstream.Tokens), 1)) + 64<<10, Log: log}),
 
 		registry: prometheus.NewRegistry(),
+		sinks:    map[string]sinks.Sink{},
 	}
+	core.opener = all.NewOpener(sinks.NewMetrics(core.registry))
 	var err error
 	if core.upstream, err = core.newUpstream(); err != nil {
 		return nil, err
@@ -78,13 +91,24 @@ func newCore(c *config.Config, log *slog.Logger) (*core, error) {
 	if core.usage, err = core.newUsage(); err != nil {
 		return nil, err
 	}
-	if err := core.openSinks(); err != nil {
-		return nil, err
-	}
-	for i := range c.Targets {
-		core.targets = append(core.targets, core.newTarget(&c.Targets[i]))
-	}
+	core.makeTargets()
 	return core, nil
+}
+
+// connect opens sinks by their names. Targets of others cannot be used.
+func (c *core) connect(names []string) error {
+	if err := c.openSinks(names); err != nil {
+		return err
+	}
+	c.makeTargets()
+	return nil
+}
+
+func (c *core) makeTargets() {
+	c.targets = nil
+	for i := range c.config.Targets {
+		c.targets = append(c.targets, c.newTarget(&c.config.Targets[i]))
+	}
 }
 
 // environments lists what upstream serves, sorted.
@@ -111,7 +135,7 @@ func (c *core) follow(ctx context.Context, group *errgroup.Group) {
 }
 
 // loggedProblems is how many new faults of single flags are logged at once.
-const loggedProblems = 100
+const loggedProblems = 20
 
 // deliver stores definitions and reports new faults of single flags. The end of
 // ctx ends the work.
@@ -138,7 +162,7 @@ func (c *core) deliver(ctx context.Context, d *edgecore.Definitions) {
 		c.log.Warn(p.String(), about...)
 	}
 	if more := len(fresh) - loggedProblems; more > 0 {
-		c.log.Warn(fmt.Sprintf("%d more problems of flags are not logged", more), "env", d.Environment)
+		c.log.Warn(fmt.Sprintf("%d more problems of flags are not logged; repair those that are first", more), "env", d.Environment)
 	}
 }
 
@@ -236,12 +260,14 @@ func (c *core) nudge() {
 	}
 }
 
-// openSinks makes the sinks of the configuration. It reaches none.
-func (c *core) openSinks() error {
-	opener := all.NewOpener(sinks.NewMetrics(c.registry))
-	c.sinks = map[string]sinks.Sink{}
-	for name, s := range c.config.Sinks {
-		sink, err := opener.Open(name, s.Type, s.Settings)
+// openSinks makes sinks of the configuration. It reaches none.
+func (c *core) openSinks(names []string) error {
+	for _, name := range names {
+		s := c.config.Sinks[name]
+		if s == nil || c.sinks[name] != nil {
+			continue // unknown, which the use of its name reports, or open
+		}
+		sink, err := c.opener.Open(name, s.Type, s.Settings)
 		if err != nil {
 			return failed(exitUsage, fmt.Errorf("open sink %q: %w", name, err), "")
 		}
@@ -285,7 +311,7 @@ const staleAfter = 15 * time.Minute
 // publishers makes one for each target.
 func (c *core) publishers() []*publish.Publisher {
 	options := publish.Options{
-		Log: c.log, Metrics: publish.NewMetrics(c.registry), Listener: c.listener, StaleAfter: max(staleAfter, 3*c.config.Upstream.Interval), UpstreamStaleAfter: c.config.Upstream.Stale(),
+		Log: c.log, Metrics: publish.NewMetrics(c.registry), Listener: c.listener, ConfigArgument: c.file.argument(), StaleAfter: max(staleAfter, 3*c.config.Upstream.Interval), UpstreamStaleAfter: c.config.Upstream.Stale(),
 		Heard: func(env edgecore.Environment) time.Time { at, _ := c.heard(env); return at },
 	}
 	var list []*publish.Publisher

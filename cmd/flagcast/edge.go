@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,14 +21,17 @@ func newEdge() *cobra.Command {
 		Long: `Edge is serve with all flags of "unleash-edge edge". Those that flagcast has no
 use for are accepted; the log says once what to use instead. They may stand
 before the name of the command, too.`,
-		Example: "  flagcast edge --upstream-url https://unleash.example --tokens '*:production.secret'",
+		Example: "  flagcast edge --upstream-url https://unleash.example \\\n" +
+			"    --tokens '*:production.secret'",
 		Args:    cobra.NoArgs,
+		Version: versionLine(), // where "edge" alone is the name of the program
 		RunE: func(c *cobra.Command, _ []string) error {
 			return runServe(c, config.Overrides{Flags: flags}, !apiOnly)
 		},
 	}
 	flags.add(c, "edge")
 	c.Flags().BoolVar(&apiOnly, "no-publish", false, "serve the APIs alone: one replica publishes, the others do not")
+	c.Flags().Bool("version", false, "print the version")
 	return c
 }
 
@@ -40,8 +44,9 @@ func newOffline() *cobra.Command {
 again whenever it changes. It has the flags of "unleash-edge offline". Only the
 tokens that are given are known; the file is that of every environment that
 they name.`,
-		Example: "  flagcast offline --bootstrap-file flags.json --client-tokens '*:production.secret'",
-		Args:    cobra.NoArgs,
+		Example: "  flagcast offline --bootstrap-file flags.json \\\n" +
+			"    --client-tokens '*:production.secret'",
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return runServe(c, config.Overrides{Flags: flags, Offline: true}, true)
 		},
@@ -65,12 +70,8 @@ func (f edgeFlags) add(c *cobra.Command, mode string) {
 			short = ""
 		}
 		taken[short] = short != ""
-		usage := s.Does + " (" + s.Variable + ")"
-		if s.Value != "" {
-			usage = "`" + s.Value + "` " + usage
-			usage = strings.Replace(usage, "` "+s.Does, "`: "+s.Does, 1)
-		}
-		flag := c.Flags().VarPF(&edgeValue{flags: f, name: s.Flag, repeated: s.Repeated()}, s.Flag, short, usage)
+		value := &edgeValue{flags: f, name: s.Flag, kind: cmp.Or(s.Value, "bool"), repeated: s.Repeated()}
+		flag := c.Flags().VarPF(value, s.Flag, short, s.Does+" ("+s.Variable+")")
 		flag.Hidden = s.Fate() != "taken over"
 		if s.Value == "" {
 			flag.NoOptDefVal = "true"
@@ -82,11 +83,12 @@ func (f edgeFlags) add(c *cobra.Command, mode string) {
 type edgeValue struct {
 	flags    edgeFlags
 	name     string
+	kind     string // of the value, as --help shows it; "bool" for a switch
 	repeated bool
 }
 
 func (v *edgeValue) String() string { return "" }
-func (v *edgeValue) Type() string   { return "text" }
+func (v *edgeValue) Type() string   { return v.kind }
 
 func (v *edgeValue) Set(text string) error {
 	name := v.name

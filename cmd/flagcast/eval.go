@@ -96,7 +96,7 @@ func runEval(c *cobra.Command, names []string, flags evalFlags) error {
 	results := make([]evaluated, 0, len(names))
 	for _, name := range names {
 		if _, ok := program.Lookup(name); !ok {
-			return failed(exitFailed, fmt.Errorf("there is no flag %q", name), "flagcast eval without a name lists all flags")
+			return failed(exitFailed, fmt.Errorf("there is no flag %q", name), "flagcast eval"+configFileOf(c).argument()+" without a name lists all flags")
 		}
 		e := describe.Explain(program, name, context)
 		if !flags.json {

@@ -62,7 +62,8 @@ nothing is written.`,
 		Example: `  flagcast export --from flags.json --as esm -o flags.js
   flagcast export --from flags.json --snapshot evaluated --context country=cn
   flagcast export --as script --platform edgeroutine -o worker.js
-  flagcast export --as script --platform cloudflare --entry src/worker.ts -o worker.js
+  flagcast export --as script --platform cloudflare --entry src/worker.ts \
+    -o worker.js
   flagcast export --as runtime -o vendor/flagcast`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -70,11 +71,11 @@ nothing is written.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&flags.as, "as", "json", "`form`: json, esm, ts, script or runtime")
-	f.StringVar(&flags.snapshot, "snapshot", "rules", "`format`: rules, evaluated or definitions")
+	f.StringVar(&flags.as, "as", "json", "`form` of the output: json, esm, ts, script or runtime")
+	f.StringVar(&flags.snapshot, "snapshot", "rules", "`format` of the snapshot: rules, evaluated or definitions")
 	f.StringVarP(&flags.output, "output", "o", "", "write to this `file` instead of standard output; a folder for the runtime")
 	f.StringArrayVar(&flags.context, "context", nil, "`name=value` of the static context; may be repeated; name alone says that it is absent in every request")
-	f.StringVar(&flags.contextual, "contextual", "off", "evaluated: flags that depend on more than the static context: off, omit or evaluate")
+	f.StringVar(&flags.contextual, "contextual", "off", "evaluated: `answer` for flags that depend on more than the static context: off, omit or evaluate")
 	f.StringSliceVar(&flags.projects, "project", nil, "only flags of these `projects`")
 	f.StringSliceVar(&flags.flags, "flag", nil, "only flags whose name matches one of these `globs`")
 	f.BoolVar(&flags.includeDisabled, "include-disabled", false, "evaluated: list flags that are off, too")

@@ -24,7 +24,7 @@ type scriptFlags struct {
 }
 
 func (f *scriptFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.platform, "platform", "", "script: the `platform` it is for: edgeroutine, esa or cloudflare")
+	c.Flags().StringVar(&f.platform, "platform", "", "script: `platform` that runs it: edgeroutine, esa or cloudflare")
 	c.Flags().StringVar(&f.entry, "entry", "", "script: your worker, a `file` of JavaScript or TypeScript that imports flagcast and flagcast/bundle, instead of the stock one")
 	c.Flags().BoolVar(&f.sourceMap, "sourcemap", false, "script: write a source map beside the output")
 	c.Flags().StringVar(&f.budget, "budget", "", "script: `limits` instead of the platform's, such as size=1MB,cpu=50ms,startup=off; off for none")
@@ -166,10 +166,7 @@ func (f *scriptFlags) measure(c *cobra.Command, report *bundles.Report, linked *
 		report.NotMeasured = "there is neither workerd nor node: npm install workerd, or name it with " + workerdVariable
 		return nil
 	}
-	load, err := bundles.NewLoad(snap, f.entry != "", f.requests)
-	if err != nil {
-		return err
-	}
+	load := bundles.NewLoad(snap, f.entry != "", f.requests)
 	result, err := engine.Measure(c.Context(), measure.Job{Script: linked.Code, Stored: snap.Seal(0, time.Time{}), Kinds: load.Kinds})
 	if err != nil {
 		report.AddFailure(err)

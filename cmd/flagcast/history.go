@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"text/tabwriter"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,10 +34,10 @@ func newHistory() *cobra.Command {
 		Short: "List what targets have published",
 		Long: `History lists what the targets with "history:" have published, the newest first.
 The arrow marks what is stored. Each entry is a snapshot that pin and eval take
-as --from sink:NAME/KEY.`,
+as --from sink:NAME/KEY. --json has the digests.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			core, err := newChosen(c, names...)
+			core, err := newChosen(c, names, historyNeeds)
 			if err != nil {
 				return err
 			}
@@ -50,27 +50,14 @@ as --from sink:NAME/KEY.`,
 			if asJSON {
 				return printJSON(c.OutOrStdout(), list)
 			}
-			table := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(table, " \tTARGET\tPUBLISHED\tREVISION\tDIGEST\tBYTES\tFROM")
-			for _, k := range list {
-				for _, e := range k.Entries {
-					mark := " "
-					if e.Digest == k.Stored {
-						mark, k.Stored = ">", ""
-					}
-					from := fmt.Sprintf("sink:%s/%s", k.Sink, publish.EntryKey(k.Key, e.Seq))
-					if e.Pinned != "" {
-						from += "  pinned: " + e.Pinned
-					}
-					printable.Fprintf(table, "%s\t%s\t%s\t%d\t%.12s\t%d\t%s\n", mark, k.Target, e.At.Format(time.RFC3339), e.Revision, e.Digest, e.Bytes, from)
+			for i := range list {
+				if err := list[i].print(c.OutOrStdout()); err != nil {
+					return err
 				}
-			}
-			if err := table.Flush(); err != nil {
-				return err
 			}
 			for _, k := range list {
 				if k.Problem != "" {
-					printable.Fprintf(c.ErrOrStderr(), "flagcast: warning: %s\n", k.Problem)
+					warn(c, k.Problem)
 				}
 			}
 			return nil
@@ -80,6 +67,31 @@ as --from sink:NAME/KEY.`,
 	c.Flags().BoolVar(&asJSON, "json", false, "report as JSON")
 	c.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "give up after this time")
 	return c
+}
+
+// print writes a heading, and a row for each entry.
+func (k *kept) print(w io.Writer) error {
+	printable.Fprintf(w, "%s: %s\n", k.Target, k.Key)
+	if len(k.Entries) == 0 {
+		printable.Fprintf(w, "  nothing is kept yet\n")
+		return nil
+	}
+	var entries table
+	paint := painterOf(w)
+	entries.add("  PUBLISHED", "REVISION", "BYTES", "FROM")
+	stored := k.Stored
+	for _, e := range k.Entries {
+		mark := "  "
+		if e.Digest == stored {
+			mark, stored = "> ", ""
+		}
+		from := fmt.Sprintf("sink:%s/%s", k.Sink, publish.EntryKey(k.Key, e.Seq))
+		entries.add(mark+e.At.UTC().Format(time.RFC3339), e.Revision, e.Bytes, from)
+		if e.Pinned != "" {
+			entries.add(paint.Paint(printable.Yellow, "    pinned: "+e.Pinned))
+		}
+	}
+	return entries.print(w)
 }
 
 func (c *core) histories(ctx context.Context) ([]kept, error) {

@@ -1,11 +1,11 @@
 package main
 
 import (
+	"context"
 	"encoding"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"strings"
 	"time"
 
@@ -21,10 +21,44 @@ func newLogger(w io.Writer, c config.Log) *slog.Logger {
 	if c.Format == "json" {
 		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: c.Level}))
 	}
-	return slog.New(tint.NewHandler(w, &tint.Options{
-		Level: c.Level, TimeFormat: time.TimeOnly, NoColor: !isTerminal(w), ReplaceAttr: printableAttr,
-	}))
+	return slog.New(listing{tint.NewHandler(w, &tint.Options{
+		Level: c.Level, TimeFormat: time.TimeOnly, NoColor: !bool(painterOf(w)), ReplaceAttr: printableAttr,
+	})})
 }
+
+// changesKey is the attribute of a record that lists changes, as []string.
+const changesKey = "changes"
+
+// listing writes the list of a record as lines of their own below it, indented
+// by two spaces.
+type listing struct{ slog.Handler }
+
+func (l listing) Handle(ctx context.Context, r slog.Record) error {
+	var lines []string
+	head := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	r.Attrs(func(a slog.Attr) bool {
+		if list, ok := a.Value.Any().([]string); ok && a.Key == changesKey {
+			lines = list
+		} else {
+			head.AddAttrs(a)
+		}
+		return true
+	})
+	if err := l.Handler.Handle(ctx, head); err != nil {
+		return err
+	}
+	for _, line := range lines {
+		if err := l.Handler.Handle(ctx, slog.NewRecord(r.Time, r.Level, "  "+line, r.PC)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l listing) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return listing{l.Handler.WithAttrs(attrs)}
+}
+func (l listing) WithGroup(name string) slog.Handler { return listing{l.Handler.WithGroup(name)} }
 
 // printableAttr makes the message and the texts of a record printable. tint
 // quotes values with line breaks itself; it passes escape sequences through, or
@@ -51,13 +85,4 @@ func attrText(text string) string {
 		lines[i] = printable.Text(line)
 	}
 	return strings.ReplaceAll(strings.Join(lines, "\n"), "\ufffd", `\ufffd`)
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/internal/printable"
+	"github.com/flagcast/flagcast/sinks"
 )
 
 func main() { os.Exit(process(arguments(os.Args), os.Stdout, os.Stderr)) }
@@ -67,7 +68,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err == nil:
 		return exitDone
 	case !begun && !errors.As(err, &f):
-		err = failed(exitUsage, err, c.CommandPath()+" --help tells what it takes")
+		err = failed(exitUsage, err, commandHint(c, err))
 	}
 	return report(stderr, err)
 }
@@ -81,6 +82,14 @@ type failure struct {
 
 func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
+
+// hintOf returns what to do about an error, "" where nothing says it.
+func hintOf(err error) string {
+	if f := (*failure)(nil); errors.As(err, &f) && f.hint != "" {
+		return f.hint
+	}
+	return sinks.Hint(err)
+}
 
 func failed(code int, err error, hint string) error {
 	return &failure{err: err, code: code, hint: hint}
@@ -148,13 +157,18 @@ snapshots of them to where CDN workers read: Alibaba EdgeKV (DCDN and ESA),
 Cloudflare KV, a folder. It serves the APIs of Unleash Edge meanwhile.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		// The error is one line; --help lists the commands.
+		// cobra puts them into the error, on lines of their own.
 		DisableSuggestions: true,
+		Version:            versionLine(),
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return failed(exitUsage, err, c.CommandPath()+" --help lists the flags")
+		return failed(exitUsage, err, flagHint(c, err))
 	})
-	root.PersistentFlags().String("config", "flagcast.yaml", "configuration `file`")
+	root.SetUsageFunc(printUsage)
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.Flags().Bool("version", false, "print the version")
+	root.PersistentFlags().String("config", defaultConfig, "configuration `file` ("+configVariable+")")
 	root.AddCommand(newServe(), newEdge(), newOffline(), newHealth(), newReady(), newSync(), newStatus(), newHistory(), newPin(), newUnpin(), newCheck(), newPermissions(), newExport(), newTypes(), newEval(), newCompare(), newVersion())
+	complete(root)
 	return root
 }

@@ -55,7 +55,7 @@ func (c *core) telling(ctx context.Context, by string, f func() error) error {
 func webhookOptions(w config.Webhook, position int, by string, c *core) notify.Options {
 	o := notify.Options{
 		Position: position, Service: notify.Service(w.Type), URL: w.URL, Secret: w.Secret,
-		Targets: w.Targets, After: w.After, Log: c.log,
+		Targets: w.Targets, After: w.After, Log: c.log, ConfigArgument: c.file.argument(),
 	}
 	if by != "serve" {
 		o.After = 1 // there is no second try

@@ -118,6 +118,22 @@ healthcheck: { url: "SERVER/s3cr3t/well" }
 	}
 }
 
+// serve tells a failure that does not pass by itself before "after" others, and
+// its messages name the configuration that --config has given.
+func TestListenersOfServe(t *testing.T) {
+	told := newTold(t, `notify: [{ type: slack, url: "SERVER/s3cr3t/all", after: 9 }]`)
+	told.core.file = configFile{path: "conf/it's.yaml", flag: true}
+	told.tell(t, "serve",
+		publish.Event{Kind: publish.Failed, Target: "web", Sink: "s", Failures: 1, Text: "put: 503"},
+		publish.Event{Kind: publish.Failed, Target: "app", Sink: "s", Failures: 1, Text: "put: 403", Permanent: true},
+		publish.Event{Kind: publish.Held, Target: "web", Sink: "s", Digest: "4f0c29a7e1b3"})
+	want := `POST /s3cr3t/all {"mrkdwn":false,"text":"flagcast: target app (sink s) has failed: put: 403\nflagcast: target web (sink s) is held: ` +
+		`(if it is meant: flagcast sync --target web --accept 4f0c29a7e1b3 --config 'conf/it'\\''s.yaml')"}` + "\n"
+	if len(told.calls) != 1 || told.calls[0] != want {
+		t.Errorf("calls:\n%s\nwant:\n%s", told.calls, want)
+	}
+}
+
 func TestListenersOfAnEmptyConfiguration(t *testing.T) {
 	told := newTold(t, "")
 	if n := told.tell(t, "serve", publish.Event{Kind: publish.Failed, Target: "web"}); n != 0 {

@@ -24,10 +24,16 @@ func newPermissions() *cobra.Command {
 		Use:   "permissions",
 		Short: "Print what the credentials of the sinks need",
 		Long: `Permissions prints, for each sink of the configuration, the smallest policy or
-token scope that lets flagcast do its work. It reaches nobody.`,
+token scope that lets flagcast do its work. It calls no service, and needs no
+credential: run it before you create one.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := load(c, config.Overrides{})
+			cfg, err := load(c, config.Overrides{Needs: func(cfg *config.Config) config.Needs {
+				if len(names) > 0 {
+					return config.Needs{Described: names}
+				}
+				return config.Needs{Described: slices.Collect(maps.Keys(cfg.Sinks))}
+			}})
 			if err != nil {
 				return err
 			}
@@ -38,7 +44,7 @@ token scope that lets flagcast do its work. It reaches nobody.`,
 				}
 			}
 			if len(known) == 0 {
-				return failed(exitUsage, errors.New("the configuration has no sinks"), `add them under "sinks:"`)
+				return configFileOf(c).without(errors.New("the configuration has no sinks"), "sinks")
 			}
 			for _, name := range known {
 				if len(names) > 0 && !slices.Contains(names, name) {

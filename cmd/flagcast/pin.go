@@ -47,14 +47,14 @@ upstream.`,
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), flags.timeout)
 			defer cancel()
-			return onTarget(ctx, c, "pin", flags.target, func(one *oneTarget) error { return one.pin(ctx, flags) })
+			return onTarget(ctx, c, "pin", flags, func(one *oneTarget) error { return one.pin(ctx, flags) })
 		},
 	}
 	c.Flags().StringVar(&flags.target, "target", "", "the `target`; needed")
 	c.Flags().BoolVar(&flags.previous, "previous", false, "what was published before what is stored, from the history")
 	c.Flags().BoolVar(&flags.current, "current", false, "what is stored now")
 	c.Flags().StringVar(&flags.from, "from", "", "a snapshot in a `file`, or in sink:NAME/KEY")
-	c.Flags().StringVar(&flags.reason, "reason", "by hand", "why, for those who find it pinned")
+	c.Flags().StringVar(&flags.reason, "reason", "by hand", "`text` that says why, for those who find it pinned")
 	c.Flags().DurationVar(&flags.timeout, "timeout", 2*time.Minute, "give up after this time")
 	return c
 }
@@ -65,13 +65,13 @@ func newUnpin() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "unpin",
 		Short: "Let a pinned target follow Unleash again",
-		Long: `Unpin takes the mark off what is stored. A running publisher replaces the content
-at its next schedule; flagcast sync does it at once.`,
+		Long: `Unpin takes the mark off what is stored. A running publisher replaces the
+content within a minute; flagcast sync does it at once.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(c.Context(), timeout)
 			defer cancel()
-			return onTarget(ctx, c, "unpin", target, func(one *oneTarget) error { return one.unpin(ctx) })
+			return onTarget(ctx, c, "unpin", pinFlags{target: target}, func(one *oneTarget) error { return one.unpin(ctx) })
 		},
 	}
 	c.Flags().StringVar(&target, "target", "", "the `target`; needed")
@@ -88,11 +88,11 @@ type oneTarget struct {
 }
 
 // onTarget runs f on one target of the configuration, and tells of its events.
-func onTarget(ctx context.Context, c *cobra.Command, by, name string, f func(*oneTarget) error) error {
-	if name == "" {
+func onTarget(ctx context.Context, c *cobra.Command, by string, flags pinFlags, f func(*oneTarget) error) error {
+	if flags.target == "" {
 		return failed(exitUsage, errors.New("--target is missing"), "name one target of the configuration")
 	}
-	core, err := newChosen(c, name)
+	core, err := newChosen(c, []string{flags.target}, flags.needs)
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,8 @@ func (o *oneTarget) unpin(ctx context.Context) error {
 		return fmt.Errorf("target %q is not pinned", o.target.Name)
 	}
 	o.readBack(ctx)
-	printable.Fprintf(o.out, "It is brought up to date at the next schedule of a running publisher, or by: flagcast sync --target %s\n", o.target.Name)
+	printable.Fprintf(o.out, "A running publisher brings it up to date within a minute, and at once: flagcast sync --target %s%s\n",
+		o.target.Name, o.file.argument())
 	return nil
 }
 
@@ -162,7 +163,7 @@ func (o *oneTarget) pin(ctx context.Context, flags pinFlags) error {
 			t.Name, cell.Key, t.SinkName, out.Seq, meta.Digest, meta.Revision, meta.PublishedAt.Format(time.RFC3339))
 	}
 	o.readBack(ctx)
-	printable.Fprintf(o.out, "It stays until: flagcast unpin --target %s\n", t.Name)
+	printable.Fprintf(o.out, "It stays until: flagcast unpin --target %s%s\n", t.Name, o.file.argument())
 	return nil
 }
 
@@ -226,7 +227,7 @@ func (c *core) previous(ctx context.Context, t *publish.Target, key sinks.Key, s
 		}
 		return body, nil
 	}
-	return nil, failed(exitFailed, fmt.Errorf("the history of %q in %s has nothing else than what is stored", key, t.History.SinkName), "flagcast history lists it; --from takes a file")
+	return nil, failed(exitFailed, fmt.Errorf("the history of %q in %s has nothing else than what is stored", key, t.History.SinkName), "flagcast history"+c.file.argument()+" lists it; --from takes a file")
 }
 
 // olderEntry says how to pin the entry that comes next, since going back further
@@ -248,8 +249,8 @@ func (c *core) fromSink(ctx context.Context, place string) ([]byte, error) {
 	if err != nil {
 		return nil, failed(exitUsage, fmt.Errorf("--from sink:%s: %w", place, err), "write sink:NAME/KEY, with the name of a sink in the configuration")
 	}
-	sink, ok := c.sinks[name]
-	if !ok {
+	sink := c.sinks[name]
+	if sink == nil {
 		return nil, failed(exitUsage, fmt.Errorf("--from sink:%s: the configuration has no sink %q", place, name), "")
 	}
 	body, err := sink.Get(ctx, key)

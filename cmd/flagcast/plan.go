@@ -110,7 +110,7 @@ func (r *syncRun) apply(ctx context.Context) error {
 			case errors.Is(err, publish.ErrChanged):
 				hint = "nothing was written; make another plan"
 			case errors.Is(err, publish.ErrOlder):
-				hint = "nothing was written; if upstream has gone back to an older revision, flagcast sync writes it without a plan"
+				hint = "nothing was written; if upstream has gone back to an older revision, flagcast sync" + r.core.file.argument() + " writes it without a plan"
 			}
 			return failed(exitFailed, err, hint)
 		}

@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -196,7 +197,7 @@ func hostileServer(t *testing.T) *httptest.Server {
 	mux.Handle("/a/api/frontend/all", answer(200, toggles(true)))
 	mux.Handle("/b/api/frontend/all", answer(200, toggles(false)))
 	mux.Handle("/internal-backstage/ready", answer(503, fmt.Sprintf(`{"status":%[1]s,"error":%[1]s}`, quoted(hostile))))
-	mux.Handle("/internal-backstage/targets", answer(200, fmt.Sprintf(`{"from":%[1]s,"targets":[{"target":"rules","state":%[1]s,"lastError":%[1]s,
+	mux.Handle("/internal-backstage/targets", answer(200, fmt.Sprintf(`{"from":%[1]s,"targets":[{"target":"rules","state":%[1]s,"lastError":%[1]s,"hint":%[1]s,
 		"keys":[{"key":%[1]s,"digest":%[1]s,"pinned":%[1]s}],"seen":[{"probe":%[1]s,"error":%[1]s}]}]}`, quoted(hostile))))
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
@@ -234,6 +235,29 @@ func TestLogIsPrintable(t *testing.T) {
 	}
 }
 
+// Changes of one record are indented lines below it, or a list in JSON.
+func TestLogListsChanges(t *testing.T) {
+	log := func(format string) string {
+		var out bytes.Buffer
+		l := newLogger(&out, config.Log{Format: format}).With("target", "web")
+		l.Info("published to out in 3 ms", "changed", 7, "changes", []string{"!! a on -> OFF for everyone", "+ b\nERR forged", "… and 5 more flags"})
+		return out.String()
+	}
+	text := regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d `).ReplaceAllString(log("text"), "")
+	want := "INF published to out in 3 ms target=web changed=7\nINF   !! a on -> OFF for everyone target=web\n" +
+		"INF   + b\\nERR forged target=web\nINF   … and 5 more flags target=web\n"
+	if text != want {
+		t.Errorf("the text is\n%s\nwant\n%s", text, want)
+	}
+	var record struct {
+		Msg     string
+		Changes []string
+	}
+	if err := json.Unmarshal([]byte(log("json")), &record); err != nil || record.Msg != "published to out in 3 ms" || len(record.Changes) != 3 {
+		t.Errorf("%v: %s", err, log("json"))
+	}
+}
+
 // TestOutputIsMadePrintable: commands print through package printable. What is
 // printed by fmt alone has no text from elsewhere in it.
 func TestOutputIsMadePrintable(t *testing.T) {
@@ -264,6 +288,33 @@ func TestOutputIsMadePrintable(t *testing.T) {
 	})
 	if err != nil || files < 30 {
 		t.Errorf("%d files, %v", files, err)
+	}
+}
+
+// TestOnlyPaintersColor: the program has no escape sequence of its own. Those of
+// package printable are put around text that is printable.
+func TestOnlyPaintersColor(t *testing.T) {
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+				if text, err := strconv.Unquote(literal.Value); err == nil && strings.ContainsAny(text, "\x1b\u009b") {
+					t.Errorf("%s: color it by printable.Painter", set.Position(n.Pos()))
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

@@ -20,12 +20,12 @@ import (
 
 func newHealth() *cobra.Command {
 	return newProbeCommand("health", "Tell whether a running core is healthy", "OK",
-		"Health asks /internal-backstage/health of a running core, for probes in containers\nthat have no other program. It ends with 1 unless the core is well.")
+		"Health asks /internal-backstage/health of a running core, for probes in\ncontainers that have no other program. It ends with 1 unless the core is\nwell.")
 }
 
 func newReady() *cobra.Command {
 	return newProbeCommand("ready", "Tell whether a running core is ready", "READY",
-		"Ready asks /internal-backstage/ready of a running core, for probes in containers\nthat have no other program. It ends with 1 unless every environment has flags.")
+		"Ready asks /internal-backstage/ready of a running core, for probes in\ncontainers that have no other program. It ends with 1 unless every\nenvironment has flags.")
 }
 
 // newProbeCommand makes a command with the flags of "unleash-edge health".
@@ -59,7 +59,7 @@ func probeAddress(c *cobra.Command) string {
 	if address := os.Getenv("EDGE_URL"); address != "" {
 		return address
 	}
-	cfg, err := load(c, config.Overrides{})
+	cfg, err := load(c, needing(config.Needs{}))
 	if err != nil {
 		return localAddress("http", "", os.Getenv("PORT"), os.Getenv("BASE_PATH"))
 	}

@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 	"io"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 
 	"github.com/flagcast/flagcast/sinks"
 )
@@ -19,8 +17,7 @@ const worthABar = 10
 // withProgress shows a bar on a terminal while many keys are read and written,
 // and nothing elsewhere. done takes the bar away.
 func withProgress(ctx context.Context, w io.Writer) (shown context.Context, done func()) {
-	file, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
+	if !isTerminal(w) {
 		return ctx, func() {}
 	}
 	return traced(ctx, w)

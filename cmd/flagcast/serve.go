@@ -36,9 +36,11 @@ Unleash's client and frontend APIs from there, and publishes every target: when
 flags change, when a date constraint flips, and on the target's schedule.
 
 It goes on with the last good flags when upstream does not answer, and, with a
-state folder, starts with them. "edge" is the same with all flags of Unleash Edge.`,
+state folder, starts with them. "edge" is the same with all flags of Unleash
+Edge.`,
 		Example: "  flagcast serve --config examples/quickstart/flagcast.yaml\n" +
-			"  UPSTREAM_URL=https://unleash.example TOKENS='*:production.secret' flagcast serve",
+			"  UPSTREAM_URL=https://unleash.example TOKENS='*:production.secret' \\\n" +
+			"    flagcast serve",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			given := map[string]string{"tokens": strings.Join(tokens, ",")}
@@ -60,14 +62,24 @@ state folder, starts with them. "edge" is the same with all flags of Unleash Edg
 func runServe(c *cobra.Command, flags config.Overrides, publishing bool) error {
 	hangups, stop := outlive()
 	defer stop()
+	if !publishing {
+		flags.Needs = func(*config.Config) config.Needs { return apiNeeds() }
+	}
 	cfg, err := load(c, flags)
 	if err != nil {
 		return err
+	}
+	if !publishing {
+		cfg.Keep(apiNeeds())
+		cfg.Targets, cfg.Sinks = nil, nil
 	}
 	log := newLogger(c.ErrOrStderr(), cfg.Log)
 	defer logHangups(hangups, log)()
 	limitMemory(os.DirFS("/"), os.Getenv, log)
 	for _, sentence := range cfg.Unused() {
+		log.Warn(sentence)
+	}
+	for _, sentence := range cfg.ShortSecrets() {
 		log.Warn(sentence)
 	}
 	if cfg.API.WeakWebhookSecret() {
@@ -76,30 +88,33 @@ func runServe(c *cobra.Command, flags config.Overrides, publishing bool) error {
 	if cfg.Upstream.SkipVerify {
 		log.Warn("upstream.skip_verify is set: anybody on the way to upstream can read its tokens and change flags; set upstream.ca_file instead")
 	}
-	return serve(c.Context(), cfg, log, publishing)
+	return serve(c.Context(), cfg, configFileOf(c), log, publishing)
 }
 
 // weakWebhookSecret is what serve and check say of one.
 const weakWebhookSecret = "api.webhook_secret is shorter than 16 characters and can be guessed: " +
 	"set a random one, such as that of `openssl rand -hex 32`, here and in Unleash"
 
-// load reads the configuration that a command's flags name. A file that
-// nobody has asked for by name may be missing.
+// load reads the configuration of a command. Only the default file may be
+// missing.
 func load(c *cobra.Command, flags config.Overrides) (*config.Config, error) {
-	path, _ := c.Flags().GetString("config")
-	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) && !c.Flags().Changed("config") {
+	file := configFileOf(c)
+	path := file.path
+	if file.missing {
 		path = ""
 	}
 	flags.Lookup, flags.SinkConfig, flags.SinkTypes = os.LookupEnv, all.Settings, all.Types()
-	return config.Load(path, flags)
+	cfg, err := config.Load(path, flags)
+	return cfg, file.first(err)
 }
 
 // serve runs everything until ctx ends or a part cannot go on.
-func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, publishing bool) error {
+func serve(ctx context.Context, cfg *config.Config, file configFile, log *slog.Logger, publishing bool) error {
 	core, err := newCore(cfg, log)
 	if err != nil {
 		return err
 	}
+	core.file = file
 	listener, err := listen(&cfg.API, log)
 	if err != nil {
 		return err
@@ -125,6 +140,9 @@ func (c *core) run(ctx context.Context, listener *listeners, publishers []*publi
 	// Two groups: what produces ends first, then the store writes, and usage
 	// sends, what they have received last.
 	group, running := errgroup.WithContext(ctx)
+	for _, env := range c.environments() {
+		group.Go(func() error { return c.announce(running, env) })
+	}
 	c.follow(running, group)
 	for _, p := range publishers {
 		group.Go(func() error { return p.Run(running) })
@@ -157,6 +175,7 @@ func (c *core) handler(publishers []*publish.Publisher) (*api.Handler, error) {
 	}
 	return api.New(api.Options{
 		States: c.store, Access: known, Environments: c.environments(), Log: c.log, Registry: c.registry, BasePath: cfg.BasePath, Heard: c.heard,
+		Build:   api.Build{Version: buildVersion(), Revision: buildRevision()},
 		Targets: func() any { return c.newTargets(publishers, cfg.PrivateBackstage()) }, Usage: c.usage, WebhookSecret: cfg.WebhookSecret, Nudge: c.nudge,
 		TokenHeader: header, NoAll: !cfg.All,
 		CORS: api.CORS{

@@ -93,7 +93,7 @@ func (f *sourceFlags) stored(c *cobra.Command, place string) ([]byte, error) {
 	if err != nil {
 		return nil, failed(exitUsage, fmt.Errorf("--from %q: %w", f.from, err), "write sink:NAME/KEY, with the name of a sink in the configuration")
 	}
-	cfg, err := load(c, config.Overrides{})
+	cfg, err := load(c, needing(config.Needs{Sinks: []string{name}}))
 	if err != nil {
 		return nil, err
 	}
@@ -139,10 +139,12 @@ func (f *sourceFlags) definitions(c *cobra.Command) (*edgecore.Definitions, erro
 	if f.from != "" {
 		return readDefinitions(f.from, edgecore.Environment(f.environment), c.InOrStdin())
 	}
-	cfg, err := load(c, config.Overrides{})
+	upstream := config.Needs{Upstream: true}
+	cfg, err := load(c, needing(upstream))
 	if err != nil {
 		return nil, err
 	}
+	cfg.Keep(upstream)
 	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
 	defer cancel()
 	cfg.Targets, cfg.Sinks, cfg.State.Dir = nil, nil, "" // nothing is published or kept

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,22 +29,24 @@ type targets struct {
 	// Redacted says that errors are given by their kind alone, because the API
 	// of this core is public.
 	Redacted bool `json:"redacted,omitempty"`
+
+	configArgument string // of printed commands
 }
 
 func newStatus() *cobra.Command {
 	var names []string
 	var address string
-	var asJSON, fromSinks, exitCode bool
+	var asJSON, fromSinks, exitCode, wide bool
 	var timeout time.Duration
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Tell how every target is",
 		Long: `Status asks a running core how its targets are doing, and where none answers
-reads what the sinks have stored. Stored is what a sink's API shows; seen is what
-the workers show that "probe:" names.`,
+reads what the sinks have stored. Stored is what a sink's API shows; seen is
+what the workers show that "probe:" names.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			core, err := newChosen(c, names...)
+			core, err := newChosen(c, names, noNeeds)
 			if err != nil {
 				return err
 			}
@@ -55,10 +56,11 @@ the workers show that "probe:" names.`,
 			if err != nil {
 				return err
 			}
+			report.configArgument = core.file.argument()
 			if asJSON {
 				err = printJSON(c.OutOrStdout(), report)
 			} else {
-				err = report.print(c.OutOrStdout(), time.Now())
+				err = report.print(c.OutOrStdout(), time.Now(), wide)
 			}
 			if err != nil || !exitCode {
 				return err
@@ -70,6 +72,7 @@ the workers show that "probe:" names.`,
 	c.Flags().StringVar(&address, "url", "", "`address` of the running core; by default that of the configuration on this machine")
 	c.Flags().BoolVar(&fromSinks, "stored", false, "read the sinks, even if a core is running")
 	c.Flags().BoolVar(&asJSON, "json", false, "report as JSON")
+	c.Flags().BoolVar(&wide, "wide", false, "show seq, digest and the part of the sink's limit, too")
 	c.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 3 unless every target and its upstream is ok, or pinned")
 	c.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "give up after this time")
 	return c
@@ -105,6 +108,9 @@ func (c *core) status(ctx context.Context, address string, fromSinks bool) (*tar
 			return nil, failed(exitFailed, err, "is it the address of a flagcast serve, with api.base_path?")
 		}
 		c.log.Debug("no core answers: reading the sinks", "err", err)
+	}
+	if err := c.connectStored(); err != nil {
+		return nil, err
 	}
 	report := &targets{From: "sinks", Targets: []publish.Status{}}
 	options := c.once(nil)
@@ -165,35 +171,22 @@ func (c *core) ask(ctx context.Context, address string) (*targets, error) {
 const keysShown = 10
 
 // print writes a table, and below it what a person has to know.
-func (r *targets) print(w io.Writer, now time.Time) error {
+func (r *targets) print(w io.Writer, now time.Time, wide bool) error {
 	if err := printUpstreams(w, r.Upstreams, now); err != nil {
 		return err
 	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "TARGET\tSTATE\tKEY\tREVISION\tSEQ\tDIGEST\tAGE\tBYTES\tSTORED\tSEEN")
-	for _, t := range r.Targets {
-		for i, k := range t.Keys {
-			if i == keysShown {
-				printable.Fprintf(table, "%s\t%s\t… and %d more\n", t.Target, t.State, len(t.Keys)-i)
-				break
-			}
-			digest, age := "-", "-"
-			if k.Digest != "" {
-				digest, age = fmt.Sprintf("%.12s", k.Digest), now.Sub(k.PublishedAt).Round(time.Second).String()
-			}
-			printable.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\n",
-				t.Target, t.State, k.Key, k.Revision, k.Seq, digest, age, size(k.Bytes, t.LimitBytes), lag(t.StoredLagMS), lag(t.SeenLagMS))
-		}
-	}
-	if err := table.Flush(); err != nil {
+	if err := r.table(painterOf(w), now, wide).print(w); err != nil {
 		return err
 	}
 	for _, t := range r.Targets {
-		for _, line := range t.Notes() {
+		for _, line := range t.Notes(r.configArgument) {
 			printable.Fprintf(w, "%s: %s\n", t.Target, line)
 		}
+		for _, line := range warnings(&t, now) {
+			printable.Fprintf(w, "%s: warning: %s\n", t.Target, line)
+		}
 	}
-	if r.Redacted && slices.ContainsFunc(r.Targets, func(s publish.Status) bool { return len(s.Notes()) > 0 }) {
+	if r.Redacted && slices.ContainsFunc(r.Targets, func(s publish.Status) bool { return len(s.Notes("")) > 0 }) {
 		fmt.Fprintln(w, "The core gives no details of errors, since its API is public: they are in its log. "+
 			"With api.backstage.listen they are here, too.")
 	}
@@ -203,11 +196,96 @@ func (r *targets) print(w io.Writer, now time.Time) error {
 	return nil
 }
 
-func size(bytes, limit int) string {
-	if limit == 0 {
-		return fmt.Sprint(bytes)
+// table has a row for each key.
+func (r *targets) table(paint printable.Painter, now time.Time, wide bool) *table {
+	var made table
+	if wide {
+		made.add("TARGET", "STATE", "KEY", "REVISION", "SEQ", "DIGEST", "AGE", "BYTES", "STORED", "SEEN")
+	} else {
+		made.add("TARGET", "STATE", "KEY", "REVISION", "AGE", "BYTES", "STORED", "SEEN")
 	}
-	return share(bytes, float64(bytes)/float64(limit))
+	for _, t := range r.Targets {
+		state := paintState(paint, t.State)
+		for i, k := range t.Keys {
+			if i == keysShown {
+				made.add(t.Target, state, fmt.Sprintf("… and %d more", len(t.Keys)-i))
+				break
+			}
+			digest, age := "-", "-"
+			if k.Digest != "" {
+				digest, age = fmt.Sprintf("%.12s", k.Digest), ageOf(now.Sub(k.PublishedAt))
+			}
+			stored, seen := lag(t.StoredLagMS), lag(t.SeenLagMS)
+			if wide {
+				made.add(t.Target, state, k.Key, k.Revision, k.Seq, digest, age, share(k.Bytes, partOf(k, &t)), stored, seen)
+			} else {
+				made.add(t.Target, state, k.Key, k.Revision, age, k.Bytes, stored, seen)
+			}
+		}
+	}
+	return &made
+}
+
+// warnings says what will fail, or cannot be relied on; one of each kind.
+func warnings(t *publish.Status, now time.Time) []string {
+	var lines []string
+	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	ahead := func(k publish.KeyStatus) bool { return k.PublishedAt.Sub(now) >= time.Second }
+	if i := slices.IndexFunc(t.Keys, ahead); i >= 0 {
+		add("set the clock of this machine, or of the publisher: %s was published %s after the time here",
+			t.Keys[i].Key, span(t.Keys[i].PublishedAt.Sub(now)))
+	}
+	large := func(k publish.KeyStatus) bool { return partOf(k, t) >= nearLimit }
+	if i := slices.IndexFunc(t.Keys, large); i >= 0 {
+		add("%s takes %.0f %% of the bytes that the sink takes", t.Keys[i].Key, 100*partOf(t.Keys[i], t))
+	}
+	return lines
+}
+
+// nearLimit is the part of a sink's limit from which status warns.
+const nearLimit = 0.8
+
+// partOf is the part of the sink's limit that a snapshot takes, 0 where the sink
+// has none.
+func partOf(k publish.KeyStatus, t *publish.Status) float64 {
+	if t.LimitBytes == 0 {
+		return 0
+	}
+	return float64(k.Bytes) / float64(t.LimitBytes)
+}
+
+// paintState colors the state of a target or an upstream.
+func paintState(paint printable.Painter, state string) printable.Painted {
+	switch state {
+	case "ok":
+		return paint.Paint(printable.Plain, state)
+	case "failing", "held":
+		return paint.Paint(printable.Red, state)
+	}
+	return paint.Paint(printable.Yellow, state)
+}
+
+// ageOf is a time since something in at most two units. A time that has not
+// come yet, by this clock, is "in 3m2s".
+func ageOf(since time.Duration) string {
+	if since <= -time.Second {
+		return "in " + span(-since)
+	}
+	return span(max(since, 0))
+}
+
+// span is a length of time in at most two units, down to seconds.
+func span(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d >= day:
+		return fmt.Sprintf("%dd%dh", d/day, d%day/time.Hour)
+	case d >= time.Hour:
+		return fmt.Sprintf("%dh%dm", d/time.Hour, d%time.Hour/time.Minute)
+	case d >= time.Minute:
+		return fmt.Sprintf("%dm%ds", d/time.Minute, d%time.Minute/time.Second)
+	}
+	return fmt.Sprintf("%ds", d/time.Second)
 }
 
 // share is a size with the part that it takes of a limit; 0: of none.
@@ -222,7 +300,14 @@ func lag(ms *int64) string {
 	if ms == nil {
 		return "-"
 	}
-	return (time.Duration(*ms) * time.Millisecond).String()
+	d := time.Duration(*ms) * time.Millisecond
+	switch {
+	case d >= time.Minute:
+		return span(d)
+	case d >= time.Second:
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	}
+	return d.String()
 }
 
 // newTargets is the report of a running core. private says that only its owner can

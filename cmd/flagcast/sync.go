@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -90,7 +89,7 @@ func (f *syncFlags) check() error {
 func runSync(c *cobra.Command, flags syncFlags) error {
 	ctx, cancel := context.WithTimeout(c.Context(), flags.timeout+flags.waitSeen)
 	defer cancel()
-	core, err := newChosen(c, flags.targets...)
+	core, err := newChosen(c, flags.targets, flags.needs)
 	if err != nil {
 		return err
 	}
@@ -150,20 +149,20 @@ func newOnce(c *cobra.Command) (*core, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Log.Level == slog.LevelInfo {
-		cfg.Log.Level = slog.LevelWarn
-	}
-	return newCore(cfg, newLogger(c.ErrOrStderr(), cfg.Log))
-}
-
-// newChosen is newOnce with the targets that are named; no names mean all, of
-// which there has to be one.
-func newChosen(c *cobra.Command, targets ...string) (*core, error) {
-	core, err := newOnce(c)
+	core, err := newCore(cfg, onceLogger(c, cfg))
 	if err != nil {
 		return nil, err
 	}
-	return core, core.selectTargets(targets)
+	core.file = configFileOf(c)
+	return core, nil
+}
+
+// onceLogger is the log of a command whose report says what the log would.
+func onceLogger(c *cobra.Command, cfg *config.Config) *slog.Logger {
+	if cfg.Log.Level == slog.LevelInfo {
+		cfg.Log.Level = slog.LevelWarn
+	}
+	return newLogger(c.ErrOrStderr(), cfg.Log)
 }
 
 // obtain fills the store with what the targets publish: from a file, else from
@@ -174,26 +173,6 @@ func (c *core) obtain(ctx context.Context, from string, stdin io.Reader) error {
 	}
 	c.only(c.published()...)
 	return c.fetch(ctx)
-}
-
-// selectTargets leaves those that are named; no names mean all.
-func (c *core) selectTargets(names []string) error {
-	if len(c.targets) == 0 {
-		return failed(exitUsage, errors.New("the configuration has no targets: there is nothing to publish"), `add them under "targets:"`)
-	}
-	known := make([]string, len(c.targets))
-	for i := range c.targets {
-		known[i] = c.targets[i].Name
-	}
-	for _, name := range names {
-		if !slices.Contains(known, name) {
-			return failed(exitUsage, fmt.Errorf("target %q is not in the configuration", name), "targets: "+strings.Join(known, ", "))
-		}
-	}
-	if len(names) > 0 {
-		c.targets = slices.DeleteFunc(c.targets, func(t publish.Target) bool { return !slices.Contains(names, t.Name) })
-	}
-	return nil
 }
 
 // published lists the environments of the targets.
@@ -216,7 +195,9 @@ type syncRun struct {
 
 // options of publishers that run once.
 func (c *core) once(accept []string) publish.Options {
-	return publish.Options{Log: c.log, Metrics: publish.NewMetrics(prometheus.NewRegistry()), Listener: c.listener, Accept: accept}
+	return publish.Options{
+		Log: c.log, Metrics: publish.NewMetrics(prometheus.NewRegistry()), Listener: c.listener, Accept: accept, ConfigArgument: c.file.argument(),
+	}
 }
 
 // verifyFor is how long sync waits for a write to show; stores that show it

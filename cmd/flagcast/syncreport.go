@@ -33,6 +33,9 @@ type result struct {
 	InClear  []string  `json:"inClear,omitempty"` // dry run: flags that hold ids, and how many
 	Text     string    `json:"text,omitempty"`    // why it is held or pinned
 	Error    string    `json:"error,omitempty"`
+	Hint     string    `json:"hint,omitempty"` // what to do about the error, which ends with it
+
+	configArgument string // of printed commands
 }
 
 // change is what a sync means for one flag.
@@ -46,13 +49,13 @@ func (r *syncRun) result(t *publish.Target, out publish.Outcome, verified bool) 
 	made := result{
 		Target: out.Target, Sink: out.Sink, Key: out.Key, Action: out.Action, DryRun: r.flags.dryRun,
 		Digest: out.Digest, Seq: out.Seq, Before: out.Before, Bytes: out.Bytes, Limit: t.Sink.Limits().ValueBytes,
-		Verified: verified && out.Err == nil, Changes: []change{}, Text: out.Text,
+		Verified: verified && out.Err == nil, Changes: []change{}, Text: out.Text, configArgument: r.core.file.argument(),
 	}
 	for _, c := range out.Changes {
 		made.Changes = append(made.Changes, change{Sign: c.Sign, Flag: c.Flag, Text: c.Text})
 	}
 	if out.Err != nil {
-		made.Error = out.Err.Error()
+		made.Error, made.Hint = out.Err.Error(), sinks.Hint(out.Err)
 	}
 	if st, err := r.core.store.Load(t.Environment); err == nil && r.flags.dryRun {
 		for i := range t.Cells {
@@ -98,14 +101,15 @@ const keysNamed = 3
 
 // print writes a result, which those of others are like, for people.
 func (r *result) print(w io.Writer, others []result) {
-	word := r.Action
+	paint := painterOf(w)
+	word := paint.Paint(printable.Plain, r.Action)
 	switch {
 	case r.Error != "":
-		word = "FAILED"
+		word = paint.Paint(printable.Red, "FAILED")
 	case r.DryRun && r.writes():
-		word = "would be " + word
+		word = paint.Paint(printable.Plain, "would be "+r.Action)
 	case r.Action == "held":
-		word = "HELD"
+		word = paint.Paint(printable.Red, "HELD")
 	}
 	keys, bytes := []string{string(r.Key)}, r.Bytes
 	for _, o := range others {
@@ -122,13 +126,18 @@ func (r *result) print(w io.Writer, others []result) {
 		size = fmt.Sprintf(", %d bytes", bytes)
 	}
 	printable.Fprintf(w, "%s: %s (%s in %s%s)\n", r.Target, word, strings.Join(keys, ", "), r.Sink, size)
-	for _, line := range []string{r.Error, r.Text} {
+	for _, line := range []string{r.Hint, sinks.WithoutHint(r.Error, r.Hint), r.Text} {
 		if line != "" {
 			printable.Fprintf(w, "  %s\n", line)
 		}
 	}
-	for _, c := range r.Changes {
-		printable.Fprintf(w, "  %s\n", strings.TrimRight(c.Sign+" "+c.Flag+" "+c.Text, " "))
+	for _, line := range r.changeLines() {
+		sign, rest, _ := strings.Cut(line, " ")
+		color := printable.Plain
+		if sign == flagdiff.NeedsReview {
+			color = printable.Red
+		}
+		printable.Fprintf(w, "  %s %s\n", paint.Paint(color, sign), rest)
 	}
 	if r.DryRun {
 		list(w, "the same for everyone:", r.Frozen)
@@ -141,8 +150,20 @@ func (r *result) print(w io.Writer, others []result) {
 		printable.Fprintf(w, "  %s\n", map[bool]string{true: "seen by every probe", false: "NOT SEEN by every probe in time"}[*r.Seen])
 	}
 	if r.Action == "held" {
-		printable.Fprintf(w, "  if it is meant: flagcast sync --target %s --accept %.12s\n", r.Target, r.Digest)
+		printable.Fprintf(w, "  if it is meant: flagcast sync --target %s --accept %.12s%s\n", r.Target, r.Digest, r.configArgument)
 	}
+}
+
+// changesShown is how many lines about changes a report has for one key. --json
+// has all changes.
+const changesShown = 20
+
+func (r *result) changeLines() []string {
+	changes := make([]flagdiff.Change, len(r.Changes))
+	for i, c := range r.Changes {
+		changes[i] = flagdiff.Change{Sign: c.Sign, Flag: c.Flag, Text: c.Text}
+	}
+	return flagdiff.Lines(changes, changesShown)
 }
 
 // listed is how many flags of a kind a report names.
@@ -158,13 +179,14 @@ func list(w io.Writer, title string, items []string) {
 	}
 }
 
-// sizes is what a write changes: "5320 -> 5480 of 26214400 bytes".
+// sizes is what a write changes: "5320 -> 5480 bytes", near the limit of the
+// sink "5320 -> 5480 of 6000 bytes".
 func (r *result) sizes() string {
 	text := fmt.Sprint(r.Bytes)
 	if r.Before > 0 {
 		text = fmt.Sprintf("%d -> %d", r.Before, r.Bytes)
 	}
-	if r.Limit > 0 {
+	if r.Limit > 0 && float64(r.Bytes) >= nearLimit*float64(r.Limit) {
 		text += fmt.Sprintf(" of %d", r.Limit)
 	}
 	return text + " bytes"
@@ -184,15 +206,15 @@ func (r *syncRun) summary(w io.Writer) {
 		for _, c := range result.Changes {
 			if key := c.Flag; !flags[key] {
 				flags[key] = true
-				if c.Sign == "!!" {
+				if c.Sign == flagdiff.NeedsReview {
 					twice++
 				}
 			}
 		}
 	}
-	look := ""
+	look := printable.Painted{}
 	if twice > 0 {
-		look = fmt.Sprintf(", %d to look at twice (!!)", twice)
+		look = painterOf(w).Paint(printable.Red, fmt.Sprintf(", %d to look at twice (!!)", twice))
 	}
 	printable.Fprintf(w, "Plan: %s, %s, %s%s. Nothing was written.\n", count(writes, "write"), count(bytes, "byte"), count(len(flags), "changed flag"), look)
 }
@@ -233,7 +255,7 @@ func (r *syncRun) verdict() error {
 	case failures > 0:
 		return failed(exitFailed, fmt.Errorf("%s failed", count(failures, "target")), "")
 	case slices.ContainsFunc(r.results, func(r result) bool { return r.Seen != nil && !*r.Seen }):
-		return failed(exitFailed, errors.New("not everything was seen in time"), "the sink has it; flagcast status shows what each probe says")
+		return failed(exitFailed, errors.New("not everything was seen in time"), "the sink has it; flagcast status"+r.core.file.argument()+" shows what each probe says")
 	case held > 0:
 		return failed(exitHeld, fmt.Errorf("%s held by the guard", count(held, "snapshot")), "if it is meant, --accept its digest")
 	case r.flags.exitCode && pending:

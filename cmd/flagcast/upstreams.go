@@ -2,7 +2,7 @@ package main
 
 import (
 	"io"
-	"text/tabwriter"
+	"strings"
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore"
@@ -63,16 +63,20 @@ func printUpstreams(w io.Writer, list []upstreamStatus, now time.Time) error {
 	if len(list) == 0 {
 		return nil
 	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	printable.Fprintf(table, "ENVIRONMENT\tUPSTREAM\tCONFIRMED\tFAILURES\tREVISION\tFLAGS\n")
+	var report table
+	paint := painterOf(w)
+	report.add("ENVIRONMENT", "UPSTREAM", "CONFIRMED", "FAILURES", "REVISION", "FLAGS")
 	for _, s := range list {
 		confirmed := "never"
 		if !s.LastOK.IsZero() {
-			confirmed = now.Sub(s.LastOK).Round(time.Second).String() + " ago"
+			confirmed = ageOf(now.Sub(s.LastOK))
+			if !strings.HasPrefix(confirmed, "in ") {
+				confirmed += " ago"
+			}
 		}
-		printable.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%d\n", s.Environment, s.State, confirmed, s.Failures, s.Revision, s.Flags)
+		report.add(s.Environment, paintState(paint, s.State), confirmed, s.Failures, s.Revision, s.Flags)
 	}
-	if err := table.Flush(); err != nil {
+	if err := report.print(w); err != nil {
 		return err
 	}
 	for _, s := range list {

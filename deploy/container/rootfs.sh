@@ -2,14 +2,14 @@
 # rootfs.sh DIR makes the root file system of the image: a static binary, what
 # it needs of a system, and the paths at which manifests of Unleash Edge look
 # for theirs. Run it at the root of the repository; the Dockerfile does, and the
-# tests do. GOOS, GOARCH and VERSION are taken from the environment.
+# tests do. GOOS, GOARCH, VERSION and REVISION are taken from the environment.
 set -eu
 root=$1
 mkdir -p "$root/app" "$root/etc/ssl/certs" "$root/tmp"
 
 # Time zones are in the binary (timetzdata): the image has no files of them.
 CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags timetzdata \
-	-ldflags "-s -w -X main.version=${VERSION:-}" -o "$root/app/flagcast" ./cmd/flagcast
+	-ldflags "-s -w -X main.version=${VERSION:-} -X main.revision=${REVISION:-}" -o "$root/app/flagcast" ./cmd/flagcast
 
 # /app/unleash-edge health is the probe of Unleash Edge's Helm chart, and
 # /unleash-edge that of manifests for its older images.

@@ -37,6 +37,7 @@ type Options struct {
 	Environments []edgecore.Environment // what has to be there to be ready
 	Log          *slog.Logger
 	Registry     *prometheus.Registry
+	Build        Build
 	// Heard tells when upstream was last heard of an environment, and how often
 	// it has failed since, for metrics. nil: nobody knows.
 	Heard    func(env edgecore.Environment) (at time.Time, failures int)
@@ -110,13 +111,10 @@ func (m *routes) HandleFunc(pattern string, h http.HandlerFunc) { m.Handle(patte
 // New returns the handler of all paths.
 func New(o Options) *Handler {
 	a := &api{
-		Options: o,
-		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "flagcast_http_request_duration_seconds", Help: "Duration of requests by route and status.",
-			Buckets: []float64{.0001, .001, .01, .1, 1, 10},
-		}, []string{"route", "code"}),
-		turns: make(chan struct{}, runtime.GOMAXPROCS(0)),
-		cors:  newCORS(&o.CORS),
+		Options:  o,
+		requests: newDurations(),
+		turns:    make(chan struct{}, runtime.GOMAXPROCS(0)),
+		cors:     newCORS(&o.CORS),
 	}
 	if a.incoming.max = o.MaxBodies; a.incoming.max == 0 {
 		a.incoming.max = shareOfMemory(8)
@@ -124,7 +122,7 @@ func New(o Options) *Handler {
 	if a.outgoing.max = o.MaxAnswers; a.outgoing.max == 0 {
 		a.outgoing.max = shareOfMemory(4)
 	}
-	o.Registry.MustRegister(a.requests, newStateCollector(&o),
+	o.Registry.MustRegister(a.requests, newStateCollector(&o), newBuildInfo(o.Build), newReadiness(a),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "flagcast_http_body_bytes", Help: "Memory that bodies of requests take beyond 4 kB each.",
 		}, func() float64 { return float64(a.incoming.used.Load()) }),

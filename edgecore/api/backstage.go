@@ -86,19 +86,23 @@ func (a *api) dump(w http.ResponseWriter, _ *http.Request) {
 // ready answers 200 once every environment has flags, restored ones included,
 // until the process is about to end.
 func (a *api) ready(w http.ResponseWriter, _ *http.Request) {
-	if a.draining.Load() {
+	if why := a.notReady(); why != "" {
 		w.Header().Set("Retry-After", "1")
-		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "NOTREADY", "error": "the process is about to end"})
+		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "NOTREADY", "error": why})
 		return
+	}
+	writeJSON(w, http.StatusOK, map[string]string{"status": "READY"})
+}
+
+// notReady says why the process is not ready; "" when it is.
+func (a *api) notReady() string {
+	if a.draining.Load() {
+		return "the process is about to end"
 	}
 	for _, env := range a.Environments {
 		if _, err := a.States.Load(env); err != nil {
-			w.Header().Set("Retry-After", "1")
-			writeJSON(w, http.StatusServiceUnavailable, map[string]string{
-				"status": "NOTREADY", "error": "no flags of environment " + strconv.Quote(string(env)) + " yet",
-			})
-			return
+			return "no flags of environment " + strconv.Quote(string(env)) + " yet"
 		}
 	}
-	writeJSON(w, http.StatusOK, map[string]string{"status": "READY"})
+	return ""
 }

@@ -1,12 +1,48 @@
 package api
 
 import (
+	"runtime"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/flagcast/flagcast/edgecore"
 )
+
+// Build says which flagcast this is, for metrics.
+type Build struct {
+	Version  string // such as "v1.2.3"
+	Revision string // of the source, a commit; "" where it is not known
+}
+
+func newBuildInfo(b Build) prometheus.Collector {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "flagcast_build_info", Help: "1, with the version of flagcast, the commit and the version of Go.",
+		ConstLabels: prometheus.Labels{"version": b.Version, "revision": b.Revision, "goversion": runtime.Version()},
+	})
+	g.Set(1)
+	return g
+}
+
+func newReadiness(a *api) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "flagcast_ready", Help: "1 while /ready answers 200; alert on 0.",
+	}, func() float64 {
+		if a.notReady() == "" {
+			return 1
+		}
+		return 0
+	})
+}
+
+// newDurations has buckets from the cached answer of a poll, tens of
+// microseconds, to a body that a slow client sends.
+func newDurations() *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "flagcast_http_request_duration_seconds", Help: "Duration of requests by route and status.",
+		Buckets: []float64{.00002, .00005, .0001, .0002, .0005, .001, .002, .005, .01, .02, .05, .1, .5, 1, 10},
+	}, []string{"route", "code"})
+}
 
 // stateCollector reports what the store holds, when somebody asks.
 type stateCollector struct {

@@ -90,6 +90,10 @@ var shapes = map[string]func(n int, mark string) (features, segments string){
 		return repeated(n, `{"name":"f%[1]d","enabled":true,"strategies":[{"name":"default","segments":[1]}],"description":%[2]q}`, mark),
 			`{"id":1,"constraints":[` + repeated(n, `{"contextName":"x","operator":"STR_CONTAINS","values":["%[2]s%[1]d"]}`, "x") + `]}`
 	},
+	"a list that many flags share": func(n int, mark string) (string, string) {
+		return repeated(n, `{"name":"f%[1]d","enabled":true,"strategies":[{"name":"default","segments":[1]}],"description":%[2]q}`, mark),
+			`{"id":1,"constraints":[{"contextName":"x","operator":"IN","values":[` + repeated(n, `"%[2]s%[1]d"`, "x") + `]}]}`
+	},
 	"variants": func(n int, mark string) (string, string) {
 		return `{"name":"f","enabled":true,"strategies":[],"variants":[` + repeated(n, `{"name":"v%[1]d","weight":1,"payload":{"type":"string","value":%[2]q}}`, mark) + `]}`, ""
 	},
@@ -161,6 +165,10 @@ var works = map[string]func(t testing.TB, shape string, n int) func(){
 	"DecodeRules": func(t testing.TB, shape string, n int) func() {
 		stored := encoded(t, document(shape, n, "a", false))
 		return func() { _, _ = rules.Decode(stored) }
+	},
+	"SizesOfRules": func(t testing.TB, shape string, n int) func() {
+		stored := encoded(t, document(shape, n, "a", false))
+		return func() { _, _ = rules.SizesOf(stored) }
 	},
 	"MayBeOn": func(t testing.TB, shape string, n int) func() {
 		p, _ := compile.Program(parsed(t, document(shape, n, "a", false)))

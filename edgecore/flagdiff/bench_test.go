@@ -91,9 +91,9 @@ func BenchmarkDiff(b *testing.B) {
 				}
 			}
 		})
-		b.Run("largest of "+string(format), func(b *testing.B) {
+		b.Run("sizes of "+string(format), func(b *testing.B) {
 			for b.Loop() {
-				snapshot.Largest(stored, 10)
+				snapshot.SizesOf(stored)
 			}
 		})
 	}

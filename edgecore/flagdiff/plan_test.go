@@ -2,6 +2,7 @@ package flagdiff_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -104,35 +105,40 @@ func TestIdentifiersOfTargets(t *testing.T) {
 	}
 }
 
-func TestLargest(t *testing.T) {
-	document := withFlag(strategies(having(in("country", strings.Repeat("x", 500), strings.Repeat("y", 500))), `{"name":"default","segments":[1]}`))
+func TestSizes(t *testing.T) {
+	document := strings.Replace(withFlag(strategies(having(in("country", strings.Repeat("x", 500), strings.Repeat("y", 500))),
+		`{"name":"default","segments":[1,2]}`)), `"groupId":"p"}}`, `"groupId":"p"},"segments":[2]}`, 1)
 	for format, want := range map[snapshot.Format]string{
 		snapshot.Evaluated1:   "f p",
-		snapshot.Rules1:       "f p",
-		snapshot.Definitions1: "f p segment 1",
+		snapshot.Rules1:       "f p; other rules, values of country, values of plan",
+		snapshot.Definitions1: "f p; segment 2", // segment 1 is of f alone
 	} {
 		s := encode(t, document, snapshot.Spec{Format: format, IncludeDisabled: true, Static: eval.Context{Fields: map[string]string{"userId": "1"}}})
 		stored := s.Seal(1, now)
-		sizes := s.Largest(3)
-		if diff := cmp.Diff(sizes, snapshot.Largest(stored, 3)); diff != "" {
+		sizes := s.Sizes()
+		if diff := cmp.Diff(sizes, snapshot.SizesOf(stored)); diff != "" {
 			t.Errorf("%s: not the same of what is stored (-content +stored)\n%s", format, diff)
 		}
-		var names []string
+		var flags, shared []string
 		total := 0
-		for _, size := range sizes {
-			names, total = append(names, size.Flag), total+size.Bytes
+		for _, size := range sizes.Flags {
+			flags, total = append(flags, size.Name), total+size.Bytes
 		}
-		if got := strings.Join(names, " "); got != want || total > len(stored) {
-			t.Errorf("%s: %s with %d bytes of %d, want %s", format, got, total, len(stored), want)
+		for _, size := range sizes.Shared {
+			shared, total = append(shared, size.Name), total+size.Bytes
 		}
-		if format != snapshot.Evaluated1 && (sizes[0].Bytes < 1000 || sizes[1].Bytes > 700) {
+		slices.Sort(shared)
+		if got := strings.TrimSuffix(strings.Join(flags, " ")+"; "+strings.Join(shared, ", "), "; "); got != want {
+			t.Errorf("%s: %s, want %s", format, got, want)
+		}
+		if left := len(s.Content()) - total; left < 0 || left > 200 {
+			t.Errorf("%s: the parts have %d bytes of %d", format, total, len(s.Content()))
+		}
+		if format != snapshot.Evaluated1 && (sizes.Flags[0].Bytes < 1000 || sizes.Flags[1].Bytes > 700) {
 			t.Errorf("%s: %v", format, sizes)
 		}
-		if one := s.Largest(1); len(one) != 1 || one[0] != sizes[0] {
-			t.Errorf("%s: of one: %v", format, one)
-		}
 	}
-	if sizes := snapshot.Largest([]byte("<html>"), 10); len(sizes) > 0 {
+	if sizes := snapshot.SizesOf([]byte("<html>")); len(sizes.Flags)+len(sizes.Shared) > 0 {
 		t.Errorf("of no snapshot: %v", sizes)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/flagcast/flagcast/edgecore/flagdiff"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/internal/printable"
 )
@@ -17,13 +18,14 @@ const (
 )
 
 // text tells events to people, one a line. Every line begins with "flagcast",
-// the keyword that robots may be set to ask for.
-func text(taken []entry) string {
+// the keyword that robots may be set to ask for. Commands in it end with
+// configArgument.
+func text(taken []entry, configArgument string) string {
 	var b strings.Builder
 	for i, e := range taken {
-		line := printable.Text(e.line())
+		line := printable.Text(e.line(configArgument))
 		if i > 0 && b.Len()+len(line) > textBytes {
-			fmt.Fprintf(&b, "flagcast: and %d more; flagcast status shows all\n", len(taken)-i)
+			fmt.Fprintf(&b, "flagcast: and %d more; flagcast status%s shows all\n", len(taken)-i, printable.Text(configArgument))
 			break
 		}
 		b.WriteString(line + "\n")
@@ -31,7 +33,7 @@ func text(taken []entry) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-func (t *entry) line() string {
+func (t *entry) line(configArgument string) string {
 	e := t.event
 	place := "sink " + e.Sink
 	if e.Key != "" {
@@ -48,10 +50,10 @@ func (t *entry) line() string {
 	case publish.Held:
 		about += "is held"
 		if e.Digest != "" {
-			words += fmt.Sprintf(" (if it is meant: flagcast sync --target %s --accept %.12s)", e.Target, e.Digest)
+			words += fmt.Sprintf(" (if it is meant: flagcast sync --target %s --accept %.12s%s)", e.Target, e.Digest, configArgument)
 		}
 		if len(t.keys) > 1 {
-			words += fmt.Sprintf("; %d keys are held, see flagcast status", len(t.keys))
+			words += fmt.Sprintf("; %d keys are held, see flagcast status%s", len(t.keys), configArgument)
 		}
 	case publish.Stale:
 		about += "is stale"
@@ -81,7 +83,8 @@ func records(taken []entry) []record {
 	list := make([]record, len(taken))
 	for i, t := range taken {
 		e := t.event
-		e.Changes, e.Text = e.Changes[:min(len(e.Changes), jsonChanges)], cut(e.Text, textBytes)
+		e.Changes, e.Text = flagdiff.Foremost(e.Changes), cut(e.Text, textBytes)
+		e.Changes = e.Changes[:min(len(e.Changes), jsonChanges)]
 		list[i] = recordOf(e)
 		list[i].Failures = e.Failures
 	}

@@ -28,7 +28,7 @@ const (
 // has no clock and does no I/O.
 type queue struct {
 	kinds   []publish.Kind // those that are told
-	after   int            // failures in a row that make a Failed worth telling
+	after   int            // failures in a row that make a Failed worth telling; a permanent one is at once
 	targets map[string]*course
 	waiting map[slot]entry
 	arrived int // events that were worth queueing
@@ -82,7 +82,7 @@ func (q *queue) add(e publish.Event, now time.Time) {
 		q.recovered(e, c, now)
 		return
 	}
-	if !slices.Contains(q.kinds, e.Kind) || e.Kind == publish.Failed && e.Failures < q.after {
+	if !slices.Contains(q.kinds, e.Kind) || e.Kind == publish.Failed && e.Failures < q.after && !e.Permanent {
 		return
 	}
 	// What is held may be replaced by other content, which is news: it is

@@ -33,6 +33,39 @@ func TestOutageIsToldOnce(t *testing.T) {
 	})
 }
 
+// What does not pass by itself is told at once, at whichever failure it begins,
+// and once in an outage.
+func TestPermanentFailureIsToldAtOnce(t *testing.T) {
+	for first := 1; first <= 2; first++ {
+		synctest.Test(t, func(t *testing.T) {
+			r := start(t, notify.Options{Service: notify.Slack, After: 10})
+			for failures := 1; failures < 20; failures++ {
+				e := publish.Event{Time: time.Now(), Kind: publish.Failed, Target: "t", Sink: "cf", Text: "put: 403", Failures: failures, Permanent: failures >= first}
+				r.webhook.Event(e)
+				time.Sleep(time.Minute)
+			}
+			times := ""
+			if first > 1 {
+				times = fmt.Sprintf(" %d times in a row", first)
+			}
+			r.want(fmt.Sprintf("%ds t (sink cf) has failed%s: put: 403", 60*(first-1)+3, times))
+		})
+	}
+}
+
+// Commands in a message name the configuration that the process was given.
+func TestCommandsOfMessagesNameTheConfiguration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, notify.Options{Service: notify.Slack, ConfigArgument: " --config 'a b.yaml'"})
+		for _, key := range []sinks.Key{"cn", "us"} {
+			r.webhook.Event(publish.Event{Time: time.Now(), Kind: publish.Held, Target: "t", Sink: "cf", Key: key, Digest: "d1", Text: "no flags"})
+		}
+		time.Sleep(time.Minute)
+		r.want("3s t (key us in sink cf) is held: no flags (if it is meant: flagcast sync --target t --accept d1 --config 'a b.yaml'); " +
+			"2 keys are held, see flagcast status --config 'a b.yaml'")
+	})
+}
+
 func TestNothingToldNothingRecovered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, notify.Options{Service: notify.Slack, After: 2})

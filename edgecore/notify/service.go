@@ -41,23 +41,24 @@ func Services() []Service { return []Service{Slack, DingTalk, Feishu, JSON} }
 const signatureHeader = "X-Flagcast-Signature"
 
 // request makes the message of a service, signed where there is a key.
-func (s Service) request(address string, key secret.Secret, taken []entry, now time.Time) (*http.Request, error) {
+func (o *Options) request(taken []entry, now time.Time) (*http.Request, error) {
+	s, address, key := o.Service, o.URL.Reveal(), o.Secret
 	header := http.Header{"Content-Type": {"application/json; charset=utf-8"}}
 	var message any
 	switch s {
 	case Slack:
 		// Without markup, so that the names of flags stay as they are. Three
 		// characters mean something to Slack even then.
-		escaped := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(text(taken))
+		escaped := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(text(taken, o.ConfigArgument))
 		message = map[string]any{"text": escaped, "mrkdwn": false}
 	case DingTalk:
-		message = map[string]any{"msgtype": "text", "text": map[string]string{"content": text(taken)}}
+		message = map[string]any{"msgtype": "text", "text": map[string]string{"content": text(taken, o.ConfigArgument)}}
 		if !key.IsZero() {
 			address = signDingTalk(address, key, now)
 		}
 	case Feishu:
 		// "<at" in a text calls people.
-		plain := strings.ReplaceAll(text(taken), "<at", "< at")
+		plain := strings.ReplaceAll(text(taken, o.ConfigArgument), "<at", "< at")
 		body := map[string]any{"msg_type": "text", "content": map[string]string{"text": plain}}
 		if !key.IsZero() {
 			body["timestamp"], body["sign"] = signFeishu(key, now)
@@ -151,7 +152,8 @@ func member(body []byte, code, words string) (string, string) {
 // scrub takes the parts of a webhook that are secret out of a text, such as
 // the answer of a server that repeats the path.
 func scrub(text, address string, key secret.Secret) string {
-	parts := []string{address, key.Reveal()}
+	parts := []string{address}
+	hidden := []string{key.Reveal()} // whatever their length
 	if u, err := url.Parse(address); err == nil {
 		parts = append(parts, u.RequestURI(), u.Path, u.RawQuery)
 		for _, values := range u.Query() {
@@ -159,15 +161,15 @@ func scrub(text, address string, key secret.Secret) string {
 		}
 		parts = append(parts, strings.Split(u.Path, "/")...)
 		password, _ := u.User.Password()
-		parts = append(parts, password)
+		hidden = append(hidden, password)
 	}
 	const short = 6 // such as "hook", which is no secret
 	for _, part := range parts {
 		if len(part) >= short {
-			text = strings.ReplaceAll(text, part, "[redacted]")
+			hidden = append(hidden, part)
 		}
 	}
-	return text
+	return secret.Mask(text, hidden...)
 }
 
 // unwrapped drops the URL that errors of net/http begin with.

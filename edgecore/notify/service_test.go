@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -93,6 +94,25 @@ func TestBodies(t *testing.T) {
 	}
 }
 
+// A JSON body has twenty changes of an event, those for a second look first.
+func TestJSONHasTheForemostChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, notify.Options{Service: notify.JSON})
+		e := publish.Event{Time: time.Now(), Kind: publish.Held, Target: "web", Sink: "cf", Digest: "d"}
+		for i := range 30 {
+			e.Changes = append(e.Changes, flagdiff.Change{Sign: "+", Flag: fmt.Sprintf("f%02d", i)})
+		}
+		e.Changes[25].Sign = "!!"
+		r.webhook.Event(e)
+		time.Sleep(time.Minute)
+		r.stop()
+		body := string(r.service.calls[0].body)
+		if !strings.Contains(body, `"changes":[{"sign":"!!","flag":"f25"},{"sign":"+","flag":"f00"},`) || strings.Count(body, `"flag":`) != 20 {
+			t.Errorf("%s", body)
+		}
+	})
+}
+
 func TestJSONIsSigned(t *testing.T) {
 	c := body(t, notify.Options{Service: notify.JSON, Secret: secret.New(key)})
 	mac := hmac.New(sha256.New, []byte(key))
@@ -135,6 +155,25 @@ func TestErrorsHoldNoURL(t *testing.T) {
 					t.Errorf("the log does not tell %q:\n%s", tc.want, r.log)
 				}
 			})
+		})
+	}
+}
+
+// A short secret is hidden as a whole, and leaves other words as they are.
+func TestErrorsHideShortSecrets(t *testing.T) {
+	for short, want := range map[string]string{
+		"ab1":   "refused with code 1: sign [redacted] of a tab1e, ab12c",
+		"ab12c": "refused with code 1: sign ab1 of a tab1e, [redacted]",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			o := notify.Options{Service: notify.DingTalk, URL: secret.New("https://hooks.test/"), Secret: secret.New(short)}
+			r := start(t, o, answer{status: 200, body: `{"errcode":1,"errmsg":"sign ab1 of a tab1e, ab12c"}`})
+			r.after(0, "t", publish.Held)
+			time.Sleep(time.Minute)
+			r.stop()
+			if !strings.Contains(r.log.String(), want) {
+				t.Errorf("the log does not tell %q:\n%s", want, r.log)
+			}
 		})
 	}
 }

@@ -27,9 +27,11 @@ type Options struct {
 	Secret   secret.Secret  // signs, where the service knows a signature
 	Kinds    []publish.Kind // of Kinds
 	Targets  []string       // patterns of path.Match; none means all
-	After    int            // failures in a row that are told; at least 1
+	After    int            // failures in a row that are told; at least 1. Permanent ones are at once
 	Base     http.RoundTripper
 	Log      *slog.Logger
+	// ConfigArgument ends the commands in messages, such as " --config a.yaml".
+	ConfigArgument string
 }
 
 // Kinds lists the kinds of events that webhooks tell. Events that are not
@@ -172,7 +174,7 @@ func (w *Webhook) post(ctx context.Context, taken []entry) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	address := w.options.URL.Reveal()
-	r, err := w.options.Service.request(address, w.options.Secret, taken, time.Now())
+	r, err := w.options.request(taken, time.Now())
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,9 @@ type cell struct {
 	// departed are the flags that readers have lost within the guard's window.
 	departed departed
 	waits    string // why definitions that upstream has not confirmed are not written
+	// revision is the highest one that a read has shown for this environment. A
+	// later write with the same content may have a lower one.
+	revision uint64
 	// reported is the seq of what is stored that a warning about it has named.
 	reported uint64
 
@@ -85,6 +88,9 @@ func (c *cell) look(body []byte, err error, now time.Time, stale time.Duration) 
 	if err != nil {
 		return err, nil
 	}
+	if meta.Environment == c.Spec.Environment {
+		c.revision = max(c.revision, meta.Revision)
+	}
 	decided := meta.Pinned != "" || c.held != "" && c.held == meta.Digest
 	if decided { // by a person: for this content, or against the guard
 		c.mine = ""
@@ -144,15 +150,20 @@ func (c *cell) rivalled() bool {
 }
 
 // newestMeta returns the meta data of the newest snapshot that is known to have
-// been stored, which may be damaged now.
+// been stored, which may be damaged now, with the highest revision of all that
+// were read.
 func (c *cell) newestMeta() snapshot.Meta {
 	if c.seen.absent {
 		return snapshot.Meta{}
 	}
+	meta := c.seen.meta
 	if c.stored != nil && c.meta.Seq > c.seen.seq {
-		return c.meta
+		meta = c.meta
 	}
-	return c.seen.meta
+	if meta.Environment == c.Spec.Environment && meta.Revision > 0 {
+		meta.Revision = max(meta.Revision, c.revision)
+	}
+	return meta
 }
 
 // seq returns that of the next write.

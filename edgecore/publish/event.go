@@ -42,6 +42,9 @@ type Event struct {
 	Text string
 	// Failures is the number of consecutive failed passes.
 	Failures int
+	// Permanent says of Failed that repeating the pass does not help: a credential,
+	// a right, a setting or a size has to be mended.
+	Permanent bool
 }
 
 // Listener takes events. It is called in the loop of a target and must not

@@ -48,7 +48,8 @@ func (p *Publisher) feel(steps []*step, failed error, unsure bool) {
 		h.failures++
 		h.permanent = errors.Is(failed, sinks.ErrPermanent)
 		h.told = true
-		p.emit(Event{Kind: Failed, Text: failed.Error(), Failures: h.failures})
+		told := worst(steps, failed)
+		p.emit(Event{Kind: Failed, Text: told.Error(), Failures: h.failures, Permanent: errors.Is(told, sinks.ErrPermanent)})
 	} else {
 		h.failures, h.permanent = 0, false
 		h.succeeded = time.Now()
@@ -59,6 +60,20 @@ func (p *Publisher) feel(steps []*step, failed error, unsure bool) {
 	p.recover()
 	p.metrics.feel(&p.target, h, largest, used)
 	p.post()
+}
+
+// worst returns the error of a pass that a person has to know first: one of its
+// keys that does not pass by itself, else failed.
+func worst(steps []*step, failed error) error {
+	if errors.Is(failed, sinks.ErrPermanent) {
+		return failed
+	}
+	for _, s := range steps {
+		if errors.Is(s.Err, sinks.ErrPermanent) {
+			return s.Err
+		}
+	}
+	return failed
 }
 
 // recover tells that no trouble is left.

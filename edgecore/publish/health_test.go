@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -50,6 +51,35 @@ func TestFailuresAreToldUntilTheyAreOver(t *testing.T) {
 			t.Errorf("the status is %+v", s)
 		}
 	})
+}
+
+// A failure says whether it passes by itself. Of several keys the error that does
+// not is told.
+func TestPermanentFailuresAreMarked(t *testing.T) {
+	busy, refused := errors.New("503 by the service"), fmt.Errorf("403 by the service: %w", sinks.ErrPermanent)
+	for name, c := range map[string]struct {
+		errs map[sinks.Key]error
+		text string
+	}{
+		"passes":             {map[sinks.Key]error{"cn": busy, "us": busy}, "503 by the service"},
+		"permanent":          {map[sinks.Key]error{"cn": refused, "us": refused}, "403 by the service"},
+		"permanent is later": {map[sinks.Key]error{"cn": busy, "us": refused}, "403 by the service"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			matrix(t, false, func(t *testing.T, w *world, s *counting) {
+				defer w.run(t)()
+				s.refuse(func(key sinks.Key) error { return c.errs[key] })
+				w.only(t, "cn", "us")
+				after(time.Second)
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				failed := slices.DeleteFunc(slices.Clone(w.events), func(e publish.Event) bool { return e.Kind != publish.Failed })
+				if len(failed) == 0 || failed[0].Permanent != strings.HasPrefix(name, "permanent") || !strings.Contains(failed[0].Text, c.text) {
+					t.Errorf("the failures are told as %+v", failed)
+				}
+			})
+		})
+	}
 }
 
 // A put whose answer is lost has failed until a read shows it: a sink that

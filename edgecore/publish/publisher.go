@@ -28,6 +28,8 @@ type Options struct {
 	// Heard tells when upstream has last confirmed the definitions of an
 	// environment, the zero time for never; nil: they are always confirmed.
 	Heard func(edgecore.Environment) time.Time
+	// ConfigArgument ends the commands that texts name, such as " --config a.yaml".
+	ConfigArgument string
 	// StaleAfter is how long a target may not have been brought up to date before
 	// it is stale; 0: for ever.
 	StaleAfter time.Duration
@@ -55,6 +57,8 @@ type Publisher struct {
 	problems map[edgecore.Problem]bool
 	// unshown counts the puts, in a row, that were accepted and never shown.
 	unshown int
+	// rechecked is where the next recheck begins among the keys that are held or pinned.
+	rechecked int
 
 	since     time.Time     // the arrival of the change that was put last, zero once it is verified
 	sightings chan sighting // to the goroutine that watches the edge; nil without Run
@@ -104,7 +108,7 @@ const (
 	cellTimeout   = time.Second / 4  // more for each further cell of a matrix
 	firstBackoff  = time.Second
 	longBackoff   = 5 * time.Minute
-	changesLogged = 20 // flags named in the log after one change
+	changesLogged = 20 // lines about flags in the log after one pass
 )
 
 // step is one cell in one pass.

@@ -34,6 +34,7 @@ func kindOf(err error) string {
 func (s Status) Redacted() Status {
 	if s.LastError != "" {
 		s.LastError = s.FailureKind + "; the log of the core says more"
+		s.Hint = ""
 	}
 	s.Seen = slices.Clone(s.Seen)
 	for i := range s.Seen {

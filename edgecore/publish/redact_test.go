@@ -35,16 +35,19 @@ func TestKindOf(t *testing.T) {
 // status itself does not change.
 func TestRedacted(t *testing.T) {
 	s := Status{
-		Target: "web", State: "failing", Failures: 3, LastError: "put to s3cr3t", FailureKind: "the sink refuses",
+		Target: "web", State: "failing", Failures: 3, LastError: "put to s3cr3t: allow s3cr3t", Hint: "allow s3cr3t", FailureKind: "the sink refuses",
 		Seen: []SeenStatus{{Probe: "https://w.example/status", Error: "proxy s3cr3t"}, {Probe: "https://x.example", Seq: 7}},
 	}
 	r := s.Redacted()
-	if text := fmt.Sprint(r, r.Notes()); strings.Contains(text, "s3cr3t") || !strings.Contains(text, "the sink refuses") ||
+	if text := fmt.Sprint(r, r.Notes("")); strings.Contains(text, "s3cr3t") || !strings.Contains(text, "the sink refuses") ||
 		!strings.Contains(text, "3 failures in a row") || r.Seen[1].Error != "" || r.Seen[1].Seq != 7 || r.Target != "web" {
 		t.Errorf("%s", text)
 	}
-	if s.LastError != "put to s3cr3t" || s.Seen[0].Error != "proxy s3cr3t" {
+	if s.LastError != "put to s3cr3t: allow s3cr3t" || s.Hint != "allow s3cr3t" || s.Seen[0].Error != "proxy s3cr3t" {
 		t.Errorf("the status itself is changed: %+v", s)
+	}
+	if notes := s.Notes(""); notes[0] != "allow s3cr3t" || notes[1] != "3 failures in a row, the last: put to s3cr3t" {
+		t.Errorf("what to do is not first: %q", notes)
 	}
 	if ok := (Status{State: "ok"}).Redacted(); ok.LastError != "" {
 		t.Errorf("%+v", ok)

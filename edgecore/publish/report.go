@@ -2,6 +2,7 @@ package publish
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore"
@@ -70,28 +71,40 @@ func (p *Publisher) report(steps []*step, st *state.State, since time.Time) {
 	switch {
 	case told == nil && counts["published"]+counts["repaired"] > 0:
 		p.log.Info(end, "revision", st.Definitions.Revision)
+	case told != nil && counts["published"]+counts["repaired"] == 0 && !slices.ContainsFunc(told.Changes, flagdiff.Change.HasEffect):
+		p.log.Debug(end, "changed", len(told.Changes), "revision", st.Definitions.Revision) // another layout, another description
 	case told != nil:
-		for i, c := range told.Changes {
-			if i == changesLogged {
-				p.log.Info(fmt.Sprintf("… and %d more flags  %s", len(told.Changes)-i, end))
-				break
-			}
-			p.log.Info(c.String() + "  " + end)
-		}
+		p.reportChanges(told.Changes, end, st.Definitions.Revision)
 	}
+}
+
+// reportChanges logs the changes of one pass in one record. That of one line has
+// it in its message.
+func (p *Publisher) reportChanges(changes []flagdiff.Change, end string, revision uint64) {
+	lines := flagdiff.Lines(changes, changesLogged)
+	if len(lines) == 1 {
+		p.log.Info(lines[0] + "  " + end)
+		return
+	}
+	p.log.Info(end, "changed", len(changes), "revision", revision, "changes", lines)
 }
 
 // warn logs what the content of the target cannot hold of the flags, at the
 // first pass in which that is so.
 func (p *Publisher) warn(steps []*step) {
-	problems := map[edgecore.Problem]bool{}
+	problems, fresh := map[edgecore.Problem]bool{}, 0
 	for _, s := range steps {
 		for _, one := range s.problems {
 			if !problems[one] && !p.problems[one] {
-				p.log.Warn(one.String(), "key", s.Key)
+				if fresh++; fresh <= changesLogged {
+					p.log.Warn(one.String(), "key", s.Key)
+				}
 			}
 			problems[one] = true
 		}
+	}
+	if more := fresh - changesLogged; more > 0 {
+		p.log.Warn(fmt.Sprintf("%d more problems of flags are not logged; repair those that are first", more))
 	}
 	p.problems = problems
 }
@@ -133,7 +146,8 @@ func (p *Publisher) tell(steps []*step, st *state.State) {
 			e.Kind, s.held = Held, s.want
 			p.metrics.stopped(&p.target)
 			p.log.Warn("held: "+s.Text, "key", s.Key, "sink", p.target.SinkName, "digest", short(s.want))
-			p.log.Warn(fmt.Sprintf("if it is meant: flagcast sync --target %s --accept %s", p.target.Name, short(s.want)))
+			p.log.Warn(fmt.Sprintf("if it is meant: flagcast sync --target %s --accept %s%s",
+				p.target.Name, short(s.want), p.options.ConfigArgument))
 		default:
 			continue
 		}

@@ -21,12 +21,14 @@ type agenda struct {
 	verify    time.Time // look whether the last puts are visible
 	looks     int       // how often that has been done
 	age       time.Time // look whether the target is stale
+	recheck   time.Time // read keys that are held or pinned
+	unread    int       // rechecks in a row that have failed
 }
 
 // next returns the earliest entry.
 func (a *agenda) next() time.Time {
 	var first time.Time
-	for _, t := range []time.Time{a.pass, a.tick, a.flip, a.beat, a.verify, a.age} {
+	for _, t := range []time.Time{a.pass, a.tick, a.flip, a.beat, a.verify, a.age, a.recheck} {
 		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
 			first = t
 		}
@@ -37,8 +39,9 @@ func (a *agenda) next() time.Time {
 func due(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }
 
 // Run publishes until ctx ends: after a change of definitions (debounced), at
-// the instant at which a DATE constraint flips, on the schedule, and for the
-// heartbeat. A failure is retried with backoff, newest content first; it is
+// the instant at which a DATE constraint flips, on the schedule, for the
+// heartbeat, and after another process has changed a key that is held or pinned.
+// A failure is retried with backoff, newest content first; it is
 // never returned.
 func (p *Publisher) Run(ctx context.Context) error {
 	changes := make(chan struct{}, 1)
@@ -127,6 +130,9 @@ func (p *Publisher) turn(ctx context.Context, a *agenda, now time.Time) {
 	if due(a.verify, now) {
 		p.verify(ctx, a)
 	}
+	if due(a.recheck, now) {
+		p.recheck(ctx, a)
+	}
 	if !due(a.pass, now) {
 		return
 	}
@@ -167,6 +173,7 @@ func (p *Publisher) pass(ctx context.Context, a *agenda) {
 		a.pass, a.reconcile = time.Time{}, false
 	}
 	a.flip, a.beat = p.flip, p.nextBeat(now)
+	a.recheck, a.unread = p.nextRecheck(now), 0
 	wrote, waiting := false, false
 	for _, o := range outcomes {
 		wrote, waiting = wrote || o.Bytes > 0, waiting || o.Action == "waiting"
@@ -235,7 +242,12 @@ func (p *Publisher) verify(ctx context.Context, a *agenda) bool {
 		switch {
 		case err == nil && c.shown():
 			c.verified = true
-			if c.seen.digest != written.digest {
+			switch {
+			case c.seen.pinned != "" && !written.pinned:
+				if p.health.failures == 0 {
+					a.pass = earlier(a.pass, now) // which shows the pin
+				}
+			case c.seen.digest != written.digest:
 				p.log.Warn("another publisher writes this key; the next reconcile will put this one's content back", "key", c.Key, "sink", p.target.SinkName)
 			}
 			continue

@@ -26,6 +26,7 @@ type Status struct {
 	LimitBytes  int          `json:"limitBytes"` // largest snapshot that the sink takes; 0: any
 	Failures    int          `json:"failures"`   // consecutive
 	LastError   string       `json:"lastError,omitempty"`
+	Hint        string       `json:"hint,omitempty"`       // what to do about LastError, which ends with it
 	FailureKind string       `json:"-"`                    // what kind of failure LastError is; see Redacted
 	LastSuccess time.Time    `json:"lastSuccess,omitzero"` // a pass found or made everything up to date
 	StoredLagMS *int64       `json:"storedLagMs"`          // from the arrival of the last change until a read showed it; null until then
@@ -86,6 +87,7 @@ func (p *Publisher) post() {
 	}
 	if p.health.err != nil {
 		s.LastError, s.FailureKind = p.health.err.Error(), kindOf(p.health.err)
+		s.Hint = sinks.Hint(p.health.err)
 	}
 	verified, missing := true, false
 	for i, c := range p.cells {
@@ -158,23 +160,29 @@ func (p *Publisher) Inspect(ctx context.Context) {
 	p.post()
 }
 
-// Notes says in words what is wrong with a target, and what to do.
-func (s *Status) Notes() []string {
+// Notes says in words what is wrong with a target, and what to do: that comes
+// first, since the text of an error is long. Commands in it end with
+// configArgument, such as " --config a.yaml".
+func (s *Status) Notes(configArgument string) []string {
 	var notes []string
+	if s.Hint != "" {
+		notes = append(notes, s.Hint)
+	}
+	last := sinks.WithoutHint(s.LastError, s.Hint)
 	switch {
-	case s.LastError != "" && s.Failures > 1:
-		notes = append(notes, fmt.Sprintf("%d failures in a row, the last: %s", s.Failures, s.LastError))
-	case s.LastError != "":
-		notes = append(notes, s.LastError)
+	case last != "" && s.Failures > 1:
+		notes = append(notes, fmt.Sprintf("%d failures in a row, the last: %s", s.Failures, last))
+	case last != "":
+		notes = append(notes, last)
 	}
 	for _, k := range s.Keys {
 		switch {
 		case k.Held != "":
-			notes = append(notes, fmt.Sprintf("held: new content of %s would turn off most flags; if it is meant: flagcast sync --target %s --accept %s", k.Key, s.Target, short(k.Held)))
+			notes = append(notes, fmt.Sprintf("held: new content of %s would turn off most flags; if it is meant: flagcast sync --target %s --accept %s%s", k.Key, s.Target, short(k.Held), configArgument))
 		case k.Waits != "":
 			notes = append(notes, fmt.Sprintf("%s %s", k.Key, k.Waits))
 		case k.Pinned != "":
-			notes = append(notes, fmt.Sprintf("pinned: %s (%s); it ends with: flagcast unpin --target %s", k.Key, k.Pinned, s.Target))
+			notes = append(notes, fmt.Sprintf("pinned: %s (%s); it ends with: flagcast unpin --target %s%s", k.Key, k.Pinned, s.Target, configArgument))
 		}
 		if len(notes) > 5 {
 			break

@@ -82,7 +82,7 @@ func TestRestoredDefinitionsWaitForUpstream(t *testing.T) {
 				if w.sink.has() != before || s.State != "unconfirmed" || !strings.Contains(s.Keys[0].Waits, c.waits) {
 					t.Errorf("stored is %q, before it was %q; the status is %+v", w.sink.has(), before, s)
 				}
-				if notes := strings.Join(s.Notes(), "\n"); !strings.Contains(notes, c.waits) {
+				if notes := strings.Join(s.Notes(""), "\n"); !strings.Contains(notes, c.waits) {
 					t.Errorf("the notes are %s", notes)
 				}
 				if n := strings.Count(w.log.String(), "not published: waits for upstream"); n != 1 {
@@ -169,6 +169,28 @@ func TestOlderPlanIsRefused(t *testing.T) {
 		r.Kind, r.Pinned = publish.Pinned, "a person wants it"
 		if _, err := w.publisher().Rewrite(t.Context(), r); err != nil || w.sink.has() != "f=on" {
 			t.Errorf("pin: %v, stored is %s", err, w.sink.has())
+		}
+	})
+}
+
+// A stale read at the start shows nothing, so that definitions of the state
+// folder are written with the content that is stored already. Once a read has
+// shown the newer revision, they change nothing more: not when a date flips,
+// either.
+func TestRestoredDefinitionsAfterAStaleRead(t *testing.T) {
+	off := disabled("d")
+	dated := func(at time.Time) string {
+		return `{"name":"d","enabled":true,"strategies":[{"name":"default","constraints":[` +
+			`{"contextName":"currentTime","operator":"DATE_AFTER","value":"` + at.UTC().Format(time.RFC3339) + `"}]}]}`
+	}
+	flip := time.Date(2000, 1, 1, 0, 20, 0, 0, time.UTC) // the fake clock begins at midnight
+	restarted(t, at(71, flag("f"), off), at(70, flag("f"), dated(flip)), func(t *testing.T, w *world) {
+		w.sink.change(func(s *store) { s.lag = 7 * time.Minute })
+		stored := w.sink.has()
+		defer w.run(t)()
+		after(30 * time.Minute)
+		if s := w.running.Status(); w.sink.has() != stored || s.State != "unconfirmed" {
+			t.Errorf("stored is %q, it was %q; the status is %+v", w.sink.has(), stored, s)
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flagcast/flagcast/edgecore/eval/rules"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/sinks"
 )
@@ -194,9 +195,19 @@ func largest(err error, body []byte) string {
 	if _, ok := errors.AsType[*sinks.TooLargeError](err); !ok {
 		return ""
 	}
-	var words []string
-	for _, f := range snapshot.Largest(body, 10) {
-		words = append(words, fmt.Sprintf("%s (%d bytes)", f.Flag, f.Bytes))
+	sizes := snapshot.SizesOf(body)
+	text := "; the largest flags: " + listed(sizes.Flags, 10)
+	if len(sizes.Shared) > 0 {
+		text += "; shared by several flags: " + listed(sizes.Shared, 3)
 	}
-	return "; the largest flags: " + strings.Join(words, ", ") + "; leave some out by \"flags\" or \"projects\" of the target"
+	return text + "; leave some out by \"flags\" or \"projects\" of the target"
+}
+
+// listed names the first parts of a list, at most so many.
+func listed(sizes []rules.Size, most int) string {
+	words := make([]string, min(len(sizes), most))
+	for i := range words {
+		words[i] = fmt.Sprintf("%s (%d bytes)", sizes[i].Name, sizes[i].Bytes)
+	}
+	return strings.Join(words, ", ")
 }

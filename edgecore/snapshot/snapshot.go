@@ -96,12 +96,12 @@ type Snapshot struct {
 // Spec returns what the snapshot was encoded for.
 func (s *Snapshot) Spec() *Spec { return &s.spec }
 
-// Program returns the program of a snapshot with rules or definitions, nil for
-// one with answers.
-func (s *Snapshot) Program() *eval.Program { return s.program }
-
 // Format returns the format of the snapshot.
 func (s *Snapshot) Format() Format { return s.spec.Format }
+
+// Program returns the program of a rules snapshot, and for definitions that of
+// all flags; nil for evaluated ones, which hold answers.
+func (s *Snapshot) Program() *eval.Program { return s.program }
 
 // Revision returns upstream's number of the definitions.
 func (s *Snapshot) Revision() uint64 { return s.revision }

@@ -213,12 +213,13 @@ func (p *Poll) tell(before Status, err error) {
 		p.options.Log.Info("upstream answers again", "after", before.Failures)
 	case err == nil:
 	case before.Err == nil || before.Err.Error() != err.Error() || before.Failures%60 == 0:
-		p.options.Log.Error("poll upstream: "+err.Error(), "failures", before.Failures+1)
+		// The cause is the last line: a reader of the log sees it first.
 		if !before.LastOK.IsZero() {
 			p.options.Log.Warn("the last good flags stay", "heard", age(before.LastOK))
 		} else if before.Failures == 0 {
-			p.options.Log.Warn("upstream has not been heard since the start")
+			p.options.Log.Warn("upstream has not answered since the start")
 		}
+		p.options.Log.Error("poll upstream: "+err.Error(), "failures", before.Failures+1)
 	}
 }
 

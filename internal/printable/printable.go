@@ -45,7 +45,7 @@ func parts(s, separator string) string {
 
 // Sprintf is fmt.Sprintf with all texts among its arguments in one line, as
 // Text returns them: strings of any type, errors and Stringers. The format is
-// not changed. It takes %s and %v for texts, since %q would escape twice.
+// not changed. A Painted text keeps its color. It takes %s and %v for texts, since %q would escape twice.
 func Sprintf(format string, args ...any) string {
 	safe := make([]any, len(args))
 	for i, arg := range args {
@@ -61,6 +61,8 @@ func Fprintf(w io.Writer, format string, args ...any) (int, error) {
 
 func argument(arg any) any {
 	switch value := arg.(type) {
+	case Painted:
+		return value.String() // whose text is printable
 	case error:
 		return Text(value.Error())
 	case fmt.Stringer:

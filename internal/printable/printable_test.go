@@ -71,6 +71,29 @@ func TestFprintf(t *testing.T) {
 	}
 }
 
+// TestPaint: only a Painter makes escape sequences, of what it paints only its
+// own, and none where the terminal shows no colors.
+func TestPaint(t *testing.T) {
+	const foreign = "a\x1b[2J\x1b[0m\nb"
+	for _, test := range []struct {
+		arg  any
+		want string
+	}{
+		{printable.Painter(true).Paint(printable.Red, foreign), "\x1b[31ma\\x1b[2J\\x1b[0m\\nb\x1b[0m"},
+		{printable.Painter(true).Paint(printable.Yellow, "held"), "\x1b[33mheld\x1b[0m"},
+		{printable.Painter(true).Paint(printable.Plain, "ok"), "ok"},
+		{printable.Painter(false).Paint(printable.Red, "::error::x"), `\x3a:error::x`},
+		{printable.Painter(true).Paint(printable.Red, "held").String(), `\x1b[31mheld\x1b[0m`},
+	} {
+		if got := printable.Sprintf("%s", test.arg); got != test.want {
+			t.Errorf("got %q, want %q", got, test.want)
+		}
+	}
+	if n := printable.Painter(true).Paint(printable.Red, "größe\n").Width(); n != 7 {
+		t.Errorf("the width is %d, want 7", n)
+	}
+}
+
 // FuzzText: what is printed is one line of UTF-8 without anything that acts on
 // a terminal or a workflow, and what could be printed is as it was.
 func FuzzText(f *testing.F) {

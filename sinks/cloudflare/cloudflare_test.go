@@ -240,6 +240,11 @@ func TestErrors(t *testing.T) {
 			faults: []cloudflaretest.Fault{cloudflaretest.Refuse(400, 1, "token-that-must-not-leak is odd")},
 			kind:   sinks.ErrPermanent, calls: 1, text: []string{"code 1: [redacted] is odd"},
 		},
+		"a short token": {
+			faults: []cloudflaretest.Fault{cloudflaretest.Refuse(400, 1, "the token x of a proxy is odd")},
+			change: func(c *Config) { c.APIToken = secret.New("x") },
+			kind:   sinks.ErrPermanent, calls: 1, text: []string{"the token [redacted] of a proxy is odd"},
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -261,6 +266,11 @@ func TestErrors(t *testing.T) {
 			for _, part := range append(tt.text, `cloudflare: put "k": `) {
 				if !strings.Contains(err.Error(), part) {
 					t.Errorf("%q does not say %q", err, part)
+				}
+			}
+			for _, part := range tt.text {
+				if strings.HasPrefix(part, "check ") && !strings.HasPrefix(sinks.Hint(err), part) {
+					t.Errorf("the hint is %q: %v", sinks.Hint(err), err)
 				}
 			}
 			for _, shown := range []string{err.Error(), fmt.Sprintf("%+v", err)} {

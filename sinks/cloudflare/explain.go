@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
+	"github.com/flagcast/flagcast/internal/secret"
 	"github.com/flagcast/flagcast/sinks"
 )
 
@@ -32,11 +32,15 @@ var (
 // may ask of it by errors.Is and errors.As.
 type failure struct {
 	text  string
+	hint  string // the text ends with it; "": there is none
 	wraps []error
 }
 
 func (f *failure) Error() string   { return f.text }
 func (f *failure) Unwrap() []error { return f.wraps }
+
+// Hint implements what sinks.Hint asks for.
+func (f *failure) Hint() string { return f.hint }
 
 var (
 	// errNoID says that the namespace cannot stand in an address.
@@ -53,7 +57,7 @@ func (s *Sink) explain(ctx context.Context, call string, err error, sent bool, s
 
 // of says which call has failed.
 func (f *failure) of(call string) error {
-	return &failure{text: "cloudflare: " + call + ": " + f.text, wraps: f.wraps}
+	return &failure{text: "cloudflare: " + call + ": " + f.text, hint: f.hint, wraps: f.wraps}
 }
 
 // reason is explain for several calls that have failed together.
@@ -88,12 +92,17 @@ func (s *Sink) reason(ctx context.Context, err error, sent bool, size int) *fail
 	}
 	f.text = err.Error()
 	if hint != "" {
+		f.hint = s.withoutToken(hint)
 		f.text += "; " + hint
 	}
 	// Neither the SDK nor the service repeats the token; if one ever does, it
 	// ends here.
-	f.text = strings.ReplaceAll(f.text, s.config.APIToken.Reveal(), s.config.APIToken.String())
+	f.text = s.withoutToken(f.text)
 	return f
+}
+
+func (s *Sink) withoutToken(text string) string {
+	return secret.Mask(text, s.config.APIToken.Reveal())
 }
 
 // remedy sorts an answer: what callers decide on, nil for a fault that may

@@ -26,11 +26,20 @@ func isCode(err error, code string) bool {
 // on.
 type failure struct {
 	text   string
+	hint   string // the text ends with it; "": there is none
 	causes []error
 }
 
 func (f *failure) Error() string   { return f.text }
 func (f *failure) Unwrap() []error { return f.causes }
+
+// Hint implements what sinks.Hint asks for.
+func (f *failure) Hint() string {
+	if f.hint == "" {
+		return sinks.Hint(errors.Join(f.causes...))
+	}
+	return f.hint
+}
 
 // failed says what was done where, why it failed and what helps, and sorts the
 // error as the contract of sinks.Sink wants it. A nil error stays nil.
@@ -50,6 +59,7 @@ func (s *Sink) failed(verb string, o operation, key sinks.Key, err error) error 
 	if !answer.MayPass() {
 		f.causes = append(f.causes, sinks.ErrPermanent)
 		if hint := s.dialect.hint(answer); hint != "" {
+			f.hint = hint
 			f.text += ": " + hint
 		}
 	}

@@ -152,6 +152,9 @@ func TestWrongAccount(t *testing.T) {
 				if !errors.Is(err, sinks.ErrPermanent) || !strings.Contains(err.Error(), test.says) {
 					t.Errorf("%s: %s answers %v, want a permanent error that says %q", name, call, err, test.says)
 				}
+				if hint := sinks.Hint(err); hint == "" || !strings.HasSuffix(err.Error(), ": "+hint) {
+					t.Errorf("%s: %s has the hint %q: %v", name, call, hint, err)
+				}
 				text := fmt.Sprintf("%v %+v %#v", err, err, err)
 				for _, hidden := range []string{testID, testSecret, testToken, "wrong-", "Signature=", "Credential="} {
 					if strings.Contains(text, hidden) {

@@ -32,6 +32,17 @@ var advice = []struct {
 	{syscall.EDQUOT, false, "free space, or raise the quota of the user of this process"},
 }
 
+// advised is an error with its hint, which its text holds, too.
+type advised struct {
+	error
+	hint string
+}
+
+func (a *advised) Unwrap() error { return a.error }
+
+// Hint implements what sinks.Hint asks for.
+func (a *advised) Hint() string { return a.hint }
+
 // explain names the call and the file, and adds what to do. The name of the
 // hidden file that a put writes first helps nobody and is left out.
 func (s *Sink) explain(call string, key sinks.Key, err error) error {
@@ -48,9 +59,10 @@ func (s *Sink) explain(call string, key sinks.Key, err error) error {
 		switch {
 		case !errors.Is(err, a.err):
 		case a.permanent:
-			return fmt.Errorf("file: %s %q at %q: %w; %s (%w)", call, key, s.Locate(key), err, a.hint, sinks.ErrPermanent)
+			err = fmt.Errorf("file: %s %q at %q: %w; %s (%w)", call, key, s.Locate(key), err, a.hint, sinks.ErrPermanent)
+			return &advised{err, a.hint}
 		default:
-			return fmt.Errorf("file: %s %q at %q: %w; %s", call, key, s.Locate(key), err, a.hint)
+			return &advised{fmt.Errorf("file: %s %q at %q: %w; %s", call, key, s.Locate(key), err, a.hint), a.hint}
 		}
 	}
 	return fmt.Errorf("file: %s %q at %q: %w", call, key, s.Locate(key), err)

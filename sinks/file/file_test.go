@@ -205,6 +205,9 @@ func TestSystemErrors(t *testing.T) {
 		if !strings.HasPrefix(text, `file: put "k" at "/out/k.json": `+errno.Error()) || !strings.Contains(text, want.hint) || strings.Contains(text, ".tmp") {
 			t.Errorf("%v reads %q", errno, text)
 		}
+		if hint := sinks.Hint(err); errno != syscall.EIO && !strings.HasPrefix(hint, want.hint) {
+			t.Errorf("%v: the hint is %q", errno, hint)
+		}
 		if !errors.Is(err, errno) || want.permanent != errors.Is(err, sinks.ErrPermanent) {
 			t.Errorf("%v: permanent should be %v: %v", errno, want.permanent, err)
 		}

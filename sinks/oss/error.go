@@ -45,11 +45,20 @@ func tooLarge(size int) *sinks.TooLargeError {
 // on.
 type failure struct {
 	text   string
+	hint   string // the text ends with it; "": there is none
 	causes []error
 }
 
 func (f *failure) Error() string   { return f.text }
 func (f *failure) Unwrap() []error { return f.causes }
+
+// Hint implements what sinks.Hint asks for.
+func (f *failure) Hint() string {
+	if f.hint == "" {
+		return sinks.Hint(errors.Join(f.causes...))
+	}
+	return f.hint
+}
 
 // failed says what was done where, why it failed and what helps, and sorts the
 // error as the contract of sinks.Sink wants it. A nil error stays nil.
@@ -70,6 +79,7 @@ func (s *Sink) failed(verb, action string, key sinks.Key, err error) error {
 	if ok && !mayPass(answer) {
 		f.causes = append(f.causes, sinks.ErrPermanent)
 		if hint := s.hint(action, answer); hint != "" {
+			f.hint = hint
 			f.text += ": " + hint
 		}
 	}

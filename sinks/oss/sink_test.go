@@ -107,6 +107,9 @@ func TestLastingTrouble(t *testing.T) {
 						t.Errorf("error does not say %q: %v", want, err)
 					}
 				}
+				if test.permanent && strings.HasPrefix(test.says, "check ") && !strings.HasPrefix(sinks.Hint(err), test.says) {
+					t.Errorf("the hint is %q: %v", sinks.Hint(err), err)
+				}
 				// The same trouble of a read or a delete is neither an absent
 				// key nor ambiguous.
 				server.Fail(8, test.fault)

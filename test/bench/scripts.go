@@ -77,11 +77,7 @@ func linked(n int, p bundles.Platform) []byte {
 }
 
 func requests(n int) []measure.Kind {
-	load, err := bundles.NewLoad(encoded(n), false, nil)
-	if err != nil {
-		panic(err)
-	}
-	return load.Kinds
+	return bundles.NewLoad(encoded(n), false, nil).Kinds
 }
 
 func run(engine measure.Engine, script []byte, kinds []measure.Kind) *measure.Result {

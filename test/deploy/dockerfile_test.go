@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"bytes"
 	"debug/elf"
 	"os"
 	"os/exec"
@@ -71,7 +72,7 @@ func TestDockerfile(t *testing.T) {
 	if !regexp.MustCompile(want).MatchString(build.from) {
 		t.Errorf("built from %q, want %q: on the machine's own platform, by the Go of go.mod", build.from, want)
 	}
-	for _, name := range []string{"TARGETOS", "TARGETARCH", "VERSION"} {
+	for _, name := range []string{"TARGETOS", "TARGETARCH", "VERSION", "REVISION"} {
 		if !slices.Contains(build.all("ARG"), name) {
 			t.Errorf("no ARG %s", name)
 		}
@@ -124,7 +125,7 @@ func TestRootFileSystem(t *testing.T) {
 			root := filepath.Join(t.TempDir(), "image")
 			cmd := shell(t, `sh deploy/container/rootfs.sh "$0"`)
 			cmd.Args = append(cmd.Args, root)
-			cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+arch, "VERSION=v9.8.7")
+			cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+arch, "VERSION=v9.8.7", "REVISION=0123abc9876def")
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
@@ -147,6 +148,9 @@ func TestRootFileSystem(t *testing.T) {
 			}
 			if ca, err := os.ReadFile(filepath.Join(root, "etc/ssl/certs/ca-certificates.crt")); err != nil || !strings.Contains(string(ca), "BEGIN CERTIFICATE") {
 				t.Errorf("no certificate authorities: %v", err)
+			}
+			if code, err := os.ReadFile(filepath.Join(root, "app", "flagcast")); err != nil || !bytes.Contains(code, []byte("0123abc9876def")) {
+				t.Errorf("the program does not hold its revision: %v", err)
 			}
 			if arch == hostArch() {
 				runsAlone(t, root)

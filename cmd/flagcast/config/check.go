@@ -88,12 +88,12 @@ func (d *decoder) checkServer(u *Upstream) {
 	url, tokens := d.given(u, "url"), d.given(u, "tokens")
 	switch {
 	case !url && !tokens && !d.given(u, "file"):
-		d.wrong(u, "", "upstream is missing: nothing says where the flags come from",
+		d.lacks(partUpstream, u, "", "upstream is missing: nothing says where the flags come from",
 			`set "url" and "tokens" in upstream (or UPSTREAM_URL and TOKENS), or "file"`)
 	case !url:
-		d.wrong(u, "", `"url" is missing in upstream`, `it is the address of the Unleash server, such as "https://unleash.example"; UPSTREAM_URL sets it too`)
+		d.lacks(partUpstream, u, "", `"url" is missing in upstream`, `it is the address of the Unleash server, such as "https://unleash.example"; UPSTREAM_URL sets it too`)
 	case !tokens || len(u.Tokens) == 0 && d.sound(u, "tokens") && !d.tokensBroken:
-		d.wrong(u, "tokens", `"tokens" are missing in upstream`, `they are backend tokens, such as ["${UNLEASH_TOKEN}"]; TOKENS sets them too`)
+		d.lacks(partUpstream, u, "tokens", `"tokens" are missing in upstream`, `they are backend tokens, such as ["${UNLEASH_TOKEN}"]; TOKENS sets them too`)
 	}
 	if url && d.sound(u, "url") {
 		d.checkURL(u)
@@ -117,7 +117,7 @@ func (d *decoder) checkURL(u *Upstream) {
 func (d *decoder) checkCertificates(u *Upstream) {
 	pem, err := os.ReadFile(u.CAFile)
 	if err != nil {
-		d.wrong(u, "ca_file", `"ca_file" in upstream cannot be read: `+cause(err), "a path that is not absolute starts at the folder of the configuration")
+		d.lacks(partUpstream, u, "ca_file", `"ca_file" in upstream cannot be read: `+cause(err), "a path that is not absolute starts at the folder of the configuration")
 	} else if !x509.NewCertPool().AppendCertsFromPEM(pem) {
 		d.wrong(u, "ca_file", `"ca_file" in upstream holds no certificate`, "it needs PEM text, -----BEGIN CERTIFICATE-----")
 	}

@@ -40,11 +40,24 @@ type Config struct {
 	Targets     []Target         `yaml:"targets"`
 
 	unused []string
+	absent []absent
+	short  []string // secrets
+	src    *source
 }
 
 // Unused tells, in a sentence each, which flags and variables of Unleash Edge
 // are set and do nothing here, and what to use instead.
 func (c *Config) Unused() []string { return c.unused }
+
+// ShortSecrets returns a warning for each secret of fewer than four characters,
+// with its place.
+func (c *Config) ShortSecrets() []string {
+	var list []string
+	for _, place := range c.short {
+		list = append(list, place+" has fewer than four characters: it can be guessed, and errors hide it only where it stands alone")
+	}
+	return list
+}
 
 // Upstream says where definitions come from: either URL and Tokens, or File.
 type Upstream struct {

@@ -42,7 +42,7 @@ type credentials struct {
 func (s *store) Check() []error {
 	var errs []error
 	if s.APIToken.IsZero() {
-		errs = append(errs, &sinks.ConfigError{Key: "api_token", Problem: "is missing"})
+		errs = append(errs, &sinks.ConfigError{Key: "api_token", Problem: "is missing", Absent: true})
 	}
 	if s.Credentials.Type == "static" && s.Credentials.AccessKeySecret.IsZero() {
 		errs = append(errs, &sinks.ConfigError{Key: "credentials.access_key_secret", Problem: "is missing"})

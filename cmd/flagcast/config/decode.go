@@ -28,6 +28,10 @@ type decoder struct {
 	// tokensBroken: a token of a flag or a variable has a fault.
 	tokensBroken bool
 	offline      bool
+	// part is what is decoded, and absent what is not there of each part.
+	part   part
+	absent []absent
+	short  []string // places of short secrets
 }
 
 // setting is one key of a struct, named by the pointer to it.
@@ -72,6 +76,9 @@ func (d *decoder) structure(n *node, v reflect.Value, where string) {
 		if name != f.name {
 			d.secretFile(e, f, where)
 			continue
+		}
+		if where == "" {
+			d.part = partOf(f.name)
 		}
 		d.value(e.value, f.value, f, quoted(f.name)+in(where), nested(f.name, where))
 	}
@@ -119,11 +126,12 @@ func (d *decoder) duplicate(e, first *entry, where string) {
 // it is a mapping, the mapping.
 func (d *decoder) value(n *node, v reflect.Value, f *field, label, where string) {
 	if n.bad {
+		d.again(n)
 		return
 	}
 	switch v.Type() {
 	case reflect.TypeFor[secret.Secret](), reflect.TypeFor[edgecore.Token]():
-		d.secret(n, v, label)
+		d.secret(n, v, f, label)
 		return
 	case reflect.TypeFor[StaticContext]():
 		d.static(n, v.Addr().Interface().(*StaticContext), label)
@@ -220,6 +228,7 @@ func (d *decoder) dictionary(n *node, v reflect.Value, f *field, label, where st
 		if item.Type() == reflect.TypeFor[*Sink]() {
 			where = "sink " + quoted(e.name)
 			label = where
+			d.part = sinkPart(e.name)
 			if e.value.kind == kindNull && !e.value.bad {
 				d.fault(e.value, label+" is empty", hintTypes(d.types))
 			}

@@ -39,6 +39,16 @@ type Faults struct{ List []Fault }
 // Len returns the number of faults, at least 1.
 func (f *Faults) Len() int { return len(f.List) }
 
+// outside is where a setting is missing that neither the command line nor the
+// environment has, and there is no file.
+const outside = "command line and environment"
+
+// Incomplete reports whether a setting is missing that a file could hold, and
+// there is no file.
+func (f *Faults) Incomplete() bool {
+	return slices.ContainsFunc(f.List, func(one Fault) bool { return one.File == outside })
+}
+
 // Error gives one line for each fault.
 func (f *Faults) Error() string {
 	lines := make([]string, len(f.List))

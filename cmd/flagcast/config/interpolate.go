@@ -12,7 +12,7 @@ var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 // dollar sign; any other dollar sign stays. A problem names the variable,
 // never a value. It works on one text of the parsed document, so that a value
 // can hold no YAML.
-func interpolate(text string, lookup func(string) (string, bool)) (result string, problems []problem) {
+func interpolate(text string, lookup func(string) (string, bool)) (result string, problems []textProblem) {
 	if !strings.Contains(text, "$") {
 		return text, nil
 	}
@@ -32,23 +32,23 @@ func interpolate(text string, lookup func(string) (string, bool)) (result string
 		default:
 			name, rest, closed := strings.Cut(after[1:], "}")
 			if !closed {
-				return b.String(), append(problems, problem{`"${" has no "}"`, `write "$${" where the text itself is meant`})
+				return b.String(), append(problems, textProblem{problem: problem{`"${" has no "}"`, `write "$${" where the text itself is meant`}})
 			}
 			text = rest
 			if !variableName.MatchString(name) {
 				// The name may be a value that somebody has pasted.
-				problems = append(problems, problem{
+				problems = append(problems, textProblem{problem: problem{
 					`"${…}" holds more than the name of a variable`,
 					`write ${NAME}, and "$${" where the text itself is meant`,
-				})
+				}})
 				continue
 			}
 			value, ok := lookup(name)
 			if !ok {
-				problems = append(problems, problem{
+				problems = append(problems, textProblem{unset: true, problem: problem{
 					fmt.Sprintf("environment variable %q is not set", name),
 					`set it, or write "$${" where the text itself is meant`,
-				})
+				}})
 			}
 			b.WriteString(value)
 		}
@@ -57,6 +57,12 @@ func interpolate(text string, lookup func(string) (string, bool)) (result string
 
 // problem is a fault that has no place yet.
 type problem struct{ message, hint string }
+
+// textProblem is a problem of a text with references.
+type textProblem struct {
+	problem
+	unset bool // a variable is not set
+}
 
 // reference tells whether a text is nothing but references to variables, which
 // can be shown even where a secret is meant.

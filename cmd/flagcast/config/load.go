@@ -28,10 +28,15 @@ type Overrides struct {
 	// *sinks.ConfigError is shown at its key.
 	SinkConfig func(kind string) (any, bool)
 	SinkTypes  []string
+
+	// Needs returns which parts of a configuration the caller uses. It is called
+	// after decoding, with what could be decoded. nil: all of them.
+	Needs func(*Config) Needs
 }
 
 // Load reads and checks the configuration at path; "" means that there is no
-// file, only overrides. The error is a *Faults, which holds every fault.
+// file, only overrides. The error is a *Faults, which holds every fault but
+// what is absent of parts that Overrides.Needs leaves out.
 // Nothing but the file itself, the files of secrets and certificates that it
 // names, and variables are read.
 func Load(path string, o Overrides) (*Config, error) {
@@ -50,7 +55,7 @@ func Load(path string, o Overrides) (*Config, error) {
 	if path != "" {
 		content, err := os.ReadFile(path)
 		if err != nil {
-			d.add(place{file: path}, "cannot read the configuration: "+cause(err), "--config FILE names another")
+			d.add(place{file: path}, "cannot read the configuration: "+cause(err), "--config FILE or FLAGCAST_CONFIG names another")
 			return nil, d.err(nil)
 		}
 		text := strings.TrimPrefix(string(content), "\uFEFF")
@@ -65,6 +70,12 @@ func Load(path string, o Overrides) (*Config, error) {
 	}
 	d.override(c, o)
 	d.check(c)
+	c.absent, c.short, c.src = d.absent, d.short, d.src
+	for _, a := range d.absent {
+		if o.Needs == nil || o.Needs(c).include(a) {
+			d.add(a.place, a.Message, a.Hint)
+		}
+	}
 	if err := d.err(d.src); err != nil {
 		return nil, err
 	}
@@ -79,7 +90,7 @@ func (d *decoder) at(owner any, key string) place {
 		return place{file: origin}
 	}
 	if d.src == nil {
-		return place{file: "command line and environment"}
+		return place{file: outside}
 	}
 	n := d.nodes[owner]
 	if n == nil {

@@ -15,6 +15,9 @@ type node struct {
 	// bad: a fault has been reported here, so that what follows from it is
 	// not reported too.
 	bad bool
+	// absent are variables and files that this value names and that are not
+	// there, with a fault for each. bad is set, too.
+	absent []absent
 	// meant are the fields of a mapping that its unknown keys probably are.
 	meant []string
 }

@@ -77,6 +77,7 @@ func (o *overrider) parseTokens(g given, parse func(secret.Secret) (edgecore.Tok
 			o.fault(g, "token "+strconv.Itoa(i+1)+" "+message, hint)
 			continue
 		}
+		o.d.noteShort(token.Secret, "token "+strconv.Itoa(i+1)+" of "+g.origin)
 		list = append(list, token)
 	}
 	return list

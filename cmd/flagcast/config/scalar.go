@@ -16,10 +16,11 @@ import (
 )
 
 // text returns the value of a scalar with its variables replaced. ok is false
-// after a fault.
-func (d *decoder) text(n *node, label string) (text string, ok bool) {
+// after a fault. credential: what a variable holds is one.
+func (d *decoder) text(n *node, label string, credential bool) (text string, ok bool) {
 	switch {
 	case n.bad:
+		d.again(n)
 		return "", false
 	case n.kind == kindNull:
 		d.fault(n, label+" has no value", "remove the key, or give it a value")
@@ -30,14 +31,19 @@ func (d *decoder) text(n *node, label string) (text string, ok bool) {
 	}
 	text, problems := interpolate(n.text, d.lookup)
 	for _, p := range problems {
-		d.fault(n, p.message+", which "+label+" names", p.hint)
+		message := p.message + ", which " + label + " names"
+		if p.unset {
+			d.missing(n, message, p.hint, credential)
+			continue
+		}
+		d.fault(n, message, p.hint)
 	}
 	return text, len(problems) == 0
 }
 
 // scalar fills v from a text, a number or a truth value.
 func (d *decoder) scalar(n *node, v reflect.Value, f *field, label string) {
-	text, ok := d.text(n, label)
+	text, ok := d.text(n, label, secretName.MatchString(f.name))
 	if !ok {
 		return
 	}

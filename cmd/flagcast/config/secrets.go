@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/flagcast/flagcast/internal/secret"
@@ -81,22 +82,31 @@ func (d *decoder) hideAll(n *node, longOnly bool) {
 
 // secret fills a secret.Secret or an edgecore.Token from a text. Whatever is
 // there instead is masked too.
-func (d *decoder) secret(n *node, v reflect.Value, label string) {
+func (d *decoder) secret(n *node, v reflect.Value, f *field, label string) {
 	d.hideAll(n, false)
-	text, ok := d.text(n, label)
-	if !ok {
+	text, ok := d.text(n, label, true)
+	switch {
+	case !ok:
+		return
+	case text == "" && n.text != "":
+		d.missing(n, label+" is empty: the variable that it names is", "", true)
+		return
+	case text == "":
+		d.fault(n, label+" is empty", "")
 		return
 	}
-	if text == "" {
-		message := label + " is empty"
-		if n.text != "" {
-			message += ": the variable that it names is"
-		}
-		d.fault(n, message, "")
-		return
+	if f.secret { // values of headers are often no secrets
+		d.noteShort(secret.New(text), label)
 	}
 	if p := setSecret(v, secret.New(text)); p != nil {
 		d.fault(n, label+" "+p.message, p.hint)
+	}
+}
+
+// noteShort has a warning given about a secret that is short.
+func (d *decoder) noteShort(s secret.Secret, place string) {
+	if s.IsShort() && !slices.Contains(d.short, place) {
+		d.short = append(d.short, place)
 	}
 }
 
@@ -118,7 +128,7 @@ func setSecret(v reflect.Value, s secret.Secret) *problem {
 // whole text without the newline at the end, or for a list one secret a line.
 func (d *decoder) secretFile(e *entry, f *field, where string) {
 	label := quoted(f.name+"_file") + in(where)
-	path, ok := d.text(e.value, label)
+	path, ok := d.text(e.value, label, true)
 	if !ok {
 		return
 	}
@@ -127,16 +137,17 @@ func (d *decoder) secretFile(e *entry, f *field, where string) {
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {
-		d.fault(e.value, fmt.Sprintf("%s names %s, which cannot be read: %s", label, quoted(e.value.text), cause(err)),
-			"a path that is not absolute starts at the folder of the configuration")
+		d.missing(e.value, fmt.Sprintf("%s names %s, which cannot be read: %s", label, quoted(e.value.text), cause(err)),
+			"a path that is not absolute starts at the folder of the configuration", true)
 		return
 	}
 	text := strings.TrimRight(string(content), "\r\n")
 	if strings.TrimSpace(text) == "" {
-		d.fault(e.value, fmt.Sprintf("%s names %s, which is empty", label, quoted(e.value.text)), "")
+		d.missing(e.value, fmt.Sprintf("%s names %s, which is empty", label, quoted(e.value.text)), "", true)
 		return
 	}
 	if f.value.Kind() != reflect.Slice {
+		d.noteShort(secret.New(text), "the content of "+label)
 		if p := setSecret(f.value, secret.New(text)); p != nil {
 			d.fault(e.value, fmt.Sprintf("the content of %s %s", label, p.message), p.hint)
 		}

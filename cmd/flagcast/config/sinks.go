@@ -24,7 +24,7 @@ func (d *decoder) sink(n *node, s *Sink, where string) {
 		d.fault(n, `"type" is missing`+in(where), hintTypes(d.types))
 		return
 	}
-	text, ok := d.text(kind.value, `"type"`+in(where))
+	text, ok := d.text(kind.value, `"type"`+in(where), false)
 	if !ok {
 		return
 	}
@@ -75,7 +75,12 @@ func (d *decoder) checkSink(n *node, settings any, where string) {
 			at = e.value
 		}
 		if !meant && (at == n || !at.bad) {
-			d.add(d.src.place(at.line, at.column), quoted(fault.Key)+in(where)+clause(mask(fault.Problem)), "")
+			place, message := d.src.place(at.line, at.column), quoted(fault.Key)+in(where)+clause(mask(fault.Problem))
+			if fault.Absent {
+				d.note(absent{Fault{Message: message}, place, d.part, true})
+				continue
+			}
+			d.add(place, message, "")
 		}
 	}
 }

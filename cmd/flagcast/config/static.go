@@ -22,7 +22,7 @@ func (d *decoder) static(n *node, c *StaticContext, label string) {
 			c.Absent = append(c.Absent, e.name)
 			continue
 		}
-		if text, ok := d.text(e.value, quoted(e.name)+" of "+label); ok {
+		if text, ok := d.text(e.value, quoted(e.name)+" of "+label, false); ok {
 			c.Static[e.name] = text
 		}
 	}

@@ -19,6 +19,24 @@ import (
 // error that names the place. What is stored is not trusted: time and memory
 // are at most proportional to its length.
 func Decode(document []byte) (*eval.Program, error) {
+	wire, err := readRules(document)
+	if err != nil {
+		return nil, err
+	}
+	r := decoder{
+		wire: wire, p: &eval.Program{Index: map[string]int32{}, Salt: wire.Salt}, opposites: map[int]*eval.Condition{},
+		shapes: make([]*shape, len(wire.Shapes)), variantsLeft: spareVariants + len(document),
+	}
+	for _, read := range []func(){r.fields, r.stickies, r.lists, r.values, r.conditions, r.flags} {
+		if read(); r.err != nil {
+			return nil, fmt.Errorf("decode rules: %w", r.err)
+		}
+	}
+	return r.p.Finish(), nil
+}
+
+// readRules reads the JSON of rules. What it refers to is not checked.
+func readRules(document []byte) (*wireRules, error) {
 	var wire wireRules
 	d := json.NewDecoder(bytes.NewReader(document))
 	d.UseNumber()
@@ -28,16 +46,7 @@ func Decode(document []byte) (*eval.Program, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("decode rules: there is more behind the object")
 	}
-	r := decoder{
-		wire: &wire, p: &eval.Program{Index: map[string]int32{}, Salt: wire.Salt}, opposites: map[int]*eval.Condition{},
-		shapes: make([]*shape, len(wire.Shapes)), variantsLeft: spareVariants + len(document),
-	}
-	for _, read := range []func(){r.fields, r.stickies, r.lists, r.values, r.conditions, r.flags} {
-		if read(); r.err != nil {
-			return nil, fmt.Errorf("decode rules: %w", r.err)
-		}
-	}
-	return r.p.Finish(), nil
+	return &wire, nil
 }
 
 // decoder keeps the first error; what it reads behind one does not count.

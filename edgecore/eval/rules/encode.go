@@ -92,8 +92,6 @@ type encoder struct {
 	hashed    map[int32]bool
 	forbidden []int32
 	refused   map[string]bool
-
-	measured *measured // nil: values are written
 }
 
 func (e *encoder) field(i int32) int {

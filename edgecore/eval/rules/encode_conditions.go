@@ -46,13 +46,8 @@ func (e *encoder) refuses(k *eval.Condition) bool {
 	return held
 }
 
-// List numbers a list. Its values are written with those of its field.
+// list numbers a list. Its values are written with those of its field.
 func (e *encoder) list(k *eval.Condition) int {
-	if e.measured != nil {
-		e.measured.list(e.p, k)
-		e.out.Conditions = append(e.out.Conditions, []any{wireIn, e.field(k.Field)})
-		return len(e.out.Conditions) - 1
-	}
 	key := fmt.Sprint("list ", k.Field, k.Items)
 	n, ok := e.numbers[key]
 	if ok {

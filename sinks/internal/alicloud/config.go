@@ -74,17 +74,20 @@ func (c Config) Check(prefix string) []error {
 	fault := func(key, problem string) {
 		faults = append(faults, &sinks.ConfigError{Key: prefix + key, Problem: problem})
 	}
+	absent := func(key, problem string) {
+		faults = append(faults, &sinks.ConfigError{Key: prefix + key, Problem: problem, Absent: true})
+	}
 	switch c.Type {
 	case typeAccessKey, typeSTS:
 		keys := c.resolved()
 		if keys.AccessKeyID == "" {
-			fault("access_key_id", "is missing: set it, or the variable "+variableID)
+			absent("access_key_id", "is missing: set it, or the variable "+variableID)
 		}
 		if keys.AccessKeySecret.IsZero() {
-			fault("access_key_secret", "is missing: set it, name a file in access_key_secret_file, or leave access_key_id out, too, and set the variable "+variableSecret)
+			absent("access_key_secret", "is missing: set it, name a file in access_key_secret_file, or leave access_key_id out, too, and set the variable "+variableSecret)
 		}
 		if c.Type == typeSTS && keys.SecurityToken.IsZero() {
-			fault("security_token", `is missing, and type "sts" needs it: set it, name a file in security_token_file, or leave the others out, too, and set the variable `+variableSession)
+			absent("security_token", `is missing, and type "sts" needs it: set it, name a file in security_token_file, or leave the others out, too, and set the variable `+variableSession)
 		}
 	case typeRRSA:
 		if c.RoleARN != "" && !rolePattern.MatchString(c.RoleARN) {

@@ -93,13 +93,22 @@ func (t temporary) keys() (Keys, time.Time, error) {
 	}, ends, nil
 }
 
-// mend is an error that lasts until a person does what its text says.
+// mend is an error that lasts until a person does what its hint says.
 type mend struct {
-	text  string
-	cause error // or nil
+	what  string
+	hint  string // "": there is none
+	cause error  // or nil
 }
 
-func (m *mend) Error() string { return m.text }
+func (m *mend) Error() string {
+	if m.hint == "" {
+		return m.what
+	}
+	return m.what + ": " + m.hint
+}
+
+// Hint implements what sinks.Hint asks for.
+func (m *mend) Hint() string { return m.hint }
 
 func (m *mend) Unwrap() []error {
 	if m.cause == nil {

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/flagcast/flagcast/internal/secret"
 	"github.com/flagcast/flagcast/sinks"
 )
 
@@ -139,11 +140,7 @@ var hexDigest = regexp.MustCompile(`[0-9a-fA-F]{64}`)
 // Clean takes out of a text what was secret in the request: services repeat
 // parts of it, such as the string to sign when the signature is wrong.
 func Clean(text string, keys Keys) string {
-	for _, hidden := range []string{keys.AccessKeySecret.Reveal(), keys.SecurityToken.Reveal(), keys.AccessKeyID} {
-		if hidden != "" {
-			text = strings.ReplaceAll(text, hidden, "[redacted]")
-		}
-	}
+	text = secret.Mask(text, keys.AccessKeySecret.Reveal(), keys.SecurityToken.Reveal(), keys.AccessKeyID)
 	text = hexDigest.ReplaceAllString(text, "[redacted]")
 	text = strings.Join(strings.Fields(text), " ")
 	if len(text) > messageBytes {

@@ -154,6 +154,9 @@ func TestWhatIsWrongWithARoleOfAPod(t *testing.T) {
 						t.Errorf("error does not say %q: %v", want, err)
 					}
 				}
+				if hint := sinks.Hint(err); test.permanent && (hint == "" || !strings.HasSuffix(err.Error(), ": "+hint)) {
+					t.Errorf("the hint is %q: %v", hint, err)
+				}
 				if strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), "the-pod-token") {
 					t.Errorf("error shows the token: %v", err)
 				}
