@@ -58,9 +58,9 @@ func valuesOf(c *cobra.Command, f *pflag.Flag) cobra.CompletionFunc {
 		return fixed(words(bundles.Platforms())...)
 	case "as":
 		return fixed(append(words(bundles.Forms()), asScript, asRuntime)...)
-	case "snapshot":
+	case "format":
 		return fixed(formatNames()...)
-	case "contextual":
+	case "undecided":
 		return fixed(string(snapshot.ContextualOff), string(snapshot.ContextualOmit), string(snapshot.ContextualEvaluate))
 	case "log-format":
 		return fixed("plain", "pretty", "json")

@@ -60,9 +60,9 @@ func TestCompletion(t *testing.T) {
 		{[]string{"pin", "--from", "sink:"}, []string{"sink:cn/", "sink:back/"}, space},
 		{[]string{"pin", "--from", "f"}, nil, files},
 		{[]string{"export", "--platform", ""}, []string{"edgeroutine", "esa", "cloudflare"}, none},
-		{[]string{"export", "--snapshot", ""}, []string{"evaluated", "rules", "definitions"}, none},
+		{[]string{"export", "--format", ""}, []string{"evaluated", "rules", "definitions"}, none},
 		{[]string{"export", "--as", ""}, []string{"json", "esm", "ts", "script", "runtime"}, none},
-		{[]string{"export", "--contextual", ""}, []string{"off", "omit", "evaluate"}, none},
+		{[]string{"export", "--undecided", ""}, []string{"off", "omit", "evaluate"}, none},
 		{[]string{"export", "--output", ""}, nil, files},
 		{[]string{"edge", "--log-format", ""}, []string{"plain", "pretty", "json"}, none},
 		{[]string{"edge", "--tls-server-cert", ""}, nil, files},
@@ -88,7 +88,7 @@ func TestCompletion(t *testing.T) {
 func exported(t *testing.T, format string) string {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	if code := run(t.Context(), []string{"export", "--from", "flags.json", "--snapshot", format}, &stdout, &stderr); code != exitDone {
+	if code := run(t.Context(), []string{"export", "--from", "flags.json", "--format", format}, &stdout, &stderr); code != exitDone {
 		t.Fatal(stderr.String())
 	}
 	return stdout.String()

@@ -25,7 +25,7 @@ import (
 
 type exportFlags struct {
 	source                           sourceFlags
-	as, snapshot, output, contextual string
+	as, format, output, undecided string
 	context, projects, flags         []string
 	includeDisabled                  bool
 	script                           scriptFlags
@@ -60,7 +60,7 @@ be measured, since a PoP is slower than your machine.
 Exit codes: 0 written, 1 failed, 2 usage or configuration, 4 over budget, and
 nothing is written.`,
 		Example: `  flagcast export --from flags.json --as esm -o flags.js
-  flagcast export --from flags.json --snapshot evaluated --context country=cn
+  flagcast export --from flags.json --format evaluated --context country=cn
   flagcast export --as script --platform edgeroutine -o worker.js
   flagcast export --as script --platform cloudflare --entry src/worker.ts \
     -o worker.js
@@ -72,10 +72,10 @@ nothing is written.`,
 	}
 	f := c.Flags()
 	f.StringVar(&flags.as, "as", "json", "`form` of the output: json, esm, ts, script or runtime")
-	f.StringVar(&flags.snapshot, "snapshot", "rules", "`format` of the snapshot: rules, evaluated or definitions")
+	f.StringVar(&flags.format, "format", "rules", "`format` of the snapshot: rules, evaluated or definitions")
 	f.StringVarP(&flags.output, "output", "o", "", "write to this `file` instead of standard output; a folder for the runtime")
 	f.StringArrayVar(&flags.context, "context", nil, "`name=value` of the static context; may be repeated; name alone says that it is absent in every request")
-	f.StringVar(&flags.contextual, "contextual", "off", "evaluated: `answer` for flags that depend on more than the static context: off, omit or evaluate")
+	f.StringVar(&flags.undecided, "undecided", "off", "evaluated: `answer` for flags that depend on more than the static context: off, omit or evaluate")
 	f.StringSliceVar(&flags.projects, "project", nil, "only flags of these `projects`")
 	f.StringSliceVar(&flags.flags, "flag", nil, "only flags whose name matches one of these `globs`")
 	f.BoolVar(&flags.includeDisabled, "include-disabled", false, "evaluated: list flags that are off, too")
@@ -115,7 +115,7 @@ func runExport(c *cobra.Command, flags exportFlags) error {
 		warn(c, p.String())
 	}
 	if len(snap.Contextual) > 0 && spec.Format == snapshot.Evaluated1 {
-		warn(c, fmt.Sprintf("the static context does not decide %s, which the export %s (--contextual %s): %s",
+		warn(c, fmt.Sprintf("the static context does not decide %s, which the export %s (--undecided %s): %s",
 			count(len(snap.Contextual), "flag"), outcomes[spec.Contextual], spec.Contextual, strings.Join(snap.Contextual, ", ")))
 	}
 	if flags.as == asScript {
@@ -209,7 +209,7 @@ func isOneOf[T ~string](text string, known []T) bool { return slices.Contains(kn
 func (f *exportFlags) spec() (snapshot.Spec, error) {
 	spec := snapshot.Spec{
 		Static:     eval.Context{Fields: map[string]string{}},
-		Contextual: snapshot.Contextual(f.contextual), IncludeDisabled: f.includeDisabled,
+		Contextual: snapshot.Contextual(f.undecided), IncludeDisabled: f.includeDisabled,
 		Projects: f.projects, Flags: f.flags,
 	}
 	if f.as != asScript && f.as != asRuntime && !isOneOf(f.as, bundles.Forms()) {
@@ -217,10 +217,10 @@ func (f *exportFlags) spec() (snapshot.Spec, error) {
 	}
 	i := slices.IndexFunc(snapshot.Formats(), func(known snapshot.Format) bool {
 		name, _, _ := strings.Cut(string(known), "/")
-		return f.snapshot == name || f.snapshot == string(known)
+		return f.format == name || f.format == string(known)
 	})
 	if i < 0 {
-		return spec, failed(exitUsage, fmt.Errorf("--snapshot %q is not one of rules, evaluated, definitions", f.snapshot), "")
+		return spec, failed(exitUsage, fmt.Errorf("--format %q is not one of rules, evaluated, definitions", f.format), "")
 	}
 	spec.Format = snapshot.Formats()[i]
 	if err := f.script.check(f, spec.Format); err != nil {
@@ -229,7 +229,7 @@ func (f *exportFlags) spec() (snapshot.Spec, error) {
 	switch spec.Contextual {
 	case snapshot.ContextualOff, snapshot.ContextualOmit, snapshot.ContextualEvaluate:
 	default:
-		return spec, failed(exitUsage, fmt.Errorf("--contextual %q is not one of off, omit, evaluate", f.contextual), "")
+		return spec, failed(exitUsage, fmt.Errorf("--undecided %q is not one of off, omit, evaluate", f.undecided), "")
 	}
 	for _, pair := range f.context {
 		name, value, ok := strings.Cut(pair, "=")

@@ -44,7 +44,7 @@ func newTold(t *testing.T, settings string) *told {
 	settings = `
 upstream: { url: "http://127.0.0.1:1", tokens: ["*:e.s3cr3t"] }
 sinks: { s: { type: memory } }
-targets: [{ name: web, sink: s, environment: e, snapshot: rules/1, key: k }]
+targets: [{ name: web, sink: s, environment: e, format: rules/1, key: k }]
 ` + strings.ReplaceAll(settings, "SERVER", server.URL)
 	if err := os.WriteFile(path, []byte(settings), 0o600); err != nil {
 		t.Fatal(err)

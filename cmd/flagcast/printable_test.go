@@ -85,9 +85,9 @@ upstream: { file: flags.json }
 log: { level: debug }
 sinks: { out: { type: file, dir: out }, back: { type: file, dir: back } }
 targets:
-  - { name: rules, sink: out, environment: default, snapshot: rules/1, key: rules, history: { sink: back, keep: 3 }, context: { %[1]s: %[1]s } }
-  - { name: answers, sink: out, environment: default, snapshot: evaluated/1, key: answers, context: { %[1]s: %[1]s } }
-  - { name: %[2]s, sink: out, environment: default, snapshot: definitions/1, key: sdk }
+  - { name: rules, sink: out, environment: default, format: rules/1, key: rules, history: { sink: back, keep: 3 }, context: { %[1]s: %[1]s } }
+  - { name: answers, sink: out, environment: default, format: evaluated/1, key: answers, context: { %[1]s: %[1]s } }
+  - { name: %[2]s, sink: out, environment: default, format: definitions/1, key: sdk }
 `
 
 func writeFile(t *testing.T, name, text string) {
@@ -133,7 +133,7 @@ func TestNamesArePrintable(t *testing.T) {
 		{args: []string{"eval", "--from", "flags.json", "::error::missing\n" + hostile}, names: true, code: -1},
 		{args: []string{"eval", "--from", "broken.json"}, code: -1},
 		{args: []string{"eval", "--from", hostile}, names: true, code: -1},
-		{args: []string{"export", "--from", "flags.json", "--snapshot", "evaluated", "-o", "flags.js"}, names: true},
+		{args: []string{"export", "--from", "flags.json", "--format", "evaluated", "-o", "flags.js"}, names: true},
 		{args: []string{"export", "--from", "flags.json", "--as", "script", "--platform", "esa", "--budget", "size=10B,cpu=off,startup=off", "-o", "w.js"}, names: true, code: -1},
 		{args: []string{"export", "--from", "flags.json", "--as", "script", "--platform", "esa", "--entry", "worker.js", "-o", "w.js"}, code: -1},
 		{args: []string{"types", "--from", "flags.json", "-o", "types.ts", "--check"}, names: true, code: -1},

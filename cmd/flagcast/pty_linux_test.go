@@ -50,8 +50,8 @@ const terminalConfig = `
 upstream: { file: flags.json }
 sinks: { out: { type: file, dir: out }, back: { type: file, dir: back }, taken: { type: file, dir: flags.json } }
 targets:
-  - { name: rules, sink: out, environment: default, snapshot: rules/1, key: rules, history: { sink: back, keep: 3 } }
-  - { name: bad, sink: taken, environment: default, snapshot: rules/1, key: rules }
+  - { name: rules, sink: out, environment: default, format: rules/1, key: rules, history: { sink: back, keep: 3 } }
+  - { name: bad, sink: taken, environment: default, format: rules/1, key: rules }
 `
 
 // TestColors: a terminal gets colors, unless it or its owner does not want

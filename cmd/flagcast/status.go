@@ -43,7 +43,7 @@ func newStatus() *cobra.Command {
 		Short: "Tell how every target is",
 		Long: `Status asks a running core how its targets are doing, and where none answers
 reads what the sinks have stored. Stored is what a sink's API shows; seen is
-what the workers show that "probe:" names.`,
+what the workers show that "worker_status:" names.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			core, err := newChosen(c, names, noNeeds)

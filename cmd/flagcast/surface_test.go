@@ -59,9 +59,9 @@ upstream: { file: flags.json, environment: development }
 audit: { file: audit.jsonl }
 sinks: { out: { type: file, dir: out } }
 targets:
-  - { name: rules, sink: out, environment: development, snapshot: rules/1, key: rules, history: { sink: out, keep: 3 } }
-  - { name: definitions, sink: out, environment: development, snapshot: definitions/1, key: definitions }
-  - { name: evaluated, sink: out, environment: development, snapshot: evaluated/1, key: evaluated, context: { country: cn } }
+  - { name: rules, sink: out, environment: development, format: rules/1, key: rules, history: { sink: out, keep: 3 } }
+  - { name: definitions, sink: out, environment: development, format: definitions/1, key: definitions }
+  - { name: evaluated, sink: out, environment: development, format: evaluated/1, key: evaluated, context: { country: cn } }
 `
 
 // writeReports runs commands on one configuration, and writes the members of
@@ -80,7 +80,7 @@ func writeReports(t *testing.T, w *strings.Builder) {
 	for _, line := range []string{
 		"sync --dry-run --json --out plan.json", "sync --json", "pin --target rules --current", "status --json",
 		"history --target rules --json", "check --json", "eval --json --environment development --context userId=7",
-		"export --as json --environment development --snapshot rules",
+		"export --as json --environment development --format rules",
 	} {
 		var stdout, stderr bytes.Buffer
 		if code := run(t.Context(), strings.Fields(line), &stdout, &stderr); code != exitDone {

@@ -174,7 +174,7 @@ func idle() []figure {
 	var config strings.Builder
 	config.WriteString("upstream: { file: flags.json }\napi: { listen: \"127.0.0.1:0\" }\nsinks: { out: { type: file, dir: out } }\ntargets:\n")
 	for i := range idleTargets {
-		fmt.Fprintf(&config, "  - { name: t%d, sink: out, environment: default, snapshot: rules/1, key: k%d, schedule: \"@every 1m\" }\n", i, i)
+		fmt.Fprintf(&config, "  - { name: t%d, sink: out, environment: default, format: rules/1, key: k%d, schedule: \"@every 1m\" }\n", i, i)
 	}
 	check(os.WriteFile(filepath.Join(dir, "flagcast.yaml"), []byte(config.String()), 0o600))
 	serve := exec.Command(filepath.Join(dir, "flagcast"), "serve")

@@ -28,7 +28,7 @@ func (s *servers) change() figure {
 	u := newUpstream(text, text[:at]+`"enabled":false`+text[at+len(`"enabled":true`):])
 	defer u.Close()
 	core := s.flagcastOf("flagcast of upstream",
-		fmt.Sprintf("upstream: { url: %q, tokens: [%q], interval: 1s }", u.URL, backendToken), fmt.Sprintf(", webhook_secret: %q", hookSecret))
+		fmt.Sprintf("upstream: { url: %q, tokens: [%q], poll_interval: 1s }", u.URL, backendToken), fmt.Sprintf(", webhook_secret: %q", hookSecret))
 	defer s.end("flagcast of upstream")
 	header := http.Header{"Authorization": {backendToken}, "Accept-Encoding": {"gzip"}}
 	tag := core.get("/api/client/features", header).tag

@@ -177,7 +177,7 @@ func hostArch() string {
 func runsAlone(t *testing.T, root string) {
 	t.Helper()
 	config := "upstream: { file: flags.json }\nsinks: { out: { type: memory } }\n" +
-		"targets: [{ name: a, sink: out, environment: default, snapshot: rules/1, key: a, schedule: \"CRON_TZ=Asia/Shanghai 0 9 * * *\" }]\n"
+		"targets: [{ name: a, sink: out, environment: default, format: rules/1, key: a, schedule: \"CRON_TZ=Asia/Shanghai 0 9 * * *\" }]\n"
 	if err := os.WriteFile(filepath.Join(root, "flagcast.yaml"), []byte(config), 0o644); err != nil { //nolint:gosec // read by another user
 		t.Fatal(err)
 	}

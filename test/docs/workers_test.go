@@ -124,7 +124,7 @@ func TestSizes(t *testing.T) {
 // TestOneKeyForRules: README's targets store rules under the key that every
 // stock entry and the document's own workers read.
 func TestOneKeyForRules(t *testing.T) {
-	keys := words(`snapshot: rules/1,.* key: ([\w-]+)`, read(t, "README.md"))
+	keys := words(`format: rules/1,.* key: ([\w-]+)`, read(t, "README.md"))
 	if len(keys) != 1 {
 		t.Fatalf("the README stores rules under %q, want one key", keys)
 	}

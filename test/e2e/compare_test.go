@@ -25,7 +25,7 @@ func TestCompareWithUnleash(t *testing.T) {
 	binary := rig.Build(t)
 	config := filepath.Join(t.TempDir(), "flagcast.yaml")
 	text := fmt.Sprintf(`
-upstream: { url: %q, tokens: [%q], interval: 1h }
+upstream: { url: %q, tokens: [%q], poll_interval: 1h }
 api: { listen: "127.0.0.1:0" }
 `, unleash.URL, unleash.Backend)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {

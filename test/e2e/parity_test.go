@@ -33,7 +33,7 @@ func TestParity(t *testing.T) {
 func startBehind(t *testing.T, binary string, u *rig.Unleash) *rig.Flagcast {
 	t.Helper()
 	config := filepath.Join(t.TempDir(), "flagcast.yaml")
-	text := fmt.Sprintf("upstream: { url: %q, tokens: [%q], interval: 1s }\napi: { listen: \"127.0.0.1:0\" }\n", u.URL, u.Backend)
+	text := fmt.Sprintf("upstream: { url: %q, tokens: [%q], poll_interval: 1s }\napi: { listen: \"127.0.0.1:0\" }\n", u.URL, u.Backend)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -114,7 +114,7 @@ func (w *world) start(t *testing.T) {
 		t.Fatal(err)
 	}
 	config := fmt.Sprintf(`
-upstream: { url: %[1]q, tokens: ["${UNLEASH_TOKEN}"], interval: 1s, usage_interval: 1s }
+upstream: { url: %[1]q, tokens: ["${UNLEASH_TOKEN}"], poll_interval: 1s, usage_interval: 1s }
 state: { dir: state }
 api: { listen: "127.0.0.1:0" }
 sinks:
@@ -123,11 +123,11 @@ sinks:
   rules: { type: cloudflare, account: e2e, namespace: %[2]s, api_token: "${CF_TOKEN}", endpoint: %[4]q }
   cn: { type: edgekv, namespace: flags, endpoint: %[5]q, credentials: { access_key_id: %[6]s, access_key_secret: "${SECRET}" } }
 targets:
-  - { name: folder, sink: out, environment: development, snapshot: evaluated/1, context: %[7]s, key: unleash-flags, schedule: "@every 1s" }
-  - { name: cloudflare, sink: cf, environment: development, snapshot: evaluated/1, context: %[7]s, key: unleash-flags, schedule: "@every 2s", history: { sink: out }, probe: ["%[8]s/flagcast/status"] }
-  - { name: rules, sink: rules, environment: development, snapshot: rules/1, key: unleash-rules, schedule: "@every 1m" }
-  - { name: edgekv, sink: cn, environment: development, snapshot: evaluated/1, context: %[7]s, key: unleash-flags, schedule: "@every 1m" }
-  - { name: edgeroutine, sink: cn, environment: development, snapshot: evaluated/1, context: %[7]s, key: unleash-rules, schedule: "@every 1m" }
+  - { name: folder, sink: out, environment: development, format: evaluated/1, context: %[7]s, key: unleash-flags, schedule: "@every 1s" }
+  - { name: cloudflare, sink: cf, environment: development, format: evaluated/1, context: %[7]s, key: unleash-flags, schedule: "@every 2s", history: { sink: out }, probe: ["%[8]s/flagcast/status"] }
+  - { name: rules, sink: rules, environment: development, format: rules/1, key: unleash-rules, schedule: "@every 1m" }
+  - { name: edgekv, sink: cn, environment: development, format: evaluated/1, context: %[7]s, key: unleash-flags, schedule: "@every 1m" }
+  - { name: edgeroutine, sink: cn, environment: development, format: evaluated/1, context: %[7]s, key: unleash-rules, schedule: "@every 1m" }
 `, w.unleash.URL, namespace, w.cloudflare.API, w.rules.API, w.alibaba.api, accessKeyID, context, w.cloudflare.URL)
 	if err := os.WriteFile(w.config(), []byte(config), 0o600); err != nil {
 		t.Fatal(err)

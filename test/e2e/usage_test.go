@@ -50,13 +50,13 @@ func TestUsageAndWebhook(t *testing.T) {
 	unleash := startWitness(t, u.URL)
 	startCore := func() *rig.Flagcast {
 		return start("core", fmt.Sprintf(`
-upstream: { url: %q, tokens: ["${UNLEASH_TOKEN}"], interval: 1m, usage_interval: 1s }
+upstream: { url: %q, tokens: ["${UNLEASH_TOKEN}"], poll_interval: 1m, usage_interval: 1s }
 api: { listen: "127.0.0.1:%d", webhook_secret: "${HOOK_SECRET}" }
 `, unleash.URL, port))
 	}
 	core := startCore()
 	edge := start("edge", fmt.Sprintf(`
-upstream: { url: %q, tokens: ["${UNLEASH_TOKEN}"], interval: 1s, usage_interval: 1s }
+upstream: { url: %q, tokens: ["${UNLEASH_TOKEN}"], poll_interval: 1s, usage_interval: 1s }
 api: { listen: "127.0.0.1:0", frontend_tokens: ["${FRONTEND_TOKEN}"] }
 `, core.URL))
 

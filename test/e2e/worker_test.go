@@ -69,14 +69,14 @@ func startEdgeWorld(t *testing.T) *edgeWorld {
 	w.config = filepath.Join(dir, "flagcast.yaml")
 	port := rig.FreePort(t)
 	text := fmt.Sprintf(`
-upstream: { url: %q, tokens: ["${UNLEASH_TOKEN}"], interval: 1s }
+upstream: { url: %q, tokens: ["${UNLEASH_TOKEN}"], poll_interval: 1s }
 state: { dir: state }
 api: { listen: "127.0.0.1:%d" }
 sinks:
   cn: { type: edgekv, namespace: flags, endpoint: %q, credentials: { access_key_id: %s, access_key_secret: "${SECRET}" } }
   back: { type: file, dir: history }
 targets:
-  - { name: edge, sink: cn, environment: development, snapshot: rules/1, key: unleash-rules, schedule: "@every 1s", history: { sink: back } }
+  - { name: edge, sink: cn, environment: development, format: rules/1, key: unleash-rules, schedule: "@every 1s", history: { sink: back } }
 `, w.upstream.URL, port, w.alibaba.api, accessKeyID)
 	if err := os.WriteFile(w.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -25,7 +25,7 @@ func TestSeesAFlip(t *testing.T) {
 		"variants":    []rig.Object{{"name": "red", "weight": 1000, "weightType": "variable", "stickiness": "default"}},
 	})
 	config := filepath.Join(t.TempDir(), "flagcast.yaml")
-	text := fmt.Sprintf("upstream: { url: %q, tokens: [%q], interval: 1s, usage_interval: 1s }\napi: { listen: \"127.0.0.1:0\" }\n", u.URL, u.Backend)
+	text := fmt.Sprintf("upstream: { url: %q, tokens: [%q], poll_interval: 1s, usage_interval: 1s }\napi: { listen: \"127.0.0.1:0\" }\n", u.URL, u.Backend)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

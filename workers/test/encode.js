@@ -25,7 +25,7 @@ export async function encode(definitions, { known = {}, absent = [], as = 'json'
   if (running === 4) await new Promise(resolve => waiting.push(resolve))
   else running++
   try {
-    return await run(['export', '--from', '-', '--snapshot', 'rules', '--as', as, ...fields.flatMap(field => ['--context', field])], input)
+    return await run(['export', '--from', '-', '--format', 'rules', '--as', as, ...fields.flatMap(field => ['--context', field])], input)
   } finally {
     if (waiting.length > 0) waiting.shift()()
     else running--

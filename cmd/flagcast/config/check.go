@@ -146,7 +146,7 @@ func (d *decoder) checkAPI(a *API, served environments, file bool) {
 		return
 	}
 	if a.Anonymous != "" && !slices.Contains(served, a.Anonymous) {
-		d.wrong(a, "anonymous", `"anonymous" in api names an environment that upstream does not serve`, served.hint())
+		d.wrong(a, "anonymous_environment", `"anonymous_environment" in api names an environment that upstream does not serve`, served.hint())
 	}
 	for key, tokens := range map[string][]edgecore.Token{"frontend_tokens": a.FrontendTokens, "backend_tokens": a.BackendTokens} {
 		for i, token := range tokens {

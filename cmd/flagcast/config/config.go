@@ -65,7 +65,7 @@ type Upstream struct {
 	URL string `yaml:"url"`
 	// Tokens are backend tokens, each of the form project:environment.secret.
 	Tokens   []edgecore.Token         `yaml:"tokens"`
-	Interval time.Duration            `yaml:"interval" min:"1s"`
+	Interval time.Duration            `yaml:"poll_interval" was:"interval" min:"1s"`
 	Timeout  time.Duration            `yaml:"timeout" min:"1ms"`
 	Headers  map[string]secret.Secret `yaml:"headers"` // sent with every request
 	// TokenHeader carries the token.
@@ -108,12 +108,12 @@ type API struct {
 	FrontendTokens []edgecore.Token `yaml:"frontend_tokens"`
 	BackendTokens  []edgecore.Token `yaml:"backend_tokens"`
 	// Anonymous is the environment of requests without a token. "": refuse them.
-	Anonymous edgecore.Environment `yaml:"anonymous"`
+	Anonymous edgecore.Environment `yaml:"anonymous_environment" was:"anonymous"`
 	// TokenHeader carries the token.
 	TokenHeader string `yaml:"token_header"`
 	// RevalidateTokens is how long upstream's word on a valid token holds.
 	RevalidateTokens time.Duration `yaml:"revalidate_tokens" min:"1s"`
-	All              bool          `yaml:"all"` // serve /api/frontend/all
+	All              bool          `yaml:"all_endpoint" was:"all"` // serve /api/frontend/all
 	// Addresses and CIDR ranges: proxies whose word on the client counts, who
 	// may ask at all, and who may not. See Prefixes.
 	TrustedProxies []string `yaml:"trusted_proxies"`
@@ -184,9 +184,9 @@ type Target struct {
 	Name            string               `yaml:"name" required:"true"`
 	Sink            string               `yaml:"sink" required:"true"` // a name in Config.Sinks
 	Environment     edgecore.Environment `yaml:"environment" required:"true"`
-	Snapshot        snapshot.Format      `yaml:"snapshot" required:"true"`
+	Snapshot        snapshot.Format      `yaml:"format" was:"snapshot" required:"true"`
 	StaticContext   `yaml:"context"`
-	Contextual      snapshot.Contextual `yaml:"contextual" oneof:"off omit evaluate"`
+	Contextual      snapshot.Contextual `yaml:"undecided" was:"contextual" oneof:"off omit evaluate"`
 	IncludeDisabled bool                `yaml:"include_disabled"`
 	Projects        []string            `yaml:"projects"`
 	Flags           []string            `yaml:"flags"` // globs of path.Match
@@ -206,7 +206,7 @@ type Target struct {
 	Heartbeat time.Duration `yaml:"heartbeat" min:"1s"`
 	History   *History      `yaml:"history"`
 	// Probe are addresses of worker status endpoints.
-	Probe []string `yaml:"probe"`
+	Probe []string `yaml:"worker_status" was:"probe"`
 }
 
 // History says where to keep what a target has published.

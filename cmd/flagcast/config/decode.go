@@ -108,13 +108,27 @@ func match(fields []field, written string) (*field, string) {
 // probably meant, or "".
 func (d *decoder) unknown(e *entry, fields []field, where string) (meant string) {
 	keys := keysOf(fields)
+	hint := hintFor(e.name, keys)
 	f, _ := match(fields, closest(e.name, keys))
+	if now := renamed(fields, e.name); now != nil {
+		f, hint = now, fmt.Sprintf("it is called %q now", now.name)
+	}
 	if f != nil {
 		meant = f.name
 	}
 	d.hideAll(e.value, f == nil || !f.secret)
-	d.add(d.src.place(e.key.line, e.key.column), "unknown key "+quoted(e.name)+in(where), hintFor(e.name, keys))
+	d.add(d.src.place(e.key.line, e.key.column), "unknown key "+quoted(e.name)+in(where), hint)
 	return meant
+}
+
+// renamed returns the field that a key was the name of before, or nil.
+func renamed(fields []field, key string) *field {
+	for i := range fields {
+		if fields[i].tag.Get("was") == key {
+			return &fields[i]
+		}
+	}
+	return nil
 }
 
 func (d *decoder) duplicate(e, first *entry, where string) {

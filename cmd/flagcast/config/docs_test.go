@@ -127,7 +127,7 @@ func loadDefaults(t *testing.T) *config.Config {
 upstream: { file: flags.json }
 notify: [{ type: json, url: "https://hook.example" }]
 sinks: { s: { type: memory } }
-targets: [{ name: t, sink: s, environment: default, snapshot: evaluated/1, key: k, history: { sink: s } }]
+targets: [{ name: t, sink: s, environment: default, format: evaluated/1, key: k, history: { sink: s } }]
 `, config.Overrides{SinkConfig: all.Settings, SinkTypes: all.Types()})
 	if err != nil {
 		t.Fatal(err)

@@ -53,7 +53,7 @@ const (
 	insteadOfPushing = "let Prometheus scrape /internal-backstage/prometheus"
 	insteadOfTracing = "errors are in the log, figures at /internal-backstage/prometheus"
 	insteadOfTimeout = "requests have 30 s, idle connections two minutes"
-	insteadOfStream  = "flags are polled: set FEATURES_REFRESH_INTERVAL_SECONDS (upstream.interval)"
+	insteadOfStream  = "flags are polled: set FEATURES_REFRESH_INTERVAL_SECONDS (upstream.poll_interval)"
 	insteadOfPKCS12  = "take the certificate and the key out by `openssl pkcs12 -in FILE -nodes -out client.pem`, and set PEM_CERT_FILE to that (upstream.client_cert_file)"
 	insteadOfHMAC    = "create backend tokens in Unleash and set TOKENS (upstream.tokens)"
 )

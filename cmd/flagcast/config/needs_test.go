@@ -20,7 +20,7 @@ sinks:
   d: { type: store, api_token_file: missing-file, dir: y, credentials: { type: static, access_key_secret: "${EMPTY}" } }
   e: { type: file, dir: e }
 targets:
-  - { name: t, sink: e, environment: production, snapshot: rules/1, key: k }
+  - { name: t, sink: e, environment: production, format: rules/1, key: k }
 `
 
 func TestNeeds(t *testing.T) {

@@ -64,7 +64,7 @@ func (d *decoder) checkTarget(c *Config, t *Target, where string, served environ
 	}
 	if t.Snapshot != "" && !slices.Contains(snapshot.Formats(), t.Snapshot) {
 		message, hint := formatProblem(string(t.Snapshot))
-		d.wrong(t, "snapshot", fmt.Sprintf("snapshot format %s%s %s", d.asWritten(t, "snapshot", string(t.Snapshot)), in(where), message), hint)
+		d.wrong(t, "format", fmt.Sprintf("format %s%s %s", d.asWritten(t, "format", string(t.Snapshot)), in(where), message), hint)
 	}
 	d.checkIdentifiers(t, where)
 	d.checkDelivery(c, t, where)
@@ -111,7 +111,7 @@ func (d *decoder) checkDelivery(c *Config, t *Target, where string) {
 	for i, probe := range t.Probe {
 		u, err := url.Parse(placeholder.ReplaceAllString(probe, "x"))
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			d.wrong(t, "probe", fmt.Sprintf("item %d of \"probe\"%s is no address", i+1, in(where)), "it is that of a worker's status, such as https://www.example.com/flagcast/status")
+			d.wrong(t, "worker_status", fmt.Sprintf("item %d of \"worker_status\"%s is no address", i+1, in(where)), "it is that of a worker's status, such as https://www.example.com/flagcast/status")
 		}
 	}
 }

@@ -1,5 +1,5 @@
 // One flag from EdgeKV, without any runtime: DCDN EdgeRoutine. The target has
-// snapshot: evaluated/1, so that its answers are the same for everybody.
+// format: evaluated/1, so that its answers are the same for everybody.
 addEventListener('fetch', event => event.respondWith(handle(event.request)))
 
 async function handle(request) {
