@@ -61,7 +61,7 @@ func (c *core) logFlags(st *state.State, flipped bool) {
 	}
 	d := st.Definitions
 	if c.config.Log.Format == "json" {
-		c.log.Info("flags of upstream", "env", d.Environment, "flags", len(d.Features), "revision", d.Revision,
+		c.log.Info("flags of upstream", "environment", d.Environment, "flags", len(d.Features), "revision", d.Revision,
 			"source", c.source(), "flipped", flipped)
 		return
 	}

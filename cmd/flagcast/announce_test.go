@@ -24,10 +24,10 @@ INF eu.prod: 1 flag, revision 60, from https://unleash.test:4242/hosted
 INF eu.prod: 1 flag, revision 60, from https://unleash.test:4242/hosted; a date constraint has flipped
 INF eu.prod: 1 flag, revision 60, from https://unleash.test:4242/hosted; a date constraint has flipped
 `
-	const json = `{"level":"INFO","msg":"flags of upstream","env":"eu.prod","flags":2,"revision":59,"source":"https://unleash.test:4242/hosted","flipped":false}
-{"level":"INFO","msg":"flags of upstream","env":"eu.prod","flags":1,"revision":60,"source":"https://unleash.test:4242/hosted","flipped":false}
-{"level":"INFO","msg":"flags of upstream","env":"eu.prod","flags":1,"revision":60,"source":"https://unleash.test:4242/hosted","flipped":true}
-{"level":"INFO","msg":"flags of upstream","env":"eu.prod","flags":1,"revision":60,"source":"https://unleash.test:4242/hosted","flipped":true}
+	const json = `{"level":"INFO","msg":"flags of upstream","environment":"eu.prod","flags":2,"revision":59,"source":"https://unleash.test:4242/hosted","flipped":false}
+{"level":"INFO","msg":"flags of upstream","environment":"eu.prod","flags":1,"revision":60,"source":"https://unleash.test:4242/hosted","flipped":false}
+{"level":"INFO","msg":"flags of upstream","environment":"eu.prod","flags":1,"revision":60,"source":"https://unleash.test:4242/hosted","flipped":true}
+{"level":"INFO","msg":"flags of upstream","environment":"eu.prod","flags":1,"revision":60,"source":"https://unleash.test:4242/hosted","flipped":true}
 `
 	for format, want := range map[string]string{"text": text, "json": json} {
 		synctest.Test(t, func(t *testing.T) {

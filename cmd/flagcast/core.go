@@ -155,14 +155,14 @@ func (c *core) deliver(ctx context.Context, d *edgecore.Definitions) {
 	}
 	fresh := slices.DeleteFunc(slices.Clone(after.Problems), func(p edgecore.Problem) bool { return known[p] })
 	for _, p := range fresh[:min(len(fresh), loggedProblems)] {
-		about := []any{"env", d.Environment}
+		about := []any{"environment", d.Environment}
 		if line := d.Lines[p.Feature]; line > 0 {
 			about = append(about, "line", line)
 		}
 		c.log.Warn(p.String(), about...)
 	}
 	if more := len(fresh) - loggedProblems; more > 0 {
-		c.log.Warn(fmt.Sprintf("%d more problems of flags are not logged; repair those that are first", more), "env", d.Environment)
+		c.log.Warn(fmt.Sprintf("%d more problems of flags are not logged; repair those that are first", more), "environment", d.Environment)
 	}
 }
 
@@ -188,7 +188,7 @@ func (c *core) newFeeds() (map[edgecore.Environment]upstream.Feed, error) {
 		poll, err := upstream.NewPoll(upstream.Options{
 			URL: u.URL, Tokens: tokens, Environment: env, Interval: u.Interval,
 			Timeout: u.Timeout, Headers: u.Headers, Base: base, IsFrontend: frontend,
-			MaxBytes: maxBytes(u), TokenHeader: u.TokenHeader, Version: buildVersion(), Log: c.log.With("env", env),
+			MaxBytes: maxBytes(u), TokenHeader: u.TokenHeader, Version: buildVersion(), Log: c.log.With("environment", env),
 		})
 		if err != nil {
 			return nil, failed(exitUsage, err, "")

@@ -209,7 +209,7 @@ func hostileServer(t *testing.T) *httptest.Server {
 func TestLogIsPrintable(t *testing.T) {
 	log := func(format string) string {
 		var out bytes.Buffer
-		l := newLogger(&out, config.Log{Format: format, Level: slog.LevelDebug}).With("env", hostile)
+		l := newLogger(&out, config.Log{Format: format, Level: slog.LevelDebug}).With("environment", hostile)
 		l.Info(hostile, "key", hostile, "plain", "##[error]\xffcut\ufffdoff", "err", errors.New(hostile), "list", []string{hostile}, "n", 7)
 		l.WithGroup("g").Warn("::error::first", "several", "a\nb", "any", struct{ Name string }{hostile})
 		return out.String()
@@ -220,7 +220,7 @@ func TestLogIsPrintable(t *testing.T) {
 		t.Errorf("two records are %d lines:\n%s", n, text)
 	}
 	for _, want := range []string{
-		" INF " + shown + " env=", `plain=#\x23[error]\xffcut\ufffdoff`, " n=7\n", ` WRN \x3a:error::first env=`, `g.several="a\nb"`,
+		" INF " + shown + " environment=", `plain=#\x23[error]\xffcut\ufffdoff`, " n=7\n", ` WRN \x3a:error::first environment=`, `g.several="a\nb"`,
 		`\\x1b[2J\\u202e\\u009b1m`,
 	} {
 		if !strings.Contains(text, want) {
@@ -229,7 +229,7 @@ func TestLogIsPrintable(t *testing.T) {
 	}
 	for line := range strings.Lines(log("json")) {
 		var record map[string]any
-		if err := json.Unmarshal([]byte(line), &record); err != nil || record["env"] != hostile {
+		if err := json.Unmarshal([]byte(line), &record); err != nil || record["environment"] != hostile {
 			t.Errorf("%v: %s", err, line)
 		}
 	}

@@ -50,30 +50,30 @@ type stateCollector struct {
 	environments []edgecore.Environment
 	heard        func(edgecore.Environment) (time.Time, int)
 
-	flags, problems, revision, age, restored, heardAt, failures *prometheus.Desc
+	flags, problems, revision, changedAt, restored, heardAt, failures *prometheus.Desc
 }
 
 func newStateCollector(o *Options) *stateCollector {
 	upstream := func(name, help string) *prometheus.Desc {
-		return prometheus.NewDesc("flagcast_upstream_"+name, help, []string{"env"}, nil)
+		return prometheus.NewDesc("flagcast_upstream_"+name, help, []string{"environment"}, nil)
 	}
 	desc := func(name, help string) *prometheus.Desc {
-		return prometheus.NewDesc("flagcast_definitions_"+name, help, []string{"env"}, nil)
+		return prometheus.NewDesc("flagcast_definitions_"+name, help, []string{"environment"}, nil)
 	}
 	return &stateCollector{
 		states: o.States, environments: o.Environments, heard: o.Heard,
-		heardAt:  upstream("last_success_timestamp_seconds", "When upstream last confirmed or changed the definitions, in unix time; 0 for never."),
-		failures: upstream("consecutive_failures", "Tries to reach upstream that have failed since the last that did not; alert on it."),
-		flags:    desc("flags", "Flags of the environment."),
-		problems: desc("problems", "Faults of single flags, strategies and segments."),
-		revision: desc("revision", "Upstream's number of the newest definitions."),
-		age:      desc("age_seconds", "Time since the definitions last changed."),
-		restored: desc("restored", "1 while the definitions are those of an earlier run and upstream has not been heard."),
+		heardAt:   upstream("last_success_timestamp_seconds", "When upstream last confirmed or changed the definitions, in unix time; 0 for never."),
+		failures:  upstream("consecutive_failures", "Tries to reach upstream that have failed since the last that did not; alert on it."),
+		flags:     desc("flags", "Flags of the environment."),
+		problems:  desc("problems", "Faults of single flags, strategies and segments."),
+		revision:  desc("revision", "Upstream's number of the newest definitions."),
+		changedAt: desc("last_change_timestamp_seconds", "When the definitions last changed, in unix time."),
+		restored:  desc("restored", "1 while the definitions are those of an earlier run and upstream has not been heard."),
 	}
 }
 
 func (c *stateCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.flags, c.problems, c.revision, c.age, c.restored, c.heardAt, c.failures} {
+	for _, d := range []*prometheus.Desc{c.flags, c.problems, c.revision, c.changedAt, c.restored, c.heardAt, c.failures} {
 		ch <- d
 	}
 }
@@ -99,7 +99,7 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 		gauge(c.flags, float64(len(st.Definitions.Features)))
 		gauge(c.problems, float64(len(st.Problems)))
 		gauge(c.revision, float64(st.Definitions.Revision))
-		gauge(c.age, time.Since(st.Since).Seconds())
+		gauge(c.changedAt, float64(st.Since.UnixMilli())/1000)
 		gauge(c.restored, restored)
 	}
 }

@@ -62,10 +62,10 @@ func TestUsageStatusCodes(t *testing.T) {
 	want := map[string]float64{
 		`flagcast_usage_received_total{kind="evaluations"}`:                  32,
 		`flagcast_usage_dropped_total{kind="evaluations",reason="nowhere"}`:  5,
-		`flagcast_usage_waiting{env="production",kind="evaluations"}`:        27,
-		`flagcast_usage_waiting{env="production",kind="registrations"}`:      2,
+		`flagcast_usage_waiting{environment="production",kind="evaluations"}`:        27,
+		`flagcast_usage_waiting{environment="production",kind="registrations"}`:      2,
 		`flagcast_usage_received_total{kind="registrations"}`:                3,
-		`flagcast_usage_consecutive_failures{env="production"}`:              0,
+		`flagcast_usage_consecutive_failures{environment="production"}`:              0,
 		`flagcast_usage_dropped_total{kind="evaluations",reason="shutdown"}`: 0,
 	}
 	got := values(t, f.registry)
@@ -110,7 +110,7 @@ func TestWrongSecrets(t *testing.T) {
 		}
 		got := values(t, f.registry)
 		for result, want := range map[string]float64{"accepted": 3000, "refused": 30, "limited": 2970} {
-			if n := got[`flagcast_hooks_total{result="`+result+`"}`]; n != want {
+			if n := got[`flagcast_webhook_requests_total{result="`+result+`"}`]; n != want {
 				t.Errorf("%s: %v, want %v", result, n, want)
 			}
 		}
@@ -167,7 +167,7 @@ func TestHook(t *testing.T) {
 		t.Errorf("the secret is in the log:\n%s", f.log)
 	}
 	got := values(t, f.registry)
-	if got[`flagcast_hooks_total{result="accepted"}`] != 3 || got[`flagcast_hooks_total{result="refused"}`] != 5 {
+	if got[`flagcast_webhook_requests_total{result="accepted"}`] != 3 || got[`flagcast_webhook_requests_total{result="refused"}`] != 5 {
 		t.Errorf("%v", got)
 	}
 	if r := f.ask("GET", "/hooks/unleash", "hook-secret", ""); r.StatusCode != 405 {

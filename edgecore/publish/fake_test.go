@@ -251,7 +251,7 @@ func reasons(t testing.TB, r *prometheus.Registry) string {
 	t.Helper()
 	var words []string
 	for _, reason := range []string{publish.ReasonContent, publish.ReasonRetry, publish.ReasonRepair, publish.ReasonHeartbeat} {
-		if n := metric(t, r, "writes_total", reason); n > 0 {
+		if n := metric(t, r, "write_attempts_total", reason); n > 0 {
 			words = append(words, fmt.Sprint(n, " ", reason))
 		}
 	}

@@ -126,7 +126,7 @@ func (s *schedule) count(calm bool) {
 		for _, m := range f.GetMetric() {
 			n := int(m.GetCounter().GetValue())
 			switch f.GetName() {
-			case "flagcast_publish_writes_total":
+			case "flagcast_publish_write_attempts_total":
 				for _, label := range m.GetLabel() {
 					if label.GetName() == "reason" {
 						reasons[label.GetValue()] += n

@@ -98,7 +98,7 @@ func TestHeartbeatThatFailsMakesNoRetry(t *testing.T) {
 		if got := w.told(publish.Failed, publish.Recovered, publish.Repaired); got != "failed recovered repaired" && got != "failed failed recovered repaired" {
 			t.Errorf("the events are %s", got)
 		}
-		if n := metric(t, w.registry, "writes_total", publish.ReasonRetry); n != 0 {
+		if n := metric(t, w.registry, "write_attempts_total", publish.ReasonRetry); n != 0 {
 			t.Errorf("%v retries: %s", n, w.reasons(t))
 		}
 	})

@@ -51,7 +51,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		return v
 	}
 	return &Metrics{
-		writes:   counter("writes_total", "Snapshots sent to the sink, by reason: new content, repair, retry or heartbeat.", "reason"),
+		writes:   counter("write_attempts_total", "Snapshots sent to the sink, by reason: new content, repair, retry or heartbeat.", "reason"),
 		bytes:    counter("written_bytes_total", "Bytes of the snapshots sent."),
 		skipped:  counter("unchanged_total", "Snapshots found up to date, for which nothing was sent."),
 		failed:   counter("failures_total", "Passes that failed."),

@@ -249,7 +249,7 @@ func (p *Publisher) watchRival(c *cell) {
 	c.rival = c.seen.seq
 	p.metrics.rivalled(&p.target)
 	p.log.Warn("another publisher writes this key: this one's content is put back", "key", c.Key, "sink", p.target.SinkName,
-		"seq", c.seen.seq, "their_target", c.seen.meta.Target, "their_env", c.seen.meta.Environment, "their_revision", c.seen.meta.Revision)
+		"seq", c.seen.seq, "their_target", c.seen.meta.Target, "their_environment", c.seen.meta.Environment, "their_revision", c.seen.meta.Revision)
 }
 
 // watchClock reports what is stored with a time in the future, once for each.

@@ -40,7 +40,7 @@ type File struct {
 
 // NewFile makes a feed of a file of at most maxBytes. It reads nothing yet.
 func NewFile(path string, env edgecore.Environment, maxBytes int64, log *slog.Logger) *File {
-	return &File{path: path, env: env, maxBytes: maxBytes, log: log.With("env", env)}
+	return &File{path: path, env: env, maxBytes: maxBytes, log: log.With("environment", env)}
 }
 
 // settle is how long a file has to be left alone before it is read: editors

@@ -250,7 +250,7 @@ func (l *lab) balanced() {
 	l.t.Helper()
 	v := l.values()
 	received, sent := v[`received_total{kind="evaluations"}`], v[`sent_total{kind="evaluations"}`]
-	if rest := sent + l.sum(`dropped_total{kind="evaluations"`) + l.sum("waiting{"+`env=`, `kind="evaluations"`); received != rest {
+	if rest := sent + l.sum(`dropped_total{kind="evaluations"`) + l.sum("waiting{"+`environment=`, `kind="evaluations"`); received != rest {
 		l.t.Errorf("received %v, sent, dropped and waiting %v:\n%v", received, rest, v)
 	}
 	if total := float64(l.unleash.total()); total != sent {

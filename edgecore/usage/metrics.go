@@ -55,7 +55,7 @@ func newMetrics(r prometheus.Registerer, c *Collector) *metrics {
 		return v
 	}
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
-		return prometheus.NewDesc("flagcast_usage_"+name, help, append([]string{"env"}, labels...), nil)
+		return prometheus.NewDesc("flagcast_usage_"+name, help, append([]string{"environment"}, labels...), nil)
 	}
 	m := &metrics{
 		received:  counter{vec("received_total", "What SDKs have reported.", "kind")},

@@ -58,7 +58,7 @@ func (c *Collector) end(ctx context.Context, e *environment) {
 	c.metrics.drop(shutdown, registrations, uint64(due))
 	e.backend, e.frontend = newShare(0), newShare(0)
 	if left > 0 || due > 0 {
-		c.options.Log.Warn("usage of SDKs is lost: upstream has not taken it before the end", "env", e.name, "evaluations", left, "registrations", due, "err", err)
+		c.options.Log.Warn("usage of SDKs is lost: upstream has not taken it before the end", "environment", e.name, "evaluations", left, "registrations", due, "err", err)
 	}
 }
 
@@ -100,7 +100,7 @@ func (c *Collector) send(ctx context.Context, e *environment, batch []item, halv
 	case len(batch) == 1 || *halves == 0:
 		c.metrics.drop(refused, evaluations, evaluated)
 		c.metrics.drop(refused, registrations, uint64(registered))
-		c.options.Log.Warn("upstream refuses a part of the usage of SDKs: it is dropped", "env", e.name, "evaluations", evaluated, "registrations", registered, "err", err)
+		c.options.Log.Warn("upstream refuses a part of the usage of SDKs: it is dropped", "environment", e.name, "evaluations", evaluated, "registrations", registered, "err", err)
 		return nil, nil
 	}
 	*halves--
@@ -123,11 +123,11 @@ func (c *Collector) note(e *environment, err error) {
 	e.mu.Unlock()
 	switch {
 	case err == nil && before != nil:
-		c.options.Log.Info("upstream takes usage of SDKs again", "env", e.name)
+		c.options.Log.Info("upstream takes usage of SDKs again", "environment", e.name)
 	case err != nil && (before == nil || before.Error() != err.Error()):
-		c.options.Log.Error("report usage of SDKs: "+err.Error(), "env", e.name)
+		c.options.Log.Error("report usage of SDKs: "+err.Error(), "environment", e.name)
 		if before == nil {
-			c.options.Log.Warn("it waits, and the newest is kept", "env", e.name)
+			c.options.Log.Warn("it waits, and the newest is kept", "environment", e.name)
 		}
 	}
 }

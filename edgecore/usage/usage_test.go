@@ -145,7 +145,7 @@ func TestReportsWaitWhileUpstreamIsAway(t *testing.T) {
 				if n := l.unleash.count(); n < 6*60/6 || n > 6*60/4 {
 					t.Errorf("%d requests in six hours", n)
 				}
-				if v := l.values(); v[`consecutive_failures{env="development"}`] != float64(l.unleash.count()) || v[`waiting{env="development",kind="evaluations"}`] != float64(reports) {
+				if v := l.values(); v[`consecutive_failures{environment="development"}`] != float64(l.unleash.count()) || v[`waiting{environment="development",kind="evaluations"}`] != float64(reports) {
 					t.Errorf("%v", v)
 				}
 				if lines := strings.Count(l.log.String(), "level=ERROR"); lines != 1 {
@@ -386,7 +386,7 @@ func TestBodies(t *testing.T) {
 			t.Errorf("%.120s: %v, want %q", tc.body, err, tc.err)
 		}
 		v := l.values()
-		if waiting, lost := v[`waiting{env="development",kind="evaluations"}`], v[`dropped_total{kind="evaluations",reason="invalid"}`]; waiting != tc.sent || lost != tc.lost {
+		if waiting, lost := v[`waiting{environment="development",kind="evaluations"}`], v[`dropped_total{kind="evaluations",reason="invalid"}`]; waiting != tc.sent || lost != tc.lost {
 			t.Errorf("%.120s: %v wait and %v are lost, want %v and %v", tc.body, waiting, lost, tc.sent, tc.lost)
 		}
 		ctx, cancel := contextWithCancel(t)

@@ -136,7 +136,7 @@ func nudges(t *testing.T, u *rig.Unleash, core *rig.Flagcast, unleash *witness) 
 			flipped, on = time.Now(), !on
 			u.Switch(t, "flipped", on)
 		}
-		return strings.Contains(get(t, core.URL+"/internal-backstage/prometheus"), `flagcast_hooks_total{result="accepted"} 1`)
+		return strings.Contains(get(t, core.URL+"/internal-backstage/prometheus"), `flagcast_webhook_requests_total{result="accepted"} 1`)
 	})
 	if !on {
 		u.Switch(t, "flipped", true)
