@@ -33,3 +33,25 @@ func TestMakeHelp(t *testing.T) {
 		}
 	}
 }
+
+// TestWorkflowRunsEveryPart: the workflow runs all parts of make test.
+func TestWorkflowRunsEveryPart(t *testing.T) {
+	line := regexp.MustCompile(`(?m)^test: ([^#\n]*)`).FindStringSubmatch(read(t, "Makefile"))
+	if line == nil {
+		t.Fatal("the Makefile has no target test")
+	}
+	var want, got []string
+	for _, part := range strings.Fields(line[1]) {
+		if part != "deps" {
+			want = append(want, part)
+		}
+	}
+	for _, m := range regexp.MustCompile(`(?m)^ +- ((?:test-[a-z0-9-]+ ?)+)$`).FindAllStringSubmatch(read(t, ".github/workflows/test.yml"), -1) {
+		got = append(got, strings.Fields(m[1])...)
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(want, got) {
+		t.Errorf("the workflow runs %q, make test %q", got, want)
+	}
+}
