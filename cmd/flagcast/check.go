@@ -158,11 +158,8 @@ func writable(dir string) error {
 // tryUpstream fetches one environment.
 func (c *core) tryUpstream(ctx context.Context, env edgecore.Environment) finding {
 	what := fmt.Sprintf("upstream, environment %q", env)
-	one := *c
-	one.feeds = maps.Clone(c.feeds)
-	one.only(env)
 	began := time.Now()
-	if err := one.fetch(ctx); err != nil {
+	if err := c.fetch(ctx, []edgecore.Environment{env}); err != nil {
 		return found(what, err, "")
 	}
 	st, err := c.store.Load(env)

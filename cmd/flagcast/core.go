@@ -41,8 +41,6 @@ type core struct {
 	sinks   map[string]sinks.Sink // those that are open, by their names in the configuration
 	opener  *all.Opener
 	targets []publish.Target
-	// listener takes the events of publishers; nil: nobody does.
-	listener publish.Listener
 	// usage takes what SDKs report.
 	usage *sdkusage.Collector
 	// registry holds the metrics of everything.
@@ -121,10 +119,10 @@ func (c *core) environments() []edgecore.Environment {
 	return list
 }
 
-// follow runs the feeds until ctx ends. A feed that cannot go on ends the
-// others.
-func (c *core) follow(ctx context.Context, group *errgroup.Group) {
-	for _, env := range c.environments() {
+// follow runs the feeds of environments until ctx ends. A feed that cannot go on
+// ends the others.
+func (c *core) follow(ctx context.Context, group *errgroup.Group, environments []edgecore.Environment) {
+	for _, env := range environments {
 		group.Go(func() error {
 			if err := c.feeds[env].Run(ctx, func(d *edgecore.Definitions) { c.deliver(ctx, d) }); err != nil {
 				return fmt.Errorf("follow upstream for environment %q: %w", env, err)
@@ -308,10 +306,11 @@ func (c *core) newTarget(t *config.Target) publish.Target {
 // it is stale.
 const staleAfter = 15 * time.Minute
 
-// publishers makes one for each target.
-func (c *core) publishers() []*publish.Publisher {
+// publishers makes one for each target. listener receives their events.
+func (c *core) publishers(listener publish.Listener) []*publish.Publisher {
 	options := publish.Options{
-		Log: c.log, Metrics: publish.NewMetrics(c.registry), Listener: c.listener, ConfigArgument: c.file.argument(), StaleAfter: max(staleAfter, 3*c.config.Upstream.Interval), UpstreamStaleAfter: c.config.Upstream.Stale(),
+		Log: c.log, Metrics: publish.NewMetrics(c.registry), Listener: listener, ConfigArgument: c.file.argument(),
+		StaleAfter: max(staleAfter, 3*c.config.Upstream.Interval), UpstreamStaleAfter: c.config.Upstream.Stale(),
 		Heard: func(env edgecore.Environment) time.Time { at, _ := c.heard(env); return at },
 	}
 	var list []*publish.Publisher

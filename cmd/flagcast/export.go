@@ -24,11 +24,11 @@ import (
 )
 
 type exportFlags struct {
-	source                           sourceFlags
+	source                        sourceFlags
 	as, format, output, undecided string
-	context, projects, flags         []string
-	includeDisabled                  bool
-	script                           scriptFlags
+	context, projects, flags      []string
+	includeDisabled               bool
+	script                        scriptFlags
 }
 
 // Forms that are more than a constant.

@@ -18,15 +18,15 @@ import (
 	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
-// fetch waits until upstream has delivered every environment once, or has said
+// fetch waits until upstream has delivered each of the environments once, or has said
 // what no waiting mends.
-func (c *core) fetch(ctx context.Context) error {
+func (c *core) fetch(ctx context.Context, environments []edgecore.Environment) error {
 	following, stop := context.WithCancel(ctx)
 	defer stop()
 	group, following := errgroup.WithContext(following)
-	c.follow(following, group)
-	group.Go(func() error { return c.refused(following) })
-	for _, env := range c.environments() {
+	c.follow(following, group, environments)
+	group.Go(func() error { return c.refused(following, environments) })
+	for _, env := range environments {
 		if _, err := c.store.Wait(following, env, 0); err != nil {
 			stop()
 			if failure := group.Wait(); failure != nil {
@@ -45,7 +45,7 @@ func (c *core) fetch(ctx context.Context) error {
 
 // refused returns an error when upstream has given an answer that it will give
 // again: serve goes on asking then, a command that runs once has its result.
-func (c *core) refused(ctx context.Context) error {
+func (c *core) refused(ctx context.Context, environments []edgecore.Environment) error {
 	if c.config.Upstream.File != "" {
 		return nil // a file that cannot be read ends its feed
 	}
@@ -57,7 +57,7 @@ func (c *core) refused(ctx context.Context) error {
 			return nil
 		case <-ticker.C:
 		}
-		for _, env := range c.environments() {
+		for _, env := range environments {
 			if err := c.feeds[env].Status().Err; final(err) {
 				return fmt.Errorf("no definitions of environment %q: %w", env, err)
 			}

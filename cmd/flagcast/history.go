@@ -96,7 +96,7 @@ func (k *kept) print(w io.Writer) error {
 
 func (c *core) histories(ctx context.Context) ([]kept, error) {
 	list := []kept{}
-	options := c.once(nil)
+	options := c.once(nil, nil)
 	for _, t := range c.targets {
 		if t.History == nil {
 			continue

@@ -34,20 +34,19 @@ func (c *core) listeners(by string) (publish.Listener, []func(context.Context) e
 	return listeners, loops, nil
 }
 
-// telling runs f while events are told as the configuration says. They are
-// told until f has ended, and those of its end, too.
-func (c *core) telling(ctx context.Context, by string, f func() error) error {
+// withListener runs f with the listener of the configuration. Its loops run until
+// f has ended and the events of its end are sent.
+func (c *core) withListener(ctx context.Context, by string, f func(publish.Listener) error) error {
 	listener, loops, err := c.listeners(by)
 	if err != nil {
 		return err
 	}
-	c.listener = listener
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var group errgroup.Group
 	for _, loop := range loops {
 		group.Go(func() error { return loop(ctx) })
 	}
-	err = f()
+	err = f(listener)
 	stop()
 	return errors.Join(err, group.Wait())
 }

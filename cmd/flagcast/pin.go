@@ -96,9 +96,9 @@ func onTarget(ctx context.Context, c *cobra.Command, by string, flags pinFlags, 
 	if err != nil {
 		return err
 	}
-	return core.telling(ctx, by, func() error {
+	return core.withListener(ctx, by, func(events publish.Listener) error {
 		t := &core.targets[0]
-		return f(&oneTarget{core, publish.New(*t, core.store, core.once(nil)), t, c.OutOrStdout()})
+		return f(&oneTarget{core, publish.New(*t, core.store, core.once(nil, events)), t, c.OutOrStdout()})
 	})
 }
 

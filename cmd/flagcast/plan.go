@@ -93,7 +93,7 @@ func (r *syncRun) apply(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	options := r.core.once(nil)
+	options := r.core.once(nil, r.listener)
 	publishers := map[string]*publish.Publisher{}
 	targets := map[string]*publish.Target{}
 	for i, t := range r.core.targets {

@@ -125,7 +125,9 @@ func serve(ctx context.Context, cfg *config.Config, file configFile, log *slog.L
 	if !publishing {
 		return core.run(ctx, listener, nil)
 	}
-	return core.telling(ctx, "serve", func() error { return core.run(ctx, listener, core.publishers()) })
+	return core.withListener(ctx, "serve", func(events publish.Listener) error {
+		return core.run(ctx, listener, core.publishers(events))
+	})
 }
 
 // run follows upstream, serves and publishes.
@@ -143,7 +145,7 @@ func (c *core) run(ctx context.Context, listener *listeners, publishers []*publi
 	for _, env := range c.environments() {
 		group.Go(func() error { return c.announce(running, env) })
 	}
-	c.follow(running, group)
+	c.follow(running, group, c.environments())
 	for _, p := range publishers {
 		group.Go(func() error { return p.Run(running) })
 	}

@@ -161,8 +161,7 @@ func (f *sourceFlags) definitions(c *cobra.Command) (*edgecore.Definitions, erro
 	if core.feeds[env] == nil {
 		return nil, failed(exitUsage, fmt.Errorf("upstream has no environment %q", env), "environments: "+names(core.environments()))
 	}
-	core.only(env)
-	if err := core.fetch(ctx); err != nil {
+	if err := core.fetch(ctx, []edgecore.Environment{env}); err != nil {
 		return nil, err
 	}
 	st, err := core.store.Load(env)
@@ -170,13 +169,4 @@ func (f *sourceFlags) definitions(c *cobra.Command) (*edgecore.Definitions, erro
 		return nil, err
 	}
 	return st.Definitions, nil
-}
-
-// only drops the feeds of other environments.
-func (c *core) only(environments ...edgecore.Environment) {
-	for env := range c.feeds {
-		if !slices.Contains(environments, env) {
-			delete(c.feeds, env)
-		}
-	}
 }

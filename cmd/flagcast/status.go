@@ -113,7 +113,7 @@ func (c *core) status(ctx context.Context, address string, fromSinks bool) (*tar
 		return nil, err
 	}
 	report := &targets{From: "sinks", Targets: []publish.Status{}}
-	options := c.once(nil)
+	options := c.once(nil, nil)
 	for _, t := range c.targets {
 		p := publish.New(t, c.store, options)
 		p.Inspect(ctx)

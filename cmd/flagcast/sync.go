@@ -99,7 +99,10 @@ func runSync(c *cobra.Command, flags syncFlags) error {
 	if flags.dryRun {
 		err = run.do(ctx, c.InOrStdin())
 	} else {
-		err = core.telling(ctx, "sync", func() error { return run.do(ctx, c.InOrStdin()) })
+		err = core.withListener(ctx, "sync", func(events publish.Listener) error {
+			run.listener = events
+			return run.do(ctx, c.InOrStdin())
+		})
 	}
 	if err != nil {
 		return err
@@ -171,15 +174,17 @@ func (c *core) obtain(ctx context.Context, from string, stdin io.Reader) error {
 	if from != "" {
 		return c.loadFrom(from, stdin)
 	}
-	c.only(c.published()...)
-	return c.fetch(ctx)
+	followed := slices.DeleteFunc(c.published(), func(env edgecore.Environment) bool { return c.feeds[env] == nil })
+	return c.fetch(ctx, followed)
 }
 
 // published lists the environments of the targets.
 func (c *core) published() []edgecore.Environment {
 	var list []edgecore.Environment
 	for _, t := range c.targets {
-		list = append(list, t.Environment)
+		if !slices.Contains(list, t.Environment) {
+			list = append(list, t.Environment)
+		}
 	}
 	return list
 }
@@ -188,15 +193,16 @@ func (c *core) published() []edgecore.Environment {
 type syncRun struct {
 	core       *core
 	flags      syncFlags
+	listener   publish.Listener // nil in a dry run
 	publishers []*publish.Publisher
 	outcomes   []publish.Outcome
 	results    []result
 }
 
 // options of publishers that run once.
-func (c *core) once(accept []string) publish.Options {
+func (c *core) once(accept []string, listener publish.Listener) publish.Options {
 	return publish.Options{
-		Log: c.log, Metrics: publish.NewMetrics(prometheus.NewRegistry()), Listener: c.listener, Accept: accept, ConfigArgument: c.file.argument(),
+		Log: c.log, Metrics: publish.NewMetrics(prometheus.NewRegistry()), Listener: listener, Accept: accept, ConfigArgument: c.file.argument(),
 	}
 }
 
@@ -206,7 +212,7 @@ const verifyFor = 5 * time.Second
 
 // pass brings all targets up to date, each by itself.
 func (r *syncRun) pass(ctx context.Context) {
-	options := r.core.once(r.flags.accept)
+	options := r.core.once(r.flags.accept, r.listener)
 	all := make([][]publish.Outcome, len(r.core.targets))
 	results := make([][]result, len(r.core.targets))
 	r.publishers = make([]*publish.Publisher, len(r.core.targets))
