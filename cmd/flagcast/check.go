@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -12,24 +11,14 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
-	"github.com/flagcast/flagcast/internal/printable"
 	"github.com/flagcast/flagcast/sinks"
 )
-
-// finding is what check has found about one thing.
-type finding struct {
-	What   string `json:"what"`   // such as `sink "cf": write`
-	Result string `json:"result"` // "ok", "warning" or "failed"
-	Text   string `json:"text,omitempty"`
-	Hint   string `json:"hint,omitempty"` // what to do; the text ends with it
-}
 
 func newCheck() *cobra.Command {
 	var asJSON bool
@@ -67,35 +56,6 @@ at the first fault.`,
 	c.Flags().BoolVar(&asJSON, "json", false, "report as JSON")
 	c.Flags().DurationVar(&timeout, "timeout", time.Minute, "give up after this time")
 	return c
-}
-
-// printFindings writes a line for each finding, and a closing one. What does not
-// fit into the line is below it, what to do first.
-func printFindings(w io.Writer, findings []finding) {
-	paint := painterOf(w)
-	number := map[string]int{}
-	for _, f := range findings {
-		number[f.Result]++
-		word := paint.Paint(printable.Plain, "ok     ")
-		switch f.Result {
-		case "warning":
-			word = paint.Paint(printable.Yellow, "WARNING")
-		case "failed":
-			word = paint.Paint(printable.Red, "FAILED ")
-		}
-		if f.Text != "" && f.Hint == "" && utf8.RuneCountInString(f.What+": "+f.Text)+9 <= reportWidth {
-			printable.Fprintf(w, "%s  %s: %s\n", word, f.What, f.Text)
-			continue
-		}
-		printable.Fprintf(w, "%s  %s\n", word, f.What)
-		for _, line := range []string{f.Hint, sinks.WithoutHint(f.Text, f.Hint)} {
-			if line != "" {
-				printable.Fprintf(w, "         %s\n", line)
-			}
-		}
-	}
-	printable.Fprintf(w, "%s: %d ok, %s, %d failed\n",
-		count(len(findings), "check"), number["ok"], count(number["warning"], "warning"), number["failed"])
 }
 
 // checkKey is the key that check writes and deletes.

@@ -1,0 +1,11 @@
+package main
+
+import "fmt"
+
+// count returns a number with what it counts, such as "3 flags".
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
