@@ -52,24 +52,24 @@ type core struct {
 
 // newCore builds the parts. It starts nothing, and asks upstream only which
 // environment a token is for whose text has two readings.
-func newCore(c *config.Config, log *slog.Logger) (*core, error) {
-	core, err := newUnconnected(c, log)
+func newCore(c *config.Config, file configFile, log *slog.Logger) (*core, error) {
+	core, err := newUnconnected(c, file, log)
 	if err != nil {
 		return nil, err
 	}
-	return core, core.connect(slices.Collect(maps.Keys(c.Sinks)))
+	return core.withSinks(slices.Collect(maps.Keys(c.Sinks)))
 }
 
 // newUnconnected is newCore without sinks: targets have names and no more use.
-func newUnconnected(c *config.Config, log *slog.Logger) (*core, error) {
+func newUnconnected(c *config.Config, file configFile, log *slog.Logger) (*core, error) {
 	core := &core{
 		config: c,
+		file:   file,
 		log:    log,
 		// Answers of several tokens are merged, with some bytes around them.
 		store: state.New(state.Options{Dir: c.State.Dir, MaxBytes: maxBytes(&c.Upstream)*int64(max(len(c.Upstream.Tokens), 1)) + 64<<10, Log: log}),
 
 		registry: prometheus.NewRegistry(),
-		sinks:    map[string]sinks.Sink{},
 	}
 	core.opener = all.NewOpener(sinks.NewMetrics(core.registry))
 	var err error
@@ -89,24 +89,28 @@ func newUnconnected(c *config.Config, log *slog.Logger) (*core, error) {
 	if core.usage, err = core.newUsage(); err != nil {
 		return nil, err
 	}
-	core.makeTargets()
+	core.targets = core.newTargets()
 	return core, nil
 }
 
-// connect opens sinks by their names. Targets of others cannot be used.
-func (c *core) connect(names []string) error {
-	if err := c.openSinks(names); err != nil {
-		return err
+// withSinks returns the core with sinks open, by their names. Targets of other
+// sinks cannot be used.
+func (c *core) withSinks(names []string) (*core, error) {
+	connected := *c
+	var err error
+	if connected.sinks, err = c.openSinks(names); err != nil {
+		return nil, err
 	}
-	c.makeTargets()
-	return nil
+	connected.targets = connected.newTargets()
+	return &connected, nil
 }
 
-func (c *core) makeTargets() {
-	c.targets = nil
+func (c *core) newTargets() []publish.Target {
+	var list []publish.Target
 	for i := range c.config.Targets {
-		c.targets = append(c.targets, c.newTarget(&c.config.Targets[i]))
+		list = append(list, c.newTarget(&c.config.Targets[i]))
 	}
+	return list
 }
 
 // environments lists what upstream serves, sorted.
@@ -258,20 +262,25 @@ func (c *core) nudge() {
 	}
 }
 
-// openSinks makes sinks of the configuration. It reaches none.
-func (c *core) openSinks(names []string) error {
+// openSinks returns the sinks that are open, and those with further names. It
+// makes no call of their services.
+func (c *core) openSinks(names []string) (map[string]sinks.Sink, error) {
+	open := maps.Clone(c.sinks)
+	if open == nil {
+		open = map[string]sinks.Sink{}
+	}
 	for _, name := range names {
 		s := c.config.Sinks[name]
-		if s == nil || c.sinks[name] != nil {
+		if s == nil || open[name] != nil {
 			continue // unknown, which the use of its name reports, or open
 		}
 		sink, err := c.opener.Open(name, s.Type, s.Settings)
 		if err != nil {
-			return failed(exitUsage, fmt.Errorf("open sink %q: %w", name, err), "")
+			return nil, failed(exitUsage, fmt.Errorf("open sink %q: %w", name, err), "")
 		}
-		c.sinks[name] = sink
+		open[name] = sink
 	}
-	return nil
+	return open, nil
 }
 
 func (c *core) newTarget(t *config.Target) publish.Target {

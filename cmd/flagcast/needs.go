@@ -42,12 +42,11 @@ func newChosen(c *cobra.Command, names []string, needs needsOf) (*core, error) {
 	for _, sentence := range cfg.ShortSecrets() {
 		log.Warn(sentence)
 	}
-	core, err := newUnconnected(cfg, log)
+	core, err := newUnconnected(cfg, file, log)
 	if err != nil {
 		return nil, err
 	}
-	core.file = file
-	return core, core.connect(needed.Sinks)
+	return core.withSinks(needed.Sinks)
 }
 
 // chosen returns the targets that are named; no names mean all.
@@ -119,12 +118,12 @@ func historyNeeds(targets []config.Target) config.Needs {
 // noNeeds are those of a command that asks a running core.
 func noNeeds([]config.Target) config.Needs { return config.Needs{} }
 
-// connectStored opens the sinks of all targets, for a command that reads what
-// they have stored.
-func (c *core) connectStored() error {
+// withStored returns the core with the sinks of all targets open, for a command
+// that reads what they have stored.
+func (c *core) withStored() (*core, error) {
 	needs := config.Needs{Sinks: sinksOf(c.config.Targets, false)}
 	if err := c.config.Require(needs); err != nil {
-		return err
+		return nil, err
 	}
-	return c.connect(needs.Sinks)
+	return c.withSinks(needs.Sinks)
 }

@@ -53,7 +53,7 @@ targets: [{ name: web, sink: s, environment: e, format: rules/1, key: k }]
 	if err != nil {
 		t.Fatal(err)
 	}
-	if told.core, err = newCore(c, slog.New(slog.NewTextHandler(&told.log, nil))); err != nil {
+	if told.core, err = newCore(c, configFile{}, slog.New(slog.NewTextHandler(&told.log, nil))); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -110,11 +110,10 @@ func load(c *cobra.Command, flags config.Overrides) (*config.Config, error) {
 
 // serve runs everything until ctx ends or a part cannot go on.
 func serve(ctx context.Context, cfg *config.Config, file configFile, log *slog.Logger, publishing bool) error {
-	core, err := newCore(cfg, log)
+	core, err := newCore(cfg, file, log)
 	if err != nil {
 		return err
 	}
-	core.file = file
 	listener, err := listen(&cfg.API, log)
 	if err != nil {
 		return err
@@ -178,7 +177,7 @@ func (c *core) handler(publishers []*publish.Publisher) (*api.Handler, error) {
 	return api.New(api.Options{
 		States: c.store, Access: known, Environments: c.environments(), Log: c.log, Registry: c.registry, BasePath: cfg.BasePath, Heard: c.heard,
 		Build:   api.Build{Version: buildVersion(), Revision: buildRevision()},
-		Targets: func() any { return c.newTargets(publishers, cfg.PrivateBackstage()) }, Usage: c.usage, WebhookSecret: cfg.WebhookSecret, Nudge: c.nudge,
+		Targets: func() any { return c.report(publishers, cfg.PrivateBackstage()) }, Usage: c.usage, WebhookSecret: cfg.WebhookSecret, Nudge: c.nudge,
 		TokenHeader: header, NoAll: !cfg.All,
 		CORS: api.CORS{
 			Origins: cfg.CORS.Origins, AllowedHeaders: cfg.CORS.AllowedHeaders, ExposedHeaders: cfg.CORS.ExposedHeaders,

@@ -148,7 +148,7 @@ func (f *sourceFlags) definitions(c *cobra.Command) (*edgecore.Definitions, erro
 	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
 	defer cancel()
 	cfg.Targets, cfg.Sinks, cfg.State.Dir = nil, nil, "" // nothing is published or kept
-	core, err := newCore(cfg, newLogger(c.ErrOrStderr(), cfg.Log))
+	core, err := newCore(cfg, configFileOf(c), newLogger(c.ErrOrStderr(), cfg.Log))
 	if err != nil {
 		return nil, err
 	}

@@ -73,7 +73,8 @@ func (c *core) status(ctx context.Context, address string, fromSinks bool) (*tar
 		}
 		c.log.Debug("no core answers: reading the sinks", "err", err)
 	}
-	if err := c.connectStored(); err != nil {
+	c, err := c.withStored()
+	if err != nil {
 		return nil, err
 	}
 	report := &targets{From: "sinks", Targets: []publish.Status{}}
@@ -132,9 +133,9 @@ func (c *core) ask(ctx context.Context, address string) (*targets, error) {
 	return report, nil
 }
 
-// newTargets is the report of a running core. private says that only its owner can
+// report is the report of a running core. private says that only its owner can
 // ask for it; others get no texts of errors.
-func (c *core) newTargets(publishers []*publish.Publisher, private bool) *targets {
+func (c *core) report(publishers []*publish.Publisher, private bool) *targets {
 	r := &targets{From: "core", Targets: []publish.Status{}, Redacted: !private, Upstreams: c.upstreams(private, time.Now())}
 	for _, p := range publishers {
 		s := p.Status()

@@ -152,12 +152,7 @@ func newOnce(c *cobra.Command) (*core, error) {
 	if err != nil {
 		return nil, err
 	}
-	core, err := newCore(cfg, onceLogger(c, cfg))
-	if err != nil {
-		return nil, err
-	}
-	core.file = configFileOf(c)
-	return core, nil
+	return newCore(cfg, configFileOf(c), onceLogger(c, cfg))
 }
 
 // onceLogger is the log of a command whose report says what the log would.

@@ -38,7 +38,7 @@ func TestEnvironmentsWithDots(t *testing.T) {
 	defer server.Close()
 	var log bytes.Buffer
 	tokens := "*:eu.prod.secret,*:eu.test.secret,*:plain.secret"
-	core, err := newCore(configured(t, server.URL, tokens), slog.New(slog.NewTextHandler(&log, nil)))
+	core, err := newCore(configured(t, server.URL, tokens), configFile{}, slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestEnvironmentsWithDots(t *testing.T) {
 		t.Errorf("environments %s, log:\n%s", got, &log)
 	}
 	server.Close()
-	core, err = newCore(configured(t, server.URL, tokens), slog.New(slog.NewTextHandler(&log, nil)))
+	core, err = newCore(configured(t, server.URL, tokens), configFile{}, slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func TestEnvironmentsWithDots(t *testing.T) {
 		t.Errorf("%d warnings:\n%s", n, &log)
 	}
 	hex := strings.Repeat("0f", 32)
-	core, err = newCore(configured(t, server.URL, "*:eu.prod."+hex+",*:eu.test."+hex), slog.New(slog.DiscardHandler))
+	core, err = newCore(configured(t, server.URL, "*:eu.prod."+hex+",*:eu.test."+hex), configFile{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
