@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore"
@@ -74,18 +73,4 @@ func (c *core) logFlags(st *state.State, flipped bool) {
 		text += "; a date constraint has flipped"
 	}
 	c.log.Info(text)
-}
-
-// source names upstream without credentials.
-func (c *core) source() string {
-	u := &c.config.Upstream
-	if u.File != "" {
-		return u.File
-	}
-	address, err := url.Parse(u.URL)
-	if err != nil {
-		return "upstream"
-	}
-	address.User, address.RawQuery, address.Fragment = nil, "", ""
-	return address.String()
 }

@@ -11,11 +11,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
-	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/sinks"
 )
@@ -163,27 +161,6 @@ func onceLogger(c *cobra.Command, cfg *config.Config) *slog.Logger {
 	return newLogger(c.ErrOrStderr(), cfg.Log)
 }
 
-// obtain fills the store with what the targets publish: from a file, else from
-// upstream.
-func (c *core) obtain(ctx context.Context, from string, stdin io.Reader) error {
-	if from != "" {
-		return c.loadFrom(from, stdin)
-	}
-	followed := slices.DeleteFunc(c.published(), func(env edgecore.Environment) bool { return c.feeds[env] == nil })
-	return c.fetch(ctx, followed)
-}
-
-// published lists the environments of the targets.
-func (c *core) published() []edgecore.Environment {
-	var list []edgecore.Environment
-	for _, t := range c.targets {
-		if !slices.Contains(list, t.Environment) {
-			list = append(list, t.Environment)
-		}
-	}
-	return list
-}
-
 // syncRun is one run of the command.
 type syncRun struct {
 	core       *core
@@ -193,17 +170,6 @@ type syncRun struct {
 	outcomes   []publish.Outcome
 	results    []result
 }
-
-// options of publishers that run once.
-func (c *core) once(accept []string, listener publish.Listener) publish.Options {
-	return publish.Options{
-		Log: c.log, Metrics: publish.NewMetrics(prometheus.NewRegistry()), Listener: listener, Accept: accept, ConfigArgument: c.file.argument(),
-	}
-}
-
-// verifyFor is how long sync waits for a write to show; stores that show it
-// later have accepted it.
-const verifyFor = 5 * time.Second
 
 // pass brings all targets up to date, each by itself.
 func (r *syncRun) pass(ctx context.Context) {
