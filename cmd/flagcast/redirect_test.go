@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/test/need"
 )
 
 func TestRedirect(t *testing.T) {
@@ -66,7 +67,7 @@ func TestRedirectInBrowsers(t *testing.T) {
 // unless the client names a port, which a browser would keep.
 func TestStrictTransport(t *testing.T) {
 	certificate, key := filepath.Join(t.TempDir(), "c.pem"), filepath.Join(t.TempDir(), "k.pem")
-	if err := writeCertificate(certificate, key); err != nil {
+	if err := need.Certificate(certificate, key); err != nil {
 		t.Fatal(err)
 	}
 	for _, redirects := range []bool{true, false} {
