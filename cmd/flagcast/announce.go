@@ -7,6 +7,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/state"
+	"github.com/flagcast/flagcast/internal/printable"
 )
 
 // announce logs what flags an environment has until ctx ends: when upstream has
@@ -64,7 +65,7 @@ func (c *core) logFlags(st *state.State, flipped bool) {
 			"source", c.source(), "flipped", flipped)
 		return
 	}
-	text := fmt.Sprintf("%s: %s", d.Environment, count(len(d.Features), "flag"))
+	text := fmt.Sprintf("%s: %s", d.Environment, printable.Count(len(d.Features), "flag"))
 	if d.Revision > 0 {
 		text += fmt.Sprintf(", revision %d", d.Revision)
 	}

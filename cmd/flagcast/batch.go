@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/tidwall/gjson"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/internal/untrusted"
@@ -20,7 +21,7 @@ import (
 // an error, and the next one is read.
 func runBatch(c *cobra.Command, names []string, flags evalFlags) error {
 	if len(names) > 0 || flags.explain || len(flags.context) > 0 {
-		return failed(exitUsage, errors.New("--batch takes flags and contexts from its lines"), "leave out names, --context and --explain")
+		return exit.With(exit.Usage, errors.New("--batch takes flags and contexts from its lines"), "leave out names, --context and --explain")
 	}
 	b := batch{seed: flags.seed}
 	if flags.source.from != "" {

@@ -14,9 +14,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
+	"github.com/flagcast/flagcast/internal/printable"
 	"github.com/flagcast/flagcast/sinks"
 )
 
@@ -48,7 +50,7 @@ at the first fault.`,
 				return err
 			}
 			if n := len(slices.DeleteFunc(findings, func(f finding) bool { return f.Result != "failed" })); n > 0 {
-				return failed(exitFailed, fmt.Errorf("%s failed", count(n, "check")), "")
+				return exit.With(exit.Failed, fmt.Errorf("%s failed", printable.Count(n, "check")), "")
 			}
 			return nil
 		},
@@ -63,7 +65,7 @@ const checkKey sinks.Key = "flagcast-check"
 
 func found(what string, err error, text string) finding {
 	if err != nil {
-		return finding{What: what, Result: "failed", Text: err.Error(), Hint: hintOf(err)}
+		return finding{What: what, Result: "failed", Text: err.Error(), Hint: exit.HintOf(err)}
 	}
 	return finding{What: what, Result: "ok", Text: text}
 }
@@ -126,7 +128,7 @@ func (c *core) tryUpstream(ctx context.Context, env edgecore.Environment) findin
 	if err != nil {
 		return found(what, err, "")
 	}
-	text := fmt.Sprintf("%s, revision %d, in %d ms", count(len(st.Definitions.Features), "flag"), st.Definitions.Revision, time.Since(began).Milliseconds())
+	text := fmt.Sprintf("%s, revision %d, in %d ms", printable.Count(len(st.Definitions.Features), "flag"), st.Definitions.Revision, time.Since(began).Milliseconds())
 	switch {
 	case len(st.Definitions.Features) == 0:
 		return finding{What: what, Result: "warning", Text: text + "; does the token see a project with flags?"}
@@ -139,7 +141,7 @@ func (c *core) tryUpstream(ctx context.Context, env edgecore.Environment) findin
 // problemsText counts problems, of which there is one at least, and names the
 // first.
 func problemsText(problems []edgecore.Problem) string {
-	return count(len(problems), "problem") + ", the first: " + problems[0].String()
+	return printable.Count(len(problems), "problem") + ", the first: " + problems[0].String()
 }
 
 // trySink tries each action. What a write needs is known only after the write.
@@ -188,7 +190,7 @@ func (c *core) checkTarget(ctx context.Context, t *publish.Target) []finding {
 			findings = append(findings, finding{What: what, Result: "warning", Text: publish.ContextualNote(n)})
 			continue
 		}
-		findings = append(findings, found(what, err, fmt.Sprintf("%s, %s bytes", count(snap.Count, "flag"), share(len(body), limits.Usage(body)))))
+		findings = append(findings, found(what, err, fmt.Sprintf("%s, %s bytes", printable.Count(snap.Count, "flag"), share(len(body), limits.Usage(body)))))
 		if h := t.History; h != nil {
 			if err := h.Sink.Limits().CheckKey(publish.EntryKey(one.Key, uint64(time.Now().UnixMilli()))); err != nil {
 				findings = append(findings, found(what+", history", err, ""))

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/compare"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/internal/httpclient"
 	"github.com/flagcast/flagcast/internal/secret"
 )
@@ -65,7 +66,7 @@ Exit codes: 0 equal, 1 different, 2 they could not be compared.`,
 
 func runCompare(c *cobra.Command, addresses []string, flags compareFlags) error {
 	if flags.samples < 1 {
-		return failed(exitUsage, fmt.Errorf("--samples %d: it takes at least one context", flags.samples), "")
+		return exit.With(exit.Usage, fmt.Errorf("--samples %d: it takes at least one context", flags.samples), "")
 	}
 	tokens, err := readTokens(flags.tokens, tokenVariable)
 	if err != nil {
@@ -80,7 +81,7 @@ func runCompare(c *cobra.Command, addresses []string, flags compareFlags) error 
 	}
 	base, err := httpclient.WithCA(nil, flags.caFile)
 	if err != nil {
-		return failed(exitUsage, err, "")
+		return exit.With(exit.Usage, err, "")
 	}
 	client := httpclient.NewClient(httpclient.Options{Base: base, Timeout: flags.timeout})
 	header := http.Header{"User-Agent": {"flagcast/" + buildVersion()}, "Unleash-Appname": {"flagcast-compare"}}
@@ -92,7 +93,7 @@ func runCompare(c *cobra.Command, addresses []string, flags compareFlags) error 
 		Samples: flags.samples, Seed: flags.seed,
 	})
 	if err != nil {
-		return failed(exitUsage, err, "an address is that of the server, without /api; give a backend and a frontend token by --token, TOKEN or @FILE")
+		return exit.With(exit.Usage, err, "an address is that of the server, without /api; give a backend and a frontend token by --token, TOKEN or @FILE")
 	}
 	if flags.json {
 		err = printJSON(c.OutOrStdout(), report)
@@ -100,7 +101,7 @@ func runCompare(c *cobra.Command, addresses []string, flags compareFlags) error 
 		err = report.Print(c.OutOrStdout())
 	}
 	if err == nil && !report.Equal {
-		err = failed(exitFailed, errors.New(""), "") // the report has told
+		err = exit.With(exit.Failed, errors.New(""), "") // the report has told
 	}
 	return err
 }
@@ -117,7 +118,7 @@ func readTokens(given []string, variable string) ([]secret.Secret, error) {
 		if path, ok := strings.CutPrefix(text, "@"); ok {
 			content, err := os.ReadFile(path)
 			if err != nil {
-				return nil, failed(exitUsage, fmt.Errorf("read a token: %w", err), "")
+				return nil, exit.With(exit.Usage, fmt.Errorf("read a token: %w", err), "")
 			}
 			text = strings.TrimSpace(string(content))
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 )
 
 const (
@@ -81,7 +82,7 @@ func (f configFile) first(err error) error {
 // file can hold, such as "targets".
 func (f configFile) without(err error, key string) error {
 	if f.missing {
-		return failed(exitUsage, fmt.Errorf("%s: %s, and the command needs its %s", f.path, noFile, key), noFileHint)
+		return exit.With(exit.Usage, fmt.Errorf("%s: %s, and the command needs its %s", f.path, noFile, key), noFileHint)
 	}
-	return failed(exitUsage, err, fmt.Sprintf("add them under %q", key+":"))
+	return exit.With(exit.Usage, err, fmt.Sprintf("add them under %q", key+":"))
 }

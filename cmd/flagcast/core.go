@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/access"
 	"github.com/flagcast/flagcast/edgecore/eval"
@@ -193,7 +194,7 @@ func (c *core) newFeeds() (map[edgecore.Environment]upstream.Feed, error) {
 			MaxBytes: maxBytes(u), TokenHeader: u.TokenHeader, Version: buildVersion(), Log: c.log.With("environment", env),
 		})
 		if err != nil {
-			return nil, failed(exitUsage, err, "")
+			return nil, exit.With(exit.Usage, err, "")
 		}
 		feeds[env] = poll
 	}
@@ -219,12 +220,12 @@ func (c *core) newUpstream() (*http.Transport, error) {
 			c.log.Error("the client certificate for upstream cannot be read again: the one before stays", "err", err)
 		})
 		if err != nil {
-			return nil, failed(exitUsage, err, "")
+			return nil, exit.With(exit.Usage, err, "")
 		}
 	}
 	base, err := httpclient.WithTLS(nil, settings)
 	if err != nil {
-		return nil, failed(exitUsage, err, "")
+		return nil, exit.With(exit.Usage, err, "")
 	}
 	return base, nil
 }
@@ -248,7 +249,7 @@ func (c *core) newUsage() (*sdkusage.Collector, error) {
 		Headers: u.Headers, Version: buildVersion(), Base: withToken(c.upstream, u), Log: c.log, Registry: c.registry,
 	})
 	if err != nil {
-		return nil, failed(exitUsage, err, "")
+		return nil, exit.With(exit.Usage, err, "")
 	}
 	return collector, nil
 }
@@ -276,7 +277,7 @@ func (c *core) openSinks(names []string) (map[string]sinks.Sink, error) {
 		}
 		sink, err := c.opener.Open(name, s.Type, s.Settings)
 		if err != nil {
-			return nil, failed(exitUsage, fmt.Errorf("open sink %q: %w", name, err), "")
+			return nil, exit.With(exit.Usage, fmt.Errorf("open sink %q: %w", name, err), "")
 		}
 		open[name] = sink
 	}

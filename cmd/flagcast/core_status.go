@@ -6,7 +6,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/publish"
 )
 
-// report is the report of a running core. private says that only its owner can
+// Report is the report of a running core. private says that only its owner can
 // ask for it; others get no texts of errors.
 func (c *core) report(publishers []*publish.Publisher, private bool) *targets {
 	r := &targets{From: "core", Targets: []publish.Status{}, Redacted: !private, Upstreams: c.upstreams(private, time.Now())}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/eval/describe"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
@@ -96,7 +97,7 @@ func runEval(c *cobra.Command, names []string, flags evalFlags) error {
 	results := make([]evaluated, 0, len(names))
 	for _, name := range names {
 		if _, ok := program.Lookup(name); !ok {
-			return failed(exitFailed, fmt.Errorf("there is no flag %q", name), "flagcast eval"+configFileOf(c).argument()+" without a name lists all flags")
+			return exit.With(exit.Failed, fmt.Errorf("there is no flag %q", name), "flagcast eval"+configFileOf(c).argument()+" without a name lists all flags")
 		}
 		e := describe.Explain(program, name, context)
 		if !flags.json {
@@ -125,17 +126,17 @@ func (f *evalFlags) evalContext() (*eval.Context, error) {
 	for _, pair := range f.context {
 		name, value, ok := strings.Cut(pair, "=")
 		if name == "" || !ok {
-			return nil, failed(exitUsage, fmt.Errorf("--context %q is no name=value", pair), "write --context userId=42; a field that is not given is missing")
+			return nil, exit.With(exit.Usage, fmt.Errorf("--context %q is no name=value", pair), "write --context userId=42; a field that is not given is missing")
 		}
 		c.Fields[name] = value
 	}
 	if !c.SetCurrentTime() {
-		return nil, failed(exitUsage, fmt.Errorf("invalid currentTime %q", c.Fields["currentTime"]), "write it as 2026-01-31T12:00:00Z")
+		return nil, exit.With(exit.Usage, fmt.Errorf("invalid currentTime %q", c.Fields["currentTime"]), "write it as 2026-01-31T12:00:00Z")
 	}
 	if f.at != "" {
 		at, err := time.Parse(time.RFC3339, f.at)
 		if err != nil {
-			return nil, failed(exitUsage, fmt.Errorf("--time %q is no time", f.at), "write it as 2026-01-31T12:00:00Z")
+			return nil, exit.With(exit.Usage, fmt.Errorf("--time %q is no time", f.at), "write it as 2026-01-31T12:00:00Z")
 		}
 		c.Time = at
 	}

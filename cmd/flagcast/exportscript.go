@@ -13,7 +13,9 @@ import (
 
 	"github.com/flagcast/flagcast/bundles"
 	"github.com/flagcast/flagcast/bundles/measure"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
+	"github.com/flagcast/flagcast/internal/printable"
 )
 
 // scriptFlags are those of export that are for whole scripts.
@@ -60,27 +62,27 @@ func (f *scriptFlags) names() (set []string) {
 func (f *scriptFlags) check(flags *exportFlags, format snapshot.Format) error {
 	if flags.as != asScript {
 		if set := f.names(); len(set) > 0 {
-			return failed(exitUsage, fmt.Errorf("%s is for --as script", set[0]), "")
+			return exit.With(exit.Usage, fmt.Errorf("%s is for --as script", set[0]), "")
 		}
 		return nil
 	}
 	switch known := names(bundles.Platforms()); {
 	case f.platform == "":
-		return failed(exitUsage, errors.New("--as script needs --platform"), "platforms: "+known)
+		return exit.With(exit.Usage, errors.New("--as script needs --platform"), "platforms: "+known)
 	case !isOneOf(f.platform, bundles.Platforms()):
-		return failed(exitUsage, fmt.Errorf("--platform %q is not one of %s", f.platform, known), "")
+		return exit.With(exit.Usage, fmt.Errorf("--platform %q is not one of %s", f.platform, known), "")
 	case format == snapshot.Definitions1:
-		return failed(exitUsage, errors.New("--as script takes rules or evaluated: the worker does not read definitions"), "")
+		return exit.With(exit.Usage, errors.New("--as script takes rules or evaluated: the worker does not read definitions"), "")
 	case f.sourceMap && flags.output == "":
-		return failed(exitUsage, errors.New("--sourcemap needs --output: the map is written beside it"), "")
+		return exit.With(exit.Usage, errors.New("--sourcemap needs --output: the map is written beside it"), "")
 	case f.json && flags.output == "":
-		return failed(exitUsage, errors.New("--json needs --output: the report is on standard output"), "")
+		return exit.With(exit.Usage, errors.New("--json needs --output: the report is on standard output"), "")
 	case len(f.requests) > 0 && f.entry == "":
-		return failed(exitUsage, errors.New("--request is for --entry: the stock worker has paths of its own"), "")
+		return exit.With(exit.Usage, errors.New("--request is for --entry: the stock worker has paths of its own"), "")
 	}
 	for _, path := range f.requests {
 		if !strings.HasPrefix(path, "/") {
-			return failed(exitUsage, fmt.Errorf("--request %q does not begin with /", path), "")
+			return exit.With(exit.Usage, fmt.Errorf("--request %q does not begin with /", path), "")
 		}
 	}
 	_, err := f.limits()
@@ -95,7 +97,7 @@ func (f *scriptFlags) limits() (bundles.Budget, error) {
 	}
 	b, err := b.Override(f.budget)
 	if err != nil {
-		return b, failed(exitUsage, fmt.Errorf("--budget: %w", err), "write --budget size=1MB,cpu=50ms,startup=off")
+		return b, exit.With(exit.Usage, fmt.Errorf("--budget: %w", err), "write --budget size=1MB,cpu=50ms,startup=off")
 	}
 	return b, nil
 }
@@ -120,9 +122,9 @@ func exportScript(c *cobra.Command, flags exportFlags, snap *snapshot.Snapshot) 
 	}
 	switch {
 	case report.Measured == nil && f.requireCPU:
-		return failed(exitFailed, errors.New("CPU was not measured, and --require-cpu is set: "+report.NotMeasured), "")
+		return exit.With(exit.Failed, errors.New("CPU was not measured, and --require-cpu is set: "+report.NotMeasured), "")
 	case len(report.Over) > 0 && !f.force:
-		return failed(exitBudget, fmt.Errorf("%s is over budget, and not written: %s", cmp.Or(flags.output, "the script"), report.Over[0]),
+		return exit.With(exit.Budget, fmt.Errorf("%s is over budget, and not written: %s", cmp.Or(flags.output, "the script"), report.Over[0]),
 			"--flag and --project leave flags out, --context decides what it can; --budget raises a limit, --force writes it all the same")
 	}
 	if linked.Map != nil {
@@ -144,7 +146,7 @@ func link(c *cobra.Command, flags exportFlags, snap *snapshot.Snapshot) (*bundle
 		if flags.script.entry != "" {
 			what = filepath.ToSlash(flags.script.entry)
 		}
-		return nil, failed(exitFailed, fmt.Errorf("link %s: %s", what, count(len(faults.Faults), "fault")), "")
+		return nil, exit.With(exit.Failed, fmt.Errorf("link %s: %s", what, printable.Count(len(faults.Faults), "fault")), "")
 	}
 	return linked, err
 }
@@ -160,7 +162,7 @@ func (f *scriptFlags) measure(c *cobra.Command, report *bundles.Report, linked *
 	}
 	engine, err := measure.Find(os.Getenv(workerdVariable), ".")
 	if err != nil {
-		return failed(exitUsage, err, workerdVariable+" names the program workerd")
+		return exit.With(exit.Usage, err, workerdVariable+" names the program workerd")
 	}
 	if engine == nil {
 		report.NotMeasured = "there is neither workerd nor node: npm install workerd, or name it with " + workerdVariable

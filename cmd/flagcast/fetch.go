@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/upstream"
@@ -28,12 +29,12 @@ func (c *core) fetch(ctx context.Context, environments []edgecore.Environment) e
 		if _, err := c.store.Wait(following, env, 0); err != nil {
 			stop()
 			if failure := group.Wait(); failure != nil {
-				return failed(exitFailed, failure, "")
+				return exit.With(exit.Failed, failure, "")
 			}
 			if err = c.feeds[env].Status().Err; err == nil {
 				err = fmt.Errorf("%s has not answered in time: %w", c.config.Upstream.URL, ctx.Err())
 			}
-			return failed(exitFailed, fmt.Errorf("no definitions of environment %q: %w", env, err),
+			return exit.With(exit.Failed, fmt.Errorf("no definitions of environment %q: %w", env, err),
 				"--timeout gives upstream more time; --from FILE takes definitions from a file")
 		}
 	}
@@ -82,7 +83,7 @@ func (c *core) loadFrom(path string, stdin io.Reader) error {
 	var env edgecore.Environment
 	for _, t := range c.targets {
 		if env != "" && t.Environment != env {
-			return failed(exitUsage, fmt.Errorf("--from has one environment, the targets publish %q and %q", env, t.Environment), "choose by --target")
+			return exit.With(exit.Usage, fmt.Errorf("--from has one environment, the targets publish %q and %q", env, t.Environment), "choose by --target")
 		}
 		env = t.Environment
 	}

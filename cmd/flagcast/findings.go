@@ -42,5 +42,5 @@ func printFindings(w io.Writer, findings []finding) {
 		}
 	}
 	printable.Fprintf(w, "%s: %d ok, %s, %d failed\n",
-		count(len(findings), "check"), number["ok"], count(number["warning"], "warning"), number["failed"])
+		printable.Count(len(findings), "check"), number["ok"], printable.Count(number["warning"], "warning"), number["failed"])
 }

@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"net"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/listen"
 	"github.com/flagcast/flagcast/sinks"
 )
 
 // greet says where everything is, and how to try it.
-func (c *core) greet(l *listeners) {
-	scheme, addr := l.main()
+func (c *core) greet(l *listen.Listeners) {
+	scheme, addr := l.Main()
 	base := scheme + "://" + reachable(addr) + c.config.API.BasePath
 	c.log.Info("flagcast " + buildVersion())
 	client := ""
@@ -17,12 +18,12 @@ func (c *core) greet(l *listeners) {
 		client = " and /api/client/features"
 	}
 	c.log.Info("API        " + base + "/api/frontend" + client)
-	if scheme == "http" && l.encrypted != nil {
-		c.log.Info("TLS        https://" + reachable(l.encrypted.Addr()) + c.config.API.BasePath + "/api/frontend" + client)
+	if scheme == "http" && l.Encrypted != nil {
+		c.log.Info("TLS        https://" + reachable(l.Encrypted.Addr()) + c.config.API.BasePath + "/api/frontend" + client)
 	}
 	inside := base
-	if l.backstage != nil {
-		inside = "http://" + reachable(l.backstage.Addr()) + c.config.API.BasePath
+	if l.Backstage != nil {
+		inside = "http://" + reachable(l.Backstage.Addr()) + c.config.API.BasePath
 	}
 	if c.config.API.Backstage.Metrics {
 		c.log.Info("metrics    " + inside + "/internal-backstage/prometheus")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
@@ -67,7 +68,7 @@ func (c *core) histories(ctx context.Context) ([]kept, error) {
 		for _, one := range t.Cells {
 			stored, err := p.Stored(ctx, one.Key)
 			if err != nil {
-				return nil, failed(exitFailed, err, "")
+				return nil, exit.With(exit.Failed, err, "")
 			}
 			meta, _ := snapshot.Open(stored)
 			entries, err := t.History.List(ctx, one.Key)
@@ -76,13 +77,13 @@ func (c *core) histories(ctx context.Context) ([]kept, error) {
 				problem, err = err.Error(), nil
 			}
 			if err != nil {
-				return nil, failed(exitFailed, err, "")
+				return nil, exit.With(exit.Failed, err, "")
 			}
 			list = append(list, kept{t.Name, t.History.SinkName, one.Key, meta.Digest, append([]publish.Entry{}, entries...), problem})
 		}
 	}
 	if len(list) == 0 {
-		return nil, failed(exitFailed, fmt.Errorf("none of the targets keeps a history"), "set \"history: { sink: …, keep: 10 }\" of a target")
+		return nil, exit.With(exit.Failed, fmt.Errorf("none of the targets keeps a history"), "set \"history: { sink: …, keep: 10 }\" of a target")
 	}
 	return list, nil
 }

@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 )
 
 func main() { os.Exit(process(arguments(os.Args), os.Stdout, os.Stderr)) }
@@ -45,12 +47,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	begun := false
 	root.PersistentPreRun = func(*cobra.Command, []string) { begun = true }
 	c, err := root.ExecuteContextC(ctx)
-	var f *failure
+	var f *exit.Error
 	switch {
 	case err == nil:
-		return exitDone
+		return exit.Done
 	case !begun && !errors.As(err, &f):
-		err = failed(exitUsage, err, commandHint(c, err))
+		err = exit.With(exit.Usage, err, commandHint(c, err))
 	}
-	return report(stderr, err)
+	return exit.Report(stderr, err)
 }

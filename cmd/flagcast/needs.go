@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 )
 
 // needing is for a command that uses some parts of the configuration alone.
@@ -73,7 +74,7 @@ func checkNames(cfg *config.Config, names []string, file configFile) error {
 	}
 	for _, name := range names {
 		if !slices.Contains(known, name) {
-			return failed(exitUsage, fmt.Errorf("target %q is not in the configuration", name), "targets: "+strings.Join(known, ", "))
+			return exit.With(exit.Usage, fmt.Errorf("target %q is not in the configuration", name), "targets: "+strings.Join(known, ", "))
 		}
 	}
 	return nil

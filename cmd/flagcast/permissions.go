@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/internal/printable"
 	"github.com/flagcast/flagcast/sinks"
 )
@@ -40,7 +41,7 @@ credential: run it before you create one.`,
 			known := slices.Sorted(maps.Keys(cfg.Sinks))
 			for _, name := range names {
 				if !slices.Contains(known, name) {
-					return failed(exitUsage, fmt.Errorf("the configuration has no sink %q", name), "sinks: "+strings.Join(known, ", "))
+					return exit.With(exit.Usage, fmt.Errorf("the configuration has no sink %q", name), "sinks: "+strings.Join(known, ", "))
 				}
 			}
 			if len(known) == 0 {

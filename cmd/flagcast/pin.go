@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/internal/printable"
@@ -43,7 +44,7 @@ upstream.`,
 				}
 			}
 			if chosen != 1 {
-				return failed(exitUsage, errors.New("pin needs to know what to hold"), "give one of --previous, --current, --from FILE, --from sink:NAME/KEY")
+				return exit.With(exit.Usage, errors.New("pin needs to know what to hold"), "give one of --previous, --current, --from FILE, --from sink:NAME/KEY")
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), flags.timeout)
 			defer cancel()
@@ -90,7 +91,7 @@ type oneTarget struct {
 // onTarget runs f on one target of the configuration, and tells of its events.
 func onTarget(ctx context.Context, c *cobra.Command, by string, flags pinFlags, f func(*oneTarget) error) error {
 	if flags.target == "" {
-		return failed(exitUsage, errors.New("--target is missing"), "name one target of the configuration")
+		return exit.With(exit.Usage, errors.New("--target is missing"), "name one target of the configuration")
 	}
 	core, err := newChosen(c, []string{flags.target}, flags.needs)
 	if err != nil {
@@ -140,7 +141,7 @@ func (o *oneTarget) unpin(ctx context.Context) error {
 func (o *oneTarget) pin(ctx context.Context, flags pinFlags) error {
 	t := o.target
 	if flags.from != "" && len(t.Cells) > 1 {
-		return failed(exitUsage, fmt.Errorf("target %q has %d keys, --from holds one snapshot", t.Name, len(t.Cells)), "use --previous, or --current")
+		return exit.With(exit.Usage, fmt.Errorf("target %q has %d keys, --from holds one snapshot", t.Name, len(t.Cells)), "use --previous, or --current")
 	}
 	// Everything is read and checked before anything is written.
 	contents := make([][]byte, len(t.Cells))
@@ -176,7 +177,7 @@ func (c *core) pinned(ctx context.Context, flags pinFlags, t *publish.Target, on
 	switch {
 	case flags.current:
 		if content = stored; stored == nil {
-			err = failed(exitFailed, fmt.Errorf("nothing is stored under %q in %s", one.Key, t.SinkName), "")
+			err = exit.With(exit.Failed, fmt.Errorf("nothing is stored under %q in %s", one.Key, t.SinkName), "")
 		}
 	case flags.previous:
 		content, err = c.previous(ctx, t, one.Key, stored)
@@ -184,7 +185,7 @@ func (c *core) pinned(ctx context.Context, flags pinFlags, t *publish.Target, on
 		content, err = c.fromSink(ctx, place)
 	default:
 		if content, err = untrusted.ReadFile(flags.from, sinks.MaxObject); err != nil {
-			err = failed(exitFailed, err, "--from names a file with a snapshot, or sink:NAME/KEY")
+			err = exit.With(exit.Failed, err, "--from names a file with a snapshot, or sink:NAME/KEY")
 		}
 	}
 	if err != nil {
@@ -192,10 +193,10 @@ func (c *core) pinned(ctx context.Context, flags pinFlags, t *publish.Target, on
 	}
 	meta, err := snapshot.Open(content)
 	if err != nil {
-		return nil, failed(exitFailed, fmt.Errorf("hold target %q: %w", t.Name, err), "it has to be what flagcast has stored, byte for byte")
+		return nil, exit.With(exit.Failed, fmt.Errorf("hold target %q: %w", t.Name, err), "it has to be what flagcast has stored, byte for byte")
 	}
 	if meta.Format != one.Spec.Format || meta.Environment != t.Environment {
-		return nil, failed(exitFailed, fmt.Errorf("hold target %q: the snapshot is %s of %q, the target publishes %s of %q", t.Name, meta.Format, meta.Environment, one.Spec.Format, t.Environment), "")
+		return nil, exit.With(exit.Failed, fmt.Errorf("hold target %q: the snapshot is %s of %q, the target publishes %s of %q", t.Name, meta.Format, meta.Environment, one.Spec.Format, t.Environment), "")
 	}
 	return content, nil
 }
@@ -203,13 +204,13 @@ func (c *core) pinned(ctx context.Context, flags pinFlags, t *publish.Target, on
 // previous finds in the history what was published before what is stored.
 func (c *core) previous(ctx context.Context, t *publish.Target, key sinks.Key, stored []byte) ([]byte, error) {
 	if t.History == nil {
-		return nil, failed(exitUsage, fmt.Errorf("target %q keeps no history", t.Name), "set \"history: { sink: …, keep: 10 }\", or give --from")
+		return nil, exit.With(exit.Usage, fmt.Errorf("target %q keeps no history", t.Name), "set \"history: { sink: …, keep: 10 }\", or give --from")
 	}
 	entries, err := t.History.List(ctx, key)
 	if errors.Is(err, publish.ErrHistoryDamaged) {
 		c.log.Warn(err.Error())
 	} else if err != nil {
-		return nil, failed(exitFailed, err, "")
+		return nil, exit.With(exit.Failed, err, "")
 	}
 	now, _ := snapshot.Open(stored) // what is damaged is like nothing
 	for i, e := range entries {
@@ -220,14 +221,14 @@ func (c *core) previous(ctx context.Context, t *publish.Target, key sinks.Key, s
 		if errors.Is(err, sinks.ErrNotFound) {
 			err = fmt.Errorf("the snapshot before what is stored (seq %d, revision %d, published %s) is missing in the history: %w",
 				e.Seq, e.Revision, e.At.Format(time.RFC3339), err)
-			return nil, failed(exitFailed, err, olderEntry(t.History.SinkName, key, entries[i+1:], now.Digest))
+			return nil, exit.With(exit.Failed, err, olderEntry(t.History.SinkName, key, entries[i+1:], now.Digest))
 		}
 		if err != nil {
-			return nil, failed(exitFailed, err, "")
+			return nil, exit.With(exit.Failed, err, "")
 		}
 		return body, nil
 	}
-	return nil, failed(exitFailed, fmt.Errorf("the history of %q in %s has nothing else than what is stored", key, t.History.SinkName), "flagcast history"+c.file.argument()+" lists it; --from takes a file")
+	return nil, exit.With(exit.Failed, fmt.Errorf("the history of %q in %s has nothing else than what is stored", key, t.History.SinkName), "flagcast history"+c.file.argument()+" lists it; --from takes a file")
 }
 
 // olderEntry says how to pin the entry that comes next, since going back further
@@ -247,15 +248,15 @@ func (c *core) fromSink(ctx context.Context, place string) ([]byte, error) {
 	name, text, _ := strings.Cut(place, "/")
 	key, err := sinks.ParseKey(text)
 	if err != nil {
-		return nil, failed(exitUsage, fmt.Errorf("--from sink:%s: %w", place, err), "write sink:NAME/KEY, with the name of a sink in the configuration")
+		return nil, exit.With(exit.Usage, fmt.Errorf("--from sink:%s: %w", place, err), "write sink:NAME/KEY, with the name of a sink in the configuration")
 	}
 	sink := c.sinks[name]
 	if sink == nil {
-		return nil, failed(exitUsage, fmt.Errorf("--from sink:%s: the configuration has no sink %q", place, name), "")
+		return nil, exit.With(exit.Usage, fmt.Errorf("--from sink:%s: the configuration has no sink %q", place, name), "")
 	}
 	body, err := sink.Get(ctx, key)
 	if err != nil {
-		return nil, failed(exitFailed, err, "")
+		return nil, exit.With(exit.Failed, err, "")
 	}
 	return body, nil
 }

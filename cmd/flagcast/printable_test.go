@@ -22,6 +22,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 )
 
 // hostile is a name that would begin commands of GitHub Actions, move the
@@ -392,11 +393,11 @@ func TestReport(t *testing.T) {
 	for want, err := range map[string]error{
 		"flagcast: error: one\n":            errors.New("one"),
 		"flagcast: error: x\\n::error::y\n": errors.New("x\n::error::y"),
-		"flagcast: error: open: a\n  b\\n::error::c\nflagcast: hint: mend it\\n\n": failed(1, fmt.Errorf("open: %w", errors.Join(errors.New("a"), errors.New("b\n::error::c"))), "mend it\n"),
+		"flagcast: error: open: a\n  b\\n::error::c\nflagcast: hint: mend it\\n\n": exit.With(1, fmt.Errorf("open: %w", errors.Join(errors.New("a"), errors.New("b\n::error::c"))), "mend it\n"),
 		"flagcast: error: a.json:1:2: no\n  text\\x1b\n   ^\n":                     errors.New("a.json:1:2: no\n  text\x1b\n   ^"),
 	} {
 		var out bytes.Buffer
-		if report(&out, err); out.String() != want {
+		if exit.Report(&out, err); out.String() != want {
 			t.Errorf("got %q, want %q", out.String(), want)
 		}
 	}

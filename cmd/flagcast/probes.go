@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/internal/httpclient"
 	"github.com/flagcast/flagcast/internal/printable"
 	"github.com/flagcast/flagcast/internal/untrusted"
@@ -98,16 +99,16 @@ func localAddress(scheme, host, port, basePath string) string {
 func probeCore(c *cobra.Command, address, authorities, want string) error {
 	base, err := httpclient.WithTLS(nil, httpclient.TLS{CAFile: authorities})
 	if err != nil {
-		return failed(exitUsage, err, "")
+		return exit.With(exit.Usage, err, "")
 	}
 	base.Proxy = nil // it asks this machine, or its neighbour
 	request, err := http.NewRequestWithContext(c.Context(), http.MethodGet, address, nil)
 	if err != nil {
-		return failed(exitUsage, fmt.Errorf("ask %s: %w", address, err), "")
+		return exit.With(exit.Usage, fmt.Errorf("ask %s: %w", address, err), "")
 	}
 	response, err := httpclient.NewClient(httpclient.Options{Base: base, Attempts: 1, Timeout: 5 * time.Second}).Do(request)
 	if err != nil {
-		return failed(exitFailed, err, "--edge-url or EDGE_URL says where the core is")
+		return exit.With(exit.Failed, err, "--edge-url or EDGE_URL says where the core is")
 	}
 	defer response.Body.Close()
 	var answer struct{ Status, Error string }
@@ -119,7 +120,7 @@ func probeCore(c *cobra.Command, address, authorities, want string) error {
 		err = errors.New(strings.TrimSuffix(answer.Status+": "+answer.Error, ": "))
 	}
 	if err != nil || response.StatusCode != http.StatusOK {
-		return failed(exitFailed, fmt.Errorf("ask %s: %s: %w", address, response.Status, errors.Join(err)), "")
+		return exit.With(exit.Failed, fmt.Errorf("ask %s: %s: %w", address, response.Status, errors.Join(err)), "")
 	}
 	_, err = printable.Fprintf(c.OutOrStdout(), "%s\n", answer.Status)
 	return err

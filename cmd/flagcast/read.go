@@ -8,6 +8,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/upstream"
@@ -50,7 +51,7 @@ func readFrom(path string, stdin io.Reader) ([]byte, error) {
 		err = fmt.Errorf("%s has %w", path, err)
 	}
 	if err != nil {
-		return nil, failed(exitFailed, fmt.Errorf("read definitions: %w", err), "--from names a file with the answer of GET /api/client/features, or is - for standard input")
+		return nil, exit.With(exit.Failed, fmt.Errorf("read definitions: %w", err), "--from names a file with the answer of GET /api/client/features, or is - for standard input")
 	}
 	return bytes.TrimPrefix(document, []byte("\xef\xbb\xbf")), nil
 }
@@ -72,7 +73,7 @@ func decodeDefinitions(path string, document []byte, env edgecore.Environment) (
 		err = fmt.Errorf("%s:%d:%d: %s", path, syntax.Line, syntax.Column, syntax.Msg)
 	}
 	if err != nil {
-		return nil, failed(exitFailed, fmt.Errorf("read definitions: %w", err), "it has to be the answer of GET /api/client/features")
+		return nil, exit.With(exit.Failed, fmt.Errorf("read definitions: %w", err), "it has to be the answer of GET /api/client/features")
 	}
 	if !simple {
 		d.Lines = parse.FlagLines(document)

@@ -1,6 +1,10 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
+)
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
@@ -16,7 +20,7 @@ Cloudflare KV, a folder. It serves the APIs of Unleash Edge meanwhile.`,
 		Version:            versionLine(),
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return failed(exitUsage, err, flagHint(c, err))
+		return exit.With(exit.Usage, err, flagHint(c, err))
 	})
 	root.SetUsageFunc(printUsage)
 	root.SetVersionTemplate("{{.Version}}\n")

@@ -8,12 +8,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/listen"
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/publish"
 )
 
 // run follows upstream, serves and publishes.
-func (c *core) run(ctx context.Context, listener *listeners, publishers []*publish.Publisher) error {
+func (c *core) run(ctx context.Context, listener *listen.Listeners, publishers []*publish.Publisher) error {
 	c.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	handler, err := c.handler(publishers)
 	if err != nil {
@@ -31,7 +32,7 @@ func (c *core) run(ctx context.Context, listener *listeners, publishers []*publi
 	for _, p := range publishers {
 		group.Go(func() error { return p.Run(running) })
 	}
-	listener.serve(running, group, handler, &c.config.API, c.log)
+	listener.Serve(running, group, handler, &c.config.API, c.log)
 	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var keepers errgroup.Group
 	keepers.Go(func() error { return c.store.Run(keeping) })

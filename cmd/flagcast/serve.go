@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/cmd/flagcast/listen"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/sinks/all"
 )
@@ -97,17 +98,17 @@ func load(c *cobra.Command, flags config.Overrides) (*config.Config, error) {
 	return cfg, file.first(err)
 }
 
-// serve runs everything until ctx ends or a part cannot go on.
+// Serve runs everything until ctx ends or a part cannot go on.
 func serve(ctx context.Context, cfg *config.Config, file configFile, log *slog.Logger, publishing bool) error {
 	core, err := newCore(cfg, file, log)
 	if err != nil {
 		return err
 	}
-	listener, err := listen(&cfg.API, log)
+	listener, err := listen.Open(&cfg.API, log)
 	if err != nil {
 		return err
 	}
-	defer listener.close()
+	defer listener.Close()
 	core.store.Restore(ctx, core.environments())
 
 	if !publishing {

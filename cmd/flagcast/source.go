@@ -11,6 +11,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/eval/compile"
@@ -81,7 +82,7 @@ func (f *sourceFlags) decode(document []byte) (*eval.Program, error) {
 		if meta.Format == snapshot.Evaluated1 {
 			hint = "take rules/1, definitions/1, or the flags from upstream"
 		}
-		return nil, failed(exitFailed, fmt.Errorf("read %s: %w", f.from, err), hint)
+		return nil, exit.With(exit.Failed, fmt.Errorf("read %s: %w", f.from, err), hint)
 	}
 	return program, nil
 }
@@ -91,7 +92,7 @@ func (f *sourceFlags) stored(c *cobra.Command, place string) ([]byte, error) {
 	name, text, _ := strings.Cut(place, "/")
 	key, err := sinks.ParseKey(text)
 	if err != nil {
-		return nil, failed(exitUsage, fmt.Errorf("--from %q: %w", f.from, err), "write sink:NAME/KEY, with the name of a sink in the configuration")
+		return nil, exit.With(exit.Usage, fmt.Errorf("--from %q: %w", f.from, err), "write sink:NAME/KEY, with the name of a sink in the configuration")
 	}
 	cfg, err := load(c, needing(config.Needs{Sinks: []string{name}}))
 	if err != nil {
@@ -99,17 +100,17 @@ func (f *sourceFlags) stored(c *cobra.Command, place string) ([]byte, error) {
 	}
 	configured, ok := cfg.Sinks[name]
 	if !ok {
-		return nil, failed(exitUsage, fmt.Errorf("--from %q: the configuration has no sink %q", f.from, name), "")
+		return nil, exit.With(exit.Usage, fmt.Errorf("--from %q: the configuration has no sink %q", f.from, name), "")
 	}
 	sink, err := all.NewOpener(nil).Open(name, configured.Type, configured.Settings)
 	if err != nil {
-		return nil, failed(exitUsage, fmt.Errorf("open sink %q: %w", name, err), "")
+		return nil, exit.With(exit.Usage, fmt.Errorf("open sink %q: %w", name, err), "")
 	}
 	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
 	defer cancel()
 	body, err := sink.Get(ctx, key)
 	if err != nil {
-		return nil, failed(exitFailed, err, "")
+		return nil, exit.With(exit.Failed, err, "")
 	}
 	return body, nil
 }
@@ -122,10 +123,10 @@ func (f *sourceFlags) storedDefinitions(c *cobra.Command, place string) (*edgeco
 	}
 	meta, err := snapshot.Open(body)
 	if err != nil {
-		return nil, failed(exitFailed, fmt.Errorf("read %s: %w", f.from, err), "")
+		return nil, exit.With(exit.Failed, fmt.Errorf("read %s: %w", f.from, err), "")
 	}
 	if meta.Format != snapshot.Definitions1 {
-		return nil, failed(exitFailed, fmt.Errorf("read %s: it holds %s, from which there is no way back to definitions", f.from, meta.Format),
+		return nil, exit.With(exit.Failed, fmt.Errorf("read %s: it holds %s, from which there is no way back to definitions", f.from, meta.Format),
 			"take a target with "+string(snapshot.Definitions1)+", a file, or upstream")
 	}
 	return decodeDefinitions(f.from, body, edgecore.Environment(f.environment))
@@ -156,10 +157,10 @@ func (f *sourceFlags) definitions(c *cobra.Command) (*edgecore.Definitions, erro
 	if environments := core.environments(); env == "" && len(environments) == 1 {
 		env = environments[0]
 	} else if env == "" {
-		return nil, failed(exitUsage, fmt.Errorf("upstream has several environments: %s", names(environments)), "choose one by --environment")
+		return nil, exit.With(exit.Usage, fmt.Errorf("upstream has several environments: %s", names(environments)), "choose one by --environment")
 	}
 	if core.feeds[env] == nil {
-		return nil, failed(exitUsage, fmt.Errorf("upstream has no environment %q", env), "environments: "+names(core.environments()))
+		return nil, exit.With(exit.Usage, fmt.Errorf("upstream has no environment %q", env), "environments: "+names(core.environments()))
 	}
 	if err := core.fetch(ctx, []edgecore.Environment{env}); err != nil {
 		return nil, err

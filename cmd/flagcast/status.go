@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/internal/httpclient"
 	"github.com/flagcast/flagcast/internal/untrusted"
@@ -69,7 +70,7 @@ func (c *core) status(ctx context.Context, address string, fromSinks bool) (*tar
 		case err == nil:
 			return report, nil
 		case address != "":
-			return nil, failed(exitFailed, err, "is it the address of a flagcast serve, with api.base_path?")
+			return nil, exit.With(exit.Failed, err, "is it the address of a flagcast serve, with api.base_path?")
 		}
 		c.log.Debug("no core answers: reading the sinks", "err", err)
 	}

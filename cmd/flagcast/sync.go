@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/sinks"
 )
@@ -70,15 +71,15 @@ Exit codes: 0 all targets are up to date, 1 failed, 2 usage or configuration,
 func (f *syncFlags) check() error {
 	switch {
 	case f.exitCode && !f.dryRun:
-		return failed(exitUsage, errors.New("--exit-code tells of changes that are pending, and without --dry-run none are"), "add --dry-run")
+		return exit.With(exit.Usage, errors.New("--exit-code tells of changes that are pending, and without --dry-run none are"), "add --dry-run")
 	case f.out != "" && !f.dryRun:
-		return failed(exitUsage, errors.New("--out writes a plan, and without --dry-run there is none"), "add --dry-run")
+		return exit.With(exit.Usage, errors.New("--out writes a plan, and without --dry-run there is none"), "add --dry-run")
 	case f.plan != "" && (f.dryRun || f.from != "" || len(f.accept) > 0):
-		return failed(exitUsage, errors.New("--plan says all that is to be written"), "leave out --dry-run, --from and --accept")
+		return exit.With(exit.Usage, errors.New("--plan says all that is to be written"), "leave out --dry-run, --from and --accept")
 	}
 	for _, digest := range f.accept {
 		if len(digest) < 8 {
-			return failed(exitUsage, fmt.Errorf("--accept %q is too short", digest), "give at least the first 8 characters of the digest")
+			return exit.With(exit.Usage, fmt.Errorf("--accept %q is too short", digest), "give at least the first 8 characters of the digest")
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore/flagdiff"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/internal/printable"
@@ -216,7 +217,7 @@ func (r *syncRun) summary(w io.Writer) {
 	if twice > 0 {
 		look = painterOf(w).Paint(printable.Red, fmt.Sprintf(", %d to look at twice (!!)", twice))
 	}
-	printable.Fprintf(w, "Plan: %s, %s, %s%s. Nothing was written.\n", count(writes, "write"), count(bytes, "byte"), count(len(flags), "changed flag"), look)
+	printable.Fprintf(w, "Plan: %s, %s, %s%s. Nothing was written.\n", printable.Count(writes, "write"), printable.Count(bytes, "byte"), printable.Count(len(flags), "changed flag"), look)
 }
 
 // rows is what GitHub Actions shows.
@@ -251,15 +252,15 @@ func (r *syncRun) verdict() error {
 	}
 	switch {
 	case failures > 0 && failures < len(r.results):
-		return failed(exitSome, fmt.Errorf("%d of %s failed", failures, count(len(r.results), "target")), "")
+		return exit.With(exit.Some, fmt.Errorf("%d of %s failed", failures, printable.Count(len(r.results), "target")), "")
 	case failures > 0:
-		return failed(exitFailed, fmt.Errorf("%s failed", count(failures, "target")), "")
+		return exit.With(exit.Failed, fmt.Errorf("%s failed", printable.Count(failures, "target")), "")
 	case slices.ContainsFunc(r.results, func(r result) bool { return r.Seen != nil && !*r.Seen }):
-		return failed(exitFailed, errors.New("not everything was seen in time"), "the sink has it; flagcast status"+r.core.file.argument()+" shows what each probe says")
+		return exit.With(exit.Failed, errors.New("not everything was seen in time"), "the sink has it; flagcast status"+r.core.file.argument()+" shows what each probe says")
 	case held > 0:
-		return failed(exitHeld, fmt.Errorf("%s held by the guard", count(held, "snapshot")), "if it is meant, --accept its digest")
+		return exit.With(exit.Held, fmt.Errorf("%s held by the guard", printable.Count(held, "snapshot")), "if it is meant, --accept its digest")
 	case r.flags.exitCode && pending:
-		return failed(exitPending, errors.New("changes are pending"), "")
+		return exit.With(exit.Pending, errors.New("changes are pending"), "")
 	}
 	return nil
 }

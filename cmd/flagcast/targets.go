@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/internal/printable"
 )
@@ -39,7 +40,7 @@ func (r *targets) verdict() error {
 		}
 	}
 	if troubled > 0 {
-		return failed(exitSome, fmt.Errorf("%s are not ok", fmt.Sprintf("%d of the targets and upstreams", troubled)), "")
+		return exit.With(exit.Some, fmt.Errorf("%s are not ok", fmt.Sprintf("%d of the targets and upstreams", troubled)), "")
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/access"
 	"github.com/flagcast/flagcast/internal/secret"
@@ -79,7 +80,7 @@ func checkTargets(c *config.Config) error {
 				list = append(list, env)
 			}
 			slices.Sort(list)
-			return failed(exitUsage, fmt.Errorf("target %q publishes environment %q, and no token of upstream is for it", t.Name, t.Environment),
+			return exit.With(exit.Usage, fmt.Errorf("target %q publishes environment %q, and no token of upstream is for it", t.Name, t.Environment),
 				"the tokens are for "+names(list))
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package listen
 
 import (
 	"context"
@@ -73,18 +73,18 @@ func TestStrictTransport(t *testing.T) {
 	for _, redirects := range []bool{true, false} {
 		cfg := config.API{Listen: "127.0.0.1:0"}
 		cfg.TLS.Listen, cfg.TLS.CertFile, cfg.TLS.KeyFile, cfg.TLS.Redirect = "127.0.0.1:0", certificate, key, redirects
-		l, err := listen(&cfg, slog.New(slog.DiscardHandler))
+		l, err := Open(&cfg, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, end := context.WithCancel(t.Context())
 		group, running := errgroup.WithContext(ctx)
-		l.serve(running, group, newTestHandler(t), &cfg, slog.New(slog.DiscardHandler))
+		l.Serve(running, group, newTestHandler(t), &cfg, slog.New(slog.DiscardHandler))
 		transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 		for host, want := range map[string]bool{
 			"flags.example": redirects, "flags.example:443": redirects, "flags.example:3043": false,
 		} {
-			r, err := http.NewRequest("GET", "https://"+l.encrypted.Addr().String()+"/health", nil)
+			r, err := http.NewRequest("GET", "https://"+l.Encrypted.Addr().String()+"/health", nil)
 			if err != nil {
 				t.Fatal(err)
 			}

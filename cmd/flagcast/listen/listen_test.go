@@ -1,4 +1,4 @@
-package main
+package listen
 
 import (
 	"bufio"
@@ -93,8 +93,8 @@ func served(t *testing.T, cfg config.API, test func(p *pipes, end func())) {
 		ctx, end := context.WithCancel(t.Context())
 		group, running := errgroup.WithContext(ctx)
 		p := newPipes()
-		l := &listeners{plain: p}
-		l.serve(running, group, newTestHandler(t), &cfg, slog.New(slog.DiscardHandler))
+		l := &Listeners{plain: p}
+		l.Serve(running, group, newTestHandler(t), &cfg, slog.New(slog.DiscardHandler))
 		test(p, end)
 		end()
 		if err := group.Wait(); err != nil {
@@ -225,10 +225,10 @@ func TestMaxConnections(t *testing.T) {
 		ctx, end := context.WithCancel(t.Context())
 		group, running := errgroup.WithContext(ctx)
 		plain, other, inside := newPipes(), newPipes(), newPipes()
-		l := &listeners{plain: plain, encrypted: other, backstage: inside} // no certificate: not encrypted
+		l := &Listeners{plain: plain, Encrypted: other, Backstage: inside} // no certificate: not encrypted
 		h := newTestHandler(t)
 		h.Backstage = h.Handler
-		l.serve(running, group, h, &config.API{MaxConnections: 3}, slog.New(slog.DiscardHandler))
+		l.Serve(running, group, h, &config.API{MaxConnections: 3}, slog.New(slog.DiscardHandler))
 		ask := func(c net.Conn) (code func() int) {
 			answer := make(chan int, 1)
 			go func() {
@@ -283,7 +283,7 @@ func TestMaxConnections(t *testing.T) {
 // TestListenerBoundsAreDocumented: the table of bounds in docs/operations.md says
 // what newServer sets.
 func TestListenerBoundsAreDocumented(t *testing.T) {
-	document, err := os.ReadFile(filepath.FromSlash("../../docs/operations.md"))
+	document, err := os.ReadFile(filepath.FromSlash("../../../docs/operations.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,6 @@
-package main
+// Package exit has the exit codes of the commands, and errors that say which one
+// they mean and what to do.
+package exit
 
 import (
 	"errors"
@@ -13,49 +15,53 @@ import (
 
 // Exit codes. The help text of sync lists them, and a test compares the two.
 const (
-	exitDone    = 0
-	exitFailed  = 1
-	exitUsage   = 2 // usage or configuration
-	exitSome    = 3 // some targets failed
-	exitBudget  = 4 // an export is over budget
-	exitHeld    = 5 // the guard holds something back
-	exitPending = 10
+	Done    = 0
+	Failed  = 1
+	Usage   = 2 // usage or configuration
+	Some    = 3 // some targets failed
+	Budget  = 4 // an export is over budget
+	Held    = 5 // the guard holds something back
+	Pending = 10
 )
 
-// failure is an error with the exit code that it means, and what to do.
-type failure struct {
+// Error is an error with the exit code that it means, and what to do.
+type Error struct {
 	err  error
 	code int
 	hint string
 }
 
-func (f *failure) Error() string { return f.err.Error() }
-func (f *failure) Unwrap() error { return f.err }
+// Error returns the text without the hint.
+func (f *Error) Error() string { return f.err.Error() }
 
-// hintOf returns what to do about an error, "" where nothing says it.
-func hintOf(err error) string {
-	if f := (*failure)(nil); errors.As(err, &f) && f.hint != "" {
+// Unwrap returns the error that was given to With.
+func (f *Error) Unwrap() error { return f.err }
+
+// HintOf returns what to do about an error, "" where nothing says it.
+func HintOf(err error) string {
+	if f := (*Error)(nil); errors.As(err, &f) && f.hint != "" {
 		return f.hint
 	}
 	return sinks.Hint(err)
 }
 
-func failed(code int, err error, hint string) error {
-	return &failure{err: err, code: code, hint: hint}
+// With returns an error with an exit code, and a hint, which may be "".
+func With(code int, err error, hint string) error {
+	return &Error{err: err, code: code, hint: hint}
 }
 
-// report writes an error in the form that every command uses.
-func report(stderr io.Writer, err error) int {
-	code, hint := exitFailed, ""
-	var f *failure
+// Report writes an error in the form that every command uses.
+func Report(stderr io.Writer, err error) int {
+	code, hint := Failed, ""
+	var f *Error
 	if errors.As(err, &f) {
 		code, hint = f.code, f.hint
 	}
 	var faults *config.Faults
 	if errors.As(err, &faults) {
 		fmt.Fprint(stderr, faults.Report())
-		printable.Fprintf(stderr, "flagcast: error: the configuration has %s\n", count(faults.Len(), "fault"))
-		return exitUsage
+		printable.Fprintf(stderr, "flagcast: error: the configuration has %s\n", printable.Count(faults.Len(), "fault"))
+		return Usage
 	}
 	if text := oneByOne(err.Error(), err); text != "" {
 		fmt.Fprintln(stderr, "flagcast: error: "+printable.Lines(text))

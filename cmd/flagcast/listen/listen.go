@@ -1,4 +1,6 @@
-package main
+// Package listen opens the addresses of the API and serves it on them: with or
+// without TLS, with bounds on connections, headers and time, and drained at the end.
+package listen
 
 import (
 	"context"
@@ -14,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore/api"
 	"github.com/flagcast/flagcast/internal/httpclient"
 )
@@ -32,23 +35,23 @@ const (
 	maxStreams = 100
 )
 
-// listeners are the addresses that serve has taken. plain or encrypted is nil
+// Listeners are the addresses that serve has taken. plain or encrypted is nil
 // where there is none, backstage where it is not apart.
-type listeners struct {
-	plain, encrypted, backstage net.Listener
+type Listeners struct {
+	plain, Encrypted, Backstage net.Listener
 	certificate                 *httpclient.Certificate
 }
 
-// listen takes every address at once, so that a port that somebody else has
+// Open takes every address at once, so that a port that somebody else has
 // ends the start and nothing else.
-func listen(cfg *config.API, log *slog.Logger) (l *listeners, err error) {
-	l = &listeners{}
+func Open(cfg *config.API, log *slog.Logger) (l *Listeners, err error) {
+	l = &Listeners{}
 	take := func(at *net.Listener, address, hint string) {
 		if err != nil {
 			return
 		}
 		if *at, err = net.Listen("tcp", address); err != nil {
-			err = failed(exitFailed, fmt.Errorf("listen on %q: %w", address, err), "another process may have the port; set "+hint)
+			err = exit.With(exit.Failed, fmt.Errorf("listen on %q: %w", address, err), "another process may have the port; set "+hint)
 		}
 	}
 	if cfg.TLS.CertFile != "" {
@@ -56,43 +59,43 @@ func listen(cfg *config.API, log *slog.Logger) (l *listeners, err error) {
 			log.Error("the certificate of the API cannot be read again: the one before stays", "err", err)
 		})
 		if err != nil {
-			return nil, failed(exitUsage, err, "")
+			return nil, exit.With(exit.Usage, err, "")
 		}
-		take(&l.encrypted, cfg.TLS.Listen, "api.tls.listen or TLS_SERVER_PORT")
+		take(&l.Encrypted, cfg.TLS.Listen, "api.tls.listen or TLS_SERVER_PORT")
 	}
 	if !cfg.TLS.Only {
 		take(&l.plain, cfg.Listen, "api.listen or PORT")
 	}
 	if cfg.Backstage.Listen != "" {
-		take(&l.backstage, cfg.Backstage.Listen, "api.backstage.listen")
+		take(&l.Backstage, cfg.Backstage.Listen, "api.backstage.listen")
 	}
 	if err != nil {
-		l.close()
+		l.Close()
 		return nil, err
 	}
 	return l, nil
 }
 
-func (l *listeners) close() {
-	for _, one := range []net.Listener{l.plain, l.encrypted, l.backstage} {
+func (l *Listeners) Close() {
+	for _, one := range []net.Listener{l.plain, l.Encrypted, l.Backstage} {
 		if one != nil {
 			_ = one.Close()
 		}
 	}
 }
 
-// main is where an API client goes.
-func (l *listeners) main() (scheme string, addr net.Addr) {
+// Main is where an API client goes.
+func (l *Listeners) Main() (scheme string, addr net.Addr) {
 	if l.plain == nil {
-		return "https", l.encrypted.Addr()
+		return "https", l.Encrypted.Addr()
 	}
 	return "http", l.plain.Addr()
 }
 
-// serve answers until ctx ends, then for cfg.Drain more, and then ends what is in
+// Serve answers until ctx ends, then for cfg.Drain more, and then ends what is in
 // hand. Connections stay open while it drains, and end with their next answer: a
 // connection that is closed while a client writes to it loses a request.
-func (l *listeners) serve(ctx context.Context, group *errgroup.Group, h *api.Handler, cfg *config.API, log *slog.Logger) {
+func (l *Listeners) Serve(ctx context.Context, group *errgroup.Group, h *api.Handler, cfg *config.API, log *slog.Logger) {
 	var servers []*http.Server
 	var draining atomic.Bool
 	start := func(listener net.Listener, handler http.Handler, certificate *httpclient.Certificate) {
@@ -114,13 +117,13 @@ func (l *listeners) serve(ctx context.Context, group *errgroup.Group, h *api.Han
 		})
 	}
 	plain, encrypted := http.Handler(h), http.Handler(h)
-	if cfg.TLS.Redirect && l.encrypted != nil {
-		plain, encrypted = redirect(h, l.encrypted.Addr()), strict(h)
+	if cfg.TLS.Redirect && l.Encrypted != nil {
+		plain, encrypted = redirect(h, l.Encrypted.Addr()), strict(h)
 	}
 	connections := newLimit(cfg.MaxConnections) // not of the backstage: probes go on
 	start(connections.of(l.plain), plain, nil)
-	start(connections.of(l.encrypted), encrypted, l.certificate)
-	start(l.backstage, h.Backstage, nil)
+	start(connections.of(l.Encrypted), encrypted, l.certificate)
+	start(l.Backstage, h.Backstage, nil)
 	group.Go(func() error {
 		<-ctx.Done()
 		h.Drain()
