@@ -107,18 +107,22 @@ func runSync(c *cobra.Command, flags syncFlags) error {
 		return err
 	}
 	clear()
-	if err := run.print(c.OutOrStdout()); err != nil {
-		return err
+	if flags.json {
+		if err := printJSON(c.OutOrStdout(), run.results); err != nil {
+			return err
+		}
+	} else {
+		printResults(c.OutOrStdout(), run.results, flags.dryRun)
 	}
-	verdict := run.verdict()
-	if verdict == nil && !flags.dryRun {
+	result := verdict(run.results, flags.exitCode, core.file.argument())
+	if result == nil && !flags.dryRun {
 		core.checkIn(ctx)
 	}
 	annotations := c.OutOrStdout()
 	if flags.json {
 		annotations = c.ErrOrStderr() // the runner reads both
 	}
-	return errors.Join(verdict, reportToGitHub(annotations, run.rows(), os.Getenv))
+	return errors.Join(result, reportToGitHub(annotations, githubRows(run.results), os.Getenv))
 }
 
 // do makes the pass, or carries out the plan.

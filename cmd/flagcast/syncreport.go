@@ -6,11 +6,9 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore/flagdiff"
-	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/internal/printable"
 	"github.com/flagcast/flagcast/sinks"
 )
@@ -46,50 +44,20 @@ type change struct {
 	Text string `json:"text,omitempty"` // such as "off -> on"
 }
 
-func (r *syncRun) result(t *publish.Target, out publish.Outcome, verified bool) result {
-	made := result{
-		Target: out.Target, Sink: out.Sink, Key: out.Key, Action: out.Action, DryRun: r.flags.dryRun,
-		Digest: out.Digest, Seq: out.Seq, Before: out.Before, Bytes: out.Bytes, Limit: t.Sink.Limits().ValueBytes,
-		Verified: verified && out.Err == nil, Changes: []change{}, Text: out.Text, configArgument: r.core.file.argument(),
-	}
-	for _, c := range out.Changes {
-		made.Changes = append(made.Changes, change{Sign: c.Sign, Flag: c.Flag, Text: c.Text})
-	}
-	if out.Err != nil {
-		made.Error, made.Hint = out.Err.Error(), sinks.Hint(out.Err)
-	}
-	if st, err := r.core.store.Load(t.Environment); err == nil && r.flags.dryRun {
-		for i := range t.Cells {
-			if spec := &t.Cells[i].Spec; t.Cells[i].Key == out.Key {
-				for _, f := range flagdiff.FixedAnswers(st.Program, spec, time.Now()) {
-					made.Frozen = append(made.Frozen, f.String())
-				}
-				for _, h := range flagdiff.CountIdentifiers(st.Definitions, st.Program, spec) {
-					made.InClear = append(made.InClear, h.String())
-				}
-			}
-		}
-	}
-	return made
-}
-
-func (r *syncRun) print(w io.Writer) error {
-	if r.flags.json {
-		return printJSON(w, r.results)
-	}
-	for i := 0; i < len(r.results); {
-		// Keys of a matrix that fare alike are told of once.
+// printResults writes the results of a sync for people. Keys of a matrix with the
+// same result share a paragraph. A dry run ends with a summary.
+func printResults(w io.Writer, results []result, dryRun bool) {
+	for i := 0; i < len(results); {
 		alike := 1
-		for i+alike < len(r.results) && r.results[i].like(&r.results[i+alike]) {
+		for i+alike < len(results) && results[i].like(&results[i+alike]) {
 			alike++
 		}
-		r.results[i].print(w, r.results[i+1:i+alike])
+		results[i].print(w, results[i+1:i+alike])
 		i += alike
 	}
-	if r.flags.dryRun {
-		r.summary(w)
+	if dryRun {
+		printSummary(w, results)
 	}
-	return nil
 }
 
 // like tells whether a report of one says all about the other but its key.
@@ -193,11 +161,11 @@ func (r *result) sizes() string {
 	return text + " bytes"
 }
 
-// summary is the last line of a plan.
-func (r *syncRun) summary(w io.Writer) {
+// printSummary writes the last line of a plan.
+func printSummary(w io.Writer, results []result) {
 	writes, bytes, twice := 0, 0, 0
 	flags := map[string]bool{}
-	for _, result := range r.results {
+	for _, result := range results {
 		if !result.writes() && result.Action != "held" {
 			continue
 		}
@@ -220,10 +188,10 @@ func (r *syncRun) summary(w io.Writer) {
 	printable.Fprintf(w, "Plan: %s, %s, %s%s. Nothing was written.\n", printable.Count(writes, "write"), printable.Count(bytes, "byte"), printable.Count(len(flags), "changed flag"), look)
 }
 
-// rows is what GitHub Actions shows.
-func (r *syncRun) rows() []githubRow {
+// githubRows returns what GitHub Actions shows of results.
+func githubRows(results []result) []githubRow {
 	var rows []githubRow
-	for _, one := range r.results {
+	for _, one := range results {
 		err := one.Error
 		if one.Action == "held" {
 			err = "held: " + one.Text
@@ -238,10 +206,12 @@ func (r *result) writes() bool {
 	return r.Action == "published" || r.Action == "repaired" || r.Action == "rewritten"
 }
 
-// verdict is the exit code of all results.
-func (r *syncRun) verdict() error {
+// verdict returns the error with the exit code of all results, nil for 0. With
+// reportPending changes that would be written are one, too. Commands in hints end
+// with configArgument.
+func verdict(results []result, reportPending bool, configArgument string) error {
 	failures, held, pending := 0, 0, false
-	for _, result := range r.results {
+	for _, result := range results {
 		pending = pending || result.writes()
 		if result.Error != "" {
 			failures++
@@ -251,15 +221,15 @@ func (r *syncRun) verdict() error {
 		}
 	}
 	switch {
-	case failures > 0 && failures < len(r.results):
-		return exit.With(exit.Some, fmt.Errorf("%d of %s failed", failures, printable.Count(len(r.results), "target")), "")
+	case failures > 0 && failures < len(results):
+		return exit.With(exit.Some, fmt.Errorf("%d of %s failed", failures, printable.Count(len(results), "target")), "")
 	case failures > 0:
 		return exit.With(exit.Failed, fmt.Errorf("%s failed", printable.Count(failures, "target")), "")
-	case slices.ContainsFunc(r.results, func(r result) bool { return r.Seen != nil && !*r.Seen }):
-		return exit.With(exit.Failed, errors.New("not everything was seen in time"), "the sink has it; flagcast status"+r.core.file.argument()+" shows what each probe says")
+	case slices.ContainsFunc(results, func(r result) bool { return r.Seen != nil && !*r.Seen }):
+		return exit.With(exit.Failed, errors.New("not everything was seen in time"), "the sink has it; flagcast status"+configArgument+" shows what each probe says")
 	case held > 0:
 		return exit.With(exit.Held, fmt.Errorf("%s held by the guard", printable.Count(held, "snapshot")), "if it is meant, --accept its digest")
-	case r.flags.exitCode && pending:
+	case reportPending && pending:
 		return exit.With(exit.Pending, errors.New("changes are pending"), "")
 	}
 	return nil

@@ -179,10 +179,7 @@ func TestPlanReport(t *testing.T) {
 	}
 	failed := result{Target: "web-esa", Sink: "esa", Key: "unleash-rules", Action: "failed", Error: advisedError{}.Error(), Hint: "check api_token"}
 	var out bytes.Buffer
-	run := syncRun{flags: syncFlags{dryRun: true}, results: []result{one, failed}}
-	if err := run.print(&out); err != nil {
-		t.Fatal(err)
-	}
+	printResults(&out, []result{one, failed}, true)
 	const want = `web-cf: would be published (unleash-rules in cf, 53100 -> 53200 bytes)
   !! search on -> OFF for everyone
   + new-checkout on if country IN 4 values
