@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
+	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
@@ -42,14 +43,14 @@ at the first fault.`,
 			defer cancel()
 			findings := core.check(ctx)
 			if asJSON {
-				err = printJSON(c.OutOrStdout(), findings)
+				err = report.JSON(c.OutOrStdout(), findings)
 			} else {
-				printFindings(c.OutOrStdout(), findings)
+				report.Findings(c.OutOrStdout(), findings)
 			}
 			if err != nil {
 				return err
 			}
-			if n := len(slices.DeleteFunc(findings, func(f finding) bool { return f.Result != "failed" })); n > 0 {
+			if n := len(slices.DeleteFunc(findings, func(f report.Finding) bool { return f.Result != "failed" })); n > 0 {
 				return exit.With(exit.Failed, fmt.Errorf("%s failed", printable.Count(n, "check")), "")
 			}
 			return nil
@@ -63,35 +64,28 @@ at the first fault.`,
 // checkKey is the key that check writes and deletes.
 const checkKey sinks.Key = "flagcast-check"
 
-func found(what string, err error, text string) finding {
-	if err != nil {
-		return finding{What: what, Result: "failed", Text: err.Error(), Hint: exit.HintOf(err)}
-	}
-	return finding{What: what, Result: "ok", Text: text}
-}
-
-func (c *core) check(ctx context.Context) []finding {
-	var findings []finding
+func (c *core) check(ctx context.Context) []report.Finding {
+	var findings []report.Finding
 	if c.config.State.Dir != "" {
-		findings = append(findings, found("state folder", writable(c.config.State.Dir), ""))
+		findings = append(findings, report.Found("state folder", writable(c.config.State.Dir), ""))
 	}
 	for _, sentence := range c.config.ShortSecrets() {
-		findings = append(findings, finding{What: "secrets", Result: "warning", Text: sentence})
+		findings = append(findings, report.Finding{What: "secrets", Result: "warning", Text: sentence})
 	}
 	switch api := &c.config.API; {
 	case api.WeakWebhookSecret():
-		findings = append(findings, finding{What: "webhook secret", Result: "warning", Text: weakWebhookSecret})
+		findings = append(findings, report.Finding{What: "webhook secret", Result: "warning", Text: weakWebhookSecret})
 	case !api.WebhookSecret.IsZero():
-		findings = append(findings, found("webhook secret", nil, ""))
+		findings = append(findings, report.Found("webhook secret", nil, ""))
 	}
 	names := slices.Sorted(maps.Keys(c.sinks))
-	of := make([][]finding, len(names))
+	of := make([][]report.Finding, len(names))
 	var trying sync.WaitGroup
 	for i, name := range names {
 		trying.Go(func() { of[i] = trySink(ctx, name, c.sinks[name]) })
 	}
 	environments := c.environments()
-	upstream := make([]finding, len(environments))
+	upstream := make([]report.Finding, len(environments))
 	var following sync.WaitGroup
 	for i, env := range environments {
 		following.Go(func() { upstream[i] = c.tryUpstream(ctx, env) })
@@ -118,24 +112,24 @@ func writable(dir string) error {
 }
 
 // tryUpstream fetches one environment.
-func (c *core) tryUpstream(ctx context.Context, env edgecore.Environment) finding {
+func (c *core) tryUpstream(ctx context.Context, env edgecore.Environment) report.Finding {
 	what := fmt.Sprintf("upstream, environment %q", env)
 	began := time.Now()
 	if err := c.fetch(ctx, []edgecore.Environment{env}); err != nil {
-		return found(what, err, "")
+		return report.Found(what, err, "")
 	}
 	st, err := c.store.Load(env)
 	if err != nil {
-		return found(what, err, "")
+		return report.Found(what, err, "")
 	}
 	text := fmt.Sprintf("%s, revision %d, in %d ms", printable.Count(len(st.Definitions.Features), "flag"), st.Definitions.Revision, time.Since(began).Milliseconds())
 	switch {
 	case len(st.Definitions.Features) == 0:
-		return finding{What: what, Result: "warning", Text: text + "; does the token see a project with flags?"}
+		return report.Finding{What: what, Result: "warning", Text: text + "; does the token see a project with flags?"}
 	case len(st.Problems) > 0:
-		return finding{What: what, Result: "warning", Text: text + "; " + problemsText(st.Problems)}
+		return report.Finding{What: what, Result: "warning", Text: text + "; " + problemsText(st.Problems)}
 	}
-	return found(what, nil, text)
+	return report.Found(what, nil, text)
 }
 
 // problemsText counts problems, of which there is one at least, and names the
@@ -145,15 +139,15 @@ func problemsText(problems []edgecore.Problem) string {
 }
 
 // trySink tries each action. What a write needs is known only after the write.
-func trySink(ctx context.Context, name string, sink sinks.Sink) []finding {
+func trySink(ctx context.Context, name string, sink sinks.Sink) []report.Finding {
 	what := func(action string) string { return fmt.Sprintf("sink %q: %s", name, action) }
 	_, err := sink.Get(ctx, checkKey)
 	if errors.Is(err, sinks.ErrNotFound) {
 		err = nil
 	}
-	findings := []finding{found(what("read"), err, "")}
+	findings := []report.Finding{report.Found(what("read"), err, "")}
 	err = sink.Put(ctx, sinks.Object{Key: checkKey, Body: []byte(`{"check":true}`), ContentType: "application/json"})
-	findings = append(findings, found(what("write"), err, ""))
+	findings = append(findings, report.Found(what("write"), err, ""))
 	if err == nil {
 		pause := time.NewTimer(sink.Limits().WritePace)
 		select {
@@ -162,43 +156,43 @@ func trySink(ctx context.Context, name string, sink sinks.Sink) []finding {
 			pause.Stop()
 		}
 	}
-	return append(findings, found(what("delete"), sink.Delete(ctx, checkKey), ""))
+	return append(findings, report.Found(what("delete"), sink.Delete(ctx, checkKey), ""))
 }
 
 // checkTarget makes the snapshots, and stores none.
-func (c *core) checkTarget(ctx context.Context, t *publish.Target) []finding {
-	var findings []finding
+func (c *core) checkTarget(ctx context.Context, t *publish.Target) []report.Finding {
+	var findings []report.Finding
 	limits := t.Sink.Limits()
 	st, err := c.store.Load(t.Environment)
 	for _, one := range t.Cells {
 		what := fmt.Sprintf("target %q, key %s", t.Name, one.Key)
 		if err != nil {
-			findings = append(findings, found(what, fmt.Errorf("environment %q: %w", t.Environment, err), ""))
+			findings = append(findings, report.Found(what, fmt.Errorf("environment %q: %w", t.Environment, err), ""))
 			continue
 		}
 		snap, err := snapshot.Encode(st.Definitions, st.Program, one.Spec, time.Now())
 		if err != nil {
-			findings = append(findings, found(what, err, ""))
+			findings = append(findings, report.Found(what, err, ""))
 			continue
 		}
 		body := snap.Seal(uint64(time.Now().UnixMilli()), time.Now())
 		err = limits.CheckSize(sinks.Object{Key: one.Key, Body: body})
 		if len(snap.Problems) > 0 {
-			findings = append(findings, finding{What: what, Result: "warning", Text: problemsText(snap.Problems)})
+			findings = append(findings, report.Finding{What: what, Result: "warning", Text: problemsText(snap.Problems)})
 		}
 		if n := len(snap.Contextual); err == nil && n > 0 && one.Spec.Undecided() {
-			findings = append(findings, finding{What: what, Result: "warning", Text: publish.ContextualNote(n)})
+			findings = append(findings, report.Finding{What: what, Result: "warning", Text: publish.ContextualNote(n)})
 			continue
 		}
-		findings = append(findings, found(what, err, fmt.Sprintf("%s, %s bytes", printable.Count(snap.Count, "flag"), share(len(body), limits.Usage(body)))))
+		findings = append(findings, report.Found(what, err, fmt.Sprintf("%s, %s bytes", printable.Count(snap.Count, "flag"), report.SizeText(len(body), limits.Usage(body)))))
 		if h := t.History; h != nil {
 			if err := h.Sink.Limits().CheckKey(publish.EntryKey(one.Key, uint64(time.Now().UnixMilli()))); err != nil {
-				findings = append(findings, found(what+", history", err, ""))
+				findings = append(findings, report.Found(what+", history", err, ""))
 			}
 		}
 	}
 	for _, seen := range publish.Look(ctx, t.Seers, 0) {
-		f := found(fmt.Sprintf("target %q, probe", t.Name), nil, fmt.Sprintf("%s shows seq %d", seen.Probe, seen.Seq))
+		f := report.Found(fmt.Sprintf("target %q, probe", t.Name), nil, fmt.Sprintf("%s shows seq %d", seen.Probe, seen.Seq))
 		if seen.Error != "" {
 			f.Result, f.Text = "warning", strings.TrimSpace(seen.Error)
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
@@ -27,7 +28,7 @@ func edgeKVTarget(t *testing.T, spec snapshot.Spec) *publish.Target {
 }
 
 // checked returns what check finds about a target with the definitions.
-func checked(t *testing.T, document string, target *publish.Target) []finding {
+func checked(t *testing.T, document string, target *publish.Target) []report.Finding {
 	t.Helper()
 	d, err := parse.Definitions([]byte(document), "default")
 	if err != nil {

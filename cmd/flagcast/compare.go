@@ -13,6 +13,7 @@ import (
 
 	"github.com/flagcast/flagcast/cmd/flagcast/compare"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
+	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/internal/httpclient"
 	"github.com/flagcast/flagcast/internal/secret"
 )
@@ -87,7 +88,7 @@ func runCompare(c *cobra.Command, addresses []string, flags compareFlags) error 
 	header := http.Header{"User-Agent": {"flagcast/" + buildVersion()}, "Unleash-Appname": {"flagcast-compare"}}
 	ctx, cancel := context.WithTimeout(c.Context(), flags.timeout)
 	defer cancel()
-	report, err := compare.Run(ctx, compare.Options{
+	result, err := compare.Run(ctx, compare.Options{
 		A:       &compare.Server{URL: addresses[0], Tokens: tokens, Client: client, Header: header},
 		B:       &compare.Server{URL: addresses[1], Tokens: tokensB, Client: client, Header: header},
 		Samples: flags.samples, Seed: flags.seed,
@@ -96,11 +97,11 @@ func runCompare(c *cobra.Command, addresses []string, flags compareFlags) error 
 		return exit.With(exit.Usage, err, "an address is that of the server, without /api; give a backend and a frontend token by --token, TOKEN or @FILE")
 	}
 	if flags.json {
-		err = printJSON(c.OutOrStdout(), report)
+		err = report.JSON(c.OutOrStdout(), result)
 	} else {
-		err = report.Print(c.OutOrStdout())
+		err = result.Print(c.OutOrStdout())
 	}
-	if err == nil && !report.Equal {
+	if err == nil && !result.Equal {
 		err = exit.With(exit.Failed, errors.New(""), "") // the report has told
 	}
 	return err

@@ -3,13 +3,14 @@ package main
 import (
 	"time"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/edgecore/publish"
 )
 
 // Report is the report of a running core. private says that only its owner can
 // ask for it; others get no texts of errors.
-func (c *core) report(publishers []*publish.Publisher, private bool) *targets {
-	r := &targets{From: "core", Targets: []publish.Status{}, Redacted: !private, Upstreams: c.upstreams(private, time.Now())}
+func (c *core) report(publishers []*publish.Publisher, private bool) *report.Targets {
+	r := &report.Targets{From: "core", Targets: []publish.Status{}, Redacted: !private, Upstreams: c.upstreams(private, time.Now())}
 	for _, p := range publishers {
 		s := p.Status()
 		if !private {

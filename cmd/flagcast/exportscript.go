@@ -14,6 +14,7 @@ import (
 	"github.com/flagcast/flagcast/bundles"
 	"github.com/flagcast/flagcast/bundles/measure"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
+	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/internal/printable"
 )
@@ -113,18 +114,18 @@ func exportScript(c *cobra.Command, flags exportFlags, snap *snapshot.Snapshot) 
 	if err != nil {
 		return err
 	}
-	report := bundles.NewReport(snap, bundles.Platform(f.platform), linked, budget)
-	if err := f.measure(c, report, linked, snap); err != nil {
+	measured := bundles.NewReport(snap, bundles.Platform(f.platform), linked, budget)
+	if err := f.measure(c, measured, linked, snap); err != nil {
 		return err
 	}
-	if err := f.print(c, report, cmp.Or(flags.output, "the script")); err != nil {
+	if err := f.print(c, measured, cmp.Or(flags.output, "the script")); err != nil {
 		return err
 	}
 	switch {
-	case report.Measured == nil && f.requireCPU:
-		return exit.With(exit.Failed, errors.New("CPU was not measured, and --require-cpu is set: "+report.NotMeasured), "")
-	case len(report.Over) > 0 && !f.force:
-		return exit.With(exit.Budget, fmt.Errorf("%s is over budget, and not written: %s", cmp.Or(flags.output, "the script"), report.Over[0]),
+	case measured.Measured == nil && f.requireCPU:
+		return exit.With(exit.Failed, errors.New("CPU was not measured, and --require-cpu is set: "+measured.NotMeasured), "")
+	case len(measured.Over) > 0 && !f.force:
+		return exit.With(exit.Budget, fmt.Errorf("%s is over budget, and not written: %s", cmp.Or(flags.output, "the script"), measured.Over[0]),
 			"--flag and --project leave flags out, --context decides what it can; --budget raises a limit, --force writes it all the same")
 	}
 	if linked.Map != nil {
@@ -155,9 +156,9 @@ func link(c *cobra.Command, flags exportFlags, snap *snapshot.Snapshot) (*bundle
 const workerdVariable = "FLAGCAST_WORKERD"
 
 // measure adds the times to a report, or says why there are none.
-func (f *scriptFlags) measure(c *cobra.Command, report *bundles.Report, linked *bundles.Linked, snap *snapshot.Snapshot) error {
-	if report.Budget.CPU == 0 && report.Budget.Startup == 0 && !f.requireCPU {
-		report.NotMeasured = "both of its budgets are off"
+func (f *scriptFlags) measure(c *cobra.Command, measured *bundles.Report, linked *bundles.Linked, snap *snapshot.Snapshot) error {
+	if measured.Budget.CPU == 0 && measured.Budget.Startup == 0 && !f.requireCPU {
+		measured.NotMeasured = "both of its budgets are off"
 		return nil
 	}
 	engine, err := measure.Find(os.Getenv(workerdVariable), ".")
@@ -165,23 +166,23 @@ func (f *scriptFlags) measure(c *cobra.Command, report *bundles.Report, linked *
 		return exit.With(exit.Usage, err, workerdVariable+" names the program workerd")
 	}
 	if engine == nil {
-		report.NotMeasured = "there is neither workerd nor node: npm install workerd, or name it with " + workerdVariable
+		measured.NotMeasured = "there is neither workerd nor node: npm install workerd, or name it with " + workerdVariable
 		return nil
 	}
 	load := bundles.NewLoad(snap, f.entry != "", f.requests)
 	result, err := engine.Measure(c.Context(), measure.Job{Script: linked.Code, Stored: snap.Seal(0, time.Time{}), Kinds: load.Kinds})
 	if err != nil {
-		report.AddFailure(err)
+		measured.AddFailure(err)
 		return c.Context().Err()
 	}
-	report.AddMeasured(result, load)
+	measured.AddMeasured(result, load)
 	return nil
 }
 
-func (f *scriptFlags) print(c *cobra.Command, report *bundles.Report, name string) error {
+func (f *scriptFlags) print(c *cobra.Command, measured *bundles.Report, name string) error {
 	if !f.json {
-		fmt.Fprint(c.ErrOrStderr(), report.Text(name))
+		fmt.Fprint(c.ErrOrStderr(), measured.Text(name))
 		return nil
 	}
-	return printJSON(c.OutOrStdout(), report)
+	return report.JSON(c.OutOrStdout(), measured)
 }

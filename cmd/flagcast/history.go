@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
+	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
@@ -36,10 +37,10 @@ as --from sink:NAME/KEY. --json has the digests.`,
 				return err
 			}
 			if asJSON {
-				return printJSON(c.OutOrStdout(), list)
+				return report.JSON(c.OutOrStdout(), list)
 			}
 			for i := range list {
-				if err := list[i].print(c.OutOrStdout()); err != nil {
+				if err := list[i].Print(c.OutOrStdout()); err != nil {
 					return err
 				}
 			}
@@ -57,8 +58,8 @@ as --from sink:NAME/KEY. --json has the digests.`,
 	return c
 }
 
-func (c *core) histories(ctx context.Context) ([]kept, error) {
-	list := []kept{}
+func (c *core) histories(ctx context.Context) ([]report.History, error) {
+	list := []report.History{}
 	options := c.once(nil, nil)
 	for _, t := range c.targets {
 		if t.History == nil {
@@ -79,7 +80,10 @@ func (c *core) histories(ctx context.Context) ([]kept, error) {
 			if err != nil {
 				return nil, exit.With(exit.Failed, err, "")
 			}
-			list = append(list, kept{t.Name, t.History.SinkName, one.Key, meta.Digest, append([]publish.Entry{}, entries...), problem})
+			list = append(list, report.History{
+				Target: t.Name, Sink: t.History.SinkName, Key: one.Key, Stored: meta.Digest,
+				Entries: append([]publish.Entry{}, entries...), Problem: problem,
+			})
 		}
 	}
 	if len(list) == 0 {

@@ -12,6 +12,7 @@ import (
 	"github.com/lmittmann/tint"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/internal/printable"
 )
 
@@ -22,7 +23,7 @@ func newLogger(w io.Writer, c config.Log) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: c.Level}))
 	}
 	return slog.New(listing{tint.NewHandler(w, &tint.Options{
-		Level: c.Level, TimeFormat: time.TimeOnly, NoColor: !bool(painterOf(w)), ReplaceAttr: printableAttr,
+		Level: c.Level, TimeFormat: time.TimeOnly, NoColor: !bool(report.PainterOf(w)), ReplaceAttr: printableAttr,
 	})})
 }
 

@@ -23,6 +23,7 @@ import (
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
+	"github.com/flagcast/flagcast/cmd/flagcast/report"
 )
 
 // hostile is a name that would begin commands of GitHub Actions, move the
@@ -364,10 +365,10 @@ func harmless(arg ast.Expr) bool {
 
 func TestHostileGitHub(t *testing.T) {
 	summary := filepath.Join(t.TempDir(), "summary.md")
-	rows := []githubRow{{target: "::warning::" + hostile, action: hostile, key: hostile, err: hostile}}
+	rows := []report.GitHubRow{{Target: "::warning::" + hostile, Action: hostile, Key: hostile, Err: hostile}}
 	variables := map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": summary}
 	var out bytes.Buffer
-	if err := reportToGitHub(&out, rows, func(name string) string { return variables[name] }); err != nil {
+	if err := report.GitHub(&out, rows, func(name string) string { return variables[name] }); err != nil {
 		t.Fatal(err)
 	}
 	const began = "::error title=flagcast%3A target "

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
+	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/internal/httpclient"
 	"github.com/flagcast/flagcast/internal/untrusted"
@@ -36,20 +37,20 @@ what the workers show that "worker_status:" names.`,
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), timeout)
 			defer cancel()
-			report, err := core.status(ctx, address, fromSinks)
+			targets, err := core.status(ctx, address, fromSinks)
 			if err != nil {
 				return err
 			}
-			report.configArgument = core.file.argument()
+			targets.ConfigArgument = core.file.argument()
 			if asJSON {
-				err = printJSON(c.OutOrStdout(), report)
+				err = report.JSON(c.OutOrStdout(), targets)
 			} else {
-				err = report.print(c.OutOrStdout(), time.Now(), wide)
+				err = targets.Print(c.OutOrStdout(), time.Now(), wide)
 			}
 			if err != nil || !exitCode {
 				return err
 			}
-			return report.verdict()
+			return targets.Verdict()
 		},
 	}
 	c.Flags().StringSliceVar(&names, "target", nil, "only these `targets`")
@@ -63,12 +64,12 @@ what the workers show that "worker_status:" names.`,
 }
 
 // status asks a running core, else the sinks.
-func (c *core) status(ctx context.Context, address string, fromSinks bool) (*targets, error) {
+func (c *core) status(ctx context.Context, address string, fromSinks bool) (*report.Targets, error) {
 	if !fromSinks {
-		report, err := c.ask(ctx, address)
+		targets, err := c.ask(ctx, address)
 		switch {
 		case err == nil:
-			return report, nil
+			return targets, nil
 		case address != "":
 			return nil, exit.With(exit.Failed, err, "is it the address of a flagcast serve, with api.base_path?")
 		}
@@ -78,18 +79,18 @@ func (c *core) status(ctx context.Context, address string, fromSinks bool) (*tar
 	if err != nil {
 		return nil, err
 	}
-	report := &targets{From: "sinks", Targets: []publish.Status{}}
+	targets := &report.Targets{From: "sinks", Targets: []publish.Status{}}
 	options := c.once(nil, nil)
 	for _, t := range c.targets {
 		p := publish.New(t, c.store, options)
 		p.Inspect(ctx)
-		report.Targets = append(report.Targets, p.Status())
+		targets.Targets = append(targets.Targets, p.Status())
 	}
-	return report, nil
+	return targets, nil
 }
 
 // ask gets the report of a running core, of the targets that are chosen.
-func (c *core) ask(ctx context.Context, address string) (*targets, error) {
+func (c *core) ask(ctx context.Context, address string) (*report.Targets, error) {
 	if address == "" {
 		address = backstageAddress(&c.config.API)
 	}
@@ -103,7 +104,7 @@ func (c *core) ask(ctx context.Context, address string) (*targets, error) {
 		return nil, err
 	}
 	defer response.Body.Close()
-	var all targets
+	var all report.Targets
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("ask %s: %s", address, response.Status)
 	}
@@ -115,21 +116,21 @@ func (c *core) ask(ctx context.Context, address string) (*targets, error) {
 	if err := json.Unmarshal(body, &all); err != nil || all.From == "" {
 		return nil, fmt.Errorf("ask %s: the answer is not that of a core", address)
 	}
-	report := &targets{From: all.From, Targets: []publish.Status{}, Redacted: all.Redacted}
+	targets := &report.Targets{From: all.From, Targets: []publish.Status{}, Redacted: all.Redacted}
 	for _, s := range all.Upstreams {
 		if slices.Contains(c.published(), s.Environment) {
-			report.Upstreams = append(report.Upstreams, s)
+			targets.Upstreams = append(targets.Upstreams, s)
 		}
 	}
 	for _, t := range c.targets {
 		for _, s := range all.Targets {
 			if s.Target == t.Name {
-				report.Targets = append(report.Targets, s)
+				targets.Targets = append(targets.Targets, s)
 			}
 		}
 	}
-	if len(report.Targets) == 0 {
+	if len(targets.Targets) == 0 {
 		return nil, fmt.Errorf("ask %s: the core publishes none of these targets", address)
 	}
-	return report, nil
+	return targets, nil
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
+	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/sinks"
 )
@@ -93,7 +94,7 @@ func runSync(c *cobra.Command, flags syncFlags) error {
 		return err
 	}
 	run := &syncRun{core: core, flags: flags}
-	ctx, clear := withProgress(ctx, c.ErrOrStderr())
+	ctx, clear := report.WithProgress(ctx, c.ErrOrStderr())
 	defer clear()
 	if flags.dryRun {
 		err = run.do(ctx, c.InOrStdin())
@@ -108,13 +109,13 @@ func runSync(c *cobra.Command, flags syncFlags) error {
 	}
 	clear()
 	if flags.json {
-		if err := printJSON(c.OutOrStdout(), run.results); err != nil {
+		if err := report.JSON(c.OutOrStdout(), run.results); err != nil {
 			return err
 		}
 	} else {
-		printResults(c.OutOrStdout(), run.results, flags.dryRun)
+		report.Results(c.OutOrStdout(), run.results, flags.dryRun)
 	}
-	result := verdict(run.results, flags.exitCode, core.file.argument())
+	result := report.Verdict(run.results, flags.exitCode, core.file.argument())
 	if result == nil && !flags.dryRun {
 		core.checkIn(ctx)
 	}
@@ -122,7 +123,7 @@ func runSync(c *cobra.Command, flags syncFlags) error {
 	if flags.json {
 		annotations = c.ErrOrStderr() // the runner reads both
 	}
-	return errors.Join(result, reportToGitHub(annotations, githubRows(run.results), os.Getenv))
+	return errors.Join(result, report.GitHub(annotations, report.GitHubRows(run.results), os.Getenv))
 }
 
 // do makes the pass, or carries out the plan.
@@ -173,14 +174,14 @@ type syncRun struct {
 	listener   publish.Listener // nil in a dry run
 	publishers []*publish.Publisher
 	outcomes   []publish.Outcome
-	results    []result
+	results    []report.Result
 }
 
 // pass brings all targets up to date, each by itself.
 func (r *syncRun) pass(ctx context.Context) {
 	options := r.core.once(r.flags.accept, r.listener)
 	all := make([][]publish.Outcome, len(r.core.targets))
-	results := make([][]result, len(r.core.targets))
+	results := make([][]report.Result, len(r.core.targets))
 	r.publishers = make([]*publish.Publisher, len(r.core.targets))
 	var running sync.WaitGroup
 	for i, t := range r.core.targets {

@@ -2,15 +2,17 @@ package main
 
 import (
 	"time"
+
+	"github.com/flagcast/flagcast/cmd/flagcast/report"
 )
 
 // upstreams returns the status of each environment. private says that only the
 // owner of the process can ask for it; others get no texts of errors.
-func (c *core) upstreams(private bool, now time.Time) []upstreamStatus {
-	list := []upstreamStatus{}
+func (c *core) upstreams(private bool, now time.Time) []report.Upstream {
+	list := []report.Upstream{}
 	for _, env := range c.environments() {
 		feed := c.feeds[env].Status()
-		s := upstreamStatus{Environment: env, LastOK: feed.LastOK, Failures: feed.Failures}
+		s := report.Upstream{Environment: env, LastOK: feed.LastOK, Failures: feed.Failures}
 		st, err := c.store.Load(env)
 		if err == nil {
 			s.Revision, s.Flags = st.Definitions.Revision, len(st.Definitions.Features)

@@ -1,25 +1,26 @@
-package main
+package report
 
 import (
 	"io"
 	"unicode/utf8"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/internal/printable"
 	"github.com/flagcast/flagcast/sinks"
 )
 
-// finding is what check has found about one thing.
-type finding struct {
+// Finding is what check has found about one thing.
+type Finding struct {
 	What   string `json:"what"`   // such as `sink "cf": write`
 	Result string `json:"result"` // "ok", "warning" or "failed"
 	Text   string `json:"text,omitempty"`
 	Hint   string `json:"hint,omitempty"` // what to do; the text ends with it
 }
 
-// printFindings writes a line for each finding, and a closing one. What does not
+// Findings writes a line for each finding, and a closing one. What does not
 // fit into the line is below it, what to do first.
-func printFindings(w io.Writer, findings []finding) {
-	paint := painterOf(w)
+func Findings(w io.Writer, findings []Finding) {
+	paint := PainterOf(w)
 	number := map[string]int{}
 	for _, f := range findings {
 		number[f.Result]++
@@ -30,7 +31,7 @@ func printFindings(w io.Writer, findings []finding) {
 		case "failed":
 			word = paint.Paint(printable.Red, "FAILED ")
 		}
-		if f.Text != "" && f.Hint == "" && utf8.RuneCountInString(f.What+": "+f.Text)+9 <= reportWidth {
+		if f.Text != "" && f.Hint == "" && utf8.RuneCountInString(f.What+": "+f.Text)+9 <= Width {
 			printable.Fprintf(w, "%s  %s: %s\n", word, f.What, f.Text)
 			continue
 		}
@@ -43,4 +44,12 @@ func printFindings(w io.Writer, findings []finding) {
 	}
 	printable.Fprintf(w, "%s: %d ok, %s, %d failed\n",
 		printable.Count(len(findings), "check"), number["ok"], printable.Count(number["warning"], "warning"), number["failed"])
+}
+
+// Found makes the finding of one thing: failed where err is not nil.
+func Found(what string, err error, text string) Finding {
+	if err != nil {
+		return Finding{What: what, Result: "failed", Text: err.Error(), Hint: exit.HintOf(err)}
+	}
+	return Finding{What: what, Result: "ok", Text: text}
 }

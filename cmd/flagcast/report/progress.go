@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"context"
@@ -14,9 +14,9 @@ import (
 // worthABar is how many calls take long enough to be shown.
 const worthABar = 10
 
-// withProgress shows a bar on a terminal while many keys are read and written,
+// WithProgress shows a bar on a terminal while many keys are read and written,
 // and nothing elsewhere. done takes the bar away.
-func withProgress(ctx context.Context, w io.Writer) (shown context.Context, done func()) {
+func WithProgress(ctx context.Context, w io.Writer) (shown context.Context, done func()) {
 	if !isTerminal(w) {
 		return ctx, func() {}
 	}

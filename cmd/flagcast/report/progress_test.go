@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"bytes"
@@ -37,7 +37,7 @@ func TestProgress(t *testing.T) {
 		t.Errorf("a bar for a few calls: %q", few.String())
 	}
 	var pipe bytes.Buffer
-	ctx, done := withProgress(t.Context(), &pipe)
+	ctx, done := WithProgress(t.Context(), &pipe)
 	sinks.PutAll(ctx, memory.New(), make([]sinks.Object, 50))
 	done()
 	if pipe.Len() > 0 || ctx != t.Context() {

@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"io"
@@ -9,8 +9,8 @@ import (
 	"github.com/flagcast/flagcast/internal/printable"
 )
 
-// upstreamStatus is how the definitions of one environment are.
-type upstreamStatus struct {
+// Upstream is how the definitions of one environment are.
+type Upstream struct {
 	Environment edgecore.Environment `json:"environment"`
 	// State is "new" while upstream has not answered since the start, "restored"
 	// if the flags of the state folder are in use then, "stale" if it has not
@@ -25,12 +25,12 @@ type upstreamStatus struct {
 }
 
 // printUpstreams writes a table, and below it what fails.
-func printUpstreams(w io.Writer, list []upstreamStatus, now time.Time) error {
+func printUpstreams(w io.Writer, list []Upstream, now time.Time) error {
 	if len(list) == 0 {
 		return nil
 	}
 	var report table
-	paint := painterOf(w)
+	paint := PainterOf(w)
 	report.add("ENVIRONMENT", "UPSTREAM", "CONFIRMED", "FAILURES", "REVISION", "FLAGS")
 	for _, s := range list {
 		confirmed := "never"

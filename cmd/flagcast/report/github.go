@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"fmt"
@@ -10,29 +10,29 @@ import (
 	"github.com/flagcast/flagcast/sinks"
 )
 
-// githubRow is what GitHub Actions shows of one target.
-type githubRow struct {
-	target, action string
-	err            string // "": none
+// GitHubRow is what GitHub Actions shows of one target.
+type GitHubRow struct {
+	Target, Action string
+	Err            string // "": none
 	changes        int
-	key            sinks.Key
+	Key            sinks.Key
 	bytes          int
 }
 
-// reportToGitHub tells a workflow of GitHub Actions how the targets are: an
+// GitHub tells a workflow of GitHub Actions how the targets are: an
 // annotation for each that failed, and a table in the summary of the job.
 // Elsewhere it does nothing. The runner reads annotations from standard output
 // and standard error alike.
 //
 // The forms are those of docs.github.com, "Workflow commands for GitHub
 // Actions"; the characters to escape those of actions/toolkit.
-func reportToGitHub(w io.Writer, rows []githubRow, getenv func(string) string) error {
+func GitHub(w io.Writer, rows []GitHubRow, getenv func(string) string) error {
 	if getenv("GITHUB_ACTIONS") != "true" {
 		return nil
 	}
 	for _, r := range rows {
-		if r.err != "" {
-			fmt.Fprintf(w, "::error title=%s::%s\n", githubProperty("flagcast: target "+printable.Text(r.target)), githubData(printable.Text(r.err)))
+		if r.Err != "" {
+			fmt.Fprintf(w, "::error title=%s::%s\n", githubProperty("flagcast: target "+printable.Text(r.Target)), githubData(printable.Text(r.Err)))
 		}
 	}
 	path := getenv("GITHUB_STEP_SUMMARY")
@@ -55,7 +55,7 @@ func reportToGitHub(w io.Writer, rows []githubRow, getenv func(string) string) e
 // githubBytes bounds the table: GitHub drops a summary of more than 1 MiB.
 const githubBytes = 1_000_000
 
-func githubTable(rows []githubRow) string {
+func githubTable(rows []GitHubRow) string {
 	var b strings.Builder
 	b.WriteString("### flagcast\n\n| target | action | changes | key | bytes | error |\n|---|---|---:|---|---:|---|\n")
 	for i, r := range rows {
@@ -64,7 +64,7 @@ func githubTable(rows []githubRow) string {
 			size = fmt.Sprint(r.bytes)
 		}
 		row := fmt.Sprintf("| %s | %s | %d | %s | %s | %s |\n",
-			markdown(r.target), markdown(r.action), r.changes, markdown(string(r.key)), size, markdown(r.err))
+			markdown(r.Target), markdown(r.Action), r.changes, markdown(string(r.Key)), size, markdown(r.Err))
 		if b.Len()+len(row) > githubBytes {
 			fmt.Fprintf(&b, "\n… and %d more\n", len(rows)-i)
 			break

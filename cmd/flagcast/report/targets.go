@@ -1,4 +1,7 @@
-package main
+// Package report prints what commands have found: results of a sync, the state of
+// targets and upstreams, histories and findings, for people, for programs as JSON,
+// and for GitHub Actions. It gets plain values.
+package report
 
 import (
 	"fmt"
@@ -11,23 +14,23 @@ import (
 	"github.com/flagcast/flagcast/internal/printable"
 )
 
-// targets is what GET /internal-backstage/targets and status --json give.
-type targets struct {
+// Targets is what GET /internal-backstage/targets and status --json give.
+type Targets struct {
 	// From says who tells: "core", a running one, or "sinks", which know
 	// nothing of lags and failures.
 	From    string           `json:"from"`
 	Targets []publish.Status `json:"targets"`
 	// Upstreams are the environments of the targets; a core alone has them.
-	Upstreams []upstreamStatus `json:"upstreams,omitempty"`
+	Upstreams []Upstream `json:"upstreams,omitempty"`
 	// Redacted says that errors are given by their kind alone, because the API
 	// of this core is public.
 	Redacted bool `json:"redacted,omitempty"`
 
-	configArgument string // of printed commands
+	ConfigArgument string `json:"-"` // of printed commands
 }
 
-// verdict is the exit code of a report: a pin is what a person wants.
-func (r *targets) verdict() error {
+// Verdict is the exit code of a report: a pin is what a person wants.
+func (r *Targets) Verdict() error {
 	troubled := 0
 	for _, t := range r.Targets {
 		if t.State != "ok" && t.State != "pinned" {
@@ -47,16 +50,16 @@ func (r *targets) verdict() error {
 
 const keysShown = 10
 
-// print writes a table, and below it what a person has to know.
-func (r *targets) print(w io.Writer, now time.Time, wide bool) error {
+// Print writes a table, and below it what a person has to know.
+func (r *Targets) Print(w io.Writer, now time.Time, wide bool) error {
 	if err := printUpstreams(w, r.Upstreams, now); err != nil {
 		return err
 	}
-	if err := r.table(painterOf(w), now, wide).print(w); err != nil {
+	if err := r.table(PainterOf(w), now, wide).print(w); err != nil {
 		return err
 	}
 	for _, t := range r.Targets {
-		for _, line := range t.Notes(r.configArgument) {
+		for _, line := range t.Notes(r.ConfigArgument) {
 			printable.Fprintf(w, "%s: %s\n", t.Target, line)
 		}
 		for _, line := range warnings(&t, now) {
@@ -74,7 +77,7 @@ func (r *targets) print(w io.Writer, now time.Time, wide bool) error {
 }
 
 // table has a row for each key.
-func (r *targets) table(paint printable.Painter, now time.Time, wide bool) *table {
+func (r *Targets) table(paint printable.Painter, now time.Time, wide bool) *table {
 	var made table
 	if wide {
 		made.add("TARGET", "STATE", "KEY", "REVISION", "SEQ", "DIGEST", "AGE", "BYTES", "STORED", "SEEN")
@@ -94,7 +97,7 @@ func (r *targets) table(paint printable.Painter, now time.Time, wide bool) *tabl
 			}
 			stored, seen := lag(t.StoredLagMS), lag(t.SeenLagMS)
 			if wide {
-				made.add(t.Target, state, k.Key, k.Revision, k.Seq, digest, age, share(k.Bytes, partOf(k, &t)), stored, seen)
+				made.add(t.Target, state, k.Key, k.Revision, k.Seq, digest, age, SizeText(k.Bytes, partOf(k, &t)), stored, seen)
 			} else {
 				made.add(t.Target, state, k.Key, k.Revision, age, k.Bytes, stored, seen)
 			}
@@ -165,8 +168,8 @@ func span(d time.Duration) string {
 	return fmt.Sprintf("%ds", d/time.Second)
 }
 
-// share is a size with the part that it takes of a limit; 0: of none.
-func share(bytes int, part float64) string {
+// SizeText is a size with the part that it takes of a limit; 0: of none.
+func SizeText(bytes int, part float64) string {
 	if part == 0 {
 		return fmt.Sprint(bytes)
 	}

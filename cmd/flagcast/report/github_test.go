@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"bytes"
@@ -15,14 +15,14 @@ func TestReportToGitHub(t *testing.T) {
 	if err := os.WriteFile(summary, []byte("of a step before\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	rows := []githubRow{
-		{target: "web-cf", action: "published", changes: 3, key: "unleash-flags", bytes: 5320},
-		{target: "a,b:c", action: "failed", key: "k", err: "put \"k\": 100% full\r\nsee <b>|log|</b>"},
-		{target: "app", action: "unchanged", key: "k_2"},
+	rows := []GitHubRow{
+		{Target: "web-cf", Action: "published", changes: 3, Key: "unleash-flags", bytes: 5320},
+		{Target: "a,b:c", Action: "failed", Key: "k", Err: "put \"k\": 100% full\r\nsee <b>|log|</b>"},
+		{Target: "app", Action: "unchanged", Key: "k_2"},
 	}
 	var out bytes.Buffer
 	variables := map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": summary}
-	if err := reportToGitHub(&out, rows, func(name string) string { return variables[name] }); err != nil {
+	if err := GitHub(&out, rows, func(name string) string { return variables[name] }); err != nil {
 		t.Fatal(err)
 	}
 	want := "::error title=flagcast%3A target a%2Cb%3Ac::put \"k\": 100%25 full\\r\\nsee <b>|log|</b>\n"
@@ -49,13 +49,13 @@ func TestReportToGitHub(t *testing.T) {
 }
 
 func TestReportToGitHubElsewhere(t *testing.T) {
-	rows := []githubRow{{target: "t", action: "failed", err: "no"}}
+	rows := []GitHubRow{{Target: "t", Action: "failed", Err: "no"}}
 	for name, variables := range map[string]map[string]string{
 		"no workflow":   {"GITHUB_STEP_SUMMARY": filepath.Join(t.TempDir(), "none")},
 		"another value": {"GITHUB_ACTIONS": "1", "GITHUB_STEP_SUMMARY": filepath.Join(t.TempDir(), "none")},
 	} {
 		var out bytes.Buffer
-		err := reportToGitHub(&out, rows, func(name string) string { return variables[name] })
+		err := GitHub(&out, rows, func(name string) string { return variables[name] })
 		if _, missing := os.Stat(variables["GITHUB_STEP_SUMMARY"]); err != nil || out.Len() > 0 || missing == nil {
 			t.Errorf("%s: %v, output %q, summary written: %t", name, err, &out, missing == nil)
 		}
@@ -65,7 +65,7 @@ func TestReportToGitHubElsewhere(t *testing.T) {
 	for _, tc := range []struct{ summary, want string }{{"", ""}, {t.TempDir(), "write the job summary: "}} {
 		var out bytes.Buffer
 		variables := map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": tc.summary}
-		err := reportToGitHub(&out, rows, func(name string) string { return variables[name] })
+		err := GitHub(&out, rows, func(name string) string { return variables[name] })
 		if out.String() != "::error title=flagcast%3A target t::no\n" || (err == nil) != (tc.want == "") || err != nil && !strings.HasPrefix(err.Error(), tc.want) {
 			t.Errorf("summary %q: %v, output %q", tc.summary, err, &out)
 		}
@@ -73,9 +73,9 @@ func TestReportToGitHubElsewhere(t *testing.T) {
 }
 
 func TestGitHubTableIsBounded(t *testing.T) {
-	rows := make([]githubRow, 2000)
+	rows := make([]GitHubRow, 2000)
 	for i := range rows {
-		rows[i] = githubRow{target: strings.Repeat("*", 5000), action: "failed", err: strings.Repeat("|", 5000)}
+		rows[i] = GitHubRow{Target: strings.Repeat("*", 5000), Action: "failed", Err: strings.Repeat("|", 5000)}
 	}
 	table := githubTable(rows)
 	if len(table) > 1<<20 || !strings.HasSuffix(table, " more\n\n") {

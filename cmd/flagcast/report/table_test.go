@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ func ms(n int64) *int64 { return &n }
 
 // ordinary is a report of a core with contents such as those of an ordinary
 // installation, and one target whose sink fails.
-func ordinary() *targets {
+func ordinary() *Targets {
 	at := reportTime.Add(-3*time.Minute - 2*time.Second)
 	key := publish.KeyStatus{
 		Key: "unleash-rules", Digest: "e39306676ac8aa01", Seq: 1769860800123, Revision: 1042, PublishedAt: at, Bytes: 53200,
@@ -26,9 +26,9 @@ func ordinary() *targets {
 	ahead, old := key, key
 	ahead.PublishedAt = reportTime.Add(2*time.Hour + 4*time.Minute + 5*time.Second)
 	old.PublishedAt, old.Bytes = reportTime.Add(-75*time.Hour), 1_500_000
-	return &targets{
+	return &Targets{
 		From: "core",
-		Upstreams: []upstreamStatus{
+		Upstreams: []Upstream{
 			{Environment: "production", State: "ok", LastOK: reportTime.Add(-4 * time.Second), Revision: 1042, Flags: 412},
 			{Environment: "development", State: "failing", LastOK: reportTime.Add(30 * time.Second), Failures: 12, Revision: 998, Flags: 430},
 		},
@@ -48,7 +48,7 @@ func ordinary() *targets {
 // said in words, and of a failure what to do comes first.
 func TestStatusReport(t *testing.T) {
 	var out bytes.Buffer
-	if err := ordinary().print(&out, reportTime, false); err != nil {
+	if err := ordinary().Print(&out, reportTime, false); err != nil {
 		t.Fatal(err)
 	}
 	const want = `ENVIRONMENT  UPSTREAM  CONFIRMED  FAILURES  REVISION  FLAGS
@@ -69,7 +69,7 @@ web-dcdn: warning: unleash-rules takes 83 % of the bytes that the sink takes
 	}
 	checkWidth(t, out.String(), "ENVIRONMENT", "TARGET")
 	var wide bytes.Buffer
-	if err := ordinary().print(&wide, reportTime, true); err != nil {
+	if err := ordinary().Print(&wide, reportTime, true); err != nil {
 		t.Fatal(err)
 	}
 	const row = "web-cf    ok          unleash-rules  1042      1769860800123  e39306676ac8  3m2s     53200 (0.2 %)"
@@ -94,7 +94,7 @@ func checkWidth(t *testing.T, report string, headings ...string) {
 				break
 			}
 			found++
-			if n := utf8.RuneCountInString(line); n > reportWidth {
+			if n := utf8.RuneCountInString(line); n > Width {
 				t.Errorf("%d columns: %s", n, line)
 			}
 		}
@@ -112,11 +112,11 @@ func TestHistoryReport(t *testing.T) {
 			Seq: seq, At: reportTime.Add(-time.Duration(hours) * time.Hour), Digest: digest, Revision: 1042, Bytes: 53200, Pinned: pinned,
 		}
 	}
-	k := kept{Target: "web-cf", Sink: "backup", Key: "unleash-rules", Stored: "b", Entries: []publish.Entry{
+	k := History{Target: "web-cf", Sink: "backup", Key: "unleash-rules", Stored: "b", Entries: []publish.Entry{
 		entry(1769860800125, 1, "b", "INC-7, the checkout is broken"), entry(1769860800124, 2, "a", ""), entry(1769860800123, 3, "b", ""),
 	}}
 	var out bytes.Buffer
-	if err := k.print(&out); err != nil {
+	if err := k.Print(&out); err != nil {
 		t.Fatal(err)
 	}
 	const want = `web-cf: unleash-rules
@@ -130,7 +130,7 @@ func TestHistoryReport(t *testing.T) {
 		t.Errorf("got\n%swant\n%s", &out, want)
 	}
 	for line := range strings.Lines(out.String()) {
-		if n := utf8.RuneCountInString(line) - 1; n > reportWidth {
+		if n := utf8.RuneCountInString(line) - 1; n > Width {
 			t.Errorf("%d columns: %s", n, line)
 		}
 	}
@@ -139,16 +139,16 @@ func TestHistoryReport(t *testing.T) {
 // TestCheckReport: what does not fit into a line is below it, what to do first,
 // and the last line counts.
 func TestCheckReport(t *testing.T) {
-	failed := found(`sink "cf": write`, advisedError{}, "")
-	findings := []finding{
-		found(`upstream, environment "production"`, nil, "412 flags, revision 1042, in 31 ms"),
-		found(`sink "cf": read`, nil, ""),
+	failed := Found(`sink "cf": write`, advisedError{}, "")
+	findings := []Finding{
+		Found(`upstream, environment "production"`, nil, "412 flags, revision 1042, in 31 ms"),
+		Found(`sink "cf": read`, nil, ""),
 		failed,
 		{What: `target "web-cf", key unleash-rules`, Result: "warning", Text: publish.ContextualNote(3)},
-		found(`target "web-cf", key unleash-rules`, nil, "412 flags, 53200 bytes (0.2 %)"),
+		Found(`target "web-cf", key unleash-rules`, nil, "412 flags, 53200 bytes (0.2 %)"),
 	}
 	var out bytes.Buffer
-	printFindings(&out, findings)
+	Findings(&out, findings)
 	want := `ok       upstream, environment "production": 412 flags, revision 1042, in 31 ms
 ok       sink "cf": read
 FAILED   sink "cf": write
@@ -173,13 +173,13 @@ func (advisedError) Error() string {
 func (advisedError) Hint() string { return "check api_token" }
 
 func TestPlanReport(t *testing.T) {
-	one := result{
+	one := Result{
 		Target: "web-cf", Sink: "cf", Key: "unleash-rules", Action: "published", DryRun: true, Before: 53100, Bytes: 53200, Limit: 25 << 20,
-		Changes: []change{{"+", "new-checkout", "on if country IN 4 values"}, {"!!", "search", "on -> OFF for everyone"}, {"-", "old", ""}},
+		Changes: []Change{{"+", "new-checkout", "on if country IN 4 values"}, {"!!", "search", "on -> OFF for everyone"}, {"-", "old", ""}},
 	}
-	failed := result{Target: "web-esa", Sink: "esa", Key: "unleash-rules", Action: "failed", Error: advisedError{}.Error(), Hint: "check api_token"}
+	failed := Result{Target: "web-esa", Sink: "esa", Key: "unleash-rules", Action: "failed", Error: advisedError{}.Error(), Hint: "check api_token"}
 	var out bytes.Buffer
-	printResults(&out, []result{one, failed}, true)
+	Results(&out, []Result{one, failed}, true)
 	const want = `web-cf: would be published (unleash-rules in cf, 53100 -> 53200 bytes)
   !! search on -> OFF for everyone
   + new-checkout on if country IN 4 values

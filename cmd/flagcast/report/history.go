@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"fmt"
@@ -10,8 +10,8 @@ import (
 	"github.com/flagcast/flagcast/sinks"
 )
 
-// kept is the history of one key, as --json prints it.
-type kept struct {
+// History is the history of one key, as --json prints it.
+type History struct {
 	Target  string          `json:"target"`
 	Sink    string          `json:"sink"` // of the history
 	Key     sinks.Key       `json:"key"`
@@ -20,15 +20,15 @@ type kept struct {
 	Problem string          `json:"problem,omitempty"` // why the list is not whole
 }
 
-// print writes a heading, and a row for each entry.
-func (k *kept) print(w io.Writer) error {
+// Print writes a heading, and a row for each entry.
+func (k *History) Print(w io.Writer) error {
 	printable.Fprintf(w, "%s: %s\n", k.Target, k.Key)
 	if len(k.Entries) == 0 {
 		printable.Fprintf(w, "  nothing is kept yet\n")
 		return nil
 	}
 	var entries table
-	paint := painterOf(w)
+	paint := PainterOf(w)
 	entries.add("  PUBLISHED", "REVISION", "BYTES", "FROM")
 	stored := k.Stored
 	for _, e := range k.Entries {

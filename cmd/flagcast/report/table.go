@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"io"
@@ -10,9 +10,9 @@ import (
 	"github.com/flagcast/flagcast/internal/printable"
 )
 
-// painterOf returns what colors a report to w: a terminal that shows colors,
+// PainterOf returns what colors a report to w: a terminal that shows colors,
 // unless NO_COLOR is set.
-func painterOf(w io.Writer) printable.Painter {
+func PainterOf(w io.Writer) printable.Painter {
 	return printable.Painter(isTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb")
 }
 
@@ -21,9 +21,9 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// reportWidth is the width of a terminal that tables of ordinary contents, and
+// Width is the width of a terminal that tables of ordinary contents, and
 // --help, fit into.
-const reportWidth = 80
+const Width = 80
 
 // table is a report in columns.
 type table struct{ rows [][]printable.Painted }
@@ -41,7 +41,7 @@ func (t *table) add(cells ...any) {
 	t.rows = append(t.rows, row)
 }
 
-// print writes the rows, each column as wide as its widest cell and two blanks
+// Print writes the rows, each column as wide as its widest cell and two blanks
 // more. The last cell of a row counts for no width.
 func (t *table) print(w io.Writer) error {
 	var widths []int

@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"errors"
@@ -13,8 +13,8 @@ import (
 	"github.com/flagcast/flagcast/sinks"
 )
 
-// result is the outcome of one key of one target, as --json prints it.
-type result struct {
+// Result is the outcome of one key of one target, as --json prints it.
+type Result struct {
 	Target   string    `json:"target"`
 	Sink     string    `json:"sink"`
 	Key      sinks.Key `json:"key"`
@@ -27,26 +27,26 @@ type result struct {
 	Limit    int       `json:"limit,omitempty"`  // bytes that the sink takes, 0 for any
 	Verified bool      `json:"verified"`         // a read has shown what was written
 	Seen     *bool     `json:"seen,omitempty"`   // with --wait-seen: every probe shows it
-	Changes  []change  `json:"changes"`
+	Changes  []Change  `json:"changes"`
 	Frozen   []string  `json:"frozen,omitempty"`  // dry run: flags that have one answer for everybody although they depend on the request
 	InClear  []string  `json:"inClear,omitempty"` // dry run: flags that hold ids, and how many
 	Text     string    `json:"text,omitempty"`    // why it is held or pinned
 	Error    string    `json:"error,omitempty"`
 	Hint     string    `json:"hint,omitempty"` // what to do about the error, which ends with it
 
-	configArgument string // of printed commands
+	ConfigArgument string `json:"-"` // of printed commands
 }
 
-// change is what a sync means for one flag.
-type change struct {
+// Change is what a sync means for one flag.
+type Change struct {
 	Sign string `json:"sign"` // "+", "-", "~" or "!!"
 	Flag string `json:"flag"`
 	Text string `json:"text,omitempty"` // such as "off -> on"
 }
 
-// printResults writes the results of a sync for people. Keys of a matrix with the
+// Results writes the results of a sync for people. Keys of a matrix with the
 // same result share a paragraph. A dry run ends with a summary.
-func printResults(w io.Writer, results []result, dryRun bool) {
+func Results(w io.Writer, results []Result, dryRun bool) {
 	for i := 0; i < len(results); {
 		alike := 1
 		for i+alike < len(results) && results[i].like(&results[i+alike]) {
@@ -61,21 +61,21 @@ func printResults(w io.Writer, results []result, dryRun bool) {
 }
 
 // like tells whether a report of one says all about the other but its key.
-func (r *result) like(o *result) bool {
+func (r *Result) like(o *Result) bool {
 	return r.Target == o.Target && r.Action == o.Action && r.Text == o.Text && r.Action != "held" && r.Action != "failed" &&
 		slices.Equal(r.Changes, o.Changes) && slices.Equal(r.Frozen, o.Frozen) && slices.Equal(r.InClear, o.InClear)
 }
 
 const keysNamed = 3
 
-// print writes a result, which those of others are like, for people.
-func (r *result) print(w io.Writer, others []result) {
-	paint := painterOf(w)
+// Print writes a result, which those of others are like, for people.
+func (r *Result) print(w io.Writer, others []Result) {
+	paint := PainterOf(w)
 	word := paint.Paint(printable.Plain, r.Action)
 	switch {
 	case r.Error != "":
 		word = paint.Paint(printable.Red, "FAILED")
-	case r.DryRun && r.writes():
+	case r.DryRun && r.Writes():
 		word = paint.Paint(printable.Plain, "would be "+r.Action)
 	case r.Action == "held":
 		word = paint.Paint(printable.Red, "HELD")
@@ -112,14 +112,14 @@ func (r *result) print(w io.Writer, others []result) {
 		list(w, "the same for everyone:", r.Frozen)
 		list(w, "leaves in clear:", r.InClear)
 	}
-	if r.writes() && !r.DryRun && !r.Verified {
+	if r.Writes() && !r.DryRun && !r.Verified {
 		fmt.Fprintln(w, "  accepted; the sink does not show it yet")
 	}
 	if r.Seen != nil {
 		printable.Fprintf(w, "  %s\n", map[bool]string{true: "seen by every probe", false: "NOT SEEN by every probe in time"}[*r.Seen])
 	}
 	if r.Action == "held" {
-		printable.Fprintf(w, "  if it is meant: flagcast sync --target %s --accept %.12s%s\n", r.Target, r.Digest, r.configArgument)
+		printable.Fprintf(w, "  if it is meant: flagcast sync --target %s --accept %.12s%s\n", r.Target, r.Digest, r.ConfigArgument)
 	}
 }
 
@@ -127,7 +127,7 @@ func (r *result) print(w io.Writer, others []result) {
 // has all changes.
 const changesShown = 20
 
-func (r *result) changeLines() []string {
+func (r *Result) changeLines() []string {
 	changes := make([]flagdiff.Change, len(r.Changes))
 	for i, c := range r.Changes {
 		changes[i] = flagdiff.Change{Sign: c.Sign, Flag: c.Flag, Text: c.Text}
@@ -150,7 +150,7 @@ func list(w io.Writer, title string, items []string) {
 
 // sizes is what a write changes: "5320 -> 5480 bytes", near the limit of the
 // sink "5320 -> 5480 of 6000 bytes".
-func (r *result) sizes() string {
+func (r *Result) sizes() string {
 	text := fmt.Sprint(r.Bytes)
 	if r.Before > 0 {
 		text = fmt.Sprintf("%d -> %d", r.Before, r.Bytes)
@@ -162,14 +162,14 @@ func (r *result) sizes() string {
 }
 
 // printSummary writes the last line of a plan.
-func printSummary(w io.Writer, results []result) {
+func printSummary(w io.Writer, results []Result) {
 	writes, bytes, twice := 0, 0, 0
 	flags := map[string]bool{}
 	for _, result := range results {
-		if !result.writes() && result.Action != "held" {
+		if !result.Writes() && result.Action != "held" {
 			continue
 		}
-		if result.writes() {
+		if result.Writes() {
 			writes, bytes = writes+1, bytes+result.Bytes
 		}
 		for _, c := range result.Changes {
@@ -183,36 +183,36 @@ func printSummary(w io.Writer, results []result) {
 	}
 	look := printable.Painted{}
 	if twice > 0 {
-		look = painterOf(w).Paint(printable.Red, fmt.Sprintf(", %d to look at twice (!!)", twice))
+		look = PainterOf(w).Paint(printable.Red, fmt.Sprintf(", %d to look at twice (!!)", twice))
 	}
 	printable.Fprintf(w, "Plan: %s, %s, %s%s. Nothing was written.\n", printable.Count(writes, "write"), printable.Count(bytes, "byte"), printable.Count(len(flags), "changed flag"), look)
 }
 
-// githubRows returns what GitHub Actions shows of results.
-func githubRows(results []result) []githubRow {
-	var rows []githubRow
+// GitHubRows returns what GitHub Actions shows of results.
+func GitHubRows(results []Result) []GitHubRow {
+	var rows []GitHubRow
 	for _, one := range results {
 		err := one.Error
 		if one.Action == "held" {
 			err = "held: " + one.Text
 		}
-		rows = append(rows, githubRow{target: one.Target, action: one.Action, err: err, changes: len(one.Changes), key: one.Key, bytes: one.Bytes})
+		rows = append(rows, GitHubRow{Target: one.Target, Action: one.Action, Err: err, changes: len(one.Changes), Key: one.Key, bytes: one.Bytes})
 	}
 	return rows
 }
 
-// writes tells whether the sink gets something.
-func (r *result) writes() bool {
+// Writes tells whether the sink gets something.
+func (r *Result) Writes() bool {
 	return r.Action == "published" || r.Action == "repaired" || r.Action == "rewritten"
 }
 
-// verdict returns the error with the exit code of all results, nil for 0. With
+// Verdict returns the error with the exit code of all results, nil for 0. With
 // reportPending changes that would be written are one, too. Commands in hints end
-// with configArgument.
-func verdict(results []result, reportPending bool, configArgument string) error {
+// with ConfigArgument.
+func Verdict(results []Result, reportPending bool, configArgument string) error {
 	failures, held, pending := 0, 0, false
 	for _, result := range results {
-		pending = pending || result.writes()
+		pending = pending || result.Writes()
 		if result.Error != "" {
 			failures++
 		}
@@ -225,7 +225,7 @@ func verdict(results []result, reportPending bool, configArgument string) error 
 		return exit.With(exit.Some, fmt.Errorf("%d of %s failed", failures, printable.Count(len(results), "target")), "")
 	case failures > 0:
 		return exit.With(exit.Failed, fmt.Errorf("%s failed", printable.Count(failures, "target")), "")
-	case slices.ContainsFunc(results, func(r result) bool { return r.Seen != nil && !*r.Seen }):
+	case slices.ContainsFunc(results, func(r Result) bool { return r.Seen != nil && !*r.Seen }):
 		return exit.With(exit.Failed, errors.New("not everything was seen in time"), "the sink has it; flagcast status"+configArgument+" shows what each probe says")
 	case held > 0:
 		return exit.With(exit.Held, fmt.Errorf("%s held by the guard", printable.Count(held, "snapshot")), "if it is meant, --accept its digest")
