@@ -16,6 +16,9 @@ import (
 	"github.com/flagcast/flagcast/edgecore/state"
 )
 
+// secretText is in every secret of the test, and in nothing else.
+const secretText = "s3cr3t"
+
 // An environment says what flags it has: at first, after a change, and when a
 // date constraint flips, in the form of the log.
 func TestAnnounce(t *testing.T) {
@@ -34,7 +37,7 @@ INF eu.prod: 1 flag, revision 60, from https://unleash.test:4242/hosted; a date 
 			var log bytes.Buffer
 			c := &core{config: &config.Config{}, store: state.New(state.Options{Log: slog.New(slog.DiscardHandler)})}
 			c.config.Log.Format = format
-			c.config.Upstream.URL = "https://someone:" + secretMark + "@unleash.test:4242/hosted?key=" + secretMark
+			c.config.Upstream.URL = "https://someone:" + secretText + "@unleash.test:4242/hosted?key=" + secretText
 			c.log = newLogger(&log, c.config.Log)
 			ctx, stop := context.WithCancel(t.Context())
 			ended := make(chan error)

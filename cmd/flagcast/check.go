@@ -61,9 +61,6 @@ at the first fault.`,
 	return c
 }
 
-// checkKey is the key that check writes and deletes.
-const checkKey sinks.Key = "flagcast-check"
-
 func (c *core) check(ctx context.Context) []report.Finding {
 	var findings []report.Finding
 	if c.config.State.Dir != "" {

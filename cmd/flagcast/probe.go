@@ -71,6 +71,9 @@ func (p *probe) Seen(ctx context.Context, _ uint64) (uint64, error) {
 	return *status.Seq, nil
 }
 
+// checkKey is the key that check writes and deletes.
+const checkKey sinks.Key = "flagcast-check"
+
 // spread asks the service itself whether a key has reached every place.
 type spread struct {
 	sinks.Spreader

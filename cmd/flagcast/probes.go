@@ -112,7 +112,7 @@ func probeCore(c *cobra.Command, address, authorities, want string) error {
 	}
 	defer response.Body.Close()
 	var answer struct{ Status, Error string }
-	body, err := untrusted.ReadBody(response, probeBytes)
+	body, err := untrusted.ReadBody(response, probeAnswerBytes)
 	if err == nil {
 		err = json.Unmarshal(body, &answer)
 	}
@@ -125,3 +125,6 @@ func probeCore(c *cobra.Command, address, authorities, want string) error {
 	_, err = printable.Fprintf(c.OutOrStdout(), "%s\n", answer.Status)
 	return err
 }
+
+// probeAnswerBytes bounds the answer of a process to its probe.
+const probeAnswerBytes = 64 << 10

@@ -4,10 +4,6 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
-
-	"github.com/spf13/cobra"
-
-	"github.com/flagcast/flagcast/internal/printable"
 )
 
 // version is set by the linker for releases: -ldflags "-X main.version=v1.2.3".
@@ -56,16 +52,4 @@ func buildRevision() string {
 		return ""
 	}
 	return commit + changed
-}
-
-func newVersion() *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			_, err := printable.Fprintf(c.OutOrStdout(), "%s\n", versionLine())
-			return err
-		},
-	}
 }
