@@ -57,7 +57,7 @@ targets: [{ name: web, sink: s, environment: e, format: rules/1, key: k }]
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if strings.Contains(told.log.String(), secretMark) {
+		if strings.Contains(told.log.String(), secretText) {
 			t.Errorf("the log holds a secret:\n%s", &told.log)
 		}
 	})
