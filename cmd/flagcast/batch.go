@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/tidwall/gjson"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/eval/compile"
@@ -79,7 +80,7 @@ func (b *batch) answer(line []byte) any {
 }
 
 func (b *batch) load(state []byte) any {
-	d, err := parseDefinitions(state, "default")
+	d, err := app.ParseDefinitions(state, "default")
 	if err != nil {
 		return answerError(err.Error())
 	}

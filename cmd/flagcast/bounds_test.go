@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/internal/untrusted"
 	"github.com/flagcast/flagcast/test/need"
@@ -27,12 +28,12 @@ func TestAnswersToCommandsAreBounded(t *testing.T) {
 		ask  func(ctx context.Context, address string) error
 	}{
 		"status": {16 << 20, func(ctx context.Context, address string) error {
-			c := &core{config: &config.Config{}, log: slog.New(slog.DiscardHandler)}
-			_, err := c.ask(ctx, address)
+			c := &app.App{Config: &config.Config{}, Log: slog.New(slog.DiscardHandler)}
+			_, err := askCore(c, ctx, address)
 			return err
 		}},
 		"a probe": {64 << 10, func(ctx context.Context, address string) error {
-			_, err := newProbe(address).Seen(ctx, 1)
+			_, err := app.NewProbe(address).Seen(ctx, 1)
 			return err
 		}},
 		"health": {64 << 10, func(ctx context.Context, address string) error {
@@ -65,7 +66,7 @@ func TestFromIsBounded(t *testing.T) {
 		t.Skip("the file system has no sparse files of this size: " + err.Error())
 	}
 	for _, read := range []func() error{
-		func() error { _, err := readFrom(path, nil); return err },
+		func() error { _, err := app.ReadFrom(path, nil); return err },
 		func() error { _, err := readPlan(path); return err },
 	} {
 		var err error
@@ -79,7 +80,7 @@ func TestFromIsBounded(t *testing.T) {
 		t.Skip(err)
 	}
 	defer zero.Close()
-	if _, err := readFrom("-", zero); err == nil || !strings.Contains(err.Error(), "- has more than 268435456 bytes") {
+	if _, err := app.ReadFrom("-", zero); err == nil || !strings.Contains(err.Error(), "- has more than 268435456 bytes") {
 		t.Errorf("%v", err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/edgecore"
@@ -30,7 +31,7 @@ func newCheck() *cobra.Command {
 		Use:   "check",
 		Short: "Find everything that is wrong, at once",
 		Long: `Check reads the configuration, fetches the flags of every environment, tries
-each action of each sink under a key of its own (` + string(checkKey) + `), and makes
+each action of each sink under a key of its own (` + string(app.CheckKey) + `), and makes
 every snapshot without storing it. It names what is missing, and does not stop
 at the first fault.`,
 		Args: cobra.NoArgs,
@@ -41,7 +42,7 @@ at the first fault.`,
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), timeout)
 			defer cancel()
-			findings := core.check(ctx)
+			findings := check(core, ctx)
 			if asJSON {
 				err = report.JSON(c.OutOrStdout(), findings)
 			} else {
@@ -61,38 +62,38 @@ at the first fault.`,
 	return c
 }
 
-func (c *core) check(ctx context.Context) []report.Finding {
+func check(c *app.App, ctx context.Context) []report.Finding {
 	var findings []report.Finding
-	if c.config.State.Dir != "" {
-		findings = append(findings, report.Found("state folder", writable(c.config.State.Dir), ""))
+	if c.Config.State.Dir != "" {
+		findings = append(findings, report.Found("state folder", writable(c.Config.State.Dir), ""))
 	}
-	for _, sentence := range c.config.ShortSecrets() {
+	for _, sentence := range c.Config.ShortSecrets() {
 		findings = append(findings, report.Finding{What: "secrets", Result: "warning", Text: sentence})
 	}
-	switch api := &c.config.API; {
+	switch api := &c.Config.API; {
 	case api.WeakWebhookSecret():
 		findings = append(findings, report.Finding{What: "webhook secret", Result: "warning", Text: weakWebhookSecret})
 	case !api.WebhookSecret.IsZero():
 		findings = append(findings, report.Found("webhook secret", nil, ""))
 	}
-	names := slices.Sorted(maps.Keys(c.sinks))
+	names := slices.Sorted(maps.Keys(c.Sinks))
 	of := make([][]report.Finding, len(names))
 	var trying sync.WaitGroup
 	for i, name := range names {
-		trying.Go(func() { of[i] = trySink(ctx, name, c.sinks[name]) })
+		trying.Go(func() { of[i] = trySink(ctx, name, c.Sinks[name]) })
 	}
-	environments := c.environments()
+	environments := c.Followed()
 	upstream := make([]report.Finding, len(environments))
 	var following sync.WaitGroup
 	for i, env := range environments {
-		following.Go(func() { upstream[i] = c.tryUpstream(ctx, env) })
+		following.Go(func() { upstream[i] = tryUpstream(c, ctx, env) })
 	}
 	following.Wait()
 	trying.Wait()
 	findings = append(findings, upstream...)
 	findings = append(findings, slices.Concat(of...)...)
-	for i := range c.targets {
-		findings = append(findings, c.checkTarget(ctx, &c.targets[i])...)
+	for i := range c.Targets {
+		findings = append(findings, checkTarget(c, ctx, &c.Targets[i])...)
 	}
 	return findings
 }
@@ -101,7 +102,7 @@ func writable(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	name := filepath.Join(dir, string(checkKey))
+	name := filepath.Join(dir, string(app.CheckKey))
 	if err := os.WriteFile(name, nil, 0o600); err != nil {
 		return err
 	}
@@ -109,13 +110,13 @@ func writable(dir string) error {
 }
 
 // tryUpstream fetches one environment.
-func (c *core) tryUpstream(ctx context.Context, env edgecore.Environment) report.Finding {
+func tryUpstream(c *app.App, ctx context.Context, env edgecore.Environment) report.Finding {
 	what := fmt.Sprintf("upstream, environment %q", env)
 	began := time.Now()
-	if err := c.fetch(ctx, []edgecore.Environment{env}); err != nil {
+	if err := c.Fetch(ctx, []edgecore.Environment{env}); err != nil {
 		return report.Found(what, err, "")
 	}
-	st, err := c.store.Load(env)
+	st, err := c.Store.Load(env)
 	if err != nil {
 		return report.Found(what, err, "")
 	}
@@ -138,12 +139,12 @@ func problemsText(problems []edgecore.Problem) string {
 // trySink tries each action. What a write needs is known only after the write.
 func trySink(ctx context.Context, name string, sink sinks.Sink) []report.Finding {
 	what := func(action string) string { return fmt.Sprintf("sink %q: %s", name, action) }
-	_, err := sink.Get(ctx, checkKey)
+	_, err := sink.Get(ctx, app.CheckKey)
 	if errors.Is(err, sinks.ErrNotFound) {
 		err = nil
 	}
 	findings := []report.Finding{report.Found(what("read"), err, "")}
-	err = sink.Put(ctx, sinks.Object{Key: checkKey, Body: []byte(`{"check":true}`), ContentType: "application/json"})
+	err = sink.Put(ctx, sinks.Object{Key: app.CheckKey, Body: []byte(`{"check":true}`), ContentType: "application/json"})
 	findings = append(findings, report.Found(what("write"), err, ""))
 	if err == nil {
 		pause := time.NewTimer(sink.Limits().WritePace)
@@ -153,14 +154,14 @@ func trySink(ctx context.Context, name string, sink sinks.Sink) []report.Finding
 			pause.Stop()
 		}
 	}
-	return append(findings, report.Found(what("delete"), sink.Delete(ctx, checkKey), ""))
+	return append(findings, report.Found(what("delete"), sink.Delete(ctx, app.CheckKey), ""))
 }
 
 // checkTarget makes the snapshots, and stores none.
-func (c *core) checkTarget(ctx context.Context, t *publish.Target) []report.Finding {
+func checkTarget(c *app.App, ctx context.Context, t *publish.Target) []report.Finding {
 	var findings []report.Finding
 	limits := t.Sink.Limits()
-	st, err := c.store.Load(t.Environment)
+	st, err := c.Store.Load(t.Environment)
 	for _, one := range t.Cells {
 		what := fmt.Sprintf("target %q, key %s", t.Name, one.Key)
 		if err != nil {

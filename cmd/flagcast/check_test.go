@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/publish"
@@ -34,9 +35,9 @@ func checked(t *testing.T, document string, target *publish.Target) []report.Fin
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &core{store: state.New(state.Options{Log: slog.New(slog.DiscardHandler)})}
-	c.store.Put(d)
-	return c.checkTarget(t.Context(), target)
+	c := &app.App{Store: state.New(state.Options{Log: slog.New(slog.DiscardHandler)})}
+	c.Store.Put(d)
+	return checkTarget(c, t.Context(), target)
 }
 
 // TestCheckCountsTheRequest: a snapshot of 1.4 MB is within the 1.8 MB of a

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/compare"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/cmd/flagcast/report"
@@ -85,7 +86,7 @@ func runCompare(c *cobra.Command, addresses []string, flags compareFlags) error 
 		return exit.With(exit.Usage, err, "")
 	}
 	client := httpclient.NewClient(httpclient.Options{Base: base, Timeout: flags.timeout})
-	header := http.Header{"User-Agent": {"flagcast/" + buildVersion()}, "Unleash-Appname": {"flagcast-compare"}}
+	header := http.Header{"User-Agent": {"flagcast/" + app.BuildVersion()}, "Unleash-Appname": {"flagcast-compare"}}
 	ctx, cancel := context.WithTimeout(c.Context(), flags.timeout)
 	defer cancel()
 	result, err := compare.Run(ctx, compare.Options{

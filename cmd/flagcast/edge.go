@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 )
 
@@ -24,7 +25,7 @@ before the name of the command, too.`,
 		Example: "  flagcast edge --upstream-url https://unleash.example \\\n" +
 			"    --tokens '*:production.secret'",
 		Args:    cobra.NoArgs,
-		Version: versionLine(), // where "edge" alone is the name of the program
+		Version: app.VersionLine(), // where "edge" alone is the name of the program
 		RunE: func(c *cobra.Command, _ []string) error {
 			return runServe(c, config.Overrides{Flags: flags}, !apiOnly)
 		},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/eval/describe"
@@ -97,7 +98,7 @@ func runEval(c *cobra.Command, names []string, flags evalFlags) error {
 	results := make([]evaluated, 0, len(names))
 	for _, name := range names {
 		if _, ok := program.Lookup(name); !ok {
-			return exit.With(exit.Failed, fmt.Errorf("there is no flag %q", name), "flagcast eval"+configFileOf(c).argument()+" without a name lists all flags")
+			return exit.With(exit.Failed, fmt.Errorf("there is no flag %q", name), "flagcast eval"+app.ConfigFileOf(c).Argument()+" without a name lists all flags")
 		}
 		e := describe.Explain(program, name, context)
 		if !flags.json {

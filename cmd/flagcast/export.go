@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/bundles"
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
@@ -38,7 +39,7 @@ const (
 	asRuntime = "runtime"
 )
 
-func forms() string { return names(bundles.Forms()) + ", " + asScript + ", " + asRuntime }
+func forms() string { return app.JoinNames(bundles.Forms()) + ", " + asScript + ", " + asRuntime }
 
 func newExport() *cobra.Command {
 	var flags exportFlags
@@ -101,7 +102,7 @@ func runExport(c *cobra.Command, flags exportFlags) error {
 	program, problems := compile.Program(d)
 	if flags.source.from != "" { // definitions from upstream have told theirs in the log
 		for _, p := range slices.Concat(d.Problems, problems) {
-			warn(c, problemText(d, p))
+			warn(c, app.ProblemText(d, p))
 		}
 	}
 	taken := func(f edgecore.Feature) bool { return spec.Takes(f.Name, f.Project) }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/flagcast/flagcast/bundles"
 	"github.com/flagcast/flagcast/bundles/measure"
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
@@ -37,7 +38,7 @@ func (f *scriptFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.json, "json", false, "script: report as JSON on standard output")
 }
 
-// names gives the flags that are set.
+// JoinNames gives the flags that are set.
 func (f *scriptFlags) names() (set []string) {
 	for _, flag := range []struct {
 		name string
@@ -67,7 +68,7 @@ func (f *scriptFlags) check(flags *exportFlags, format snapshot.Format) error {
 		}
 		return nil
 	}
-	switch known := names(bundles.Platforms()); {
+	switch known := app.JoinNames(bundles.Platforms()); {
 	case f.platform == "":
 		return exit.With(exit.Usage, errors.New("--as script needs --platform"), "platforms: "+known)
 	case !isOneOf(f.platform, bundles.Platforms()):

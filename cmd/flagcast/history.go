@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/edgecore/publish"
@@ -32,7 +33,7 @@ as --from sink:NAME/KEY. --json has the digests.`,
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), timeout)
 			defer cancel()
-			list, err := core.histories(ctx)
+			list, err := histories(core, ctx)
 			if err != nil {
 				return err
 			}
@@ -58,14 +59,14 @@ as --from sink:NAME/KEY. --json has the digests.`,
 	return c
 }
 
-func (c *core) histories(ctx context.Context) ([]report.History, error) {
+func histories(c *app.App, ctx context.Context) ([]report.History, error) {
 	list := []report.History{}
-	options := c.once(nil, nil)
-	for _, t := range c.targets {
+	options := c.Options(nil, nil)
+	for _, t := range c.Targets {
 		if t.History == nil {
 			continue
 		}
-		p := publish.New(t, c.store, options)
+		p := publish.New(t, c.Store, options)
 		for _, one := range t.Cells {
 			stored, err := p.Stored(ctx, one.Key)
 			if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/internal/printable"
@@ -45,7 +46,7 @@ credential: run it before you create one.`,
 				}
 			}
 			if len(known) == 0 {
-				return configFileOf(c).without(errors.New("the configuration has no sinks"), "sinks")
+				return app.ConfigFileOf(c).Without(errors.New("the configuration has no sinks"), "sinks")
 			}
 			for _, name := range known {
 				if len(names) > 0 && !slices.Contains(names, name) {

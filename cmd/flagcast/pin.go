@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
@@ -82,7 +83,7 @@ content within a minute; flagcast sync does it at once.`,
 
 // oneTarget is what pin and unpin work on.
 type oneTarget struct {
-	*core
+	*app.App
 	*publish.Publisher
 	target *publish.Target
 	out    io.Writer
@@ -97,15 +98,15 @@ func onTarget(ctx context.Context, c *cobra.Command, by string, flags pinFlags, 
 	if err != nil {
 		return err
 	}
-	return core.withListener(ctx, by, func(events publish.Listener) error {
-		t := &core.targets[0]
-		return f(&oneTarget{core, publish.New(*t, core.store, core.once(nil, events)), t, c.OutOrStdout()})
+	return core.WithListener(ctx, by, func(events publish.Listener) error {
+		t := &core.Targets[0]
+		return f(&oneTarget{core, publish.New(*t, core.Store, core.Options(nil, events)), t, c.OutOrStdout()})
 	})
 }
 
 // readBack says when what was written does not show yet.
 func (o *oneTarget) readBack(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, verifyFor)
+	ctx, cancel := context.WithTimeout(ctx, app.VerifyFor)
 	defer cancel()
 	if !o.Verify(ctx) {
 		fmt.Fprintln(o.out, "The sink has accepted it, and does not show it yet.")
@@ -134,7 +135,7 @@ func (o *oneTarget) unpin(ctx context.Context) error {
 	}
 	o.readBack(ctx)
 	printable.Fprintf(o.out, "A running publisher brings it up to date within a minute, and at once: flagcast sync --target %s%s\n",
-		o.target.Name, o.file.argument())
+		o.target.Name, o.ConfigFile.Argument())
 	return nil
 }
 
@@ -150,7 +151,7 @@ func (o *oneTarget) pin(ctx context.Context, flags pinFlags) error {
 		if err != nil {
 			return err
 		}
-		if contents[i], err = o.pinned(ctx, flags, t, cell, stored); err != nil {
+		if contents[i], err = contentToPin(o.App, ctx, flags, t, cell, stored); err != nil {
 			return err
 		}
 	}
@@ -164,13 +165,13 @@ func (o *oneTarget) pin(ctx context.Context, flags pinFlags) error {
 			t.Name, cell.Key, t.SinkName, out.Seq, meta.Digest, meta.Revision, meta.PublishedAt.Format(time.RFC3339))
 	}
 	o.readBack(ctx)
-	printable.Fprintf(o.out, "It stays until: flagcast unpin --target %s%s\n", t.Name, o.file.argument())
+	printable.Fprintf(o.out, "It stays until: flagcast unpin --target %s%s\n", t.Name, o.ConfigFile.Argument())
 	return nil
 }
 
-// pinned returns the content to hold, which has to be what the target
+// contentToPin returns the content to hold, which has to be what the target
 // publishes.
-func (c *core) pinned(ctx context.Context, flags pinFlags, t *publish.Target, one publish.Cell, stored []byte) ([]byte, error) {
+func contentToPin(c *app.App, ctx context.Context, flags pinFlags, t *publish.Target, one publish.Cell, stored []byte) ([]byte, error) {
 	var content []byte
 	var err error
 	place, inSink := strings.CutPrefix(flags.from, "sink:")
@@ -180,9 +181,9 @@ func (c *core) pinned(ctx context.Context, flags pinFlags, t *publish.Target, on
 			err = exit.With(exit.Failed, fmt.Errorf("nothing is stored under %q in %s", one.Key, t.SinkName), "")
 		}
 	case flags.previous:
-		content, err = c.previous(ctx, t, one.Key, stored)
+		content, err = previous(c, ctx, t, one.Key, stored)
 	case inSink:
-		content, err = c.fromSink(ctx, place)
+		content, err = fromSink(c, ctx, place)
 	default:
 		if content, err = untrusted.ReadFile(flags.from, sinks.MaxObject); err != nil {
 			err = exit.With(exit.Failed, err, "--from names a file with a snapshot, or sink:NAME/KEY")
@@ -202,13 +203,13 @@ func (c *core) pinned(ctx context.Context, flags pinFlags, t *publish.Target, on
 }
 
 // previous finds in the history what was published before what is stored.
-func (c *core) previous(ctx context.Context, t *publish.Target, key sinks.Key, stored []byte) ([]byte, error) {
+func previous(c *app.App, ctx context.Context, t *publish.Target, key sinks.Key, stored []byte) ([]byte, error) {
 	if t.History == nil {
 		return nil, exit.With(exit.Usage, fmt.Errorf("target %q keeps no history", t.Name), "set \"history: { sink: …, keep: 10 }\", or give --from")
 	}
 	entries, err := t.History.List(ctx, key)
 	if errors.Is(err, publish.ErrHistoryDamaged) {
-		c.log.Warn(err.Error())
+		c.Log.Warn(err.Error())
 	} else if err != nil {
 		return nil, exit.With(exit.Failed, err, "")
 	}
@@ -228,7 +229,7 @@ func (c *core) previous(ctx context.Context, t *publish.Target, key sinks.Key, s
 		}
 		return body, nil
 	}
-	return nil, exit.With(exit.Failed, fmt.Errorf("the history of %q in %s has nothing else than what is stored", key, t.History.SinkName), "flagcast history"+c.file.argument()+" lists it; --from takes a file")
+	return nil, exit.With(exit.Failed, fmt.Errorf("the history of %q in %s has nothing else than what is stored", key, t.History.SinkName), "flagcast history"+c.ConfigFile.Argument()+" lists it; --from takes a file")
 }
 
 // olderEntry says how to pin the entry that comes next, since going back further
@@ -244,13 +245,13 @@ func olderEntry(sink string, key sinks.Key, entries []publish.Entry, stored stri
 }
 
 // fromSink reads NAME/KEY.
-func (c *core) fromSink(ctx context.Context, place string) ([]byte, error) {
+func fromSink(c *app.App, ctx context.Context, place string) ([]byte, error) {
 	name, text, _ := strings.Cut(place, "/")
 	key, err := sinks.ParseKey(text)
 	if err != nil {
 		return nil, exit.With(exit.Usage, fmt.Errorf("--from sink:%s: %w", place, err), "write sink:NAME/KEY, with the name of a sink in the configuration")
 	}
-	sink := c.sinks[name]
+	sink := c.Sinks[name]
 	if sink == nil {
 		return nil, exit.With(exit.Usage, fmt.Errorf("--from sink:%s: the configuration has no sink %q", place, name), "")
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
@@ -68,7 +69,7 @@ func (r *syncRun) savePlan(path string) error {
 }
 
 func readPlan(path string) (*planFile, error) {
-	text, err := untrusted.ReadFile(path, fromBytes)
+	text, err := untrusted.ReadFile(path, app.FromBytes)
 	if err != nil {
 		return nil, exit.With(exit.Failed, fmt.Errorf("read the plan: %w", err), "sync --dry-run --out FILE writes one")
 	}
@@ -94,11 +95,11 @@ func (r *syncRun) apply(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	options := r.core.once(nil, r.listener)
+	options := r.core.Options(nil, r.listener)
 	publishers := map[string]*publish.Publisher{}
 	targets := map[string]*publish.Target{}
-	for i, t := range r.core.targets {
-		publishers[t.Name], targets[t.Name] = publish.New(t, r.core.store, options), &r.core.targets[i]
+	for i, t := range r.core.Targets {
+		publishers[t.Name], targets[t.Name] = publish.New(t, r.core.Store, options), &r.core.Targets[i]
 	}
 	for _, w := range plan.Writes {
 		p := publishers[w.Target]
@@ -111,7 +112,7 @@ func (r *syncRun) apply(ctx context.Context) error {
 			case errors.Is(err, publish.ErrChanged):
 				hint = "nothing was written; make another plan"
 			case errors.Is(err, publish.ErrOlder):
-				hint = "nothing was written; if upstream has gone back to an older revision, flagcast sync" + r.core.file.argument() + " writes it without a plan"
+				hint = "nothing was written; if upstream has gone back to an older revision, flagcast sync" + r.core.ConfigFile.Argument() + " writes it without a plan"
 			}
 			return exit.With(exit.Failed, err, hint)
 		}
@@ -119,7 +120,7 @@ func (r *syncRun) apply(ctx context.Context) error {
 	for _, w := range plan.Writes {
 		p := publishers[w.Target]
 		out, _ := p.Rewrite(ctx, w.rewrite())
-		verifying, cancel := context.WithTimeout(ctx, verifyFor)
+		verifying, cancel := context.WithTimeout(ctx, app.VerifyFor)
 		verified := p.Verify(verifying)
 		cancel()
 		r.outcomes = append(r.outcomes, out)

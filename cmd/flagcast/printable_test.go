@@ -21,6 +21,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/cmd/flagcast/report"
@@ -211,7 +212,7 @@ func hostileServer(t *testing.T) *httptest.Server {
 func TestLogIsPrintable(t *testing.T) {
 	log := func(format string) string {
 		var out bytes.Buffer
-		l := newLogger(&out, config.Log{Format: format, Level: slog.LevelDebug}).With("environment", hostile)
+		l := app.NewLogger(&out, config.Log{Format: format, Level: slog.LevelDebug}).With("environment", hostile)
 		l.Info(hostile, "key", hostile, "plain", "##[error]\xffcut\ufffdoff", "err", errors.New(hostile), "list", []string{hostile}, "n", 7)
 		l.WithGroup("g").Warn("::error::first", "several", "a\nb", "any", struct{ Name string }{hostile})
 		return out.String()
@@ -241,7 +242,7 @@ func TestLogIsPrintable(t *testing.T) {
 func TestLogListsChanges(t *testing.T) {
 	log := func(format string) string {
 		var out bytes.Buffer
-		l := newLogger(&out, config.Log{Format: format}).With("target", "web")
+		l := app.NewLogger(&out, config.Log{Format: format}).With("target", "web")
 		l.Info("published to out in 3 ms", "changed", 7, "changes", []string{"!! a on -> OFF for everyone", "+ b\nERR forged", "… and 5 more flags"})
 		return out.String()
 	}

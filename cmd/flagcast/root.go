@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 )
 
@@ -17,7 +18,7 @@ Cloudflare KV, a folder. It serves the APIs of Unleash Edge meanwhile.`,
 		SilenceErrors: true,
 		// cobra puts them into the error, on lines of their own.
 		DisableSuggestions: true,
-		Version:            versionLine(),
+		Version:            app.VersionLine(),
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return exit.With(exit.Usage, err, flagHint(c, err))
@@ -25,7 +26,7 @@ Cloudflare KV, a folder. It serves the APIs of Unleash Edge meanwhile.`,
 	root.SetUsageFunc(printUsage)
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.Flags().Bool("version", false, "print the version")
-	root.PersistentFlags().String("config", defaultConfig, "configuration `file` ("+configVariable+")")
+	root.PersistentFlags().String("config", app.DefaultConfig, "configuration `file` ("+app.ConfigVariable+")")
 	root.AddCommand(newServe(), newEdge(), newOffline(), newHealth(), newReady(), newSync(), newStatus(), newHistory(), newPin(), newUnpin(), newCheck(), newPermissions(), newExport(), newTypes(), newEval(), newCompare(), newVersion())
 	complete(root)
 	return root

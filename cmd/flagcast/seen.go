@@ -14,7 +14,7 @@ func (r *syncRun) waitSeen(ctx context.Context) {
 	defer cancel()
 	for i := range r.results {
 		result := &r.results[i]
-		for _, t := range r.core.targets {
+		for _, t := range r.core.Targets {
 			if t.Name != result.Target || len(t.Seers) == 0 || result.Error != "" {
 				continue
 			}

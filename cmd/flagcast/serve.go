@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/cmd/flagcast/listen"
 	"github.com/flagcast/flagcast/edgecore/publish"
@@ -63,9 +64,9 @@ func runServe(c *cobra.Command, flags config.Overrides, publishing bool) error {
 		cfg.Keep(apiNeeds())
 		cfg.Targets, cfg.Sinks = nil, nil
 	}
-	log := newLogger(c.ErrOrStderr(), cfg.Log)
+	log := app.NewLogger(c.ErrOrStderr(), cfg.Log)
 	defer logHangups(hangups, log)()
-	limitMemory(os.DirFS("/"), os.Getenv, log)
+	app.LimitMemory(os.DirFS("/"), os.Getenv, log)
 	for _, sentence := range cfg.Unused() {
 		log.Warn(sentence)
 	}
@@ -78,7 +79,7 @@ func runServe(c *cobra.Command, flags config.Overrides, publishing bool) error {
 	if cfg.Upstream.SkipVerify {
 		log.Warn("upstream.skip_verify is set: anybody on the way to upstream can read its tokens and change flags; set upstream.ca_file instead")
 	}
-	return serve(c.Context(), cfg, configFileOf(c), log, publishing)
+	return serve(c.Context(), cfg, app.ConfigFileOf(c), log, publishing)
 }
 
 // weakWebhookSecret is what serve and check say of one.
@@ -88,19 +89,19 @@ const weakWebhookSecret = "api.webhook_secret is shorter than 16 characters and 
 // load reads the configuration of a command. Only the default file may be
 // missing.
 func load(c *cobra.Command, flags config.Overrides) (*config.Config, error) {
-	file := configFileOf(c)
-	path := file.path
-	if file.missing {
+	file := app.ConfigFileOf(c)
+	path := file.Path
+	if file.Missing {
 		path = ""
 	}
 	flags.Lookup, flags.SinkConfig, flags.SinkTypes = os.LookupEnv, all.Settings, all.Types()
 	cfg, err := config.Load(path, flags)
-	return cfg, file.first(err)
+	return cfg, file.First(err)
 }
 
 // Serve runs everything until ctx ends or a part cannot go on.
-func serve(ctx context.Context, cfg *config.Config, file configFile, log *slog.Logger, publishing bool) error {
-	core, err := newCore(cfg, file, log)
+func serve(ctx context.Context, cfg *config.Config, file app.ConfigFile, log *slog.Logger, publishing bool) error {
+	core, err := app.New(cfg, file, log)
 	if err != nil {
 		return err
 	}
@@ -109,12 +110,12 @@ func serve(ctx context.Context, cfg *config.Config, file configFile, log *slog.L
 		return err
 	}
 	defer listener.Close()
-	core.store.Restore(ctx, core.environments())
+	core.Store.Restore(ctx, core.Followed())
 
 	if !publishing {
-		return core.run(ctx, listener, nil)
+		return core.Run(ctx, listener, nil)
 	}
-	return core.withListener(ctx, "serve", func(events publish.Listener) error {
-		return core.run(ctx, listener, core.publishers(events))
+	return core.WithListener(ctx, "serve", func(events publish.Listener) error {
+		return core.Run(ctx, listener, core.Publishers(events))
 	})
 }

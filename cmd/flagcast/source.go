@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/tidwall/gjson"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore"
@@ -55,21 +56,21 @@ func (f *sourceFlags) program(c *cobra.Command, names []string) (*eval.Program, 
 		program, _ := compile.Program(d) // the log has told the problems
 		return program, nil
 	}
-	document, err := readFrom(f.from, c.InOrStdin())
+	document, err := app.ReadFrom(f.from, c.InOrStdin())
 	if err != nil {
 		return nil, err
 	}
 	if format := gjson.GetBytes(document, "flagcast.format").Str; format != "" && format != string(snapshot.Definitions1) {
 		return f.decode(document)
 	}
-	d, err := decodeDefinitions(f.from, document, edgecore.Environment(f.environment))
+	d, err := app.DecodeDefinitions(f.from, document, edgecore.Environment(f.environment))
 	if err != nil {
 		return nil, err
 	}
 	program, problems := compile.Program(d)
 	for _, p := range slices.Concat(d.Problems, problems) {
 		if len(names) == 0 || slices.Contains(names, p.Feature) {
-			warn(c, problemText(d, p))
+			warn(c, app.ProblemText(d, p))
 		}
 	}
 	return program, nil
@@ -129,7 +130,7 @@ func (f *sourceFlags) storedDefinitions(c *cobra.Command, place string) (*edgeco
 		return nil, exit.With(exit.Failed, fmt.Errorf("read %s: it holds %s, from which there is no way back to definitions", f.from, meta.Format),
 			"take a target with "+string(snapshot.Definitions1)+", a file, or upstream")
 	}
-	return decodeDefinitions(f.from, body, edgecore.Environment(f.environment))
+	return app.DecodeDefinitions(f.from, body, edgecore.Environment(f.environment))
 }
 
 // definitions come from --from, or once from the configured upstream.
@@ -138,7 +139,7 @@ func (f *sourceFlags) definitions(c *cobra.Command) (*edgecore.Definitions, erro
 		return f.storedDefinitions(c, place)
 	}
 	if f.from != "" {
-		return readDefinitions(f.from, edgecore.Environment(f.environment), c.InOrStdin())
+		return app.ReadDefinitions(f.from, edgecore.Environment(f.environment), c.InOrStdin())
 	}
 	upstream := config.Needs{Upstream: true}
 	cfg, err := load(c, needing(upstream))
@@ -149,23 +150,23 @@ func (f *sourceFlags) definitions(c *cobra.Command) (*edgecore.Definitions, erro
 	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
 	defer cancel()
 	cfg.Targets, cfg.Sinks, cfg.State.Dir = nil, nil, "" // nothing is published or kept
-	core, err := newCore(cfg, configFileOf(c), newLogger(c.ErrOrStderr(), cfg.Log))
+	core, err := app.New(cfg, app.ConfigFileOf(c), app.NewLogger(c.ErrOrStderr(), cfg.Log))
 	if err != nil {
 		return nil, err
 	}
 	env := edgecore.Environment(f.environment)
-	if environments := core.environments(); env == "" && len(environments) == 1 {
+	if environments := core.Followed(); env == "" && len(environments) == 1 {
 		env = environments[0]
 	} else if env == "" {
-		return nil, exit.With(exit.Usage, fmt.Errorf("upstream has several environments: %s", names(environments)), "choose one by --environment")
+		return nil, exit.With(exit.Usage, fmt.Errorf("upstream has several environments: %s", app.JoinNames(environments)), "choose one by --environment")
 	}
-	if core.feeds[env] == nil {
-		return nil, exit.With(exit.Usage, fmt.Errorf("upstream has no environment %q", env), "environments: "+names(core.environments()))
+	if core.Feeds[env] == nil {
+		return nil, exit.With(exit.Usage, fmt.Errorf("upstream has no environment %q", env), "environments: "+app.JoinNames(core.Followed()))
 	}
-	if err := core.fetch(ctx, []edgecore.Environment{env}); err != nil {
+	if err := core.Fetch(ctx, []edgecore.Environment{env}); err != nil {
 		return nil, err
 	}
-	st, err := core.store.Load(env)
+	st, err := core.Store.Load(env)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/edgecore/publish"
@@ -37,11 +38,11 @@ what the workers show that "worker_status:" names.`,
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), timeout)
 			defer cancel()
-			targets, err := core.status(ctx, address, fromSinks)
+			targets, err := askTargets(core, ctx, address, fromSinks)
 			if err != nil {
 				return err
 			}
-			targets.ConfigArgument = core.file.argument()
+			targets.ConfigArgument = core.ConfigFile.Argument()
 			if asJSON {
 				err = report.JSON(c.OutOrStdout(), targets)
 			} else {
@@ -63,36 +64,36 @@ what the workers show that "worker_status:" names.`,
 	return c
 }
 
-// status asks a running core, else the sinks.
-func (c *core) status(ctx context.Context, address string, fromSinks bool) (*report.Targets, error) {
+// askTargets asks a running core, else the sinks.
+func askTargets(c *app.App, ctx context.Context, address string, fromSinks bool) (*report.Targets, error) {
 	if !fromSinks {
-		targets, err := c.ask(ctx, address)
+		targets, err := askCore(c, ctx, address)
 		switch {
 		case err == nil:
 			return targets, nil
 		case address != "":
 			return nil, exit.With(exit.Failed, err, "is it the address of a flagcast serve, with api.base_path?")
 		}
-		c.log.Debug("no core answers: reading the sinks", "err", err)
+		c.Log.Debug("no core answers: reading the sinks", "err", err)
 	}
-	c, err := c.withStored()
+	c, err := withStored(c)
 	if err != nil {
 		return nil, err
 	}
 	targets := &report.Targets{From: "sinks", Targets: []publish.Status{}}
-	options := c.once(nil, nil)
-	for _, t := range c.targets {
-		p := publish.New(t, c.store, options)
+	options := c.Options(nil, nil)
+	for _, t := range c.Targets {
+		p := publish.New(t, c.Store, options)
 		p.Inspect(ctx)
 		targets.Targets = append(targets.Targets, p.Status())
 	}
 	return targets, nil
 }
 
-// ask gets the report of a running core, of the targets that are chosen.
-func (c *core) ask(ctx context.Context, address string) (*report.Targets, error) {
+// askCore gets the report of a running core, of the targets that are chosen.
+func askCore(c *app.App, ctx context.Context, address string) (*report.Targets, error) {
 	if address == "" {
-		address = backstageAddress(&c.config.API)
+		address = backstageAddress(&c.Config.API)
 	}
 	address = strings.TrimRight(address, "/") + "/internal-backstage/targets"
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -118,11 +119,11 @@ func (c *core) ask(ctx context.Context, address string) (*report.Targets, error)
 	}
 	targets := &report.Targets{From: all.From, Targets: []publish.Status{}, Redacted: all.Redacted}
 	for _, s := range all.Upstreams {
-		if slices.Contains(c.published(), s.Environment) {
+		if slices.Contains(c.Environments(), s.Environment) {
 			targets.Upstreams = append(targets.Upstreams, s)
 		}
 	}
-	for _, t := range c.targets {
+	for _, t := range c.Targets {
 		for _, s := range all.Targets {
 			if s.Target == t.Name {
 				targets.Targets = append(targets.Targets, s)

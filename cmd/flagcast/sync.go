@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/cmd/flagcast/report"
@@ -99,7 +100,7 @@ func runSync(c *cobra.Command, flags syncFlags) error {
 	if flags.dryRun {
 		err = run.do(ctx, c.InOrStdin())
 	} else {
-		err = core.withListener(ctx, "sync", func(events publish.Listener) error {
+		err = core.WithListener(ctx, "sync", func(events publish.Listener) error {
 			run.listener = events
 			return run.do(ctx, c.InOrStdin())
 		})
@@ -115,9 +116,9 @@ func runSync(c *cobra.Command, flags syncFlags) error {
 	} else {
 		report.Results(c.OutOrStdout(), run.results, flags.dryRun)
 	}
-	result := report.Verdict(run.results, flags.exitCode, core.file.argument())
+	result := report.Verdict(run.results, flags.exitCode, core.ConfigFile.Argument())
 	if result == nil && !flags.dryRun {
-		core.checkIn(ctx)
+		core.Ping(ctx)
 	}
 	annotations := c.OutOrStdout()
 	if flags.json {
@@ -133,7 +134,7 @@ func (r *syncRun) do(ctx context.Context, stdin io.Reader) error {
 			return err
 		}
 	} else {
-		if err := r.core.obtain(ctx, r.flags.from, stdin); err != nil {
+		if err := r.core.Obtain(ctx, r.flags.from, stdin); err != nil {
 			return err
 		}
 		r.pass(ctx)
@@ -151,12 +152,12 @@ func (r *syncRun) do(ctx context.Context, stdin io.Reader) error {
 
 // newOnce makes the core of a command that runs once: its report says what the
 // log would.
-func newOnce(c *cobra.Command) (*core, error) {
+func newOnce(c *cobra.Command) (*app.App, error) {
 	cfg, err := load(c, config.Overrides{})
 	if err != nil {
 		return nil, err
 	}
-	return newCore(cfg, configFileOf(c), onceLogger(c, cfg))
+	return app.New(cfg, app.ConfigFileOf(c), onceLogger(c, cfg))
 }
 
 // onceLogger is the log of a command whose report says what the log would.
@@ -164,12 +165,12 @@ func onceLogger(c *cobra.Command, cfg *config.Config) *slog.Logger {
 	if cfg.Log.Level == slog.LevelInfo {
 		cfg.Log.Level = slog.LevelWarn
 	}
-	return newLogger(c.ErrOrStderr(), cfg.Log)
+	return app.NewLogger(c.ErrOrStderr(), cfg.Log)
 }
 
 // syncRun is one run of the command.
 type syncRun struct {
-	core       *core
+	core       *app.App
 	flags      syncFlags
 	listener   publish.Listener // nil in a dry run
 	publishers []*publish.Publisher
@@ -179,12 +180,12 @@ type syncRun struct {
 
 // pass brings all targets up to date, each by itself.
 func (r *syncRun) pass(ctx context.Context) {
-	options := r.core.once(r.flags.accept, r.listener)
-	all := make([][]publish.Outcome, len(r.core.targets))
-	results := make([][]report.Result, len(r.core.targets))
-	r.publishers = make([]*publish.Publisher, len(r.core.targets))
+	options := r.core.Options(r.flags.accept, r.listener)
+	all := make([][]publish.Outcome, len(r.core.Targets))
+	results := make([][]report.Result, len(r.core.Targets))
+	r.publishers = make([]*publish.Publisher, len(r.core.Targets))
 	var running sync.WaitGroup
-	for i, t := range r.core.targets {
+	for i, t := range r.core.Targets {
 		if r.flags.dryRun {
 			t.Sink = sinks.DryRun(t.Sink)
 			if t.History != nil { // which the guard reads
@@ -193,7 +194,7 @@ func (r *syncRun) pass(ctx context.Context) {
 				t.History = &history
 			}
 		}
-		p := publish.New(t, r.core.store, options)
+		p := publish.New(t, r.core.Store, options)
 		r.publishers[i] = p
 		running.Go(func() {
 			outcomes, err := p.Once(ctx, true)
@@ -202,7 +203,7 @@ func (r *syncRun) pass(ctx context.Context) {
 			}
 			verified := false
 			if !r.flags.dryRun {
-				verifying, cancel := context.WithTimeout(ctx, verifyFor)
+				verifying, cancel := context.WithTimeout(ctx, app.VerifyFor)
 				verified = p.Verify(verifying)
 				cancel()
 			}

@@ -14,7 +14,7 @@ func (r *syncRun) result(t *publish.Target, out publish.Outcome, verified bool) 
 	made := report.Result{
 		Target: out.Target, Sink: out.Sink, Key: out.Key, Action: out.Action, DryRun: r.flags.dryRun,
 		Digest: out.Digest, Seq: out.Seq, Before: out.Before, Bytes: out.Bytes, Limit: t.Sink.Limits().ValueBytes,
-		Verified: verified && out.Err == nil, Changes: []report.Change{}, Text: out.Text, ConfigArgument: r.core.file.argument(),
+		Verified: verified && out.Err == nil, Changes: []report.Change{}, Text: out.Text, ConfigArgument: r.core.ConfigFile.Argument(),
 	}
 	for _, c := range out.Changes {
 		made.Changes = append(made.Changes, report.Change{Sign: c.Sign, Flag: c.Flag, Text: c.Text})
@@ -22,7 +22,7 @@ func (r *syncRun) result(t *publish.Target, out publish.Outcome, verified bool) 
 	if out.Err != nil {
 		made.Error, made.Hint = out.Err.Error(), sinks.Hint(out.Err)
 	}
-	if st, err := r.core.store.Load(t.Environment); err == nil && r.flags.dryRun {
+	if st, err := r.core.Store.Load(t.Environment); err == nil && r.flags.dryRun {
 		for i := range t.Cells {
 			if spec := &t.Cells[i].Spec; t.Cells[i].Key == out.Key {
 				for _, f := range flagdiff.FixedAnswers(st.Program, spec, time.Now()) {

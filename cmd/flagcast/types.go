@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/bundles"
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
@@ -60,7 +61,7 @@ func runTypes(c *cobra.Command, flags typesFlags) error {
 	}
 	if flags.source.from != "" { // definitions from upstream have told theirs in the log
 		for _, p := range d.Problems {
-			warn(c, problemText(d, p))
+			warn(c, app.ProblemText(d, p))
 		}
 	}
 	spec := snapshot.Spec{Projects: flags.projects, Flags: flags.flags}

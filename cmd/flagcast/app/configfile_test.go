@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"os/exec"
@@ -22,7 +22,7 @@ func TestConfigArgumentIsOneWordOfAShell(t *testing.T) {
 		"$HOME/`id`/a;b&c|d*.yaml": " --config '$HOME/`id`/a;b&c|d*.yaml'",
 		"ü.yaml":                   " --config 'ü.yaml'",
 	} {
-		got := configFile{path: path, flag: true}.argument()
+		got := ConfigFile{Path: path, flag: true}.Argument()
 		if got != want {
 			t.Errorf("%q is %q, want %q", path, got, want)
 		}
@@ -31,7 +31,7 @@ func TestConfigArgumentIsOneWordOfAShell(t *testing.T) {
 			t.Errorf("a shell reads %q as %q (%v)", got, read, err)
 		}
 	}
-	if got := (configFile{path: "a.yaml"}).argument(); got != "" {
+	if got := (ConfigFile{Path: "a.yaml"}).Argument(); got != "" {
 		t.Errorf("a file that --config does not name is printed as %q", got)
 	}
 }

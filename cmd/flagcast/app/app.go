@@ -1,4 +1,8 @@
-package main
+// Package app makes the parts of a process from the configuration, once: feeds that
+// follow upstream, the store that they fill, sinks, targets that publish from the
+// store, and what receives their events. It runs them (Run), or fetches once for a
+// command that ends (Fetch).
+package app
 
 import (
 	"context"
@@ -31,17 +35,18 @@ import (
 	"github.com/flagcast/flagcast/sinks/all"
 )
 
-// core is what every command that follows upstream is made of: feeds that
-// fill a store, and targets that publish from it.
-type core struct {
-	config  *config.Config
-	file    configFile
-	log     *slog.Logger
-	store   *state.Store
-	feeds   map[edgecore.Environment]upstream.Feed
-	sinks   map[string]sinks.Sink // those that are open, by their names in the configuration
-	opener  *all.Opener
-	targets []publish.Target
+// App is the parts of a process. It does not change once it is made: WithSinks
+// returns another one.
+type App struct {
+	Config     *config.Config
+	ConfigFile ConfigFile
+	Log        *slog.Logger
+	Store      *state.Store
+	Feeds      map[edgecore.Environment]upstream.Feed // what fills the store
+	Sinks      map[string]sinks.Sink                  // those that are open, by their names in the configuration
+	Targets    []publish.Target                       // what publishes from the store
+
+	opener *all.Opener
 	// usage takes what SDKs report.
 	usage *sdkusage.Collector
 	// registry holds the metrics of everything.
@@ -51,24 +56,24 @@ type core struct {
 	upstream *http.Transport
 }
 
-// newCore builds the parts. It starts nothing, and asks upstream only which
+// New builds the parts. It starts nothing, and asks upstream only which
 // environment a token is for whose text has two readings.
-func newCore(c *config.Config, file configFile, log *slog.Logger) (*core, error) {
-	core, err := newUnconnected(c, file, log)
+func New(c *config.Config, file ConfigFile, log *slog.Logger) (*App, error) {
+	core, err := NewUnconnected(c, file, log)
 	if err != nil {
 		return nil, err
 	}
-	return core.withSinks(slices.Collect(maps.Keys(c.Sinks)))
+	return core.WithSinks(slices.Collect(maps.Keys(c.Sinks)))
 }
 
-// newUnconnected is newCore without sinks: targets have names and no more use.
-func newUnconnected(c *config.Config, file configFile, log *slog.Logger) (*core, error) {
-	core := &core{
-		config: c,
-		file:   file,
-		log:    log,
+// NewUnconnected is New without sinks: targets have names and no more use.
+func NewUnconnected(c *config.Config, file ConfigFile, log *slog.Logger) (*App, error) {
+	core := &App{
+		Config:     c,
+		ConfigFile: file,
+		Log:        log,
 		// Answers of several tokens are merged, with some bytes around them.
-		store: state.New(state.Options{Dir: c.State.Dir, MaxBytes: maxBytes(&c.Upstream)*int64(max(len(c.Upstream.Tokens), 1)) + 64<<10, Log: log}),
+		Store: state.New(state.Options{Dir: c.State.Dir, MaxBytes: maxBytes(&c.Upstream)*int64(max(len(c.Upstream.Tokens), 1)) + 64<<10, Log: log}),
 
 		registry: prometheus.NewRegistry(),
 	}
@@ -81,43 +86,43 @@ func newUnconnected(c *config.Config, file configFile, log *slog.Logger) (*core,
 	if c.Upstream.File == "" {
 		validator = access.NewUpstream(c.Upstream.URL, c.Upstream.Headers, core.upstream)
 	}
-	if err := settleTokens(context.Background(), c, validator, log); err != nil {
+	if err := resolveTokens(context.Background(), c, validator, log); err != nil {
 		return nil, err
 	}
-	if core.feeds, err = core.newFeeds(); err != nil {
+	if core.Feeds, err = core.newFeeds(); err != nil {
 		return nil, err
 	}
 	if core.usage, err = core.newUsage(); err != nil {
 		return nil, err
 	}
-	core.targets = core.newTargets()
+	core.Targets = core.newTargets()
 	return core, nil
 }
 
-// withSinks returns the core with sinks open, by their names. Targets of other
+// WithSinks returns the core with sinks open, by their names. Targets of other
 // sinks cannot be used.
-func (c *core) withSinks(names []string) (*core, error) {
+func (c *App) WithSinks(names []string) (*App, error) {
 	connected := *c
 	var err error
-	if connected.sinks, err = c.openSinks(names); err != nil {
+	if connected.Sinks, err = c.openSinks(names); err != nil {
 		return nil, err
 	}
-	connected.targets = connected.newTargets()
+	connected.Targets = connected.newTargets()
 	return &connected, nil
 }
 
-func (c *core) newTargets() []publish.Target {
+func (c *App) newTargets() []publish.Target {
 	var list []publish.Target
-	for i := range c.config.Targets {
-		list = append(list, c.newTarget(&c.config.Targets[i]))
+	for i := range c.Config.Targets {
+		list = append(list, c.newTarget(&c.Config.Targets[i]))
 	}
 	return list
 }
 
-// environments lists what upstream serves, sorted.
-func (c *core) environments() []edgecore.Environment {
+// Followed lists what upstream serves, sorted.
+func (c *App) Followed() []edgecore.Environment {
 	var list []edgecore.Environment
-	for env := range c.feeds {
+	for env := range c.Feeds {
 		list = append(list, env)
 	}
 	slices.Sort(list)
@@ -126,10 +131,10 @@ func (c *core) environments() []edgecore.Environment {
 
 // follow runs the feeds of environments until ctx ends. A feed that cannot go on
 // ends the others.
-func (c *core) follow(ctx context.Context, group *errgroup.Group, environments []edgecore.Environment) {
+func (c *App) follow(ctx context.Context, group *errgroup.Group, environments []edgecore.Environment) {
 	for _, env := range environments {
 		group.Go(func() error {
-			if err := c.feeds[env].Run(ctx, func(d *edgecore.Definitions) { c.deliver(ctx, d) }); err != nil {
+			if err := c.Feeds[env].Run(ctx, func(d *edgecore.Definitions) { c.deliver(ctx, d) }); err != nil {
 				return fmt.Errorf("follow upstream for environment %q: %w", env, err)
 			}
 			return nil
@@ -142,17 +147,17 @@ const loggedProblems = 20
 
 // deliver stores definitions and reports new faults of single flags. The end of
 // ctx ends the work.
-func (c *core) deliver(ctx context.Context, d *edgecore.Definitions) {
+func (c *App) deliver(ctx context.Context, d *edgecore.Definitions) {
 	known := map[edgecore.Problem]bool{}
-	if before, err := c.store.Load(d.Environment); err == nil {
+	if before, err := c.Store.Load(d.Environment); err == nil {
 		for _, p := range before.Problems {
 			known[p] = true
 		}
 	}
-	if c.store.PutContext(ctx, d) != nil {
+	if c.Store.PutContext(ctx, d) != nil {
 		return
 	}
-	after, err := c.store.Load(d.Environment)
+	after, err := c.Store.Load(d.Environment)
 	if err != nil {
 		return
 	}
@@ -162,10 +167,10 @@ func (c *core) deliver(ctx context.Context, d *edgecore.Definitions) {
 		if line := d.Lines[p.Feature]; line > 0 {
 			about = append(about, "line", line)
 		}
-		c.log.Warn(p.String(), about...)
+		c.Log.Warn(p.String(), about...)
 	}
 	if more := len(fresh) - loggedProblems; more > 0 {
-		c.log.Warn(fmt.Sprintf("%d more problems of flags are not logged; repair those that are first", more), "environment", d.Environment)
+		c.Log.Warn(fmt.Sprintf("%d more problems of flags are not logged; repair those that are first", more), "environment", d.Environment)
 	}
 }
 
@@ -174,15 +179,15 @@ func maxBytes(u *config.Upstream) int64 {
 	if u.MaxBytes > 0 {
 		return int64(u.MaxBytes)
 	}
-	return answerBytes(memoryLimit(), len(u.Tokens))
+	return AnswerBytes(memoryLimit(), len(u.Tokens))
 }
 
-func (c *core) newFeeds() (map[edgecore.Environment]upstream.Feed, error) {
+func (c *App) newFeeds() (map[edgecore.Environment]upstream.Feed, error) {
 	feeds := map[edgecore.Environment]upstream.Feed{}
-	u := &c.config.Upstream
+	u := &c.Config.Upstream
 	if u.File != "" {
-		for _, env := range c.config.FileEnvironments() {
-			feeds[env] = upstream.NewFile(u.File, env, maxBytes(u), c.log)
+		for _, env := range c.Config.FileEnvironments() {
+			feeds[env] = upstream.NewFile(u.File, env, maxBytes(u), c.Log)
 		}
 		return feeds, nil
 	}
@@ -191,7 +196,7 @@ func (c *core) newFeeds() (map[edgecore.Environment]upstream.Feed, error) {
 		poll, err := upstream.NewPoll(upstream.Options{
 			URL: u.URL, Tokens: tokens, Environment: env, Interval: u.Interval,
 			Timeout: u.Timeout, Headers: u.Headers, Base: base, IsFrontend: frontend,
-			MaxBytes: maxBytes(u), TokenHeader: u.TokenHeader, Version: buildVersion(), Log: c.log.With("environment", env),
+			MaxBytes: maxBytes(u), TokenHeader: u.TokenHeader, Version: BuildVersion(), Log: c.Log.With("environment", env),
 		})
 		if err != nil {
 			return nil, exit.With(exit.Usage, err, "")
@@ -211,13 +216,13 @@ func isFrontend(known access.Validator) func(context.Context, secret.Secret) boo
 
 // newUpstream makes the transport to upstream. Requests with a token go through
 // withToken, too.
-func (c *core) newUpstream() (*http.Transport, error) {
-	u := &c.config.Upstream
+func (c *App) newUpstream() (*http.Transport, error) {
+	u := &c.Config.Upstream
 	settings := httpclient.TLS{CAFile: u.CAFile, SkipVerify: u.SkipVerify}
 	if u.ClientCertFile != "" {
 		var err error
 		settings.Client, err = httpclient.NewCertificate(u.ClientCertFile, u.ClientKeyFile, func(err error) {
-			c.log.Error("the client certificate for upstream cannot be read again: the one before stays", "err", err)
+			c.Log.Error("the client certificate for upstream cannot be read again: the one before stays", "err", err)
 		})
 		if err != nil {
 			return nil, exit.With(exit.Usage, err, "")
@@ -242,11 +247,11 @@ func withToken(base http.RoundTripper, u *config.Upstream) http.RoundTripper {
 }
 
 // newUsage makes what forwards reports of SDKs. A file takes none.
-func (c *core) newUsage() (*sdkusage.Collector, error) {
-	u := &c.config.Upstream
+func (c *App) newUsage() (*sdkusage.Collector, error) {
+	u := &c.Config.Upstream
 	collector, err := sdkusage.New(sdkusage.Options{
 		URL: u.URL, Tokens: u.Tokens, Interval: u.UsageInterval, Timeout: u.Timeout,
-		Headers: u.Headers, Version: buildVersion(), Base: withToken(c.upstream, u), Log: c.log, Registry: c.registry,
+		Headers: u.Headers, Version: BuildVersion(), Base: withToken(c.upstream, u), Log: c.Log, Registry: c.registry,
 	})
 	if err != nil {
 		return nil, exit.With(exit.Usage, err, "")
@@ -255,8 +260,8 @@ func (c *core) newUsage() (*sdkusage.Collector, error) {
 }
 
 // nudge makes every feed ask upstream soon.
-func (c *core) nudge() {
-	for _, feed := range c.feeds {
+func (c *App) nudge() {
+	for _, feed := range c.Feeds {
 		if poll, ok := feed.(*upstream.Poll); ok {
 			poll.Nudge()
 		}
@@ -265,13 +270,13 @@ func (c *core) nudge() {
 
 // openSinks returns the sinks that are open, and those with further names. It
 // makes no call of their services.
-func (c *core) openSinks(names []string) (map[string]sinks.Sink, error) {
-	open := maps.Clone(c.sinks)
+func (c *App) openSinks(names []string) (map[string]sinks.Sink, error) {
+	open := maps.Clone(c.Sinks)
 	if open == nil {
 		open = map[string]sinks.Sink{}
 	}
 	for _, name := range names {
-		s := c.config.Sinks[name]
+		s := c.Config.Sinks[name]
 		if s == nil || open[name] != nil {
 			continue // unknown, which the use of its name reports, or open
 		}
@@ -284,22 +289,22 @@ func (c *core) openSinks(names []string) (map[string]sinks.Sink, error) {
 	return open, nil
 }
 
-func (c *core) newTarget(t *config.Target) publish.Target {
+func (c *App) newTarget(t *config.Target) publish.Target {
 	target := publish.Target{
-		Name: t.Name, Environment: t.Environment, Sink: c.sinks[t.Sink], SinkName: t.Sink,
+		Name: t.Name, Environment: t.Environment, Sink: c.Sinks[t.Sink], SinkName: t.Sink,
 		Schedule: t.Schedule, Debounce: t.Debounce, MinInterval: t.MinInterval, Heartbeat: t.Heartbeat,
 	}
 	if t.History != nil {
-		target.History = &publish.History{Sink: c.sinks[t.History.Sink], SinkName: t.History.Sink, Keep: t.History.Keep}
+		target.History = &publish.History{Sink: c.Sinks[t.History.Sink], SinkName: t.History.Sink, Keep: t.History.Keep}
 	}
-	if s, ok := sinks.As[sinks.Spreader](target.Sink); ok && spreads(s) {
-		target.Seers = append(target.Seers, &spread{s, t.Combinations()[0].Key})
+	if s, ok := sinks.As[sinks.Spreader](target.Sink); ok && reportsPropagation(s) {
+		target.Seers = append(target.Seers, &propagation{s, t.Combinations()[0].Key})
 	}
 	for _, one := range t.Combinations() {
 		fields := maps.Clone(t.Static)
 		maps.Copy(fields, one.Values)
 		for _, probe := range one.Probe {
-			target.Seers = append(target.Seers, newProbe(probe))
+			target.Seers = append(target.Seers, NewProbe(probe))
 		}
 		target.Cells = append(target.Cells, publish.Cell{Key: one.Key, Spec: snapshot.Spec{
 			Format: t.Snapshot, Environment: t.Environment, Target: t.Name,
@@ -316,22 +321,22 @@ func (c *core) newTarget(t *config.Target) publish.Target {
 // it is stale.
 const staleAfter = 15 * time.Minute
 
-// publishers makes one for each target. listener receives their events.
-func (c *core) publishers(listener publish.Listener) []*publish.Publisher {
+// Publishers makes one for each target. listener receives their events.
+func (c *App) Publishers(listener publish.Listener) []*publish.Publisher {
 	options := publish.Options{
-		Log: c.log, Metrics: publish.NewMetrics(c.registry), Listener: listener, ConfigArgument: c.file.argument(),
-		StaleAfter: max(staleAfter, 3*c.config.Upstream.Interval), UpstreamStaleAfter: c.config.Upstream.Stale(),
+		Log: c.Log, Metrics: publish.NewMetrics(c.registry), Listener: listener, ConfigArgument: c.ConfigFile.Argument(),
+		StaleAfter: max(staleAfter, 3*c.Config.Upstream.Interval), UpstreamStaleAfter: c.Config.Upstream.Stale(),
 		Heard: func(env edgecore.Environment) time.Time { at, _ := c.heard(env); return at },
 	}
 	var list []*publish.Publisher
-	for _, t := range c.targets {
-		list = append(list, publish.New(t, c.store, options))
+	for _, t := range c.Targets {
+		list = append(list, publish.New(t, c.Store, options))
 	}
 	return list
 }
 
-// names lists environments for people.
-func names[T ~string](all []T) string {
+// JoinNames lists environments for people.
+func JoinNames[T ~string](all []T) string {
 	list := make([]string, len(all))
 	for i, one := range all {
 		list[i] = string(one)

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"io/fs"
@@ -13,11 +13,11 @@ import (
 	"github.com/flagcast/flagcast/edgecore/upstream"
 )
 
-// limitMemory sets the limit of Go's memory to nine tenths of what the
+// LimitMemory sets the limit of Go's memory to nine tenths of what the
 // container may have, so that the collector works harder before the kernel
 // kills the process. GOMEMLIMIT in the environment wins. A library does no more
 // than these lines read.
-func limitMemory(root fs.FS, getenv func(string) string, log *slog.Logger) {
+func LimitMemory(root fs.FS, getenv func(string) string, log *slog.Logger) {
 	if getenv("GOMEMLIMIT") != "" {
 		return
 	}
@@ -37,9 +37,9 @@ const (
 	maxAnswerBytes = upstream.DefaultMaxBytes
 )
 
-// answerBytes bounds an answer of upstream for one of some tokens: all of them
+// AnswerBytes bounds an answer of upstream for one of some tokens: all of them
 // may be read at the same time.
-func answerBytes(memory int64, tokens int) int64 {
+func AnswerBytes(memory int64, tokens int) int64 {
 	return min(max(memory/answerShare/int64(max(tokens, 1)), minAnswerBytes), maxAnswerBytes)
 }
 

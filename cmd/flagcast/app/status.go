@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"time"
@@ -9,7 +9,7 @@ import (
 
 // Report is the report of a running core. private says that only its owner can
 // ask for it; others get no texts of errors.
-func (c *core) report(publishers []*publish.Publisher, private bool) *report.Targets {
+func (c *App) Report(publishers []*publish.Publisher, private bool) *report.Targets {
 	r := &report.Targets{From: "core", Targets: []publish.Status{}, Redacted: !private, Upstreams: c.upstreams(private, time.Now())}
 	for _, p := range publishers {
 		s := p.Status()

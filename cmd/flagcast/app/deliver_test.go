@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ import (
 
 func TestDeliver(t *testing.T) {
 	var log bytes.Buffer
-	c := &core{store: state.New(state.Options{Log: slog.New(slog.DiscardHandler)}), log: slog.New(slog.NewTextHandler(&log, nil))}
+	c := &App{Store: state.New(state.Options{Log: slog.New(slog.DiscardHandler)}), Log: slog.New(slog.NewTextHandler(&log, nil))}
 	d, err := parse.Definitions([]byte(`{"features":[`+strings.TrimSuffix(strings.Repeat(`{"name":"x","enabled":true,"strategies":[{"name":"none"}]},`, 100_000), ",")+`]}`), "e")
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +36,7 @@ func TestDeliver(t *testing.T) {
 		other.Features = append(other.Features, other.Features[0])
 	}
 	c.deliver(ctx, other)
-	if st, err := c.store.Load("e"); err != nil || st.Definitions != d {
+	if st, err := c.Store.Load("e"); err != nil || st.Definitions != d {
 		t.Errorf("%v", err)
 	}
 }
@@ -55,7 +55,7 @@ func TestAnswerBytes(t *testing.T) {
 		{1 << 62, 1, 256 << 20},
 		{8 << 30, 1, 256 << 20},
 	} {
-		if got := answerBytes(c.memory, c.tokens); got != c.want {
+		if got := AnswerBytes(c.memory, c.tokens); got != c.want {
 			t.Errorf("%d bytes, %d tokens: %d, want %d", c.memory, c.tokens, got, c.want)
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"bytes"
@@ -15,37 +15,37 @@ import (
 	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
-// parseDefinitions reads a GET /api/client/features body, or events of the
+// ParseDefinitions reads a GET /api/client/features body, or events of the
 // delta protocol from the first one on.
-func parseDefinitions(document []byte, env edgecore.Environment) (*edgecore.Definitions, error) {
+func ParseDefinitions(document []byte, env edgecore.Environment) (*edgecore.Definitions, error) {
 	if gjson.GetBytes(document, "events").Exists() {
 		return parse.Events(document, env)
 	}
 	return parse.Definitions(document, env)
 }
 
-// readDefinitions reads a GET /api/client/features body from a file, or from
+// ReadDefinitions reads a GET /api/client/features body from a file, or from
 // standard input for "-". Without an environment it is the one that the body
 // names, else the one that a configuration with a file has, too.
-func readDefinitions(path string, env edgecore.Environment, stdin io.Reader) (*edgecore.Definitions, error) {
-	document, err := readFrom(path, stdin)
+func ReadDefinitions(path string, env edgecore.Environment, stdin io.Reader) (*edgecore.Definitions, error) {
+	document, err := ReadFrom(path, stdin)
 	if err != nil {
 		return nil, err
 	}
-	return decodeDefinitions(path, document, env)
+	return DecodeDefinitions(path, document, env)
 }
 
-// fromBytes bounds what --from reads.
-const fromBytes = upstream.DefaultMaxBytes
+// FromBytes bounds what --from reads.
+const FromBytes = upstream.DefaultMaxBytes
 
-// readFrom reads the file that --from names, without a byte order mark.
-func readFrom(path string, stdin io.Reader) ([]byte, error) {
+// ReadFrom reads the file that --from names, without a byte order mark.
+func ReadFrom(path string, stdin io.Reader) ([]byte, error) {
 	var document []byte
 	var err error
 	if path == "-" {
-		document, err = untrusted.ReadAll(stdin, fromBytes)
+		document, err = untrusted.ReadAll(stdin, FromBytes)
 	} else {
-		document, err = untrusted.ReadFile(path, fromBytes)
+		document, err = untrusted.ReadFile(path, FromBytes)
 	}
 	if large := new(untrusted.SizeError); errors.As(err, &large) {
 		err = fmt.Errorf("%s has %w", path, err)
@@ -56,7 +56,7 @@ func readFrom(path string, stdin io.Reader) ([]byte, error) {
 	return bytes.TrimPrefix(document, []byte("\xef\xbb\xbf")), nil
 }
 
-func decodeDefinitions(path string, document []byte, env edgecore.Environment) (*edgecore.Definitions, error) {
+func DecodeDefinitions(path string, document []byte, env edgecore.Environment) (*edgecore.Definitions, error) {
 	if path == "-" {
 		path = "standard input"
 	}
@@ -67,7 +67,7 @@ func decodeDefinitions(path string, document []byte, env edgecore.Environment) (
 		env = "default"
 	}
 	body, simple := parse.Bootstrap(document)
-	d, err := parseDefinitions(body, env)
+	d, err := ParseDefinitions(body, env)
 	var syntax *parse.SyntaxError
 	if errors.As(err, &syntax) {
 		err = fmt.Errorf("%s:%d:%d: %s", path, syntax.Line, syntax.Column, syntax.Msg)
@@ -81,8 +81,8 @@ func decodeDefinitions(path string, document []byte, env edgecore.Environment) (
 	return d, nil
 }
 
-// problemText is a problem with the line of its flag, where that is known.
-func problemText(d *edgecore.Definitions, p edgecore.Problem) string {
+// ProblemText is a problem with the line of its flag, where that is known.
+func ProblemText(d *edgecore.Definitions, p edgecore.Problem) string {
 	if line := d.Lines[p.Feature]; line > 0 {
 		return fmt.Sprintf("line %d: %s", line, p)
 	}

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -16,27 +16,27 @@ import (
 // publishers, never nil, and loops to run beside them. by is the command. End
 // the loops after the publishers have ended, so that they tell the last
 // events. It reaches nobody; only the audit file is made.
-func (c *core) listeners(by string) (publish.Listener, []func(context.Context) error, error) {
+func (c *App) listeners(by string) (publish.Listener, []func(context.Context) error, error) {
 	listeners := notify.Listeners{}
 	var loops []func(context.Context) error
-	if c.config.Audit.File != "" {
-		listeners = append(listeners, notify.OpenAudit(c.config.Audit.File, by, c.log))
+	if c.Config.Audit.File != "" {
+		listeners = append(listeners, notify.OpenAudit(c.Config.Audit.File, by, c.Log))
 	}
-	for i, w := range c.config.Notify {
+	for i, w := range c.Config.Notify {
 		webhook := notify.NewWebhook(webhookOptions(w, i+1, by, c))
 		listeners, loops = append(listeners, webhook), append(loops, webhook.Run)
 	}
-	if by == "serve" && !c.config.Healthcheck.URL.IsZero() {
+	if by == "serve" && !c.Config.Healthcheck.URL.IsZero() {
 		troubles := notify.NewTroubles()
 		listeners = append(listeners, troubles)
-		loops = append(loops, c.healthcheck(func() error { return c.well(troubles) }).Run)
+		loops = append(loops, c.healthcheck(func() error { return c.healthy(troubles) }).Run)
 	}
 	return listeners, loops, nil
 }
 
-// withListener runs f with the listener of the configuration. Its loops run until
+// WithListener runs f with the listener of the configuration. Its loops run until
 // f has ended and the events of its end are sent.
-func (c *core) withListener(ctx context.Context, by string, f func(publish.Listener) error) error {
+func (c *App) WithListener(ctx context.Context, by string, f func(publish.Listener) error) error {
 	listener, loops, err := c.listeners(by)
 	if err != nil {
 		return err
@@ -51,10 +51,10 @@ func (c *core) withListener(ctx context.Context, by string, f func(publish.Liste
 	return errors.Join(err, group.Wait())
 }
 
-func webhookOptions(w config.Webhook, position int, by string, c *core) notify.Options {
+func webhookOptions(w config.Webhook, position int, by string, c *App) notify.Options {
 	o := notify.Options{
 		Position: position, Service: notify.Service(w.Type), URL: w.URL, Secret: w.Secret,
-		Targets: w.Targets, After: w.After, Log: c.log, ConfigArgument: c.file.argument(),
+		Targets: w.Targets, After: w.After, Log: c.Log, ConfigArgument: c.ConfigFile.Argument(),
 	}
 	if by != "serve" {
 		o.After = 1 // there is no second try
@@ -65,30 +65,30 @@ func webhookOptions(w config.Webhook, position int, by string, c *core) notify.O
 	return o
 }
 
-func (c *core) healthcheck(well func() error) *notify.Healthcheck {
+func (c *App) healthcheck(well func() error) *notify.Healthcheck {
 	return notify.NewHealthcheck(notify.HealthcheckOptions{
-		URL: c.config.Healthcheck.URL, Interval: c.config.Healthcheck.Interval, Well: well, Log: c.log,
+		URL: c.Config.Healthcheck.URL, Interval: c.Config.Healthcheck.Interval, Well: well, Log: c.Log,
 	})
 }
 
-// well tells whether every target has flags and none is in trouble. A target
+// healthy tells whether every target has flags and none is in trouble. A target
 // whose flags upstream does not confirm becomes stale.
-func (c *core) well(troubles *notify.Troubles) error {
-	for _, t := range c.config.Targets {
-		if _, err := c.store.Load(t.Environment); err != nil {
+func (c *App) healthy(troubles *notify.Troubles) error {
+	for _, t := range c.Config.Targets {
+		if _, err := c.Store.Load(t.Environment); err != nil {
 			return fmt.Errorf("environment %q: %w", t.Environment, err)
 		}
 	}
 	return troubles.Err()
 }
 
-// checkIn calls the healthcheck once, for a command that has brought all
+// Ping calls the healthcheck once, for a command that has brought all
 // targets up to date.
-func (c *core) checkIn(ctx context.Context) {
-	if c.config.Healthcheck.URL.IsZero() {
+func (c *App) Ping(ctx context.Context) {
+	if c.Config.Healthcheck.URL.IsZero() {
 		return
 	}
 	if err := c.healthcheck(nil).Once(ctx); err != nil {
-		c.log.Warn(err.Error())
+		c.Log.Warn(err.Error())
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -16,9 +16,9 @@ import (
 	"github.com/flagcast/flagcast/internal/printable"
 )
 
-// newLogger writes lines for people, or JSON for collectors. Neither lets what a
+// NewLogger writes lines for people, or JSON for collectors. Neither lets what a
 // text holds begin a line of its own, or act on a terminal.
-func newLogger(w io.Writer, c config.Log) *slog.Logger {
+func NewLogger(w io.Writer, c config.Log) *slog.Logger {
 	if c.Format == "json" {
 		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: c.Level}))
 	}

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"bytes"
@@ -35,10 +35,10 @@ INF eu.prod: 1 flag, revision 60, from https://unleash.test:4242/hosted; a date 
 	for format, want := range map[string]string{"text": text, "json": json} {
 		synctest.Test(t, func(t *testing.T) {
 			var log bytes.Buffer
-			c := &core{config: &config.Config{}, store: state.New(state.Options{Log: slog.New(slog.DiscardHandler)})}
-			c.config.Log.Format = format
-			c.config.Upstream.URL = "https://someone:" + secretText + "@unleash.test:4242/hosted?key=" + secretText
-			c.log = newLogger(&log, c.config.Log)
+			c := &App{Config: &config.Config{}, Store: state.New(state.Options{Log: slog.New(slog.DiscardHandler)})}
+			c.Config.Log.Format = format
+			c.Config.Upstream.URL = "https://someone:" + secretText + "@unleash.test:4242/hosted?key=" + secretText
+			c.Log = NewLogger(&log, c.Config.Log)
 			ctx, stop := context.WithCancel(t.Context())
 			ended := make(chan error)
 			go func() { ended <- c.announce(ctx, "eu.prod") }()
@@ -47,7 +47,7 @@ INF eu.prod: 1 flag, revision 60, from https://unleash.test:4242/hosted; a date 
 				if err != nil {
 					t.Fatal(err)
 				}
-				c.store.Put(d)
+				c.Store.Put(d)
 				synctest.Wait()
 			}
 			put(`{"features":[{"name":"a","enabled":true,"strategies":[]},{"name":"b","enabled":false,"strategies":[]}],"meta":{"revisionId":59}}`)
@@ -77,12 +77,12 @@ func after(clock string) string {
 // answered.
 func TestRestoredFlagsAreNotAnnounced(t *testing.T) {
 	var log bytes.Buffer
-	c := &core{config: &config.Config{}, log: slog.New(slog.NewTextHandler(&log, nil))}
+	c := &App{Config: &config.Config{}, Log: slog.New(slog.NewTextHandler(&log, nil))}
 	c.logFlags(&state.State{Definitions: &edgecore.Definitions{Environment: "e"}, Restored: true}, false)
 	if log.Len() > 0 {
 		t.Errorf("%s", &log)
 	}
-	c.config.Upstream.File = "/flags.json"
+	c.Config.Upstream.File = "/flags.json"
 	c.logFlags(&state.State{Definitions: &edgecore.Definitions{Environment: "e"}}, false)
 	if !strings.Contains(log.String(), `msg="e: 0 flags, from /flags.json"`) {
 		t.Errorf("%s", &log)

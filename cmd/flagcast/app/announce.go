@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 // announce logs what flags an environment has until ctx ends: when upstream has
 // answered for the first time, after every change, and when a DATE constraint
 // flips.
-func (c *core) announce(ctx context.Context, env edgecore.Environment) error {
-	current, err := c.store.Wait(ctx, env, 0)
+func (c *App) announce(ctx context.Context, env edgecore.Environment) error {
+	current, err := c.Store.Wait(ctx, env, 0)
 	flipped := false
 	var flip time.Time // the next one, zero for none
 	for err == nil {
@@ -24,7 +24,7 @@ func (c *core) announce(ctx context.Context, env edgecore.Environment) error {
 			waiting, cancel = context.WithDeadline(ctx, flip)
 		}
 		var next *state.State
-		next, err = c.store.Wait(waiting, env, current.Version)
+		next, err = c.Store.Wait(waiting, env, current.Version)
 		cancel()
 		switch {
 		case err == nil:
@@ -55,13 +55,13 @@ func nextFlip(st *state.State, before time.Time) time.Time {
 
 // logFlags logs what flags an environment has. Those of the state folder are
 // logged where they are restored.
-func (c *core) logFlags(st *state.State, flipped bool) {
+func (c *App) logFlags(st *state.State, flipped bool) {
 	if st.Restored {
 		return
 	}
 	d := st.Definitions
-	if c.config.Log.Format == "json" {
-		c.log.Info("flags of upstream", "environment", d.Environment, "flags", len(d.Features), "revision", d.Revision,
+	if c.Config.Log.Format == "json" {
+		c.Log.Info("flags of upstream", "environment", d.Environment, "flags", len(d.Features), "revision", d.Revision,
 			"source", c.source(), "flipped", flipped)
 		return
 	}
@@ -73,5 +73,5 @@ func (c *core) logFlags(st *state.State, flipped bool) {
 	if flipped {
 		text += "; a date constraint has flipped"
 	}
-	c.log.Info(text)
+	c.Log.Info(text)
 }

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"bytes"
@@ -38,30 +38,30 @@ func TestEnvironmentsWithDots(t *testing.T) {
 	defer server.Close()
 	var log bytes.Buffer
 	tokens := "*:eu.prod.secret,*:eu.test.secret,*:plain.secret"
-	core, err := newCore(configured(t, server.URL, tokens), configFile{}, slog.New(slog.NewTextHandler(&log, nil)))
+	core, err := New(configured(t, server.URL, tokens), ConfigFile{}, slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := names(core.environments()); got != "eu.prod, eu.test, plain" || log.Len() > 0 {
+	if got := JoinNames(core.Followed()); got != "eu.prod, eu.test, plain" || log.Len() > 0 {
 		t.Errorf("environments %s, log:\n%s", got, &log)
 	}
 	server.Close()
-	core, err = newCore(configured(t, server.URL, tokens), configFile{}, slog.New(slog.NewTextHandler(&log, nil)))
+	core, err = New(configured(t, server.URL, tokens), ConfigFile{}, slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := names(core.environments()); got != "eu, plain" {
+	if got := JoinNames(core.Followed()); got != "eu, plain" {
 		t.Errorf("without upstream: environments %s", got)
 	}
 	if n := strings.Count(log.String(), `environment \"eu\" or \"eu.`); n != 2 || strings.Contains(log.String(), "secret") {
 		t.Errorf("%d warnings:\n%s", n, &log)
 	}
 	hex := strings.Repeat("0f", 32)
-	core, err = newCore(configured(t, server.URL, "*:eu.prod."+hex+",*:eu.test."+hex), configFile{}, slog.New(slog.DiscardHandler))
+	core, err = New(configured(t, server.URL, "*:eu.prod."+hex+",*:eu.test."+hex), ConfigFile{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := names(core.environments()); got != "eu.prod, eu.test" {
+	if got := JoinNames(core.Followed()); got != "eu.prod, eu.test" {
 		t.Errorf("secrets of Unleash, without upstream: environments %s", got)
 	}
 }
@@ -69,7 +69,7 @@ func TestEnvironmentsWithDots(t *testing.T) {
 func TestTargetWithoutToken(t *testing.T) {
 	c := configured(t, "http://127.0.0.1:1", "*:eu.prod.secret")
 	c.Targets = []config.Target{{Name: "pop", Environment: "eu.prod"}}
-	err := settleTokens(context.Background(), c, nil, slog.New(slog.DiscardHandler))
+	err := resolveTokens(context.Background(), c, nil, slog.New(slog.DiscardHandler))
 	if err == nil || !strings.Contains(err.Error(), `target "pop" publishes environment "eu.prod"`) {
 		t.Errorf("%v", err)
 	}

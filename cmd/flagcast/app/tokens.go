@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -17,12 +17,12 @@ import (
 // tokensTimeout bounds the question about tokens whose text has two readings.
 const tokensTimeout = 5 * time.Second
 
-// settleTokens asks which environment tokens of the configuration are for where
+// resolveTokens asks which environment tokens of the configuration are for where
 // their texts have two readings: what the validator says counts. Where it says
 // nothing the reading of the text stays, with a warning. validator nil: there is
 // none to ask. It returns an error if a target publishes an environment that no
 // token is for.
-func settleTokens(ctx context.Context, c *config.Config, validator access.Validator, log *slog.Logger) error {
+func resolveTokens(ctx context.Context, c *config.Config, validator access.Validator, log *slog.Logger) error {
 	type place struct {
 		token *edgecore.Token
 		name  string
@@ -81,7 +81,7 @@ func checkTargets(c *config.Config) error {
 			}
 			slices.Sort(list)
 			return exit.With(exit.Usage, fmt.Errorf("target %q publishes environment %q, and no token of upstream is for it", t.Name, t.Environment),
-				"the tokens are for "+names(list))
+				"the tokens are for "+JoinNames(list))
 		}
 	}
 	return nil

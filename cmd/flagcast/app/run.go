@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 	"github.com/flagcast/flagcast/edgecore/publish"
 )
 
-// run follows upstream, serves and publishes.
-func (c *core) run(ctx context.Context, listener *listen.Listeners, publishers []*publish.Publisher) error {
+// Run follows upstream, serves and publishes.
+func (c *App) Run(ctx context.Context, listener *listen.Listeners, publishers []*publish.Publisher) error {
 	c.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	handler, err := c.handler(publishers)
 	if err != nil {
@@ -25,32 +25,32 @@ func (c *core) run(ctx context.Context, listener *listen.Listeners, publishers [
 	// Two groups: what produces ends first, then the store writes, and usage
 	// sends, what they have received last.
 	group, running := errgroup.WithContext(ctx)
-	for _, env := range c.environments() {
+	for _, env := range c.Followed() {
 		group.Go(func() error { return c.announce(running, env) })
 	}
-	c.follow(running, group, c.environments())
+	c.follow(running, group, c.Followed())
 	for _, p := range publishers {
 		group.Go(func() error { return p.Run(running) })
 	}
-	listener.Serve(running, group, handler, &c.config.API, c.log)
+	listener.Serve(running, group, handler, &c.Config.API, c.Log)
 	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var keepers errgroup.Group
-	keepers.Go(func() error { return c.store.Run(keeping) })
+	keepers.Go(func() error { return c.Store.Run(keeping) })
 	keepers.Go(func() error { return c.usage.Run(keeping) })
 	err = group.Wait()
 	stop()
 	return errors.Join(err, keepers.Wait())
 }
 
-// followed are the environments that are served, with the projects that the
+// scopes are the environments that are served, with the projects that the
 // tokens of upstream see; nil: all, or those of a token of several, which only
 // the server knows.
-func (c *core) followed() map[edgecore.Environment][]string {
+func (c *App) scopes() map[edgecore.Environment][]string {
 	followed := map[edgecore.Environment][]string{}
-	for _, env := range c.environments() {
+	for _, env := range c.Followed() {
 		followed[env] = nil
 	}
-	for env, tokens := range c.config.Upstream.TokensByEnvironment() {
+	for env, tokens := range c.Config.Upstream.TokensByEnvironment() {
 		projects := []string{}
 		for _, token := range tokens {
 			if token.Project == "*" || token.Project == "[]" {
@@ -64,7 +64,7 @@ func (c *core) followed() map[edgecore.Environment][]string {
 	return followed
 }
 
-func (c *core) heard(env edgecore.Environment) (at time.Time, failures int) {
-	s := c.feeds[env].Status()
+func (c *App) heard(env edgecore.Environment) (at time.Time, failures int) {
+	s := c.Feeds[env].Status()
 	return s.LastOK, s.Failures
 }

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -23,7 +23,7 @@ type probe struct {
 
 const probeBytes = 64 << 10
 
-func newProbe(address string) publish.Seer {
+func NewProbe(address string) publish.Seer {
 	return &probe{address: address, client: httpclient.NewClient(httpclient.Options{Attempts: 1, Timeout: 5 * time.Second})}
 }
 
@@ -71,29 +71,29 @@ func (p *probe) Seen(ctx context.Context, _ uint64) (uint64, error) {
 	return *status.Seq, nil
 }
 
-// checkKey is the key that check writes and deletes.
-const checkKey sinks.Key = "flagcast-check"
+// CheckKey is the key that check writes and deletes.
+const CheckKey sinks.Key = "flagcast-check"
 
-// spread asks the service itself whether a key has reached every place.
-type spread struct {
+// propagation asks the service itself whether a key has reached every place.
+type propagation struct {
 	sinks.Spreader
 	key sinks.Key
 }
 
-// spreads tells whether a service says at all how far a write has come. It
+// reportsPropagation tells whether a service says at all how far a write has come. It
 // makes no call, since the context has ended.
-func spreads(s sinks.Spreader) bool {
+func reportsPropagation(s sinks.Spreader) bool {
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err := s.Spread(ended, checkKey)
+	_, err := s.Spread(ended, CheckKey)
 	return !errors.Is(err, errors.ErrUnsupported)
 }
 
-func (s *spread) Name() string { return "every place, key " + string(s.key) }
+func (s *propagation) Name() string { return "every place, key " + string(s.key) }
 
 // Seen returns the wanted seq once the service says that the last write is
 // everywhere.
-func (s *spread) Seen(ctx context.Context, want uint64) (uint64, error) {
+func (s *propagation) Seen(ctx context.Context, want uint64) (uint64, error) {
 	done, err := s.Spread(ctx, s.key)
 	if err != nil || !done {
 		return 0, err

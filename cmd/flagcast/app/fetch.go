@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -17,22 +17,22 @@ import (
 	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
-// fetch waits until upstream has delivered each of the environments once, or has said
+// Fetch waits until upstream has delivered each of the environments once, or has said
 // what no waiting mends.
-func (c *core) fetch(ctx context.Context, environments []edgecore.Environment) error {
+func (c *App) Fetch(ctx context.Context, environments []edgecore.Environment) error {
 	following, stop := context.WithCancel(ctx)
 	defer stop()
 	group, following := errgroup.WithContext(following)
 	c.follow(following, group, environments)
 	group.Go(func() error { return c.refused(following, environments) })
 	for _, env := range environments {
-		if _, err := c.store.Wait(following, env, 0); err != nil {
+		if _, err := c.Store.Wait(following, env, 0); err != nil {
 			stop()
 			if failure := group.Wait(); failure != nil {
 				return exit.With(exit.Failed, failure, "")
 			}
-			if err = c.feeds[env].Status().Err; err == nil {
-				err = fmt.Errorf("%s has not answered in time: %w", c.config.Upstream.URL, ctx.Err())
+			if err = c.Feeds[env].Status().Err; err == nil {
+				err = fmt.Errorf("%s has not answered in time: %w", c.Config.Upstream.URL, ctx.Err())
 			}
 			return exit.With(exit.Failed, fmt.Errorf("no definitions of environment %q: %w", env, err),
 				"--timeout gives upstream more time; --from FILE takes definitions from a file")
@@ -44,8 +44,8 @@ func (c *core) fetch(ctx context.Context, environments []edgecore.Environment) e
 
 // refused returns an error when upstream has given an answer that it will give
 // again: serve goes on asking then, a command that runs once has its result.
-func (c *core) refused(ctx context.Context, environments []edgecore.Environment) error {
-	if c.config.Upstream.File != "" {
+func (c *App) refused(ctx context.Context, environments []edgecore.Environment) error {
+	if c.Config.Upstream.File != "" {
 		return nil // a file that cannot be read ends its feed
 	}
 	ticker := time.NewTicker(20 * time.Millisecond)
@@ -57,7 +57,7 @@ func (c *core) refused(ctx context.Context, environments []edgecore.Environment)
 		case <-ticker.C:
 		}
 		for _, env := range environments {
-			if err := c.feeds[env].Status().Err; final(err) {
+			if err := c.Feeds[env].Status().Err; final(err) {
 				return fmt.Errorf("no definitions of environment %q: %w", env, err)
 			}
 		}
@@ -79,15 +79,15 @@ func final(err error) bool {
 
 // loadFrom puts the definitions of one file into the store, for the only
 // environment that the targets publish.
-func (c *core) loadFrom(path string, stdin io.Reader) error {
+func (c *App) loadFrom(path string, stdin io.Reader) error {
 	var env edgecore.Environment
-	for _, t := range c.targets {
+	for _, t := range c.Targets {
 		if env != "" && t.Environment != env {
 			return exit.With(exit.Usage, fmt.Errorf("--from has one environment, the targets publish %q and %q", env, t.Environment), "choose by --target")
 		}
 		env = t.Environment
 	}
-	d, err := readDefinitions(path, env, stdin)
+	d, err := ReadDefinitions(path, env, stdin)
 	if err != nil {
 		return err
 	}

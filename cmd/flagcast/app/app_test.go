@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"crypto/tls"
@@ -55,7 +55,7 @@ func TestUpstreamTransport(t *testing.T) {
 	} {
 		u := good
 		tc.change(&u)
-		c := &core{config: &config.Config{Upstream: u}, log: slog.New(slog.DiscardHandler)}
+		c := &App{Config: &config.Config{Upstream: u}, Log: slog.New(slog.DiscardHandler)}
 		base, err := c.newUpstream()
 		if err != nil {
 			t.Fatal(err)

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"bytes"
@@ -22,7 +22,7 @@ import (
 
 // told is a core whose services are a server of the test.
 type told struct {
-	core *core
+	core *App
 	dir  string
 	log  bytes.Buffer
 
@@ -53,7 +53,7 @@ targets: [{ name: web, sink: s, environment: e, format: rules/1, key: k }]
 	if err != nil {
 		t.Fatal(err)
 	}
-	if told.core, err = newCore(c, configFile{}, slog.New(slog.NewTextHandler(&told.log, nil))); err != nil {
+	if told.core, err = New(c, ConfigFile{}, slog.New(slog.NewTextHandler(&told.log, nil))); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -108,7 +108,7 @@ healthcheck: { url: "SERVER/s3cr3t/well" }
 	if !strings.Contains(told.calls[0], `"event":"failed"`) {
 		t.Errorf("sync does not tell its only failure: %q", told.calls[0])
 	}
-	told.core.checkIn(t.Context())
+	told.core.Ping(t.Context())
 	if last := told.calls[len(told.calls)-1]; last != "GET /s3cr3t/well " {
 		t.Errorf("the healthcheck was called by %q", last)
 	}
@@ -122,7 +122,7 @@ healthcheck: { url: "SERVER/s3cr3t/well" }
 // its messages name the configuration that --config has given.
 func TestListenersOfServe(t *testing.T) {
 	told := newTold(t, `notify: [{ type: slack, url: "SERVER/s3cr3t/all", after: 9 }]`)
-	told.core.file = configFile{path: "conf/it's.yaml", flag: true}
+	told.core.ConfigFile = ConfigFile{Path: "conf/it's.yaml", flag: true}
 	told.tell(t, "serve",
 		publish.Event{Kind: publish.Failed, Target: "web", Sink: "s", Failures: 1, Text: "put: 503"},
 		publish.Event{Kind: publish.Failed, Target: "app", Sink: "s", Failures: 1, Text: "put: 403", Permanent: true},
@@ -139,7 +139,7 @@ func TestListenersOfAnEmptyConfiguration(t *testing.T) {
 	if n := told.tell(t, "serve", publish.Event{Kind: publish.Failed, Target: "web"}); n != 0 {
 		t.Errorf("%d loops of nothing", n)
 	}
-	told.core.checkIn(t.Context())
+	told.core.Ping(t.Context())
 	if told.log.Len() > 0 {
 		t.Errorf("log: %s", &told.log)
 	}
@@ -150,7 +150,7 @@ func TestWell(t *testing.T) {
 	troubles := notify.NewTroubles()
 	check := func(want string) {
 		t.Helper()
-		switch err := told.core.well(troubles); {
+		switch err := told.core.healthy(troubles); {
 		case want == "" && err != nil:
 			t.Errorf("not well: %v", err)
 		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
@@ -162,7 +162,7 @@ func TestWell(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	told.core.store.Put(definitions)
+	told.core.Store.Put(definitions)
 	check("")
 	troubles.Event(publish.Event{Kind: publish.Stale, Target: "web"})
 	check(`target "web": stale`)

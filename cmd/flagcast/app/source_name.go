@@ -1,10 +1,10 @@
-package main
+package app
 
 import "net/url"
 
 // source names upstream without credentials.
-func (c *core) source() string {
-	u := &c.config.Upstream
+func (c *App) source() string {
+	u := &c.Config.Upstream
 	if u.File != "" {
 		return u.File
 	}

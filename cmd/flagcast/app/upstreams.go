@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"time"
@@ -8,12 +8,12 @@ import (
 
 // upstreams returns the status of each environment. private says that only the
 // owner of the process can ask for it; others get no texts of errors.
-func (c *core) upstreams(private bool, now time.Time) []report.Upstream {
+func (c *App) upstreams(private bool, now time.Time) []report.Upstream {
 	list := []report.Upstream{}
-	for _, env := range c.environments() {
-		feed := c.feeds[env].Status()
+	for _, env := range c.Followed() {
+		feed := c.Feeds[env].Status()
 		s := report.Upstream{Environment: env, LastOK: feed.LastOK, Failures: feed.Failures}
-		st, err := c.store.Load(env)
+		st, err := c.Store.Load(env)
 		if err == nil {
 			s.Revision, s.Flags = st.Definitions.Revision, len(st.Definitions.Features)
 		}
@@ -22,7 +22,7 @@ func (c *core) upstreams(private bool, now time.Time) []report.Upstream {
 			s.State = "restored"
 		case feed.LastOK.IsZero():
 			s.State = "new"
-		case now.Sub(feed.LastOK) >= c.config.Upstream.Stale():
+		case now.Sub(feed.LastOK) >= c.Config.Upstream.Stale():
 			s.State = "stale"
 		case feed.Failures > 0:
 			s.State = "failing"

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"slices"
@@ -10,15 +10,15 @@ import (
 	"github.com/flagcast/flagcast/edgecore/publish"
 )
 
-func (c *core) handler(publishers []*publish.Publisher) (*api.Handler, error) {
-	cfg := &c.config.API
+func (c *App) handler(publishers []*publish.Publisher) (*api.Handler, error) {
+	cfg := &c.Config.API
 	options := access.Options{
-		Backend:  slices.Concat(c.config.Upstream.Tokens, cfg.BackendTokens),
+		Backend:  slices.Concat(c.Config.Upstream.Tokens, cfg.BackendTokens),
 		Frontend: cfg.FrontendTokens, Anonymous: cfg.Anonymous,
-		Followed: c.followed(), ValidFor: cfg.RevalidateTokens, Dir: c.config.State.Dir, Log: c.log,
+		Followed: c.scopes(), ValidFor: cfg.RevalidateTokens, Dir: c.Config.State.Dir, Log: c.Log,
 	}
-	if c.config.Upstream.URL != "" {
-		options.Validator = access.NewUpstream(c.config.Upstream.URL, c.config.Upstream.Headers, c.upstream)
+	if c.Config.Upstream.URL != "" {
+		options.Validator = access.NewUpstream(c.Config.Upstream.URL, c.Config.Upstream.Headers, c.upstream)
 	}
 	known := access.New(options)
 	known.Restore()
@@ -27,9 +27,9 @@ func (c *core) handler(publishers []*publish.Publisher) (*api.Handler, error) {
 		header = ""
 	}
 	return api.New(api.Options{
-		States: c.store, Access: known, Environments: c.environments(), Log: c.log, Registry: c.registry, BasePath: cfg.BasePath, Heard: c.heard,
-		Build:   api.Build{Version: buildVersion(), Revision: buildRevision()},
-		Targets: func() any { return c.report(publishers, cfg.PrivateBackstage()) }, Usage: c.usage, WebhookSecret: cfg.WebhookSecret, Nudge: c.nudge,
+		States: c.Store, Access: known, Environments: c.Followed(), Log: c.Log, Registry: c.registry, BasePath: cfg.BasePath, Heard: c.heard,
+		Build:   api.Build{Version: BuildVersion(), Revision: buildRevision()},
+		Targets: func() any { return c.Report(publishers, cfg.PrivateBackstage()) }, Usage: c.usage, WebhookSecret: cfg.WebhookSecret, Nudge: c.nudge,
 		TokenHeader: header, NoAll: !cfg.All,
 		CORS: api.CORS{
 			Origins: cfg.CORS.Origins, AllowedHeaders: cfg.CORS.AllowedHeaders, ExposedHeaders: cfg.CORS.ExposedHeaders,
