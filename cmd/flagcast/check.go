@@ -162,7 +162,7 @@ func checkTarget(c *app.App, ctx context.Context, t *publish.Target) []report.Fi
 	var findings []report.Finding
 	limits := t.Sink.Limits()
 	st, err := c.Store.Load(t.Environment)
-	for _, one := range t.Cells {
+	for _, one := range t.Outputs {
 		what := fmt.Sprintf("target %q, key %s", t.Name, one.Key)
 		if err != nil {
 			findings = append(findings, report.Found(what, fmt.Errorf("environment %q: %w", t.Environment, err), ""))
@@ -189,7 +189,7 @@ func checkTarget(c *app.App, ctx context.Context, t *publish.Target) []report.Fi
 			}
 		}
 	}
-	for _, seen := range publish.Look(ctx, t.Seers, 0) {
+	for _, seen := range publish.ProbeAll(ctx, t.Probes, 0) {
 		f := report.Found(fmt.Sprintf("target %q, probe", t.Name), nil, fmt.Sprintf("%s shows seq %d", seen.Probe, seen.Seq))
 		if seen.Error != "" {
 			f.Result, f.Text = "warning", strings.TrimSpace(seen.Error)

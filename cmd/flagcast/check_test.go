@@ -25,7 +25,7 @@ func edgeKVTarget(t *testing.T, spec snapshot.Spec) *publish.Target {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &publish.Target{Name: "web", Environment: "default", Sink: sink, Cells: []publish.Cell{{Key: "unleash-flags", Spec: spec}}}
+	return &publish.Target{Name: "web", Environment: "default", Sink: sink, Outputs: []publish.Output{{Key: "unleash-flags", Spec: spec}}}
 }
 
 // checked returns what check finds about a target with the definitions.

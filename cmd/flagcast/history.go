@@ -67,7 +67,7 @@ func histories(c *app.App, ctx context.Context) ([]report.History, error) {
 			continue
 		}
 		p := publish.New(t, c.Store, options)
-		for _, one := range t.Cells {
+		for _, one := range t.Outputs {
 			stored, err := p.Stored(ctx, one.Key)
 			if err != nil {
 				return nil, exit.With(exit.Failed, err, "")

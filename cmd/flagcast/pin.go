@@ -115,7 +115,7 @@ func (o *oneTarget) readBack(ctx context.Context) {
 
 func (o *oneTarget) unpin(ctx context.Context) error {
 	pinned := false
-	for _, cell := range o.target.Cells {
+	for _, cell := range o.target.Outputs {
 		stored, err := o.Stored(ctx, cell.Key)
 		if err != nil {
 			return err
@@ -141,12 +141,12 @@ func (o *oneTarget) unpin(ctx context.Context) error {
 
 func (o *oneTarget) pin(ctx context.Context, flags pinFlags) error {
 	t := o.target
-	if flags.from != "" && len(t.Cells) > 1 {
-		return exit.With(exit.Usage, fmt.Errorf("target %q has %d keys, --from holds one snapshot", t.Name, len(t.Cells)), "use --previous, or --current")
+	if flags.from != "" && len(t.Outputs) > 1 {
+		return exit.With(exit.Usage, fmt.Errorf("target %q has %d keys, --from holds one snapshot", t.Name, len(t.Outputs)), "use --previous, or --current")
 	}
 	// Everything is read and checked before anything is written.
-	contents := make([][]byte, len(t.Cells))
-	for i, cell := range t.Cells {
+	contents := make([][]byte, len(t.Outputs))
+	for i, cell := range t.Outputs {
 		stored, err := o.Stored(ctx, cell.Key)
 		if err != nil {
 			return err
@@ -155,7 +155,7 @@ func (o *oneTarget) pin(ctx context.Context, flags pinFlags) error {
 			return err
 		}
 	}
-	for i, cell := range t.Cells {
+	for i, cell := range t.Outputs {
 		out, err := o.Rewrite(ctx, publish.Rewrite{Key: cell.Key, Content: contents[i], Pinned: flags.reason, Kind: publish.Pinned})
 		if err != nil {
 			return err
@@ -171,7 +171,7 @@ func (o *oneTarget) pin(ctx context.Context, flags pinFlags) error {
 
 // contentToPin returns the content to hold, which has to be what the target
 // publishes.
-func contentToPin(c *app.App, ctx context.Context, flags pinFlags, t *publish.Target, one publish.Cell, stored []byte) ([]byte, error) {
+func contentToPin(c *app.App, ctx context.Context, flags pinFlags, t *publish.Target, one publish.Output, stored []byte) ([]byte, error) {
 	var content []byte
 	var err error
 	place, inSink := strings.CutPrefix(flags.from, "sink:")

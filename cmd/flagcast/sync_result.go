@@ -23,8 +23,8 @@ func (r *syncRun) result(t *publish.Target, out publish.Outcome, verified bool) 
 		made.Error, made.Hint = out.Err.Error(), sinks.Hint(out.Err)
 	}
 	if st, err := r.core.Store.Load(t.Environment); err == nil && r.flags.dryRun {
-		for i := range t.Cells {
-			if spec := &t.Cells[i].Spec; t.Cells[i].Key == out.Key {
+		for i := range t.Outputs {
+			if spec := &t.Outputs[i].Spec; t.Outputs[i].Key == out.Key {
 				for _, f := range flagdiff.FixedAnswers(st.Program, spec, time.Now()) {
 					made.Frozen = append(made.Frozen, f.String())
 				}

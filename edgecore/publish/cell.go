@@ -12,36 +12,36 @@ import (
 	"github.com/flagcast/flagcast/sinks"
 )
 
-// cell is what a publisher knows of one key. The publisher's goroutine owns it.
-type cell struct {
-	Cell
-	seen   seen
+// keyState is what a publisher knows of one key. The publisher's goroutine owns it.
+type keyState struct {
+	Output
+	read   lastRead
 	newest newest
 	stored []byte        // the snapshot that was read or written last, nil where there is none
 	meta   snapshot.Meta // of it
-	// departed are the flags that readers have lost within the guard's window.
-	departed departed
-	waits    string // why definitions that upstream has not confirmed are not written
+	// lostFlags are the flags that readers have lost within the guard's window.
+	departed lostFlags
+	waitsFor string // why definitions that upstream has not confirmed are not written
 	// revision is the highest one that a read has shown for this environment. A
 	// later write with the same content may have a lower one.
 	revision uint64
 	// reported is the seq of what is stored that a warning about it has named.
 	reported uint64
 
-	put      time.Time // when the last put was over
-	verified bool      // a read has shown it
-	tried    string    // digest of a put that has failed
-	sent     uint64    // highest seq that was sent, arrived or not
-	mine     string    // digest of the last content that this process has stored
-	rival    uint64    // seq of another publisher's write that was reported last
-	ahead    uint64    // seq of what was reported as ahead of the clock last
-	held     string    // digest that the guard has stopped
-	history  []byte    // written and not yet in the history
-	replaced []byte    // what was stored before that, nil for nothing
-	unlisted []uint64  // seqs of objects in the history that its list does not name yet
+	lastPut       time.Time // when the last put was over
+	verified      bool      // a read has shown it
+	failedDigest  string    // digest of a put that has failed
+	sent          uint64    // highest seq that was sent, arrived or not
+	lastWanted    string    // digest of the last content that this process has stored
+	reportedRival uint64    // seq of another publisher's write that was reported last
+	reportedAhead uint64    // seq of what was reported as ahead of the clock last
+	heldDigest    string    // digest that the guard has stopped
+	history       []byte    // written and not yet in the history
+	replaced      []byte    // what was stored before that, nil for nothing
+	unlisted      []uint64  // seqs of objects in the history that its list does not name yet
 
 	program *eval.Program // what want and snap were made of
-	want    string        // digest of the wanted content
+	wanted  string        // digest of the wanted content
 	snap    *snapshot.Snapshot
 	// problems are what the wanted content cannot hold of the flags.
 	problems []edgecore.Problem
@@ -49,30 +49,30 @@ type cell struct {
 
 // encode makes the wanted content unless it is known. When only its digest is
 // needed, that of the same program is taken until a DATE constraint flips.
-func (c *cell) encode(st *state.State, now time.Time, whole bool) error {
-	if c.program == st.Program && c.want != "" && (!whole || c.snap != nil) {
+func (c *keyState) encode(st *state.State, now time.Time, whole bool) error {
+	if c.program == st.Program && c.wanted != "" && (!whole || c.snap != nil) {
 		return nil
 	}
 	snap, err := snapshot.Encode(st.Definitions, st.Program, c.Spec, now)
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, sinks.ErrPermanent)
 	}
-	c.program, c.want, c.snap, c.problems = st.Program, snap.Digest, &snap, snap.Problems
+	c.program, c.wanted, c.snap, c.problems = st.Program, snap.Digest, &snap, snap.Problems
 	return nil
 }
 
-// look notes what a read has shown. problem says why what is stored is no
+// probeAll notes what a read has shown. problem says why what is stored is no
 // snapshot.
-func (c *cell) look(body []byte, err error, now time.Time, stale time.Duration) (problem, failure error) {
+func (c *keyState) observe(body []byte, err error, now time.Time, stale time.Duration) (problem, failure error) {
 	switch {
 	case errors.Is(err, sinks.ErrNotFound):
-		c.seen = seen{known: true, fresh: true, absent: true}
+		c.read = lastRead{known: true, fresh: true, absent: true}
 		return nil, nil
 	case errors.Is(err, sinks.ErrOversized):
-		c.seen = seen{known: true, fresh: true, foreign: true}
+		c.read = lastRead{known: true, fresh: true, foreign: true}
 		return fmt.Errorf("%w: %w", snapshot.ErrForeign, err), nil
 	case err != nil:
-		c.seen.known = false
+		c.read.known = false
 		return nil, err
 	}
 	meta, err := snapshot.Open(body)
@@ -81,7 +81,7 @@ func (c *cell) look(body []byte, err error, now time.Time, stale time.Duration) 
 	}
 	// A damaged snapshot may still have its seq, and readers may have seen it
 	// whole: stay above.
-	c.seen = seen{
+	c.read = lastRead{
 		known: true, fresh: true, foreign: err != nil, meta: meta, digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned,
 		at: c.publishedAt(meta, now),
 	}
@@ -91,12 +91,12 @@ func (c *cell) look(body []byte, err error, now time.Time, stale time.Duration) 
 	if meta.Environment == c.Spec.Environment {
 		c.revision = max(c.revision, meta.Revision)
 	}
-	decided := meta.Pinned != "" || c.held != "" && c.held == meta.Digest
+	decided := meta.Pinned != "" || c.heldDigest != "" && c.heldDigest == meta.Digest
 	if decided { // by a person: for this content, or against the guard
-		c.mine = ""
+		c.lastWanted = ""
 		c.departed.restart()
 	}
-	if c.settled(now) || c.seen.seq >= c.meta.Seq {
+	if c.current(now) || c.read.seq >= c.meta.Seq {
 		if !decided && c.stored != nil && meta.Digest != c.meta.Digest { // another process has replaced it
 			c.departed.note(c.flagsOn(now).without(flagsOn(body, now)), now)
 		}
@@ -110,12 +110,12 @@ func (c *cell) look(body []byte, err error, now time.Time, stale time.Duration) 
 
 // publishedAt returns when what is stored was published. A time in the future
 // comes from a wrong clock: then it is when this process has first read it.
-func (c *cell) publishedAt(meta snapshot.Meta, now time.Time) time.Time {
+func (c *keyState) publishedAt(meta snapshot.Meta, now time.Time) time.Time {
 	switch {
 	case !meta.PublishedAt.After(now):
 		return meta.PublishedAt
-	case c.seen.seq == meta.Seq && !c.seen.at.IsZero():
-		return c.seen.at
+	case c.read.seq == meta.Seq && !c.read.at.IsZero():
+		return c.read.at
 	default:
 		return now
 	}
@@ -126,15 +126,15 @@ const clockTolerance = time.Minute
 
 // aheadOfClock returns how far what was read is ahead of the clock, by its
 // publishedAt or its seq; 0 for not, or within clockTolerance.
-func (c *cell) aheadOfClock(now time.Time) time.Duration {
-	if c.seen.absent {
+func (c *keyState) aheadOfClock(now time.Time) time.Duration {
+	if c.read.absent {
 		return 0
 	}
-	ahead := c.seen.meta.PublishedAt.Sub(now)
-	if most := now.Add(100 * 365 * 24 * time.Hour); c.seen.seq > uint64(most.UnixMilli()) {
+	ahead := c.read.meta.PublishedAt.Sub(now)
+	if most := now.Add(100 * 365 * 24 * time.Hour); c.read.seq > uint64(most.UnixMilli()) {
 		ahead = max(ahead, most.Sub(now)) // a Duration holds no more than 292 years
 	} else {
-		ahead = max(ahead, time.UnixMilli(int64(c.seen.seq)).Sub(now))
+		ahead = max(ahead, time.UnixMilli(int64(c.read.seq)).Sub(now))
 	}
 	if ahead <= clockTolerance {
 		return 0
@@ -142,22 +142,22 @@ func (c *cell) aheadOfClock(now time.Time) time.Duration {
 	return ahead
 }
 
-// rivalled reports whether another process has replaced what this one has
+// conflicts reports whether another process has replaced what this one has
 // stored and still wants: a second publisher, or the same with other settings.
-func (c *cell) rivalled() bool {
-	return !c.seen.absent && !c.seen.foreign && c.seen.pinned == "" &&
-		c.mine != "" && c.mine == c.want && c.seen.digest != c.want && c.seen.seq > c.sent
+func (c *keyState) conflicts() bool {
+	return !c.read.absent && !c.read.foreign && c.read.pinned == "" &&
+		c.lastWanted != "" && c.lastWanted == c.wanted && c.read.digest != c.wanted && c.read.seq > c.sent
 }
 
 // newestMeta returns the meta data of the newest snapshot that is known to have
 // been stored, which may be damaged now, with the highest revision of all that
 // were read.
-func (c *cell) newestMeta() snapshot.Meta {
-	if c.seen.absent {
+func (c *keyState) newestMeta() snapshot.Meta {
+	if c.read.absent {
 		return snapshot.Meta{}
 	}
-	meta := c.seen.meta
-	if c.stored != nil && c.meta.Seq > c.seen.seq {
+	meta := c.read.meta
+	if c.stored != nil && c.meta.Seq > c.read.seq {
 		meta = c.meta
 	}
 	if meta.Environment == c.Spec.Environment && meta.Revision > 0 {
@@ -167,31 +167,31 @@ func (c *cell) newestMeta() snapshot.Meta {
 }
 
 // seq returns that of the next write.
-func (c *cell) seq(now time.Time) uint64 {
-	return snapshot.NextSeq(max(c.seen.seq, c.newest.seq, c.sent), now)
+func (c *keyState) seq(now time.Time) uint64 {
+	return snapshot.NextSeq(max(c.read.seq, c.newest.seq, c.sent), now)
 }
 
 // wrote notes what was put.
-func (c *cell) wrote(body []byte, meta snapshot.Meta, now time.Time, stale time.Duration) {
-	c.newest, c.put = newest{digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned != "", until: now.Add(stale)}, now
-	c.seen = seen{known: true, meta: meta, digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned, at: meta.PublishedAt}
-	c.stored, c.meta, c.verified, c.tried = body, meta, false, ""
+func (c *keyState) wrote(body []byte, meta snapshot.Meta, now time.Time, stale time.Duration) {
+	c.newest, c.lastPut = newest{digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned != "", until: now.Add(stale)}, now
+	c.read = lastRead{known: true, meta: meta, digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned, at: meta.PublishedAt}
+	c.stored, c.meta, c.verified, c.failedDigest = body, meta, false, ""
 }
 
 // lost notes that a put may have been applied, or may be until its deadline:
 // only a read can tell.
-func (c *cell) lost(meta snapshot.Meta, now, deadline time.Time) {
-	c.newest, c.put = newest{digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned != "", until: deadline, lost: true}, now
-	c.seen.known, c.verified = false, true // nothing to verify; the next pass reads
+func (c *keyState) lost(meta snapshot.Meta, now, deadline time.Time) {
+	c.newest, c.lastPut = newest{digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned != "", until: deadline, lost: true}, now
+	c.read.known, c.verified = false, true // nothing to verify; the next pass reads
 }
 
-// settled tells whether what a read has shown is stored now: the newest, or an
+// current tells whether what a read has shown is stored now: the newest, or an
 // older one that has come late and taken its place.
-func (c *cell) settled(now time.Time) bool {
-	return c.seen.seq >= c.newest.seq || !now.Before(c.newest.until)
+func (c *keyState) current(now time.Time) bool {
+	return c.read.seq >= c.newest.seq || !now.Before(c.newest.until)
 }
 
-// shown tells whether the last read has shown the last put, or something newer.
-func (c *cell) shown() bool {
-	return !c.seen.absent && !c.seen.foreign && c.seen.seq >= c.newest.seq
+// recordVisible tells whether the last read has shown the last put, or something newer.
+func (c *keyState) shown() bool {
+	return !c.read.absent && !c.read.foreign && c.read.seq >= c.newest.seq
 }

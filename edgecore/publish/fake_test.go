@@ -192,7 +192,7 @@ func newWorld(t testing.TB) *world {
 	}
 	spec := snapshot.Spec{Format: snapshot.Evaluated1, Environment: "e", Target: "t", Static: eval.Context{Fields: map[string]string{}}}
 	w.target = publish.Target{
-		Name: "t", Environment: "e", Cells: []publish.Cell{{Key: "k", Spec: spec}},
+		Name: "t", Environment: "e", Outputs: []publish.Output{{Key: "k", Spec: spec}},
 		Sink: w.sink, SinkName: "s", Schedule: every, Debounce: 100 * time.Millisecond, MinInterval: time.Second,
 	}
 	return w
@@ -206,7 +206,7 @@ func (w *world) publisher() *publish.Publisher {
 	return publish.New(w.target, w.store, o)
 }
 
-// told lists the kinds of the events so far that are one of those wanted.
+// notified lists the kinds of the events so far that are one of those wanted.
 func (w *world) told(wanted ...publish.Kind) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()

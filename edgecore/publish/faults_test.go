@@ -152,7 +152,7 @@ func runSchedule(t *testing.T, seed uint64, documents []*edgecore.Definitions) i
 			spec.Format = snapshot.Rules1
 		}
 		keys = append(keys, sinks.Key(country))
-		s.target.Cells = append(s.target.Cells, publish.Cell{Key: sinks.Key(country), Spec: spec})
+		s.target.Outputs = append(s.target.Outputs, publish.Output{Key: sinks.Key(country), Spec: spec})
 		s.pins[sinks.Key(country)] = map[string]bool{}
 	}
 	if s.IntN(3) == 0 {
@@ -243,8 +243,8 @@ func (s *schedule) rewrite(key sinks.Key, pin bool) error {
 	return err
 }
 
-func (s *schedule) cell(key sinks.Key) publish.Cell {
-	for _, c := range s.target.Cells {
+func (s *schedule) cell(key sinks.Key) publish.Output {
+	for _, c := range s.target.Outputs {
 		if c.Key == key {
 			return c
 		}
@@ -252,7 +252,7 @@ func (s *schedule) cell(key sinks.Key) publish.Cell {
 	panic(key)
 }
 
-func (s *schedule) encode(c publish.Cell, d *edgecore.Definitions) snapshot.Snapshot {
+func (s *schedule) encode(c publish.Output, d *edgecore.Definitions) snapshot.Snapshot {
 	program, _ := compile.Program(d)
 	snap, err := snapshot.Encode(d, program, c.Spec, time.Now())
 	if err != nil {
@@ -261,7 +261,7 @@ func (s *schedule) encode(c publish.Cell, d *edgecore.Definitions) snapshot.Snap
 	return snap
 }
 
-func (s *schedule) key() sinks.Key { return s.target.Cells[s.IntN(len(s.target.Cells))].Key }
+func (s *schedule) key() sinks.Key { return s.target.Outputs[s.IntN(len(s.target.Outputs))].Key }
 
 // pass lets time pass in steps in which readers read.
 func (s *schedule) pass(d time.Duration) {
@@ -289,7 +289,7 @@ func (s *schedule) run() {
 		if s.shelf != nil {
 			s.shelf.loose = true
 		}
-		for _, c := range s.target.Cells {
+		for _, c := range s.target.Outputs {
 			snap := s.encode(c, s.documents[0])
 			s.lab.store(c.Key, snap.Seal(uint64(time.Now().Add(time.Hour).UnixMilli()), time.Now()), false)
 		}
@@ -364,7 +364,7 @@ func (s *schedule) restore() {
 	s.deliver()
 }
 
-// rival lets another publisher, which has other definitions, make one pass.
+// reportedRival lets another publisher, which has other definitions, make one pass.
 func (s *schedule) rival() {
 	t := s.target
 	t.Sink, t.History = s.sink("rival", false), nil
@@ -412,7 +412,7 @@ func (s *schedule) pinAndUnpin() {
 	s.deliver()
 	s.settle()
 	s.expect(key, false)
-	for _, c := range s.target.Cells {
+	for _, c := range s.target.Outputs {
 		if err := s.rewrite(c.Key, false); err != nil {
 			s.lab.fail("unpin: %v", err)
 		}

@@ -46,16 +46,16 @@ func mostOf(lost, all flagSet) bool { return len(lost) > guardFlags && 2*len(los
 // allOf reports whether lost are all of two or more flags.
 func allOf(lost, all flagSet) bool { return len(all) >= 2 && len(lost) == len(all) }
 
-// departed are flags of one key that were on and are not any more, with the time
+// lostFlags are flags of one key that were on and are not any more, with the time
 // until which they were. Nothing else is kept of what readers had before.
-type departed struct {
+type lostFlags struct {
 	until map[string]time.Time
 	// asked says that the history was asked for what this process has not seen.
 	asked bool
 }
 
 // note adds flags that readers have lost.
-func (d *departed) note(lost flagSet, now time.Time) {
+func (d *lostFlags) note(lost flagSet, now time.Time) {
 	if len(lost) > 0 && d.until == nil {
 		d.until = map[string]time.Time{}
 	}
@@ -65,11 +65,11 @@ func (d *departed) note(lost flagSet, now time.Time) {
 }
 
 // restart forgets what was on before: a person has decided about it.
-func (d *departed) restart() { *d = departed{asked: true} }
+func (d *lostFlags) restart() { *d = lostFlags{asked: true} }
 
 // within returns the flags that were on at some time of the window: those that
 // are on, and those that have departed since it began.
-func (d *departed) within(on flagSet, now time.Time) flagSet {
+func (d *lostFlags) within(on flagSet, now time.Time) flagSet {
 	maps.DeleteFunc(d.until, func(_ string, until time.Time) bool { return now.Sub(until) >= guardWindow })
 	all := make(flagSet, len(on)+len(d.until)) // on may be nil
 	maps.Copy(all, on)
@@ -108,9 +108,9 @@ func names(set flagSet) string {
 
 // guard holds the writes that would take too much from readers of one key, or
 // of all keys of the target together.
-func (p *Publisher) guard(ctx context.Context, steps []*step, st *state.State, now time.Time) {
-	compute(steps, func(s *step) { p.gather(ctx, s, now) })
-	if !slices.ContainsFunc(steps, func(s *step) bool { return len(s.taken) > 0 && !p.accepts(s.want) }) {
+func (p *Publisher) guard(ctx context.Context, steps []*keyPass, st *state.State, now time.Time) {
+	compute(steps, func(s *keyPass) { p.gather(ctx, s, now) })
+	if !slices.ContainsFunc(steps, func(s *keyPass) bool { return len(s.taken) > 0 && !p.accepts(s.wanted) }) {
 		return
 	}
 	defined := definedIn(st.Definitions)
@@ -119,7 +119,7 @@ func (p *Publisher) guard(ctx context.Context, steps []*step, st *state.State, n
 		whole = p.together(steps, now, defined)
 	}
 	for _, s := range steps {
-		if len(s.taken) == 0 || p.accepts(s.want) {
+		if len(s.taken) == 0 || p.accepts(s.wanted) {
 			continue
 		}
 		held := review(s.before, s.after, s.departed.within(s.before, now), defined)
@@ -146,8 +146,8 @@ func definedIn(d *edgecore.Definitions) flagSet {
 }
 
 // together reviews all keys of a target: a flag is on where one key has it on.
-func (p *Publisher) together(steps []*step, now time.Time, defined flagSet) string {
-	compute(steps, func(s *step) {
+func (p *Publisher) together(steps []*keyPass, now time.Time, defined flagSet) string {
+	compute(steps, func(s *keyPass) {
 		if s.before == nil {
 			s.before = s.flagsOn(now)
 		}
@@ -168,25 +168,25 @@ func (p *Publisher) together(steps []*step, now time.Time, defined flagSet) stri
 // gather finds out which flags a write takes from readers of one key. Where this
 // process does not know what they have, since what is stored is damaged, the
 // newest entry of the history counts.
-func (p *Publisher) gather(ctx context.Context, s *step, now time.Time) {
+func (p *Publisher) gather(ctx context.Context, s *keyPass, now time.Time) {
 	if s.Err != nil || !s.due {
 		return
 	}
 	s.before, s.after = s.flagsOn(now), s.Wanted.On(now)
-	if s.before == nil && s.seen.foreign {
-		s.before = flagsOn(p.recorded(ctx, s.cell, now), now)
+	if s.before == nil && s.read.foreign {
+		s.before = flagsOn(p.recorded(ctx, s.keyState, now), now)
 	}
 	s.taken = s.before.without(s.after)
 	if len(s.taken) > 0 && !s.departed.asked {
 		s.departed.asked = true
-		earlier := flagsOn(p.recorded(ctx, s.cell, now.Add(-guardWindow)), now)
+		earlier := flagsOn(p.recorded(ctx, s.keyState, now.Add(-guardWindow)), now)
 		s.departed.note(earlier.without(s.before), now)
 	}
 }
 
 // flagsOn returns the flags that are on for some request in what is stored, nil
 // where this process has not seen a snapshot.
-func (c *cell) flagsOn(now time.Time) flagSet { return flagsOn(c.stored, now) }
+func (c *keyState) flagsOn(now time.Time) flagSet { return flagsOn(c.stored, now) }
 
 // flagsOn returns the flags that are on in a snapshot, nil for none.
 func flagsOn(stored []byte, now time.Time) flagSet {
@@ -202,7 +202,7 @@ func flagsOn(stored []byte, now time.Time) flagSet {
 
 // recorded returns what the history has of a time, nil for nothing. A history
 // that fails holds no write up.
-func (p *Publisher) recorded(ctx context.Context, c *cell, at time.Time) []byte {
+func (p *Publisher) recorded(ctx context.Context, c *keyState, at time.Time) []byte {
 	if p.target.History == nil {
 		return nil
 	}

@@ -88,7 +88,7 @@ func TestGuard(t *testing.T) {
 		for _, format := range []snapshot.Format{snapshot.Rules1, snapshot.Definitions1} {
 			t.Run(name+" "+string(format), func(t *testing.T) {
 				within(t, func(t *testing.T, w *world) {
-					w.target.Cells[0].Spec = snapshot.Spec{Format: format, Environment: "e", Target: "t"}
+					w.target.Outputs[0].Spec = snapshot.Spec{Format: format, Environment: "e", Target: "t"}
 					defer w.run(t)()
 					w.put(t, document(c.before...))
 					after(3 * time.Minute)
@@ -233,10 +233,10 @@ func TestGuardSumsAMatrix(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			within(t, func(t *testing.T, w *world) {
-				w.target.Cells, w.target.Sink = nil, newShelfSink(t)
+				w.target.Outputs, w.target.Sink = nil, newShelfSink(t)
 				for _, country := range []string{"a", "b"} {
 					spec := snapshot.Spec{Format: snapshot.Evaluated1, Environment: "e", Target: "t", Static: eval.Context{Fields: map[string]string{"country": country}}}
-					w.target.Cells = append(w.target.Cells, publish.Cell{Key: sinks.Key(country), Spec: spec})
+					w.target.Outputs = append(w.target.Outputs, publish.Output{Key: sinks.Key(country), Spec: spec})
 				}
 				defer w.run(t)()
 				w.put(t, document(append(each([]string{"a1", "a2", "a3"}, only("a")), each([]string{"b1", "b2", "b3"}, only("b"))...)...))
@@ -264,7 +264,7 @@ func TestGuardComparesFormats(t *testing.T) {
 			t.Fatal(err)
 		}
 		after(3 * time.Minute)
-		w.target.Cells[0].Spec = snapshot.Spec{Format: snapshot.Rules1, Environment: "e", Target: "t"}
+		w.target.Outputs[0].Spec = snapshot.Spec{Format: snapshot.Rules1, Environment: "e", Target: "t"}
 		for action, names := range map[string][]string{"held": many[:3], "published": many} {
 			w.flags(t, names...)
 			outcomes, err := w.publisher().Once(t.Context(), true)
@@ -320,7 +320,7 @@ func TestGuardOverADamagedObject(t *testing.T) {
 // held for it.
 func TestGuardKnowsTheTime(t *testing.T) {
 	within(t, func(t *testing.T, w *world) {
-		w.target.Cells[0].Spec = snapshot.Spec{Format: snapshot.Rules1, Environment: "e", Target: "t"}
+		w.target.Outputs[0].Spec = snapshot.Spec{Format: snapshot.Rules1, Environment: "e", Target: "t"}
 		until := limited(`"name":"default","constraints":[{"contextName":"currentTime","operator":"DATE_BEFORE","value":"` + time.Now().Add(30*time.Minute).UTC().Format(time.RFC3339) + `"}]`)
 		defer w.run(t)()
 		w.put(t, document(append(each(many[:8], until), flag("x"), flag("y"))...))
@@ -375,7 +375,7 @@ func TestGuardWithoutASnapshotOfOneKey(t *testing.T) {
 		sink := &shelf{t: t, bodies: map[sinks.Key][]byte{}}
 		w.target.Sink = sink
 		w.target.History = &publish.History{Sink: newShelfSink(t), SinkName: "back", Keep: 5}
-		w.target.Cells = append(w.target.Cells, publish.Cell{Key: "l", Spec: w.target.Cells[0].Spec})
+		w.target.Outputs = append(w.target.Outputs, publish.Output{Key: "l", Spec: w.target.Outputs[0].Spec})
 		for _, n := range []int{12, 10} {
 			w.flags(t, numbered(n)...)
 			if _, err := w.publisher().Once(t.Context(), true); err != nil {

@@ -17,18 +17,18 @@ type health struct {
 	// unconfirmed says that a key waits for upstream to confirm the definitions.
 	unconfirmed bool
 	stale       bool
-	told        bool      // of a trouble, and not yet that it is over
+	notified    bool      // of a trouble, and not yet that it is over
 	succeeded   time.Time // the last pass that found or made everything up to date
 	began       time.Time // of Run
 }
 
-// feel notes how a pass has ended, and tells of troubles and of their end.
+// recordOutcome notes how a pass has ended, and tells of troubles and of their end.
 // After a pass that waits for a put whose answer was lost nobody can be sure:
 // the failure stands.
-func (p *Publisher) feel(steps []*step, failed error, unsure bool) {
+func (p *Publisher) recordOutcome(steps []*keyPass, failed error, unsure bool) {
 	h := &p.health
 	if failed == nil && unsure {
-		p.post()
+		p.updateView()
 		return
 	}
 	h.held, h.pinned, h.unconfirmed = false, false, false
@@ -47,7 +47,7 @@ func (p *Publisher) feel(steps []*step, failed error, unsure bool) {
 	if failed != nil {
 		h.failures++
 		h.permanent = errors.Is(failed, sinks.ErrPermanent)
-		h.told = true
+		h.notified = true
 		told := worst(steps, failed)
 		p.emit(Event{Kind: Failed, Text: told.Error(), Failures: h.failures, Permanent: errors.Is(told, sinks.ErrPermanent)})
 	} else {
@@ -55,16 +55,16 @@ func (p *Publisher) feel(steps []*step, failed error, unsure bool) {
 		h.succeeded = time.Now()
 	}
 	if h.held {
-		h.told = true
+		h.notified = true
 	}
-	p.recover()
-	p.metrics.feel(&p.target, h, largest, used)
-	p.post()
+	p.emitRecovered()
+	p.metrics.setHealth(&p.target, h, largest, used)
+	p.updateView()
 }
 
 // worst returns the error of a pass that a person has to know first: one of its
 // keys that does not pass by itself, else failed.
-func worst(steps []*step, failed error) error {
+func worst(steps []*keyPass, failed error) error {
 	if errors.Is(failed, sinks.ErrPermanent) {
 		return failed
 	}
@@ -76,11 +76,11 @@ func worst(steps []*step, failed error) error {
 	return failed
 }
 
-// recover tells that no trouble is left.
-func (p *Publisher) recover() {
+// emitRecovered tells that no trouble is left.
+func (p *Publisher) emitRecovered() {
 	h := &p.health
-	if h.told && h.failures == 0 && !h.held && !h.stale {
-		h.told = false
+	if h.notified && h.failures == 0 && !h.held && !h.stale {
+		h.notified = false
 		p.emit(Event{Kind: Recovered})
 	}
 }
@@ -114,8 +114,8 @@ func (p *Publisher) age(now time.Time) {
 	last = later(last, h.began)
 	was := h.stale
 	h.stale = now.Sub(last) >= p.options.StaleAfter
-	if p.options.Heard != nil {
-		confirmed := later(p.options.Heard(p.target.Environment), h.began)
+	if p.options.LastConfirmed != nil {
+		confirmed := later(p.options.LastConfirmed(p.target.Environment), h.began)
 		if now.Sub(confirmed) >= p.options.upstreamStaleAfter() {
 			h.stale = true
 			last, why = confirmed, "upstream has not confirmed its flags"
@@ -123,14 +123,14 @@ func (p *Publisher) age(now time.Time) {
 	}
 	switch {
 	case h.stale && !was:
-		h.told = true
+		h.notified = true
 		text := why + " for " + now.Sub(last).Round(time.Second).String()
 		p.log.Warn("stale: "+text, "sink", p.target.SinkName)
 		p.emit(Event{Kind: Stale, Text: text, Failures: h.failures})
 	case was && !h.stale:
-		p.recover()
+		p.emitRecovered()
 	default:
 		return
 	}
-	p.post()
+	p.updateView()
 }

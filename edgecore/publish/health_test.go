@@ -179,7 +179,7 @@ func TestStale(t *testing.T) {
 		heard := atomic.Pointer[time.Time]{}
 		say := func() { now := time.Now(); heard.Store(&now) }
 		say()
-		w.options.Heard = func(env edgecore.Environment) time.Time {
+		w.options.LastConfirmed = func(env edgecore.Environment) time.Time {
 			if env != "e" {
 				t.Errorf("asked for %q", env)
 			}

@@ -226,9 +226,9 @@ func (p *Publisher) catchUp(ctx context.Context) {
 		return
 	}
 	var keys []sinks.Key
-	var cells []*cell
-	for _, c := range p.cells {
-		if c.history == nil && c.stored != nil && c.seen.known && c.seen.digest == c.meta.Digest {
+	var cells []*keyState
+	for _, c := range p.keys {
+		if c.history == nil && c.stored != nil && c.read.known && c.read.digest == c.meta.Digest {
 			keys, cells = append(keys, ListKey(c.Key)), append(cells, c)
 		}
 	}
@@ -268,8 +268,8 @@ func has(entries []Entry, meta snapshot.Meta) bool {
 // fails holds nothing up: it is tried again after the next pass.
 func (p *Publisher) archive(ctx context.Context) {
 	p.catchUp(ctx)
-	parallel(len(p.cells), 8, func(i int) {
-		c := p.cells[i]
+	parallel(len(p.keys), 8, func(i int) {
+		c := p.keys[i]
 		if c.history == nil || p.target.History == nil {
 			c.history, c.replaced = nil, nil
 			return

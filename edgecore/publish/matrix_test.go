@@ -99,10 +99,10 @@ func matrix(t *testing.T, batches bool, f func(t *testing.T, w *world, s *counti
 		if batches {
 			w.target.Sink = manyAtOnce{s}
 		}
-		w.target.Cells = nil
+		w.target.Outputs = nil
 		for _, country := range []string{"cn", "de", "us"} {
 			spec := snapshot.Spec{Format: snapshot.Evaluated1, Environment: "e", Target: "t", Static: eval.Context{Fields: map[string]string{"country": country}}}
-			w.target.Cells = append(w.target.Cells, publish.Cell{Key: sinks.Key(country), Spec: spec})
+			w.target.Outputs = append(w.target.Outputs, publish.Output{Key: sinks.Key(country), Spec: spec})
 		}
 		w.target.Schedule = nil
 		f(t, w, s)
@@ -216,12 +216,12 @@ func TestMatrixPinsOneKey(t *testing.T) {
 // Two hundred keys are written in one pass, and share one seq.
 func TestMatrixOfManyKeys(t *testing.T) {
 	matrix(t, true, func(t *testing.T, w *world, s *counting) {
-		cell := w.target.Cells[0]
-		w.target.Cells = nil
+		cell := w.target.Outputs[0]
+		w.target.Outputs = nil
 		for i := range 200 {
 			c := cell
 			c.Key = sinks.Key(fmt.Sprint("k", i))
-			w.target.Cells = append(w.target.Cells, c)
+			w.target.Outputs = append(w.target.Outputs, c)
 		}
 		w.only(t, "cn")
 		outcomes, err := w.publisher().Once(t.Context(), true)
@@ -229,7 +229,7 @@ func TestMatrixOfManyKeys(t *testing.T) {
 			t.Fatalf("%d outcomes, %v", len(outcomes), err)
 		}
 		for i, o := range outcomes {
-			if o.Action != "published" || o.Seq != outcomes[0].Seq || o.Key != w.target.Cells[i].Key {
+			if o.Action != "published" || o.Seq != outcomes[0].Seq || o.Key != w.target.Outputs[i].Key {
 				t.Errorf("%d is %+v", i, o)
 			}
 		}

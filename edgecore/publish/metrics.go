@@ -85,7 +85,7 @@ func (m *Metrics) start(t *Target) {
 	}
 }
 
-// put counts what is sent, whether it arrives or not.
+// lastPut counts what is sent, whether it arrives or not.
 func (m *Metrics) put(t *Target, reason string, bytes int) {
 	m.writes.WithLabelValues(t.Name, reason).Inc()
 	m.bytes.WithLabelValues(t.Name).Add(float64(bytes))
@@ -99,9 +99,9 @@ func (m *Metrics) unchanged(t *Target) { m.skipped.WithLabelValues(t.Name).Inc()
 
 func (m *Metrics) stopped(t *Target) { m.holds.WithLabelValues(t.Name).Inc() }
 
-// feel notes how a pass has ended: largest is the largest snapshot stored, used
+// recordOutcome notes how a pass has ended: largest is the largest snapshot stored, used
 // the part that it takes of what the sink takes.
-func (m *Metrics) feel(t *Target, h *health, largest int, used float64) {
+func (m *Metrics) setHealth(t *Target, h *health, largest int, used float64) {
 	m.failures.WithLabelValues(t.Name).Set(float64(h.failures))
 	if h.failures > 0 {
 		m.failed.WithLabelValues(t.Name).Inc()
@@ -131,11 +131,11 @@ func (m *Metrics) verified(t *Target, lag time.Duration) {
 
 func (m *Metrics) unverified(t *Target) { m.unseen.WithLabelValues(t.Name).Inc() }
 
-func (m *Metrics) sighted(t *Target, change, put time.Duration) {
+func (m *Metrics) observeSeen(t *Target, change, put time.Duration) {
 	m.seen.WithLabelValues(t.Name).Set(change.Seconds())
 	m.spread.WithLabelValues(t.Name).Set(put.Seconds())
 }
 
-func (m *Metrics) rivalled(t *Target) { m.rivals.WithLabelValues(t.Name).Inc() }
+func (m *Metrics) countConflict(t *Target) { m.rivals.WithLabelValues(t.Name).Inc() }
 
 func (m *Metrics) unrecorded(t *Target) { m.history.WithLabelValues(t.Name).Inc() }

@@ -25,9 +25,9 @@ type Options struct {
 	// Accept are digests, or their first characters, of content that the guard
 	// lets pass.
 	Accept []string
-	// Heard tells when upstream has last confirmed the definitions of an
+	// LastConfirmed tells when upstream has last confirmed the definitions of an
 	// environment, the zero time for never; nil: they are always confirmed.
-	Heard func(edgecore.Environment) time.Time
+	LastConfirmed func(edgecore.Environment) time.Time
 	// ConfigArgument ends the commands that texts name, such as " --config a.yaml".
 	ConfigArgument string
 	// StaleAfter is how long a target may not have been brought up to date before
@@ -47,7 +47,7 @@ type Publisher struct {
 	log     *slog.Logger
 	metrics *Metrics
 
-	cells  []*cell
+	keys   []*keyState
 	last   *edgecore.Definitions // what the last pass was about
 	flip   time.Time             // of the next DATE constraint, zero for none
 	health health
@@ -60,19 +60,19 @@ type Publisher struct {
 	// rechecked is where the next recheck begins among the keys that are held or pinned.
 	rechecked int
 
-	since     time.Time     // the arrival of the change that was put last, zero once it is verified
-	sightings chan sighting // to the goroutine that watches the edge; nil without Run
-	board     board
+	since   time.Time       // the arrival of the change that was put last, zero once it is verified
+	pending chan pendingPut // to the goroutine that watches the edge; nil without Run
+	view    view
 }
 
 // New makes a publisher. It starts nothing.
 func New(t Target, states States, o Options) *Publisher {
 	o.Metrics.start(&t)
 	p := &Publisher{target: t, states: states, options: o, metrics: o.Metrics, log: o.Log.With("target", t.Name)}
-	for _, c := range t.Cells {
-		p.cells = append(p.cells, &cell{Cell: c, verified: true})
+	for _, c := range t.Outputs {
+		p.keys = append(p.keys, &keyState{Output: c, verified: true})
 	}
-	p.post()
+	p.updateView()
 	return p
 }
 
@@ -111,11 +111,11 @@ const (
 	changesLogged = 20 // lines about flags in the log after one pass
 )
 
-// step is one cell in one pass.
-type step struct {
-	*cell
+// keyPass is one cell in one pass.
+type keyPass struct {
+	*keyState
 	*Outcome
-	next action
+	decision decision
 	// Flags that are on: for readers now, once the content is written, and those
 	// that the write takes from them.
 	before, after, taken flagSet
@@ -140,19 +140,19 @@ func (p *Publisher) Once(ctx context.Context, reconcile bool) ([]Outcome, error)
 	if p.last != st.Definitions && !st.Restored {
 		since = st.Since
 	}
-	outcomes := make([]Outcome, len(p.cells))
-	steps := make([]*step, len(p.cells))
-	for i, c := range p.cells {
+	outcomes := make([]Outcome, len(p.keys))
+	steps := make([]*keyPass, len(p.keys))
+	for i, c := range p.keys {
 		outcomes[i] = Outcome{Target: p.target.Name, Sink: p.target.SinkName, Key: c.Key}
-		steps[i] = &step{cell: c, Outcome: &outcomes[i]}
-		c.seen.fresh = false
+		steps[i] = &keyPass{keyState: c, Outcome: &outcomes[i]}
+		c.read.fresh = false
 		if reconcile {
-			c.seen.known = false
+			c.read.known = false
 		}
 	}
 	flipped := !p.flip.IsZero() && !now.Before(p.flip)
 	p.flip, _ = st.Program.NextFlip(now)
-	compute(steps, func(s *step) {
+	compute(steps, func(s *keyPass) {
 		if flipped {
 			s.program = nil
 		}
@@ -160,18 +160,18 @@ func (p *Publisher) Once(ctx context.Context, reconcile bool) ([]Outcome, error)
 	})
 	p.warn(steps)
 	p.read(ctx, steps, now)
-	compute(steps, func(s *step) { p.decide(s, st, now) })
+	compute(steps, func(s *keyPass) { p.decide(s, st, now) })
 	p.guard(ctx, steps, st, now)
 	for _, s := range steps {
-		p.renew(s, now)
+		p.renewDue(s, now)
 	}
 	p.write(ctx, steps, since)
 	p.explain(steps, st, flipped)
 	for _, s := range steps {
 		s.snap = nil // what is stored has its text; only the digest is needed again
-		s.Digest, s.Seq = s.want, max(s.seen.seq, s.newest.seq)
+		s.Digest, s.Seq = s.wanted, max(s.read.seq, s.newest.seq)
 	}
-	return outcomes, p.settle(ctx, steps, st, since)
+	return outcomes, p.finish(ctx, steps, st, since)
 }
 
 // parallel calls f for 0 to n-1, several at once.
@@ -193,7 +193,7 @@ func parallel(n, together int, f func(i int)) {
 }
 
 // compute runs f for each step, as many at once as there are cores.
-func compute(steps []*step, f func(*step)) {
+func compute(steps []*keyPass, f func(*keyPass)) {
 	parallel(len(steps), runtime.GOMAXPROCS(0), func(i int) { f(steps[i]) })
 }
 
@@ -203,12 +203,12 @@ func bound(ctx context.Context, keys int) (context.Context, context.CancelFunc) 
 }
 
 // read looks at what is stored where the plan wants it.
-func (p *Publisher) read(ctx context.Context, steps []*step, now time.Time) {
-	var reading []*step
+func (p *Publisher) read(ctx context.Context, steps []*keyPass, now time.Time) {
+	var reading []*keyPass
 	var keys []sinks.Key
 	for _, s := range steps {
 		if s.Err == nil {
-			if s.next = plan(s.want, s.mine, s.seen, s.newest, now); s.next == read {
+			if s.decision = plan(s.wanted, s.lastWanted, s.read, s.newest, now); s.decision == read {
 				reading, keys = append(reading, s), append(keys, s.Key)
 			}
 		}
@@ -221,7 +221,7 @@ func (p *Publisher) read(ctx context.Context, steps []*step, now time.Time) {
 	bodies, errs := sinks.GetAll(ctx, p.target.Sink, keys)
 	for i, s := range reading {
 		before := s.stored
-		problem, err := s.look(bodies[i], errs[i], now, p.target.stale())
+		problem, err := s.observe(bodies[i], errs[i], now, p.target.stale())
 		switch {
 		case err != nil:
 			s.Err = fmt.Errorf("read %q in %s: %w", s.Key, p.target.SinkName, err)
@@ -229,73 +229,73 @@ func (p *Publisher) read(ctx context.Context, steps []*step, now time.Time) {
 		case problem != nil:
 			p.log.Warn("what is stored will be replaced", "key", s.Key, "sink", p.target.SinkName, "err", problem)
 		}
-		p.watchRival(s.cell)
-		p.watchClock(s.cell, now)
-		s.next = plan(s.want, s.mine, s.seen, s.newest, now)
-		if s.found() && s.next == keep && s.tried == s.want {
-			s.Action, s.Bytes, s.tried, s.mine = "published", len(s.stored), "", s.want
+		p.reportConflict(s.keyState)
+		p.reportClock(s.keyState, now)
+		s.decision = plan(s.wanted, s.lastWanted, s.read, s.newest, now)
+		if s.found() && s.decision == skip && s.failedDigest == s.wanted {
+			s.Action, s.Bytes, s.failedDigest, s.lastWanted = "published", len(s.stored), "", s.wanted
 			s.replaced, s.history = before, s.stored
-			p.metrics.accepted(&p.target, s.put)
+			p.metrics.accepted(&p.target, s.lastPut)
 		}
 	}
 }
 
-// watchRival reports what another publisher has written over this one's content,
+// reportConflict reports what another publisher has written over this one's content,
 // once for each of its writes.
-func (p *Publisher) watchRival(c *cell) {
-	if !c.rivalled() || c.rival == c.seen.seq {
+func (p *Publisher) reportConflict(c *keyState) {
+	if !c.conflicts() || c.reportedRival == c.read.seq {
 		return
 	}
-	c.rival = c.seen.seq
-	p.metrics.rivalled(&p.target)
+	c.reportedRival = c.read.seq
+	p.metrics.countConflict(&p.target)
 	p.log.Warn("another publisher writes this key: this one's content is put back", "key", c.Key, "sink", p.target.SinkName,
-		"seq", c.seen.seq, "their_target", c.seen.meta.Target, "their_environment", c.seen.meta.Environment, "their_revision", c.seen.meta.Revision)
+		"seq", c.read.seq, "their_target", c.read.meta.Target, "their_environment", c.read.meta.Environment, "their_revision", c.read.meta.Revision)
 }
 
-// watchClock reports what is stored with a time in the future, once for each.
-func (p *Publisher) watchClock(c *cell, now time.Time) {
+// reportClock reports what is stored with a time in the future, once for each.
+func (p *Publisher) reportClock(c *keyState, now time.Time) {
 	ahead := c.aheadOfClock(now)
-	if ahead == 0 || c.ahead == c.seen.seq {
+	if ahead == 0 || c.reportedAhead == c.read.seq {
 		return
 	}
-	c.ahead = c.seen.seq
+	c.reportedAhead = c.read.seq
 	p.log.Warn("what is stored has a time in the future: the clock of this machine or of another publisher is wrong", "key", c.Key,
-		"sink", p.target.SinkName, "ahead", ahead.Round(time.Second).String(), "seq", c.seen.seq, "published_at", c.seen.meta.PublishedAt)
+		"sink", p.target.SinkName, "ahead", ahead.Round(time.Second).String(), "seq", c.read.seq, "published_at", c.read.meta.PublishedAt)
 }
 
 // decide makes what is to be written.
-func (p *Publisher) decide(s *step, st *state.State, now time.Time) {
+func (p *Publisher) decide(s *keyPass, st *state.State, now time.Time) {
 	if s.Err != nil {
 		return
 	}
-	s.Stored, s.Before, s.Base, s.waits = s.stored, len(s.stored), s.base(), ""
+	s.Stored, s.Before, s.Base, s.waitsFor = s.stored, len(s.stored), s.base(), ""
 	switch {
-	case s.next == put || s.next == mend:
+	case s.decision == write || s.decision == repair:
 		if s.Err = s.encode(st, now, true); s.Err != nil {
 			return
 		}
 		s.Wanted, s.due = s.snap, true
-		if s.waits = p.unconfirmed(s.cell, st); s.waits != "" {
-			s.Action, s.Text, s.due = "unconfirmed", s.waits, false
+		if s.waitsFor = p.unconfirmed(s.keyState, st); s.waitsFor != "" {
+			s.Action, s.Text, s.due = "unconfirmed", s.waitsFor, false
 		}
-	case s.next == pinned, s.next == lift && s.seen.pinned != "":
-		s.Action, s.Text = "pinned", s.cell.meta.Pinned
+	case s.decision == pinned, s.decision == reassert && s.read.pinned != "":
+		s.Action, s.Text = "pinned", s.keyState.meta.Pinned
 	}
 }
 
-// renew has what is stored written again where that is to be done, and nothing
+// renewDue has what is stored written again where that is to be done, and nothing
 // takes its place.
-func (p *Publisher) renew(s *step, now time.Time) {
-	s.beat = s.Err == nil && !s.due && s.next != await && p.beats(s.cell, now)
-	if s.beat || s.Err == nil && s.next == lift {
+func (p *Publisher) renewDue(s *keyPass, now time.Time) {
+	s.beat = s.Err == nil && !s.due && s.decision != waitVisible && p.heartbeatDue(s.keyState, now)
+	if s.beat || s.Err == nil && s.decision == reassert {
 		s.due, s.again = true, true
 	}
 }
 
-// beats tells whether what is stored has to be written again.
-func (p *Publisher) beats(c *cell, now time.Time) bool {
-	return p.target.Heartbeat > 0 && c.seen.known && !c.seen.absent && !c.seen.foreign && c.stored != nil &&
-		c.settled(now) && !now.Before(c.seen.at.Add(p.target.Heartbeat))
+// heartbeatDue tells whether what is stored has to be written again.
+func (p *Publisher) heartbeatDue(c *keyState, now time.Time) bool {
+	return p.target.Heartbeat > 0 && c.read.known && !c.read.absent && !c.read.foreign && c.stored != nil &&
+		c.current(now) && !now.Before(c.read.at.Add(p.target.Heartbeat))
 }
 
 // unconfirmed says why a write has to wait until upstream confirms the
@@ -303,7 +303,7 @@ func (p *Publisher) beats(c *cell, now time.Time) bool {
 // older than what another process has published since: they do not replace a
 // snapshot of a higher revision, or one published after they arrived where
 // one of the two has no revision.
-func (p *Publisher) unconfirmed(c *cell, st *state.State) string {
+func (p *Publisher) unconfirmed(c *keyState, st *state.State) string {
 	ours := snapshot.Meta{Environment: st.Definitions.Environment, Revision: st.Definitions.Revision, PublishedAt: st.Since}
 	if newer := newerThan(ours, c.newestMeta()); st.Restored && newer != "" {
 		return "waits for upstream to confirm the definitions of the state folder: " + newer
@@ -330,8 +330,8 @@ func newerThan(content, stored snapshot.Meta) string {
 	return ""
 }
 
-// settle names what has become of each key, and tells.
-func (p *Publisher) settle(ctx context.Context, steps []*step, st *state.State, since time.Time) error {
+// finish names what has become of each key, and tells.
+func (p *Publisher) finish(ctx context.Context, steps []*keyPass, st *state.State, since time.Time) error {
 	var failed error
 	others, unsure, found := 0, false, uint64(0)
 	for _, s := range steps {
@@ -344,7 +344,7 @@ func (p *Publisher) settle(ctx context.Context, steps []*step, st *state.State, 
 			}
 			failed = s.Err
 			continue
-		case s.next == await:
+		case s.decision == waitVisible:
 			s.Action = "waiting"
 			unsure = unsure || s.newest.lost
 		case s.Action == "":
@@ -353,21 +353,21 @@ func (p *Publisher) settle(ctx context.Context, steps []*step, st *state.State, 
 		switch s.Action {
 		case "held", "failed", "waiting", "unconfirmed":
 		case "unchanged":
-			s.held, s.tried = "", ""
+			s.heldDigest, s.failedDigest = "", ""
 		default:
-			s.held = ""
+			s.heldDigest = ""
 		}
-		if s.seen.fresh && s.shown() {
+		if s.read.fresh && s.shown() {
 			s.verified = true
 		}
 		if s.Action == "published" && !s.due {
-			found = s.seen.seq
+			found = s.read.seq
 		}
 	}
 	if found > 0 {
-		p.arrived(found, since)
+		p.recordAccepted(found, since)
 	}
-	p.shown(time.Now())
+	p.recordVisible(time.Now())
 	if others > 0 {
 		failed = fmt.Errorf("%w (and %d more of %d keys)", failed, others, len(steps))
 	}
@@ -375,10 +375,10 @@ func (p *Publisher) settle(ctx context.Context, steps []*step, st *state.State, 
 		p.last = st.Definitions
 	}
 	p.report(steps, st, since)
-	p.tell(steps, st)
+	p.emitEvents(steps, st)
 	p.archive(ctx)
 	if ctx.Err() == nil {
-		p.feel(steps, failed, unsure)
+		p.recordOutcome(steps, failed, unsure)
 	}
 	return failed
 }

@@ -19,14 +19,14 @@ const (
 )
 
 // stopped reports whether the guard or a pin keeps new content from a key.
-func (c *cell) stopped() bool {
-	return c.held != "" || c.stored != nil && c.meta.Pinned != ""
+func (c *keyState) stopped() bool {
+	return c.heldDigest != "" || c.stored != nil && c.meta.Pinned != ""
 }
 
 // nextRecheck returns when to read what is held or pinned, the zero time for
 // never. A target that fails is never rechecked: its next pass reads these keys.
 func (p *Publisher) nextRecheck(now time.Time) time.Time {
-	if p.health.failures > 0 || len(p.stoppedCells()) == 0 {
+	if p.health.failures > 0 || len(p.stoppedKeys()) == 0 {
 		return time.Time{}
 	}
 	return now.Add(jittered(recheckEvery))
@@ -35,9 +35,9 @@ func (p *Publisher) nextRecheck(now time.Time) time.Time {
 // jittered returns three quarters of a time to the whole of it.
 func jittered(d time.Duration) time.Duration { return d - rand.N(d/4) }
 
-func (p *Publisher) stoppedCells() []*cell {
-	var list []*cell
-	for _, c := range p.cells {
+func (p *Publisher) stoppedKeys() []*keyState {
+	var list []*keyState
+	for _, c := range p.keys {
 		if c.stopped() {
 			list = append(list, c)
 		}
@@ -49,12 +49,12 @@ func (p *Publisher) stoppedCells() []*cell {
 // another process has changed one, which may have changed all its keys. A read
 // that fails is tried again after a growing pause; it is no failure of the
 // target, which has nothing to write.
-func (p *Publisher) recheck(ctx context.Context, a *agenda) {
+func (p *Publisher) recheck(ctx context.Context, a *timers) {
 	a.recheck = time.Time{}
 	if !a.pass.IsZero() {
 		return // the pass reads these keys, and sets the time of the next recheck
 	}
-	cells := p.nextCells()
+	cells := p.nextKeys()
 	if len(cells) == 0 {
 		return
 	}
@@ -77,7 +77,7 @@ func (p *Publisher) recheck(ctx context.Context, a *agenda) {
 			failed = err
 		case changed:
 			p.log.Info("another process has changed a key that was held or pinned",
-				"key", c.Key, "sink", p.target.SinkName, "seq", c.seen.seq)
+				"key", c.Key, "sink", p.target.SinkName, "seq", c.read.seq)
 			a.reconcile, a.pass = true, now
 		}
 	}
@@ -97,10 +97,10 @@ func (p *Publisher) recheck(ctx context.Context, a *agenda) {
 		"failures", a.unread, "retry_in", wait.Round(time.Second).String())
 }
 
-// nextCells returns the cells of the next recheck: those that are held or pinned,
+// nextKeys returns the cells of the next recheck: those that are held or pinned,
 // at most recheckKeys of them, each in its turn.
-func (p *Publisher) nextCells() []*cell {
-	all := p.stoppedCells()
+func (p *Publisher) nextKeys() []*keyState {
+	all := p.stoppedKeys()
 	if len(all) <= recheckKeys {
 		return all
 	}
@@ -111,16 +111,16 @@ func (p *Publisher) nextCells() []*cell {
 
 // recheck notes what a read has shown, and reports whether that is something
 // else than before. A read that may be stale changes nothing.
-func (c *cell) recheck(body []byte, err error, now time.Time, stale time.Duration) (changed bool, failure error) {
-	before := c.seen
-	if _, err := c.look(body, err, now, stale); err != nil {
-		c.seen = before
+func (c *keyState) recheck(body []byte, err error, now time.Time, stale time.Duration) (changed bool, failure error) {
+	before := c.read
+	if _, err := c.observe(body, err, now, stale); err != nil {
+		c.read = before
 		return false, err
 	}
-	if !c.settled(now) {
-		c.seen = before
+	if !c.current(now) {
+		c.read = before
 		return false, nil
 	}
-	return c.seen.absent != before.absent || c.seen.foreign != before.foreign ||
-		c.seen.digest != before.digest || c.seen.seq != before.seq || c.seen.pinned != before.pinned, nil
+	return c.read.absent != before.absent || c.read.foreign != before.foreign ||
+		c.read.digest != before.digest || c.read.seq != before.seq || c.read.pinned != before.pinned, nil
 }

@@ -232,10 +232,10 @@ func (s *shelves) take() map[sinks.Key]int {
 func TestRecheckIsBounded(t *testing.T) {
 	within(t, func(t *testing.T, w *world) {
 		sink := &shelves{bodies: map[sinks.Key][]byte{}, reads: map[sinks.Key]int{}}
-		w.target.Schedule, w.target.Sink, w.target.Cells = nil, sink, nil
+		w.target.Schedule, w.target.Sink, w.target.Outputs = nil, sink, nil
 		const cells, pinned = 200, 100
 		for i := range cells {
-			w.target.Cells = append(w.target.Cells, publish.Cell{Key: sinks.Key(fmt.Sprintf("k%d", i)), Spec: snapshot.Spec{
+			w.target.Outputs = append(w.target.Outputs, publish.Output{Key: sinks.Key(fmt.Sprintf("k%d", i)), Spec: snapshot.Spec{
 				Format: snapshot.Evaluated1, Environment: "e", Target: "t",
 				Static: eval.Context{Fields: map[string]string{"country": fmt.Sprint(i)}},
 			}})

@@ -12,12 +12,12 @@ import (
 )
 
 // explain tells what a pass means in the language of flags.
-func (p *Publisher) explain(steps []*step, st *state.State, flipped bool) {
+func (p *Publisher) explain(steps []*keyPass, st *state.State, flipped bool) {
 	var changes []flagdiff.Change
 	if p.last != nil && p.last != st.Definitions && !flipped {
-		changes = flagdiff.Definitions(p.last, st.Definitions, p.target.Cells[0].Spec.Rules.Fields...)
+		changes = flagdiff.Definitions(p.last, st.Definitions, p.target.Outputs[0].Spec.Rules.Fields...)
 	}
-	compute(steps, func(s *step) {
+	compute(steps, func(s *keyPass) {
 		switch {
 		case s.Err != nil && s.Wanted == nil:
 		case changes != nil:
@@ -44,16 +44,16 @@ func wanted(spec *snapshot.Spec, changes []flagdiff.Change) []flagdiff.Change {
 
 // report tells what a pass has done in the language of flags. Cells of a
 // matrix differ in what they change; the log names the changes of the first.
-func (p *Publisher) report(steps []*step, st *state.State, since time.Time) {
+func (p *Publisher) report(steps []*keyPass, st *state.State, since time.Time) {
 	counts := map[string]int{}
-	var told *step
+	var told *keyPass
 	for _, s := range steps {
 		counts[s.Action]++
 		if told == nil && len(s.Changes) > 0 && s.isNews() {
 			told = s
 		}
-		p.log.Debug(s.Action, "key", s.Key, "sink", p.target.SinkName, "seq", max(s.seen.seq, s.newest.seq),
-			"bytes", s.Bytes, "digest", short(s.want), "revision", st.Definitions.Revision)
+		p.log.Debug(s.Action, "key", s.Key, "sink", p.target.SinkName, "seq", max(s.read.seq, s.newest.seq),
+			"bytes", s.Bytes, "digest", short(s.wanted), "revision", st.Definitions.Revision)
 	}
 	end := "no change for " + p.target.Name
 	for _, action := range []string{"published", "repaired"} {
@@ -91,7 +91,7 @@ func (p *Publisher) reportChanges(changes []flagdiff.Change, end string, revisio
 
 // warn logs what the content of the target cannot hold of the flags, at the
 // first pass in which that is so.
-func (p *Publisher) warn(steps []*step) {
+func (p *Publisher) warn(steps []*keyPass) {
 	problems, fresh := map[edgecore.Problem]bool{}, 0
 	for _, s := range steps {
 		for _, one := range s.problems {
@@ -111,7 +111,7 @@ func (p *Publisher) warn(steps []*step) {
 
 // isNews reports whether the changes of a key are changes of flags. A repair puts
 // back what readers should have had all the time.
-func (s *step) isNews() bool {
+func (s *keyPass) isNews() bool {
 	switch s.Action {
 	case "failed", "held", "waiting", "unconfirmed", "repaired":
 		return false
@@ -121,11 +121,11 @@ func (s *step) isNews() bool {
 
 func short(digest string) string { return digest[:min(12, len(digest))] }
 
-// tell emits the events of a pass, and logs what a person has to know.
-func (p *Publisher) tell(steps []*step, st *state.State) {
+// emitEvents emits the events of a pass, and logs what a person has to know.
+func (p *Publisher) emitEvents(steps []*keyPass, st *state.State) {
 	for _, s := range steps {
 		e := Event{
-			Key: s.Key, Seq: max(s.seen.seq, s.newest.seq), Digest: s.want, Revision: st.Definitions.Revision,
+			Key: s.Key, Seq: max(s.read.seq, s.newest.seq), Digest: s.wanted, Revision: st.Definitions.Revision,
 			Bytes: s.Bytes, Changes: s.Changes, Text: s.Text,
 		}
 		switch {
@@ -133,21 +133,21 @@ func (p *Publisher) tell(steps []*step, st *state.State) {
 			e.Kind = Published
 		case s.Action == "repaired":
 			e.Kind = Repaired
-			if s.rival != 0 && s.rival == s.Base.Seq {
-				e.Text = fmt.Sprintf("another publisher had written seq %d", s.rival)
+			if s.reportedRival != 0 && s.reportedRival == s.Base.Seq {
+				e.Text = fmt.Sprintf("another publisher had written seq %d", s.reportedRival)
 			}
 		case s.Action == "unconfirmed":
-			if s.reported != s.seen.seq {
-				s.reported = s.seen.seq
+			if s.reported != s.read.seq {
+				s.reported = s.read.seq
 				p.log.Warn("not published: "+s.Text, "key", s.Key, "sink", p.target.SinkName)
 			}
 			continue
-		case s.Action == "held" && s.held != s.want:
-			e.Kind, s.held = Held, s.want
+		case s.Action == "held" && s.heldDigest != s.wanted:
+			e.Kind, s.heldDigest = Held, s.wanted
 			p.metrics.stopped(&p.target)
-			p.log.Warn("held: "+s.Text, "key", s.Key, "sink", p.target.SinkName, "digest", short(s.want))
+			p.log.Warn("held: "+s.Text, "key", s.Key, "sink", p.target.SinkName, "digest", short(s.wanted))
 			p.log.Warn(fmt.Sprintf("if it is meant: flagcast sync --target %s --accept %s%s",
-				p.target.Name, short(s.want), p.options.ConfigArgument))
+				p.target.Name, short(s.wanted), p.options.ConfigArgument))
 		default:
 			continue
 		}

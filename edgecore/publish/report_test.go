@@ -39,7 +39,7 @@ func TestManyChangesAreOneRecord(t *testing.T) {
 		t.Run(string(format), func(t *testing.T) {
 			within(t, func(t *testing.T, w *world) {
 				w.target.Schedule = nil
-				w.target.Cells[0].Spec.Format = format
+				w.target.Outputs[0].Spec.Format = format
 				defer w.run(t)()
 				for _, step := range []struct {
 					document string
@@ -84,7 +84,7 @@ func TestManyProblemsOfATarget(t *testing.T) {
 	}
 	within(t, func(t *testing.T, w *world) {
 		w.target.Schedule = nil
-		w.target.Cells[0].Spec.Format = snapshot.Rules1
+		w.target.Outputs[0].Spec.Format = snapshot.Rules1
 		defer w.run(t)()
 		w.put(t, `{"features":[`+strings.Join(features, ",")+`]}`)
 		after(time.Minute)

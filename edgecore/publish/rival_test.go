@@ -13,7 +13,7 @@ import (
 func TestRivalIsNoticed(t *testing.T) {
 	within(t, func(t *testing.T, w *world) {
 		other := newWorld(t)
-		other.sink, other.target.Sink, other.target.Cells[0].Spec.Target = w.sink, w.sink, "other"
+		other.sink, other.target.Sink, other.target.Outputs[0].Spec.Target = w.sink, w.sink, "other"
 		w.sink.crowded = true
 		w.put(t, at(7, flag("f")))
 		other.put(t, at(9, flag("f"), flag("theirs")))

@@ -11,8 +11,8 @@ import (
 	"github.com/flagcast/flagcast/sinks"
 )
 
-// agenda is what the loop has to do, and when. The zero time is never.
-type agenda struct {
+// timers is what the loop has to do, and when. The zero time is never.
+type timers struct {
 	pass      time.Time // bring what is stored up to date
 	reconcile bool      // and read it first
 	tick      time.Time // of the schedule
@@ -25,8 +25,8 @@ type agenda struct {
 	unread    int       // rechecks in a row that have failed
 }
 
-// next returns the earliest entry.
-func (a *agenda) next() time.Time {
+// decision returns the earliest entry.
+func (a *timers) next() time.Time {
 	var first time.Time
 	for _, t := range []time.Time{a.pass, a.tick, a.flip, a.beat, a.verify, a.age, a.recheck} {
 		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
@@ -45,15 +45,15 @@ func due(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }
 // never returned.
 func (p *Publisher) Run(ctx context.Context) error {
 	changes := make(chan struct{}, 1)
-	p.sightings = make(chan sighting, 1)
+	p.pending = make(chan pendingPut, 1)
 	var others sync.WaitGroup
 	defer others.Wait()
 	others.Go(func() { p.watch(ctx, changes) })
-	if len(p.target.Seers) > 0 {
-		others.Go(func() { p.watchEdge(ctx, p.sightings) })
+	if len(p.target.Probes) > 0 {
+		others.Go(func() { p.watchProbes(ctx, p.pending) })
 	}
 
-	var a agenda
+	var a timers
 	a.reconcile = true
 	p.health.began = time.Now()
 	if p.target.Schedule != nil {
@@ -81,7 +81,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 				a.pass = earlier(a.pass, time.Now().Add(p.target.Debounce))
 			}
 		case <-wake:
-			p.turn(ctx, &a, time.Now())
+			p.onTimer(ctx, &a, time.Now())
 		}
 	}
 }
@@ -109,8 +109,8 @@ func (p *Publisher) watch(ctx context.Context, changes chan<- struct{}) {
 	}
 }
 
-// turn does what is due.
-func (p *Publisher) turn(ctx context.Context, a *agenda, now time.Time) {
+// onTimer does what is due.
+func (p *Publisher) onTimer(ctx context.Context, a *timers, now time.Time) {
 	if due(a.age, now) {
 		a.age = now.Add(min(p.options.StaleAfter, p.options.upstreamStaleAfter()) / 10)
 		p.age(now)
@@ -146,15 +146,15 @@ func (p *Publisher) turn(ctx context.Context, a *agenda, now time.Time) {
 // lastPut is when a key was written last.
 func (p *Publisher) lastPut() time.Time {
 	var last time.Time
-	for _, c := range p.cells {
-		if c.put.After(last) {
-			last = c.put
+	for _, c := range p.keys {
+		if c.lastPut.After(last) {
+			last = c.lastPut
 		}
 	}
 	return last
 }
 
-func (p *Publisher) pass(ctx context.Context, a *agenda) {
+func (p *Publisher) pass(ctx context.Context, a *timers) {
 	outcomes, err := p.Once(ctx, a.reconcile)
 	now := time.Now()
 	switch {
@@ -197,7 +197,7 @@ func (p *Publisher) nextBeat(now time.Time) time.Time {
 	if p.target.Heartbeat == 0 {
 		return next
 	}
-	for _, c := range p.cells {
+	for _, c := range p.keys {
 		if c.stored != nil {
 			next = earlier(next, c.meta.PublishedAt.Add(p.target.Heartbeat))
 		}
@@ -209,7 +209,7 @@ func (p *Publisher) nextBeat(now time.Time) time.Time {
 }
 
 func (p *Publisher) unverified() bool {
-	for _, c := range p.cells {
+	for _, c := range p.keys {
 		if !c.verified {
 			return true
 		}
@@ -220,11 +220,11 @@ func (p *Publisher) unverified() bool {
 // verify reads puts back. Reads may be stale: it looks again with growing
 // pauses while they may be, and then has the keys written again if need be. false
 // says that it has given up a put.
-func (p *Publisher) verify(ctx context.Context, a *agenda) bool {
+func (p *Publisher) verify(ctx context.Context, a *timers) bool {
 	a.verify = time.Time{}
 	var keys []sinks.Key
-	var looking []*cell
-	for _, c := range p.cells {
+	var looking []*keyState
+	for _, c := range p.keys {
 		if !c.verified {
 			looking, keys = append(looking, c), append(keys, c.Key)
 		}
@@ -237,32 +237,32 @@ func (p *Publisher) verify(ctx context.Context, a *agenda) bool {
 	bodies, errs := sinks.GetAll(callCtx, p.target.Sink, keys)
 	now, waiting, lost := time.Now(), false, false
 	for i, c := range looking {
-		was, written := c.seen, c.newest
-		_, err := c.look(bodies[i], errs[i], now, p.target.stale())
+		was, written := c.read, c.newest
+		_, err := c.observe(bodies[i], errs[i], now, p.target.stale())
 		switch {
 		case err == nil && c.shown():
 			c.verified = true
 			switch {
-			case c.seen.pinned != "" && !written.pinned:
+			case c.read.pinned != "" && !written.pinned:
 				if p.health.failures == 0 {
 					a.pass = earlier(a.pass, now) // which shows the pin
 				}
-			case c.seen.digest != written.digest:
+			case c.read.digest != written.digest:
 				p.log.Warn("another publisher writes this key; the next reconcile will put this one's content back", "key", c.Key, "sink", p.target.SinkName)
 			}
 			continue
-		case !now.Before(c.newest.until) && (err == nil || now.Sub(c.put) >= verifyFor):
+		case !now.Before(c.newest.until) && (err == nil || now.Sub(c.lastPut) >= verifyFor):
 			c.verified = true // as far as can be told: the reconcile decides
 			p.metrics.unverified(&p.target)
 			p.emit(Event{Kind: Unverified, Key: c.Key, Seq: c.newest.seq, Digest: c.newest.digest})
 			p.log.Warn("the put was accepted but no read has shown it: reconciling",
-				"key", c.Key, "sink", p.target.SinkName, "after", now.Sub(c.put).Round(time.Second).String(), "err", err)
+				"key", c.Key, "sink", p.target.SinkName, "after", now.Sub(c.lastPut).Round(time.Second).String(), "err", err)
 			lost = true
 		default:
 			waiting = true
 		}
 		// A stale read is not news: the next change is compared with the put.
-		c.seen = was
+		c.read = was
 	}
 	if lost {
 		// A sink that takes puts and stores nothing is not asked for ever
@@ -280,8 +280,8 @@ func (p *Publisher) verify(ctx context.Context, a *agenda) bool {
 	} else if !lost {
 		p.unshown = 0
 	}
-	p.shown(now)
-	p.post()
+	p.recordVisible(now)
+	p.updateView()
 	return !lost
 }
 

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Seer tells what one place at the edge shows. It is called by one goroutine
+// Probe tells what one place at the edge shows. It is called by one goroutine
 // at a time.
-type Seer interface {
+type Probe interface {
 	// Name tells people where it looks.
 	Name() string
 	// Seen returns the seq of the snapshot that readers get, of a key that is
@@ -23,17 +23,17 @@ const (
 	SeenFor = 10 * time.Minute
 )
 
-// sighting is a put to be watched for.
-type sighting struct {
+// pendingPut is a put to be watched for.
+type pendingPut struct {
 	seq   uint64
 	since time.Time // the change's arrival
 	put   time.Time
 }
 
-// watchEdge looks for the newest put until every seer shows it. A newer put takes the
+// watchProbes looks for the newest put until every seer shows it. A newer put takes the
 // place of the one before.
-func (p *Publisher) watchEdge(ctx context.Context, puts <-chan sighting) {
-	var want sighting
+func (p *Publisher) watchProbes(ctx context.Context, puts <-chan pendingPut) {
+	var want pendingPut
 	for {
 		select {
 		case <-ctx.Done():
@@ -41,13 +41,13 @@ func (p *Publisher) watchEdge(ctx context.Context, puts <-chan sighting) {
 		case want = <-puts:
 		}
 		for next := true; next; {
-			want, next = p.watchFor(ctx, want, puts)
+			want, next = p.waitForProbes(ctx, want, puts)
 		}
 	}
 }
 
-// watchFor returns the put that has taken the place of the wanted one, if any.
-func (p *Publisher) watchFor(ctx context.Context, want sighting, puts <-chan sighting) (newer sighting, ok bool) {
+// waitForProbes returns the put that has taken the place of the wanted one, if any.
+func (p *Publisher) waitForProbes(ctx context.Context, want pendingPut, puts <-chan pendingPut) (newer pendingPut, ok bool) {
 	pause := time.NewTimer(0)
 	defer pause.Stop()
 	for looks := 0; ; looks++ {
@@ -58,14 +58,14 @@ func (p *Publisher) watchFor(ctx context.Context, want sighting, puts <-chan sig
 			return newer, true
 		case <-pause.C:
 		}
-		seen := p.look(ctx, want.seq)
-		if All(seen, want.seq) {
+		seen := p.probeAll(ctx, want.seq)
+		if AllAtLeast(seen, want.seq) {
 			now := time.Now()
-			p.metrics.sighted(&p.target, now.Sub(want.since), now.Sub(want.put))
+			p.metrics.observeSeen(&p.target, now.Sub(want.since), now.Sub(want.put))
 			lag := now.Sub(want.since).Milliseconds()
-			p.board.mu.Lock()
-			p.board.status.SeenLagMS = &lag
-			p.board.mu.Unlock()
+			p.view.mu.Lock()
+			p.view.status.SeenLagMS = &lag
+			p.view.mu.Unlock()
 			p.log.Info("seen at the edge", "seq", want.seq, "lag_ms", lag)
 			return want, false
 		}
@@ -78,23 +78,23 @@ func (p *Publisher) watchFor(ctx context.Context, want sighting, puts <-chan sig
 	}
 }
 
-// look asks every seer once, and posts what they say.
-func (p *Publisher) look(ctx context.Context, want uint64) []SeenStatus {
-	seen := Look(ctx, p.target.Seers, want)
-	p.board.mu.Lock()
-	p.board.status.Seen = seen
-	p.board.mu.Unlock()
+// probeAll asks every seer once, and posts what they say.
+func (p *Publisher) probeAll(ctx context.Context, want uint64) []ProbeStatus {
+	seen := ProbeAll(ctx, p.target.Probes, want)
+	p.view.mu.Lock()
+	p.view.status.Seen = seen
+	p.view.mu.Unlock()
 	return seen
 }
 
-// Look asks every seer once.
-func Look(ctx context.Context, seers []Seer, want uint64) []SeenStatus {
-	seen := make([]SeenStatus, len(seers))
+// ProbeAll asks every seer once.
+func ProbeAll(ctx context.Context, seers []Probe, want uint64) []ProbeStatus {
+	seen := make([]ProbeStatus, len(seers))
 	ctx, cancel := context.WithTimeout(ctx, seenTimeout)
 	defer cancel()
 	parallel(len(seers), len(seers), func(i int) {
 		seq, err := seers[i].Seen(ctx, want)
-		seen[i] = SeenStatus{Probe: seers[i].Name(), Seq: seq, At: time.Now().UTC()}
+		seen[i] = ProbeStatus{Probe: seers[i].Name(), Seq: seq, At: time.Now().UTC()}
 		if err != nil {
 			seen[i].Error = err.Error()
 		}
@@ -103,7 +103,7 @@ func Look(ctx context.Context, seers []Seer, want uint64) []SeenStatus {
 }
 
 // firstError is what the first seer that failed says; "" without one.
-func firstError(seen []SeenStatus) string {
+func firstError(seen []ProbeStatus) string {
 	for _, s := range seen {
 		if s.Error != "" {
 			return s.Error
@@ -112,8 +112,8 @@ func firstError(seen []SeenStatus) string {
 	return ""
 }
 
-// All tells whether every seer shows a seq, or a newer one.
-func All(seen []SeenStatus, want uint64) bool {
+// AllAtLeast tells whether every seer shows a seq, or a newer one.
+func AllAtLeast(seen []ProbeStatus, want uint64) bool {
 	for _, s := range seen {
 		if s.Error != "" || s.Seq < want {
 			return false

@@ -58,7 +58,7 @@ func (e *edge) count() int {
 func watched(t *testing.T, f func(t *testing.T, w *world, near, far *edge)) {
 	within(t, func(t *testing.T, w *world) {
 		near, far := &edge{name: "near", store: w.sink}, &edge{name: "far", store: w.sink}
-		w.target.Seers = []publish.Seer{near, far}
+		w.target.Probes = []publish.Probe{near, far}
 		defer w.run(t)()
 		f(t, w, near, far)
 	})
@@ -137,7 +137,7 @@ func TestEdgeThatShowsNothingIsGivenUp(t *testing.T) {
 func TestHeartbeatsAreNotWatched(t *testing.T) {
 	within(t, func(t *testing.T, w *world) {
 		near := &edge{name: "near", store: w.sink}
-		w.target.Seers, w.target.Heartbeat = []publish.Seer{near}, time.Minute
+		w.target.Probes, w.target.Heartbeat = []publish.Probe{near}, time.Minute
 		defer w.run(t)()
 		w.deliver(t, true)
 		after(30 * time.Second)

@@ -21,17 +21,17 @@ type Status struct {
 	// the state folder wait for upstream, "stale", "new" before the first pass,
 	// "missing" where nothing is stored, "unverified" or "ok": the first of them
 	// that is so.
-	State       string       `json:"state"`
-	Keys        []KeyStatus  `json:"keys"`
-	LimitBytes  int          `json:"limitBytes"` // largest snapshot that the sink takes; 0: any
-	Failures    int          `json:"failures"`   // consecutive
-	LastError   string       `json:"lastError,omitempty"`
-	Hint        string       `json:"hint,omitempty"`       // what to do about LastError, which ends with it
-	FailureKind string       `json:"-"`                    // what kind of failure LastError is; see Redacted
-	LastSuccess time.Time    `json:"lastSuccess,omitzero"` // a pass found or made everything up to date
-	StoredLagMS *int64       `json:"storedLagMs"`          // from the arrival of the last change until a read showed it; null until then
-	SeenLagMS   *int64       `json:"seenLagMs"`            // until every probe showed it
-	Seen        []SeenStatus `json:"seen,omitempty"`       // what the probes said last
+	State       string        `json:"state"`
+	Keys        []KeyStatus   `json:"keys"`
+	LimitBytes  int           `json:"limitBytes"` // largest snapshot that the sink takes; 0: any
+	Failures    int           `json:"failures"`   // consecutive
+	LastError   string        `json:"lastError,omitempty"`
+	Hint        string        `json:"hint,omitempty"`       // what to do about LastError, which ends with it
+	FailureKind string        `json:"-"`                    // what kind of failure LastError is; see Redacted
+	LastSuccess time.Time     `json:"lastSuccess,omitzero"` // a pass found or made everything up to date
+	StoredLagMS *int64        `json:"storedLagMs"`          // from the arrival of the last change until a read showed it; null until then
+	SeenLagMS   *int64        `json:"seenLagMs"`            // until every probe showed it
+	Seen        []ProbeStatus `json:"seen,omitempty"`       // what the probes said last
 }
 
 // KeyStatus is what is known of one key.
@@ -52,25 +52,25 @@ type KeyStatus struct {
 	Contextual int `json:"contextual,omitempty"`
 }
 
-// SeenStatus is the last answer of a probe.
-type SeenStatus struct {
+// ProbeStatus is the last answer of a probe.
+type ProbeStatus struct {
 	Probe string    `json:"probe"`
 	Seq   uint64    `json:"seq"` // 0: none
 	At    time.Time `json:"at"`
 	Error string    `json:"error,omitempty"`
 }
 
-// board is what other goroutines may read of a publisher.
-type board struct {
+// view is what other goroutines may read of a publisher.
+type view struct {
 	mu     sync.Mutex
 	status Status
 }
 
 // Status returns how the target is. It may be called at any time.
 func (p *Publisher) Status() Status {
-	p.board.mu.Lock()
-	defer p.board.mu.Unlock()
-	s := p.board.status
+	p.view.mu.Lock()
+	defer p.view.mu.Unlock()
+	s := p.view.status
 	if s.StoredLagMS != nil {
 		lag := *s.StoredLagMS
 		s.StoredLagMS = &lag
@@ -78,21 +78,21 @@ func (p *Publisher) Status() Status {
 	return s
 }
 
-// post makes what the publisher knows readable for others.
-func (p *Publisher) post() {
+// updateView makes what the publisher knows readable for others.
+func (p *Publisher) updateView() {
 	s := Status{
 		Target: p.target.Name, Sink: p.target.SinkName, Environment: p.target.Environment,
-		Format: p.target.Cells[0].Spec.Format, LimitBytes: p.target.Sink.Limits().ValueBytes,
-		Failures: p.health.failures, LastSuccess: p.health.succeeded, Keys: make([]KeyStatus, len(p.cells)),
+		Format: p.target.Outputs[0].Spec.Format, LimitBytes: p.target.Sink.Limits().ValueBytes,
+		Failures: p.health.failures, LastSuccess: p.health.succeeded, Keys: make([]KeyStatus, len(p.keys)),
 	}
 	if p.health.err != nil {
 		s.LastError, s.FailureKind = p.health.err.Error(), kindOf(p.health.err)
 		s.Hint = sinks.Hint(p.health.err)
 	}
 	verified, missing := true, false
-	for i, c := range p.cells {
+	for i, c := range p.keys {
 		verified, missing = verified && c.verified, missing || c.stored == nil
-		s.Keys[i] = KeyStatus{Key: c.Key, Verified: c.verified && c.stored != nil, Held: c.held, Waits: c.waits}
+		s.Keys[i] = KeyStatus{Key: c.Key, Verified: c.verified && c.stored != nil, Held: c.heldDigest, Waits: c.waitsFor}
 		if meta := c.meta; c.stored != nil {
 			s.Keys[i].Digest, s.Keys[i].Seq, s.Keys[i].Revision = meta.Digest, meta.Seq, meta.Revision
 			s.Keys[i].PublishedAt, s.Keys[i].Bytes, s.Keys[i].Pinned = meta.PublishedAt, len(c.stored), meta.Pinned
@@ -121,43 +121,43 @@ func (p *Publisher) post() {
 	default:
 		s.State = "ok"
 	}
-	p.board.mu.Lock()
-	defer p.board.mu.Unlock()
-	s.StoredLagMS, s.SeenLagMS, s.Seen = p.board.status.StoredLagMS, p.board.status.SeenLagMS, p.board.status.Seen
-	p.board.status = s
+	p.view.mu.Lock()
+	defer p.view.mu.Unlock()
+	s.StoredLagMS, s.SeenLagMS, s.Seen = p.view.status.StoredLagMS, p.view.status.SeenLagMS, p.view.status.Seen
+	p.view.status = s
 }
 
-func (p *Publisher) postLag(lag time.Duration) {
+func (p *Publisher) recordStoredDelay(lag time.Duration) {
 	ms := lag.Milliseconds()
-	p.board.mu.Lock()
-	defer p.board.mu.Unlock()
-	p.board.status.StoredLagMS = &ms
+	p.view.mu.Lock()
+	defer p.view.mu.Unlock()
+	p.view.status.StoredLagMS = &ms
 }
 
 // Inspect reads what is stored, for Status. It is not for use beside Run.
 func (p *Publisher) Inspect(ctx context.Context) {
-	keys := make([]sinks.Key, len(p.cells))
-	for i, c := range p.cells {
+	keys := make([]sinks.Key, len(p.keys))
+	for i, c := range p.keys {
 		keys[i] = c.Key
 	}
 	callCtx, cancel := bound(ctx, len(keys))
 	defer cancel()
 	bodies, errs := sinks.GetAll(callCtx, p.target.Sink, keys)
 	h := &p.health
-	for i, c := range p.cells {
-		if _, err := c.look(bodies[i], errs[i], time.Now(), p.target.stale()); err != nil {
+	for i, c := range p.keys {
+		if _, err := c.observe(bodies[i], errs[i], time.Now(), p.target.stale()); err != nil {
 			h.err = fmt.Errorf("read %q in %s: %w", c.Key, p.target.SinkName, err)
 			h.failures = 1
 		}
-		h.pinned = h.pinned || c.seen.pinned != ""
+		h.pinned = h.pinned || c.read.pinned != ""
 	}
 	if h.err == nil {
 		h.succeeded = time.Now()
 	}
-	if len(p.target.Seers) > 0 {
-		p.look(ctx, 0)
+	if len(p.target.Probes) > 0 {
+		p.probeAll(ctx, 0)
 	}
-	p.post()
+	p.updateView()
 }
 
 // Notes says in words what is wrong with a target, and what to do: that comes

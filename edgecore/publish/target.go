@@ -18,9 +18,9 @@ import (
 type Target struct {
 	Name        string
 	Environment edgecore.Environment
-	// Cells are the snapshots of the target: one, or one for each combination
+	// Outputs are the snapshots of the target: one, or one for each combination
 	// of a matrix.
-	Cells    []Cell
+	Outputs  []Output
 	Sink     sinks.Sink
 	SinkName string // for people
 	// Schedule is when to reconcile: to read what is stored, compare and
@@ -36,12 +36,12 @@ type Target struct {
 	Heartbeat time.Duration
 	// History keeps what was published; nil: nothing is kept.
 	History *History
-	// Seers tell what the edge shows; none: nobody asks.
-	Seers []Seer
+	// Probes tell what the edge shows; none: nobody asks.
+	Probes []Probe
 }
 
-// Cell is one snapshot under one key.
-type Cell struct {
+// Output is one snapshot under one key.
+type Output struct {
 	Key  sinks.Key
 	Spec snapshot.Spec
 }

@@ -298,15 +298,15 @@ func (c *App) newTarget(t *config.Target) publish.Target {
 		target.History = &publish.History{Sink: c.Sinks[t.History.Sink], SinkName: t.History.Sink, Keep: t.History.Keep}
 	}
 	if s, ok := sinks.As[sinks.Spreader](target.Sink); ok && reportsPropagation(s) {
-		target.Seers = append(target.Seers, &propagation{s, t.Combinations()[0].Key})
+		target.Probes = append(target.Probes, &propagation{s, t.Combinations()[0].Key})
 	}
 	for _, one := range t.Combinations() {
 		fields := maps.Clone(t.Static)
 		maps.Copy(fields, one.Values)
 		for _, probe := range one.Probe {
-			target.Seers = append(target.Seers, NewProbe(probe))
+			target.Probes = append(target.Probes, NewProbe(probe))
 		}
-		target.Cells = append(target.Cells, publish.Cell{Key: one.Key, Spec: snapshot.Spec{
+		target.Outputs = append(target.Outputs, publish.Output{Key: one.Key, Spec: snapshot.Spec{
 			Format: t.Snapshot, Environment: t.Environment, Target: t.Name,
 			Static:     eval.Context{Fields: fields, Absent: t.Absent},
 			Contextual: t.Contextual, IncludeDisabled: t.IncludeDisabled,
@@ -326,7 +326,7 @@ func (c *App) Publishers(listener publish.Listener) []*publish.Publisher {
 	options := publish.Options{
 		Log: c.Log, Metrics: publish.NewMetrics(c.registry), Listener: listener, ConfigArgument: c.ConfigFile.Argument(),
 		StaleAfter: max(staleAfter, 3*c.Config.Upstream.Interval), UpstreamStaleAfter: c.Config.Upstream.Stale(),
-		Heard: func(env edgecore.Environment) time.Time { at, _ := c.heard(env); return at },
+		LastConfirmed: func(env edgecore.Environment) time.Time { at, _ := c.heard(env); return at },
 	}
 	var list []*publish.Publisher
 	for _, t := range c.Targets {

@@ -32,12 +32,12 @@ func (c *App) greet(l *listen.Listeners) {
 		c.Log.Info("webhook    " + base + "/hooks/unleash")
 	}
 	for _, t := range c.Targets {
-		first := t.Cells[0]
+		first := t.Outputs[0]
 		where := fmt.Sprintf("key %s in sink %s", first.Key, t.SinkName)
 		if l, ok := sinks.As[sinks.Locator](t.Sink); ok {
 			where = l.Locate(first.Key)
 		}
-		if more := len(t.Cells) - 1; more > 0 {
+		if more := len(t.Outputs) - 1; more > 0 {
 			where += fmt.Sprintf(" and %d more", more)
 		}
 		c.Log.Info(fmt.Sprintf("snapshot   %s (target %s, %s of %s)", where, t.Name, first.Spec.Format, t.Environment))
