@@ -46,9 +46,9 @@ func (r *syncRun) savePlan(path string) error {
 		switch {
 		case o.Err != nil:
 			return exit.With(exit.Failed, fmt.Errorf("no plan was written: %w", o.Err), "")
-		case o.Action == "held":
+		case o.Action == publish.ActionHeld:
 			return exit.With(exit.Held, fmt.Errorf("no plan was written: target %q is held: %s", o.Target, o.Text), fmt.Sprintf("if it is meant, add --accept %.12s", o.Digest))
-		case o.Wanted == nil || o.Action == "pinned":
+		case o.Wanted == nil || o.Action == publish.ActionPinned:
 			continue
 		}
 		plan.Writes = append(plan.Writes, write{

@@ -199,7 +199,7 @@ func (r *syncRun) pass(ctx context.Context) {
 		running.Go(func() {
 			outcomes, err := p.Once(ctx, true)
 			if outcomes == nil {
-				outcomes = []publish.Outcome{{Target: t.Name, Sink: t.SinkName, Key: t.Outputs[0].Key, Action: "failed", Err: err}}
+				outcomes = []publish.Outcome{{Target: t.Name, Sink: t.SinkName, Key: t.Outputs[0].Key, Action: publish.ActionFailed, Err: err}}
 			}
 			verified := false
 			if !r.flags.dryRun {

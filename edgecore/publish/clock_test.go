@@ -104,7 +104,7 @@ func TestSeqAheadOfOneKey(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 		for i, want := range []struct {
-			action string
+			action publish.Action
 			seq    uint64
 		}{{"failed", snapshot.MaxSeq}, {"published", snapshot.MaxSeq}, {"published", uint64(time.Now().UnixMilli())}} {
 			if o := outcomes[i]; o.Action != want.action || o.Seq != want.seq {

@@ -127,7 +127,7 @@ func (p *Publisher) guard(ctx context.Context, steps []*keyPass, st *state.State
 			held = "over all keys of the target: " + whole
 		}
 		if held != "" {
-			s.Action, s.Text, s.due = "held", held, false
+			s.Action, s.Text, s.due = ActionHeld, held, false
 		}
 	}
 }

@@ -265,7 +265,7 @@ func TestGuardComparesFormats(t *testing.T) {
 		}
 		after(3 * time.Minute)
 		w.target.Outputs[0].Spec = snapshot.Spec{Format: snapshot.Rules1, Environment: "e", Target: "t"}
-		for action, names := range map[string][]string{"held": many[:3], "published": many} {
+		for action, names := range map[publish.Action][]string{publish.ActionHeld: many[:3], publish.ActionPublished: many} {
 			w.flags(t, names...)
 			outcomes, err := w.publisher().Once(t.Context(), true)
 			if err != nil || outcomes[0].Action != action {

@@ -36,12 +36,12 @@ func (p *Publisher) recordOutcome(steps []*keyPass, failed error, unsure bool) {
 	limits := p.target.Sink.Limits()
 	for _, s := range steps {
 		largest, used = max(largest, len(s.stored)), max(used, limits.Usage(s.stored))
-		if s.Action == "unchanged" {
+		if s.Action == ActionUnchanged {
 			p.metrics.unchanged(&p.target)
 		}
-		h.held = h.held || s.Action == "held"
-		h.pinned = h.pinned || s.Action == "pinned"
-		h.unconfirmed = h.unconfirmed || s.Action == "unconfirmed"
+		h.held = h.held || s.Action == ActionHeld
+		h.pinned = h.pinned || s.Action == ActionPinned
+		h.unconfirmed = h.unconfirmed || s.Action == ActionUnconfirmed
 	}
 	h.err = failed
 	if failed != nil {

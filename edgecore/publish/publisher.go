@@ -81,10 +81,7 @@ type Outcome struct {
 	Target string
 	Sink   string
 	Key    sinks.Key
-	// Action is "unchanged", "published", "repaired", "rewritten" (a heartbeat),
-	// "waiting" for a read to show a put, "unconfirmed" (it waits for upstream),
-	// "pinned", "held" or "failed".
-	Action string
+	Action Action
 	Digest string // of the wanted content
 	Seq    uint64 // of what is stored, 0 for nothing
 	Before int    // bytes that are stored before
@@ -233,7 +230,7 @@ func (p *Publisher) read(ctx context.Context, steps []*keyPass, now time.Time) {
 		p.reportClock(s.keyState, now)
 		s.decision = plan(s.wanted, s.lastWanted, s.read, s.newest, now)
 		if s.found() && s.decision == skip && s.failedDigest == s.wanted {
-			s.Action, s.Bytes, s.failedDigest, s.lastWanted = "published", len(s.stored), "", s.wanted
+			s.Action, s.Bytes, s.failedDigest, s.lastWanted = ActionPublished, len(s.stored), "", s.wanted
 			s.replaced, s.history = before, s.stored
 			p.metrics.accepted(&p.target, s.lastPut)
 		}
@@ -276,10 +273,10 @@ func (p *Publisher) decide(s *keyPass, st *state.State, now time.Time) {
 		}
 		s.Wanted, s.due = s.snap, true
 		if s.waitsFor = p.unconfirmed(s.keyState, st); s.waitsFor != "" {
-			s.Action, s.Text, s.due = "unconfirmed", s.waitsFor, false
+			s.Action, s.Text, s.due = ActionUnconfirmed, s.waitsFor, false
 		}
 	case s.decision == pinned, s.decision == reassert && s.read.pinned != "":
-		s.Action, s.Text = "pinned", s.keyState.meta.Pinned
+		s.Action, s.Text = ActionPinned, s.keyState.meta.Pinned
 	}
 }
 
@@ -337,7 +334,7 @@ func (p *Publisher) finish(ctx context.Context, steps []*keyPass, st *state.Stat
 	for _, s := range steps {
 		switch {
 		case s.Err != nil:
-			s.Action = "failed"
+			s.Action = ActionFailed
 			if failed != nil {
 				others++
 				continue
@@ -345,22 +342,21 @@ func (p *Publisher) finish(ctx context.Context, steps []*keyPass, st *state.Stat
 			failed = s.Err
 			continue
 		case s.decision == waitVisible:
-			s.Action = "waiting"
+			s.Action = ActionWaiting
 			unsure = unsure || s.newest.lost
 		case s.Action == "":
-			s.Action = "unchanged"
+			s.Action = ActionUnchanged
 		}
-		switch s.Action {
-		case "held", "failed", "waiting", "unconfirmed":
-		case "unchanged":
-			s.heldDigest, s.failedDigest = "", ""
-		default:
+		if actionTable[s.Action].decided {
 			s.heldDigest = ""
+		}
+		if s.Action == ActionUnchanged {
+			s.failedDigest = ""
 		}
 		if s.read.fresh && s.shown() {
 			s.verified = true
 		}
-		if s.Action == "published" && !s.due {
+		if s.Action == ActionPublished && !s.due {
 			found = s.read.seq
 		}
 	}

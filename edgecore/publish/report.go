@@ -45,18 +45,18 @@ func wanted(spec *snapshot.Spec, changes []flagdiff.Change) []flagdiff.Change {
 // report tells what a pass has done in the language of flags. Cells of a
 // matrix differ in what they change; the log names the changes of the first.
 func (p *Publisher) report(steps []*keyPass, st *state.State, since time.Time) {
-	counts := map[string]int{}
+	counts := map[Action]int{}
 	var told *keyPass
 	for _, s := range steps {
 		counts[s.Action]++
-		if told == nil && len(s.Changes) > 0 && s.isNews() {
+		if told == nil && len(s.Changes) > 0 && actionTable[s.Action].news {
 			told = s
 		}
-		p.log.Debug(s.Action, "key", s.Key, "sink", p.target.SinkName, "seq", max(s.read.seq, s.newest.seq),
+		p.log.Debug(s.Action.String(), "decision", s.decision.String(), "key", s.Key, "sink", p.target.SinkName, "seq", max(s.read.seq, s.newest.seq),
 			"bytes", s.Bytes, "digest", short(s.wanted), "revision", st.Definitions.Revision)
 	}
 	end := "no change for " + p.target.Name
-	for _, action := range []string{"published", "repaired"} {
+	for _, action := range []Action{ActionPublished, ActionRepaired} {
 		if n := counts[action]; n > 0 {
 			end = fmt.Sprintf("%s to %s in %d ms", action, p.target.SinkName, time.Since(since).Milliseconds())
 			if len(steps) > 1 {
@@ -65,13 +65,13 @@ func (p *Publisher) report(steps []*keyPass, st *state.State, since time.Time) {
 			break
 		}
 	}
-	if counts["pinned"] > 0 && counts["published"]+counts["repaired"] == 0 {
+	if counts[ActionPinned] > 0 && counts[ActionPublished]+counts[ActionRepaired] == 0 {
 		end = "not published: " + p.target.Name + " is pinned"
 	}
 	switch {
-	case told == nil && counts["published"]+counts["repaired"] > 0:
+	case told == nil && counts[ActionPublished]+counts[ActionRepaired] > 0:
 		p.log.Info(end, "revision", st.Definitions.Revision)
-	case told != nil && counts["published"]+counts["repaired"] == 0 && !slices.ContainsFunc(told.Changes, flagdiff.Change.HasEffect):
+	case told != nil && counts[ActionPublished]+counts[ActionRepaired] == 0 && !slices.ContainsFunc(told.Changes, flagdiff.Change.HasEffect):
 		p.log.Debug(end, "changed", len(told.Changes), "revision", st.Definitions.Revision) // another layout, another description
 	case told != nil:
 		p.reportChanges(told.Changes, end, st.Definitions.Revision)
@@ -109,16 +109,6 @@ func (p *Publisher) warn(steps []*keyPass) {
 	p.problems = problems
 }
 
-// isNews reports whether the changes of a key are changes of flags. A repair puts
-// back what readers should have had all the time.
-func (s *keyPass) isNews() bool {
-	switch s.Action {
-	case "failed", "held", "waiting", "unconfirmed", "repaired":
-		return false
-	}
-	return true
-}
-
 func short(digest string) string { return digest[:min(12, len(digest))] }
 
 // emitEvents emits the events of a pass, and logs what a person has to know.
@@ -128,30 +118,29 @@ func (p *Publisher) emitEvents(steps []*keyPass, st *state.State) {
 			Key: s.Key, Seq: max(s.read.seq, s.newest.seq), Digest: s.wanted, Revision: st.Definitions.Revision,
 			Bytes: s.Bytes, Changes: s.Changes, Text: s.Text,
 		}
-		switch {
-		case s.Action == "published":
-			e.Kind = Published
-		case s.Action == "repaired":
-			e.Kind = Repaired
+		switch s.Action {
+		case ActionRepaired:
 			if s.reportedRival != 0 && s.reportedRival == s.Base.Seq {
 				e.Text = fmt.Sprintf("another publisher had written seq %d", s.reportedRival)
 			}
-		case s.Action == "unconfirmed":
+		case ActionUnconfirmed:
 			if s.reported != s.read.seq {
 				s.reported = s.read.seq
 				p.log.Warn("not published: "+s.Text, "key", s.Key, "sink", p.target.SinkName)
 			}
-			continue
-		case s.Action == "held" && s.heldDigest != s.wanted:
-			e.Kind, s.heldDigest = Held, s.wanted
+		case ActionHeld:
+			if s.heldDigest == s.wanted {
+				continue // it is known
+			}
+			s.heldDigest = s.wanted
 			p.metrics.stopped(&p.target)
 			p.log.Warn("held: "+s.Text, "key", s.Key, "sink", p.target.SinkName, "digest", short(s.wanted))
 			p.log.Warn(fmt.Sprintf("if it is meant: flagcast sync --target %s --accept %s%s",
 				p.target.Name, short(s.wanted), p.options.ConfigArgument))
-		default:
-			continue
 		}
-		p.emit(e)
+		if e.Kind = actionTable[s.Action].kind; e.Kind != "" {
+			p.emit(e)
+		}
 	}
 }
 

@@ -42,7 +42,7 @@ var ErrOlder = errors.New("what is stored is newer")
 // Rewrite reads a key and puts content over what is there. It is not for use
 // beside Run.
 func (p *Publisher) Rewrite(ctx context.Context, r Rewrite) (Outcome, error) {
-	out := Outcome{Target: p.target.Name, Sink: p.target.SinkName, Key: r.Key, Action: "failed"}
+	out := Outcome{Target: p.target.Name, Sink: p.target.SinkName, Key: r.Key, Action: ActionFailed}
 	i := slices.IndexFunc(p.keys, func(c *keyState) bool { return c.Key == r.Key })
 	if i < 0 {
 		return out, fmt.Errorf("target %q has no key %q", p.target.Name, r.Key)
@@ -80,7 +80,7 @@ func (p *Publisher) Rewrite(ctx context.Context, r Rewrite) (Outcome, error) {
 	p.recordPut(s, p.target.Sink.Put(callCtx, object(r.Key, s.body, s.meta)), deadline)
 	out.Digest, out.Seq = s.meta.Digest, s.meta.Seq
 	if out.Err != nil {
-		out.Action = "failed"
+		out.Action = ActionFailed
 		return out, out.Err
 	}
 	if r.Kind == Unpinned {

@@ -176,7 +176,7 @@ func (p *Publisher) pass(ctx context.Context, a *timers) {
 	a.recheck, a.unread = p.nextRecheck(now), 0
 	wrote, waiting := false, false
 	for _, o := range outcomes {
-		wrote, waiting = wrote || o.Bytes > 0, waiting || o.Action == "waiting"
+		wrote, waiting = wrote || o.Bytes > 0, waiting || o.Action == ActionWaiting
 	}
 	if waiting {
 		a.pass = earlier(a.pass, now.Add(firstBackoff<<min(a.looks, 5)))

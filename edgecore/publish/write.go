@@ -169,13 +169,13 @@ func (p *Publisher) recordPut(s *keyPass, err error, deadline time.Time) {
 	switch {
 	case s.again:
 		if s.Action == "" {
-			s.Action = "rewritten"
+			s.Action = ActionRewritten
 		}
 		return
 	case reason == ReasonRepair:
-		s.Action = "repaired"
+		s.Action = ActionRepaired
 	default:
-		s.Action = "published"
+		s.Action = ActionPublished
 	}
 	s.replaced, s.history = before, s.body
 }

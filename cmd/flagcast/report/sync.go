@@ -9,30 +9,31 @@ import (
 
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore/flagdiff"
+	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/internal/printable"
 	"github.com/flagcast/flagcast/sinks"
 )
 
 // Result is the outcome of one key of one target, as --json prints it.
 type Result struct {
-	Target   string    `json:"target"`
-	Sink     string    `json:"sink"`
-	Key      sinks.Key `json:"key"`
-	Action   string    `json:"action"` // of publish.Outcome
-	DryRun   bool      `json:"dryRun"` // then Action, Seq and Bytes are what a write would be
-	Digest   string    `json:"digest,omitempty"`
-	Seq      uint64    `json:"seq,omitempty"`    // of what is stored, 0 for nothing
-	Before   int       `json:"before,omitempty"` // bytes that were stored before
-	Bytes    int       `json:"bytes,omitempty"`  // written
-	Limit    int       `json:"limit,omitempty"`  // bytes that the sink takes, 0 for any
-	Verified bool      `json:"verified"`         // a read has shown what was written
-	Seen     *bool     `json:"seen,omitempty"`   // with --wait-seen: every probe shows it
-	Changes  []Change  `json:"changes"`
-	Frozen   []string  `json:"frozen,omitempty"`  // dry run: flags that have one answer for everybody although they depend on the request
-	InClear  []string  `json:"inClear,omitempty"` // dry run: flags that hold ids, and how many
-	Text     string    `json:"text,omitempty"`    // why it is held or pinned
-	Error    string    `json:"error,omitempty"`
-	Hint     string    `json:"hint,omitempty"` // what to do about the error, which ends with it
+	Target   string         `json:"target"`
+	Sink     string         `json:"sink"`
+	Key      sinks.Key      `json:"key"`
+	Action   publish.Action `json:"action"`
+	DryRun   bool           `json:"dryRun"` // then Action, Seq and Bytes are what a write would be
+	Digest   string         `json:"digest,omitempty"`
+	Seq      uint64         `json:"seq,omitempty"`    // of what is stored, 0 for nothing
+	Before   int            `json:"before,omitempty"` // bytes that were stored before
+	Bytes    int            `json:"bytes,omitempty"`  // written
+	Limit    int            `json:"limit,omitempty"`  // bytes that the sink takes, 0 for any
+	Verified bool           `json:"verified"`         // a read has shown what was written
+	Seen     *bool          `json:"seen,omitempty"`   // with --wait-seen: every probe shows it
+	Changes  []Change       `json:"changes"`
+	Frozen   []string       `json:"frozen,omitempty"`  // dry run: flags that have one answer for everybody although they depend on the request
+	InClear  []string       `json:"inClear,omitempty"` // dry run: flags that hold ids, and how many
+	Text     string         `json:"text,omitempty"`    // why it is held or pinned
+	Error    string         `json:"error,omitempty"`
+	Hint     string         `json:"hint,omitempty"` // what to do about the error, which ends with it
 
 	ConfigArgument string `json:"-"` // of printed commands
 }
@@ -62,7 +63,7 @@ func Results(w io.Writer, results []Result, dryRun bool) {
 
 // like tells whether a report of one says all about the other but its key.
 func (r *Result) like(o *Result) bool {
-	return r.Target == o.Target && r.Action == o.Action && r.Text == o.Text && r.Action != "held" && r.Action != "failed" &&
+	return r.Target == o.Target && r.Action == o.Action && r.Text == o.Text && r.Action != publish.ActionHeld && r.Action != publish.ActionFailed &&
 		slices.Equal(r.Changes, o.Changes) && slices.Equal(r.Frozen, o.Frozen) && slices.Equal(r.InClear, o.InClear)
 }
 
@@ -71,13 +72,13 @@ const keysNamed = 3
 // Print writes a result, which those of others are like, for people.
 func (r *Result) print(w io.Writer, others []Result) {
 	paint := PainterOf(w)
-	word := paint.Paint(printable.Plain, r.Action)
+	word := paint.Paint(printable.Plain, r.Action.String())
 	switch {
 	case r.Error != "":
 		word = paint.Paint(printable.Red, "FAILED")
 	case r.DryRun && r.Writes():
-		word = paint.Paint(printable.Plain, "would be "+r.Action)
-	case r.Action == "held":
+		word = paint.Paint(printable.Plain, "would be "+r.Action.String())
+	case r.Action == publish.ActionHeld:
 		word = paint.Paint(printable.Red, "HELD")
 	}
 	keys, bytes := []string{string(r.Key)}, r.Bytes
@@ -118,7 +119,7 @@ func (r *Result) print(w io.Writer, others []Result) {
 	if r.Seen != nil {
 		printable.Fprintf(w, "  %s\n", map[bool]string{true: "seen by every probe", false: "NOT SEEN by every probe in time"}[*r.Seen])
 	}
-	if r.Action == "held" {
+	if r.Action == publish.ActionHeld {
 		printable.Fprintf(w, "  if it is meant: flagcast sync --target %s --accept %.12s%s\n", r.Target, r.Digest, r.ConfigArgument)
 	}
 }
@@ -166,7 +167,7 @@ func printSummary(w io.Writer, results []Result) {
 	writes, bytes, twice := 0, 0, 0
 	flags := map[string]bool{}
 	for _, result := range results {
-		if !result.Writes() && result.Action != "held" {
+		if !result.Writes() && result.Action != publish.ActionHeld {
 			continue
 		}
 		if result.Writes() {
@@ -193,17 +194,17 @@ func GitHubRows(results []Result) []GitHubRow {
 	var rows []GitHubRow
 	for _, one := range results {
 		err := one.Error
-		if one.Action == "held" {
+		if one.Action == publish.ActionHeld {
 			err = "held: " + one.Text
 		}
-		rows = append(rows, GitHubRow{Target: one.Target, Action: one.Action, Err: err, changes: len(one.Changes), Key: one.Key, bytes: one.Bytes})
+		rows = append(rows, GitHubRow{Target: one.Target, Action: one.Action.String(), Err: err, changes: len(one.Changes), Key: one.Key, bytes: one.Bytes})
 	}
 	return rows
 }
 
 // Writes tells whether the sink gets something.
 func (r *Result) Writes() bool {
-	return r.Action == "published" || r.Action == "repaired" || r.Action == "rewritten"
+	return r.Action.Writes()
 }
 
 // Verdict returns the error with the exit code of all results, nil for 0. With
@@ -216,7 +217,7 @@ func Verdict(results []Result, reportPending bool, configArgument string) error 
 		if result.Error != "" {
 			failures++
 		}
-		if result.Action == "held" {
+		if result.Action == publish.ActionHeld {
 			held++
 		}
 	}
