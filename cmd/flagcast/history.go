@@ -66,7 +66,7 @@ func histories(c *app.App, ctx context.Context) ([]report.History, error) {
 		if t.History == nil {
 			continue
 		}
-		p := publish.New(t, c.Store, options)
+		p := publish.NewSession(t, c.Store, options)
 		for _, one := range t.Outputs {
 			stored, err := p.Stored(ctx, one.Key)
 			if err != nil {

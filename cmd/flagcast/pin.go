@@ -84,7 +84,7 @@ content within a minute; flagcast sync does it at once.`,
 // oneTarget is what pin and unpin work on.
 type oneTarget struct {
 	*app.App
-	*publish.Publisher
+	*publish.Session
 	target *publish.Target
 	out    io.Writer
 }
@@ -100,7 +100,7 @@ func onTarget(ctx context.Context, c *cobra.Command, by string, flags pinFlags, 
 	}
 	return core.WithListener(ctx, by, func(events publish.Listener) error {
 		t := &core.Targets[0]
-		return f(&oneTarget{core, publish.New(*t, core.Store, core.Options(nil, events)), t, c.OutOrStdout()})
+		return f(&oneTarget{core, publish.NewSession(*t, core.Store, core.Options(nil, events)), t, c.OutOrStdout()})
 	})
 }
 

@@ -96,10 +96,10 @@ func (r *syncRun) apply(ctx context.Context) error {
 		return err
 	}
 	options := r.core.Options(nil, r.listener)
-	publishers := map[string]*publish.Publisher{}
+	publishers := map[string]*publish.Session{}
 	targets := map[string]*publish.Target{}
 	for i, t := range r.core.Targets {
-		publishers[t.Name], targets[t.Name] = publish.New(t, r.core.Store, options), &r.core.Targets[i]
+		publishers[t.Name], targets[t.Name] = publish.NewSession(t, r.core.Store, options), &r.core.Targets[i]
 	}
 	for _, w := range plan.Writes {
 		p := publishers[w.Target]

@@ -83,7 +83,7 @@ func askTargets(c *app.App, ctx context.Context, address string, fromSinks bool)
 	targets := &report.Targets{From: "sinks", Targets: []publish.Status{}}
 	options := c.Options(nil, nil)
 	for _, t := range c.Targets {
-		p := publish.New(t, c.Store, options)
+		p := publish.NewSession(t, c.Store, options)
 		p.Inspect(ctx)
 		targets.Targets = append(targets.Targets, p.Status())
 	}

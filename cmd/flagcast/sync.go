@@ -173,7 +173,7 @@ type syncRun struct {
 	core       *app.App
 	flags      syncFlags
 	listener   publish.Listener // nil in a dry run
-	publishers []*publish.Publisher
+	publishers []*publish.Session
 	outcomes   []publish.Outcome
 	results    []report.Result
 }
@@ -183,7 +183,7 @@ func (r *syncRun) pass(ctx context.Context) {
 	options := r.core.Options(r.flags.accept, r.listener)
 	all := make([][]publish.Outcome, len(r.core.Targets))
 	results := make([][]report.Result, len(r.core.Targets))
-	r.publishers = make([]*publish.Publisher, len(r.core.Targets))
+	r.publishers = make([]*publish.Session, len(r.core.Targets))
 	var running sync.WaitGroup
 	for i, t := range r.core.Targets {
 		if r.flags.dryRun {
@@ -194,7 +194,7 @@ func (r *syncRun) pass(ctx context.Context) {
 				t.History = &history
 			}
 		}
-		p := publish.New(t, r.core.Store, options)
+		p := publish.NewSession(t, r.core.Store, options)
 		r.publishers[i] = p
 		running.Go(func() {
 			outcomes, err := p.Once(ctx, true)

@@ -74,7 +74,7 @@ func TestSeqAheadOfTheClock(t *testing.T) {
 			within(t, func(t *testing.T, w *world) {
 				w.sink.set(sealed(t, w, c.stored, time.Now()))
 				w.put(t, at(8, flag("f"), flag("g")))
-				outcomes, err := w.publisher().Once(t.Context(), true)
+				outcomes, err := w.session().Once(t.Context(), true)
 				switch {
 				case c.fails:
 					if !errors.Is(err, sinks.ErrPermanent) || !strings.Contains(err.Error(), "delete the key in the sink") {
@@ -99,7 +99,7 @@ func TestSeqAheadOfOneKey(t *testing.T) {
 		shelf.bodies["k"] = sealed(t, w, snapshot.MaxSeq, time.Now())
 		shelf.bodies["l"] = sealed(t, w, snapshot.MaxSeq-1, time.Now())
 		w.put(t, at(8, flag("f"), flag("g")))
-		outcomes, err := w.publisher().Once(t.Context(), true)
+		outcomes, err := w.session().Once(t.Context(), true)
 		if !errors.Is(err, sinks.ErrPermanent) {
 			t.Errorf("%v", err)
 		}

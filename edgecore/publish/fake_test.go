@@ -200,10 +200,15 @@ func newWorld(t testing.TB) *world {
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-func (w *world) publisher() *publish.Publisher {
+// session makes one of a command; run starts a publisher.
+func (w *world) session() *publish.Session {
+	return publish.NewSession(w.target, w.store, w.publishOptions())
+}
+
+func (w *world) publishOptions() publish.Options {
 	o := w.options
 	o.Log, o.Listener = slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), w
-	return publish.New(w.target, w.store, o)
+	return o
 }
 
 // notified lists the kinds of the events so far that are one of those wanted.
@@ -262,7 +267,7 @@ func reasons(t testing.TB, r *prometheus.Registry) string {
 func (w *world) run(t *testing.T) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	p := w.publisher()
+	p := publish.New(w.target, w.store, w.publishOptions())
 	w.running = p
 	go func() { done <- p.Run(ctx) }()
 	stop = sync.OnceFunc(func() {

@@ -203,13 +203,16 @@ func (s *schedule) sink(name string, life bool) sinks.Sink {
 
 func (s *schedule) stale() bool { return s.target.Debounce%3 == 0 } // as good as any coin
 
-func (s *schedule) publisher(name string, life bool) *publish.Publisher {
+func (s *schedule) options() publish.Options {
+	return publish.Options{Log: quiet(), Metrics: s.metrics, Listener: s}
+}
+
+// session makes one of a command.
+func (s *schedule) session(name string) *publish.Session {
 	t := s.target
-	t.Sink = s.sink(name, life)
-	if !life {
-		t.History = nil // two processes that write one list may undo each other's entries
-	}
-	return publish.New(t, s.store, publish.Options{Log: quiet(), Metrics: s.metrics, Listener: s})
+	t.Sink = s.sink(name, false)
+	t.History = nil // two processes that write one list may undo each other's entries
+	return publish.NewSession(t, s.store, s.options())
 }
 
 // start begins a life of the publisher.
@@ -217,7 +220,9 @@ func (s *schedule) start() {
 	s.lives++
 	ctx, cancel := context.WithCancel(s.t.Context())
 	done := make(chan struct{})
-	p := s.publisher(fmt.Sprint("life ", s.lives), true)
+	target := s.target
+	target.Sink = s.sink(fmt.Sprint("life ", s.lives), true)
+	p := publish.New(target, s.store, s.options())
 	s.now, s.told = p, ""
 	go func() {
 		defer close(done)
@@ -239,7 +244,7 @@ func (s *schedule) rewrite(key sinks.Key, pin bool) error {
 		r.Content = snap.Seal(0, time.Now())
 		s.pins[key][snap.Digest] = true
 	}
-	_, err := s.publisher(string(r.Kind), false).Rewrite(ctx, r)
+	_, err := s.session(string(r.Kind)).Rewrite(ctx, r)
 	return err
 }
 
@@ -372,7 +377,7 @@ func (s *schedule) rival() {
 	theirs.Put(s.documents[s.IntN(len(s.documents))])
 	ctx, cancel := context.WithTimeout(s.t.Context(), time.Duration(1+s.IntN(90))*time.Second)
 	defer cancel()
-	_, _ = publish.New(t, theirs, publish.Options{Log: quiet(), Metrics: s.metrics}).Once(ctx, true)
+	_, _ = publish.NewSession(t, theirs, publish.Options{Log: quiet(), Metrics: s.metrics}).Once(ctx, true)
 }
 
 // truncate cuts the list of a history.

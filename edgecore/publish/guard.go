@@ -108,7 +108,7 @@ func names(set flagSet) string {
 
 // guard holds the writes that would take too much from readers of one key, or
 // of all keys of the target together.
-func (p *Publisher) guard(ctx context.Context, steps []*keyPass, st *state.State, now time.Time) {
+func (p *Session) guard(ctx context.Context, steps []*keyPass, st *state.State, now time.Time) {
 	compute(steps, func(s *keyPass) { p.gather(ctx, s, now) })
 	if !slices.ContainsFunc(steps, func(s *keyPass) bool { return len(s.taken) > 0 && !p.accepts(s.wanted) }) {
 		return
@@ -133,7 +133,7 @@ func (p *Publisher) guard(ctx context.Context, steps []*keyPass, st *state.State
 }
 
 // accepts reports whether a person has accepted content.
-func (p *Publisher) accepts(digest string) bool {
+func (p *Session) accepts(digest string) bool {
 	return slices.ContainsFunc(p.options.Accept, func(d string) bool { return len(d) >= 8 && strings.HasPrefix(digest, d) })
 }
 
@@ -146,7 +146,7 @@ func definedIn(d *edgecore.Definitions) flagSet {
 }
 
 // together reviews all keys of a target: a flag is on where one key has it on.
-func (p *Publisher) together(steps []*keyPass, now time.Time, defined flagSet) string {
+func (p *Session) together(steps []*keyPass, now time.Time, defined flagSet) string {
 	compute(steps, func(s *keyPass) {
 		if s.before == nil {
 			s.before = s.flagsOn(now)
@@ -168,7 +168,7 @@ func (p *Publisher) together(steps []*keyPass, now time.Time, defined flagSet) s
 // gather finds out which flags a write takes from readers of one key. Where this
 // process does not know what they have, since what is stored is damaged, the
 // newest entry of the history counts.
-func (p *Publisher) gather(ctx context.Context, s *keyPass, now time.Time) {
+func (p *Session) gather(ctx context.Context, s *keyPass, now time.Time) {
 	if s.Err != nil || !s.due {
 		return
 	}
@@ -202,7 +202,7 @@ func flagsOn(stored []byte, now time.Time) flagSet {
 
 // recorded returns what the history has of a time, nil for nothing. A history
 // that fails holds no write up.
-func (p *Publisher) recorded(ctx context.Context, c *keyState, at time.Time) []byte {
+func (p *Session) recorded(ctx context.Context, c *keyState, at time.Time) []byte {
 	if p.target.History == nil {
 		return nil
 	}

@@ -117,7 +117,7 @@ func TestGuardCountsStepsOfAnHour(t *testing.T) {
 	}
 	accept := func(w *world) {
 		w.options.Accept = []string{w.running.Status().Keys[0].Held}
-		if outcomes, err := w.publisher().Once(context.Background(), true); err != nil || outcomes[0].Action != "published" {
+		if outcomes, err := w.session().Once(context.Background(), true); err != nil || outcomes[0].Action != "published" {
 			panic(fmt.Sprint(outcomes, err))
 		}
 		w.options.Accept = nil
@@ -161,7 +161,7 @@ func TestGuardCountsStepsOfAnHour(t *testing.T) {
 			accept(w) // which no process but that one knows
 			after(3 * time.Minute)
 			w.put(t, document(append(each(names[:7], flag), disabled(names[7]))...))
-			if outcomes, err := w.publisher().Once(t.Context(), true); err != nil || outcomes[0].Action != "published" {
+			if outcomes, err := w.session().Once(t.Context(), true); err != nil || outcomes[0].Action != "published" {
 				t.Errorf("%s, %v", outcomes[0].Text, err)
 			}
 		},
@@ -172,7 +172,7 @@ func TestGuardCountsStepsOfAnHour(t *testing.T) {
 				if kind == publish.Pinned {
 					r.Pinned = "incident"
 				}
-				if _, err := w.publisher().Rewrite(t.Context(), r); err != nil {
+				if _, err := w.session().Rewrite(t.Context(), r); err != nil {
 					t.Fatal(err)
 				}
 				after(3 * time.Minute)
@@ -203,7 +203,7 @@ func TestGuardCountsStepsOfSeveralProcesses(t *testing.T) {
 			held := false
 			for _, n := range []int{20, 10, 5} {
 				w.put(t, document(each(numbered(n), flag)...))
-				outcomes, err := w.publisher().Once(t.Context(), true)
+				outcomes, err := w.session().Once(t.Context(), true)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -260,14 +260,14 @@ func newShelfSink(t testing.TB) sinks.Sink {
 func TestGuardComparesFormats(t *testing.T) {
 	within(t, func(t *testing.T, w *world) {
 		w.flags(t, many...)
-		if _, err := w.publisher().Once(t.Context(), true); err != nil {
+		if _, err := w.session().Once(t.Context(), true); err != nil {
 			t.Fatal(err)
 		}
 		after(3 * time.Minute)
 		w.target.Outputs[0].Spec = snapshot.Spec{Format: snapshot.Rules1, Environment: "e", Target: "t"}
 		for action, names := range map[publish.Action][]string{publish.ActionHeld: many[:3], publish.ActionPublished: many} {
 			w.flags(t, names...)
-			outcomes, err := w.publisher().Once(t.Context(), true)
+			outcomes, err := w.session().Once(t.Context(), true)
 			if err != nil || outcomes[0].Action != action {
 				t.Errorf("%d flags: %+v, %v, want %s", len(names), outcomes[0].Action, err, action)
 			}
@@ -297,14 +297,14 @@ func TestGuardOverADamagedObject(t *testing.T) {
 					w.target.History = &publish.History{Sink: newShelfSink(t), SinkName: "back", Keep: 3}
 				}
 				w.flags(t, many...)
-				p := w.publisher()
+				p := w.session()
 				if _, err := p.Once(t.Context(), true); err != nil {
 					t.Fatal(err)
 				}
 				after(5 * time.Minute)
 				w.sink.set([]byte(strings.Repeat("[", 1<<20)))
 				if !c.sameProcess {
-					p = w.publisher()
+					p = w.session()
 				}
 				w.flags(t)
 				outcomes, err := p.Once(t.Context(), true)
@@ -340,7 +340,7 @@ func TestGuardRemembersLittle(t *testing.T) {
 		w.sink.crowded = true
 		names := numbered(1000)
 		on := each(names, flag)
-		p := w.publisher()
+		p := w.session()
 		write := func(i int) {
 			w.put(t, document(append([]string{disabled(names[i%1000])}, on[:999]...)...))
 			if _, err := p.Once(t.Context(), true); err != nil {
@@ -378,13 +378,13 @@ func TestGuardWithoutASnapshotOfOneKey(t *testing.T) {
 		w.target.Outputs = append(w.target.Outputs, publish.Output{Key: "l", Spec: w.target.Outputs[0].Spec})
 		for _, n := range []int{12, 10} {
 			w.flags(t, numbered(n)...)
-			if _, err := w.publisher().Once(t.Context(), true); err != nil {
+			if _, err := w.session().Once(t.Context(), true); err != nil {
 				t.Fatal(err)
 			}
 			after(10 * time.Minute)
 		}
 		sink.bodies["k"] = []byte("<html>")
-		p := w.publisher()
+		p := w.session()
 		w.flags(t, numbered(2)...)
 		if outcomes, err := p.Once(t.Context(), true); err != nil || outcomes[0].Action != "held" || outcomes[1].Action != "held" {
 			t.Fatalf("%+v, %v", outcomes, err)

@@ -25,7 +25,7 @@ type health struct {
 // recordOutcome notes how a pass has ended, and tells of troubles and of their end.
 // After a pass that waits for a put whose answer was lost nobody can be sure:
 // the failure stands.
-func (p *Publisher) recordOutcome(steps []*keyPass, failed error, unsure bool) {
+func (p *Session) recordOutcome(steps []*keyPass, failed error, unsure bool) {
 	h := &p.health
 	if failed == nil && unsure {
 		p.updateView()
@@ -77,7 +77,7 @@ func worst(steps []*keyPass, failed error) error {
 }
 
 // emitRecovered tells that no trouble is left.
-func (p *Publisher) emitRecovered() {
+func (p *Session) emitRecovered() {
 	h := &p.health
 	if h.notified && h.failures == 0 && !h.held && !h.stale {
 		h.notified = false
@@ -102,7 +102,7 @@ func (o *Options) upstreamStaleAfter() time.Duration {
 
 // age tells when a target that has not been brought up to date, or whose
 // definitions nobody has confirmed, is stale.
-func (p *Publisher) age(now time.Time) {
+func (p *Session) age(now time.Time) {
 	if p.options.StaleAfter <= 0 {
 		return
 	}

@@ -221,7 +221,7 @@ func (h *History) keep(ctx context.Context, key sinks.Key, seq uint64, body []by
 
 // catchUp finds what is stored and not in the history: the process that wrote it
 // has ended before it was kept. One pass of each process looks.
-func (p *Publisher) catchUp(ctx context.Context) {
+func (p *Session) catchUp(ctx context.Context) {
 	if p.caughtUp || p.target.History == nil {
 		return
 	}
@@ -266,7 +266,7 @@ func has(entries []Entry, meta snapshot.Meta) bool {
 
 // archive keeps what was written and is not in the history yet. A history that
 // fails holds nothing up: it is tried again after the next pass.
-func (p *Publisher) archive(ctx context.Context) {
+func (p *Session) archive(ctx context.Context) {
 	p.catchUp(ctx)
 	parallel(len(p.keys), 8, func(i int) {
 		c := p.keys[i]

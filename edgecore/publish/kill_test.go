@@ -184,7 +184,7 @@ func publishOnce(t *testing.T) {
 	w.target.History = &publish.History{Sink: &stepped{folder(t, filepath.Join(dir, "history")), "history", step}, SinkName: "history", Keep: 2}
 	w.flags(t, "base", os.Getenv("FLAGCAST_TEST_FLAG")) // all flags at once would be held
 	audit := notify.OpenAudit(filepath.Join(dir, "audit.jsonl"), "sync", quiet())
-	p := publish.New(w.target, w.store, publish.Options{
+	p := publish.NewSession(w.target, w.store, publish.Options{
 		Log: quiet(), Metrics: publish.NewMetrics(prometheus.NewRegistry()), Listener: audited{audit, step},
 	})
 	if _, err := p.Once(t.Context(), true); err != nil {

@@ -198,7 +198,7 @@ func TestMatrixPinsOneKey(t *testing.T) {
 		defer w.run(t)()
 		w.only(t, "cn", "de")
 		after(5 * time.Minute)
-		if _, err := w.publisher().Rewrite(t.Context(), publish.Rewrite{Key: "cn", Pinned: "because", Kind: publish.Pinned}); err != nil {
+		if _, err := w.session().Rewrite(t.Context(), publish.Rewrite{Key: "cn", Pinned: "because", Kind: publish.Pinned}); err != nil {
 			t.Error(err)
 		}
 		w.only(t, "us")
@@ -224,7 +224,7 @@ func TestMatrixOfManyKeys(t *testing.T) {
 			w.target.Outputs = append(w.target.Outputs, c)
 		}
 		w.only(t, "cn")
-		outcomes, err := w.publisher().Once(t.Context(), true)
+		outcomes, err := w.session().Once(t.Context(), true)
 		if err != nil || len(outcomes) != 200 {
 			t.Fatalf("%d outcomes, %v", len(outcomes), err)
 		}

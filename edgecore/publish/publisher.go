@@ -38,9 +38,9 @@ type Options struct {
 	UpstreamStaleAfter time.Duration
 }
 
-// Publisher publishes one target. Run it in one goroutine; what is below the
+// Session publishes one target. Run it in one goroutine; what is below the
 // settings belongs to that goroutine, but for what Status reads.
-type Publisher struct {
+type Session struct {
 	target  Target
 	states  States
 	options Options
@@ -65,10 +65,10 @@ type Publisher struct {
 	view    view
 }
 
-// New makes a publisher. It starts nothing.
-func New(t Target, states States, o Options) *Publisher {
+// NewSession makes a publisher. It starts nothing.
+func NewSession(t Target, states States, o Options) *Session {
 	o.Metrics.start(&t)
-	p := &Publisher{target: t, states: states, options: o, metrics: o.Metrics, log: o.Log.With("target", t.Name)}
+	p := &Session{target: t, states: states, options: o, metrics: o.Metrics, log: o.Log.With("target", t.Name)}
 	for _, c := range t.Outputs {
 		p.keys = append(p.keys, &keyState{Output: c, verified: true})
 	}
@@ -127,7 +127,7 @@ type keyPass struct {
 // Once makes one pass: it brings what is stored up to date. With reconcile it
 // reads what is stored even if it thinks to know. The outcomes are in the order
 // of the cells; the error is the first of theirs, or says why there are none.
-func (p *Publisher) Once(ctx context.Context, reconcile bool) ([]Outcome, error) {
+func (p *Session) Once(ctx context.Context, reconcile bool) ([]Outcome, error) {
 	st, err := p.states.Load(p.target.Environment)
 	if err != nil {
 		return nil, err
@@ -200,7 +200,7 @@ func bound(ctx context.Context, keys int) (context.Context, context.CancelFunc) 
 }
 
 // read looks at what is stored where the plan wants it.
-func (p *Publisher) read(ctx context.Context, steps []*keyPass, now time.Time) {
+func (p *Session) read(ctx context.Context, steps []*keyPass, now time.Time) {
 	var reading []*keyPass
 	var keys []sinks.Key
 	for _, s := range steps {
@@ -239,7 +239,7 @@ func (p *Publisher) read(ctx context.Context, steps []*keyPass, now time.Time) {
 
 // reportConflict reports what another publisher has written over this one's content,
 // once for each of its writes.
-func (p *Publisher) reportConflict(c *keyState) {
+func (p *Session) reportConflict(c *keyState) {
 	if !c.conflicts() || c.reportedRival == c.read.seq {
 		return
 	}
@@ -250,7 +250,7 @@ func (p *Publisher) reportConflict(c *keyState) {
 }
 
 // reportClock reports what is stored with a time in the future, once for each.
-func (p *Publisher) reportClock(c *keyState, now time.Time) {
+func (p *Session) reportClock(c *keyState, now time.Time) {
 	ahead := c.aheadOfClock(now)
 	if ahead == 0 || c.reportedAhead == c.read.seq {
 		return
@@ -261,7 +261,7 @@ func (p *Publisher) reportClock(c *keyState, now time.Time) {
 }
 
 // decide makes what is to be written.
-func (p *Publisher) decide(s *keyPass, st *state.State, now time.Time) {
+func (p *Session) decide(s *keyPass, st *state.State, now time.Time) {
 	if s.Err != nil {
 		return
 	}
@@ -282,7 +282,7 @@ func (p *Publisher) decide(s *keyPass, st *state.State, now time.Time) {
 
 // renewDue has what is stored written again where that is to be done, and nothing
 // takes its place.
-func (p *Publisher) renewDue(s *keyPass, now time.Time) {
+func (p *Session) renewDue(s *keyPass, now time.Time) {
 	s.beat = s.Err == nil && !s.due && s.decision != waitVisible && p.heartbeatDue(s.keyState, now)
 	if s.beat || s.Err == nil && s.decision == reassert {
 		s.due, s.again = true, true
@@ -290,7 +290,7 @@ func (p *Publisher) renewDue(s *keyPass, now time.Time) {
 }
 
 // heartbeatDue tells whether what is stored has to be written again.
-func (p *Publisher) heartbeatDue(c *keyState, now time.Time) bool {
+func (p *Session) heartbeatDue(c *keyState, now time.Time) bool {
 	return p.target.Heartbeat > 0 && c.read.known && !c.read.absent && !c.read.foreign && c.stored != nil &&
 		c.current(now) && !now.Before(c.read.at.Add(p.target.Heartbeat))
 }
@@ -300,7 +300,7 @@ func (p *Publisher) heartbeatDue(c *keyState, now time.Time) bool {
 // older than what another process has published since: they do not replace a
 // snapshot of a higher revision, or one published after they arrived where
 // one of the two has no revision.
-func (p *Publisher) unconfirmed(c *keyState, st *state.State) string {
+func (p *Session) unconfirmed(c *keyState, st *state.State) string {
 	ours := snapshot.Meta{Environment: st.Definitions.Environment, Revision: st.Definitions.Revision, PublishedAt: st.Since}
 	if newer := newerThan(ours, c.newestMeta()); st.Restored && newer != "" {
 		return "waits for upstream to confirm the definitions of the state folder: " + newer
@@ -328,7 +328,7 @@ func newerThan(content, stored snapshot.Meta) string {
 }
 
 // finish names what has become of each key, and tells.
-func (p *Publisher) finish(ctx context.Context, steps []*keyPass, st *state.State, since time.Time) error {
+func (p *Session) finish(ctx context.Context, steps []*keyPass, st *state.State, since time.Time) error {
 	var failed error
 	others, unsure, found := 0, false, uint64(0)
 	for _, s := range steps {

@@ -35,7 +35,7 @@ func TestSnapshotsBeyondTheMemory(t *testing.T) {
 		w.sink.set(stored)
 		w.flags(t, many...)
 		used := need.Allocated(func() {
-			if outcomes, err := w.publisher().Once(t.Context(), true); err != nil || outcomes[0].Action != "published" {
+			if outcomes, err := w.session().Once(t.Context(), true); err != nil || outcomes[0].Action != "published" {
 				t.Errorf("%+v, %v", outcomes, err)
 			}
 		})

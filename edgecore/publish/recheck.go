@@ -25,7 +25,7 @@ func (c *keyState) stopped() bool {
 
 // nextRecheck returns when to read what is held or pinned, the zero time for
 // never. A target that fails is never rechecked: its next pass reads these keys.
-func (p *Publisher) nextRecheck(now time.Time) time.Time {
+func (p *Session) nextRecheck(now time.Time) time.Time {
 	if p.health.failures > 0 || len(p.stoppedKeys()) == 0 {
 		return time.Time{}
 	}
@@ -35,7 +35,7 @@ func (p *Publisher) nextRecheck(now time.Time) time.Time {
 // jittered returns three quarters of a time to the whole of it.
 func jittered(d time.Duration) time.Duration { return d - rand.N(d/4) }
 
-func (p *Publisher) stoppedKeys() []*keyState {
+func (p *Session) stoppedKeys() []*keyState {
 	var list []*keyState
 	for _, c := range p.keys {
 		if c.stopped() {
@@ -54,7 +54,7 @@ func (p *Publisher) recheck(ctx context.Context, a *timers) {
 	if !a.pass.IsZero() {
 		return // the pass reads these keys, and sets the time of the next recheck
 	}
-	cells := p.nextKeys()
+	cells := p.session.nextKeys()
 	if len(cells) == 0 {
 		return
 	}
@@ -64,20 +64,20 @@ func (p *Publisher) recheck(ctx context.Context, a *timers) {
 	}
 	callCtx, cancel := bound(ctx, len(keys))
 	defer cancel()
-	bodies, errs := sinks.GetAll(callCtx, p.target.Sink, keys)
+	bodies, errs := sinks.GetAll(callCtx, p.session.target.Sink, keys)
 	if ctx.Err() != nil {
 		return
 	}
 	now := time.Now()
 	var failed error
 	for i, c := range cells {
-		changed, err := c.recheck(bodies[i], errs[i], now, p.target.stale())
+		changed, err := c.recheck(bodies[i], errs[i], now, p.session.target.stale())
 		switch {
 		case err != nil:
 			failed = err
 		case changed:
-			p.log.Info("another process has changed a key that was held or pinned",
-				"key", c.Key, "sink", p.target.SinkName, "seq", c.read.seq)
+			p.session.log.Info("another process has changed a key that was held or pinned",
+				"key", c.Key, "sink", p.session.target.SinkName, "seq", c.read.seq)
 			a.reconcile, a.pass = true, now
 		}
 	}
@@ -93,13 +93,13 @@ func (p *Publisher) recheck(ctx context.Context, a *timers) {
 	}
 	wait = jittered(wait)
 	a.recheck = now.Add(wait)
-	p.log.Warn("cannot read the keys that are held or pinned: "+failed.Error(), "sink", p.target.SinkName,
+	p.session.log.Warn("cannot read the keys that are held or pinned: "+failed.Error(), "sink", p.session.target.SinkName,
 		"failures", a.unread, "retry_in", wait.Round(time.Second).String())
 }
 
 // nextKeys returns the cells of the next recheck: those that are held or pinned,
 // at most recheckKeys of them, each in its turn.
-func (p *Publisher) nextKeys() []*keyState {
+func (p *Session) nextKeys() []*keyState {
 	all := p.stoppedKeys()
 	if len(all) <= recheckKeys {
 		return all

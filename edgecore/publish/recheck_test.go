@@ -29,7 +29,7 @@ func (w *world) accept(t *testing.T, digest string) {
 	t.Helper()
 	o := w.options
 	o.Log, o.Metrics, o.Accept = quiet(), publish.NewMetrics(prometheus.NewRegistry()), []string{digest}
-	outcomes, err := publish.New(w.target, w.store, o).Once(t.Context(), true)
+	outcomes, err := publish.NewSession(w.target, w.store, o).Once(t.Context(), true)
 	if err != nil || outcomes[0].Action != "published" {
 		t.Fatalf("%+v, %v", outcomes, err)
 	}
@@ -245,7 +245,7 @@ func TestRecheckIsBounded(t *testing.T) {
 		after(5 * time.Minute)
 		for i := range pinned {
 			r := publish.Rewrite{Key: sinks.Key(fmt.Sprintf("k%d", i)), Kind: publish.Pinned, Pinned: "an incident"}
-			if _, err := w.publisher().Rewrite(t.Context(), r); err != nil {
+			if _, err := w.session().Rewrite(t.Context(), r); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -270,7 +270,7 @@ func TestRecheckIsBounded(t *testing.T) {
 				t.Errorf("%s: %d reads", key, reads[key])
 			}
 		}
-		if _, err := w.publisher().Rewrite(t.Context(), publish.Rewrite{Key: "k50", Kind: publish.Unpinned}); err != nil {
+		if _, err := w.session().Rewrite(t.Context(), publish.Rewrite{Key: "k50", Kind: publish.Unpinned}); err != nil {
 			t.Fatal(err)
 		}
 		after(5 * time.Minute)

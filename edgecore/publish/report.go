@@ -12,7 +12,7 @@ import (
 )
 
 // explain tells what a pass means in the language of flags.
-func (p *Publisher) explain(steps []*keyPass, st *state.State, flipped bool) {
+func (p *Session) explain(steps []*keyPass, st *state.State, flipped bool) {
 	var changes []flagdiff.Change
 	if p.last != nil && p.last != st.Definitions && !flipped {
 		changes = flagdiff.Definitions(p.last, st.Definitions, p.target.Outputs[0].Spec.Rules.Fields...)
@@ -44,7 +44,7 @@ func wanted(spec *snapshot.Spec, changes []flagdiff.Change) []flagdiff.Change {
 
 // report tells what a pass has done in the language of flags. Cells of a
 // matrix differ in what they change; the log names the changes of the first.
-func (p *Publisher) report(steps []*keyPass, st *state.State, since time.Time) {
+func (p *Session) report(steps []*keyPass, st *state.State, since time.Time) {
 	counts := map[Action]int{}
 	var told *keyPass
 	for _, s := range steps {
@@ -80,7 +80,7 @@ func (p *Publisher) report(steps []*keyPass, st *state.State, since time.Time) {
 
 // reportChanges logs the changes of one pass in one record. That of one line has
 // it in its message.
-func (p *Publisher) reportChanges(changes []flagdiff.Change, end string, revision uint64) {
+func (p *Session) reportChanges(changes []flagdiff.Change, end string, revision uint64) {
 	lines := flagdiff.Lines(changes, changesLogged)
 	if len(lines) == 1 {
 		p.log.Info(lines[0] + "  " + end)
@@ -91,7 +91,7 @@ func (p *Publisher) reportChanges(changes []flagdiff.Change, end string, revisio
 
 // warn logs what the content of the target cannot hold of the flags, at the
 // first pass in which that is so.
-func (p *Publisher) warn(steps []*keyPass) {
+func (p *Session) warn(steps []*keyPass) {
 	problems, fresh := map[edgecore.Problem]bool{}, 0
 	for _, s := range steps {
 		for _, one := range s.problems {
@@ -112,7 +112,7 @@ func (p *Publisher) warn(steps []*keyPass) {
 func short(digest string) string { return digest[:min(12, len(digest))] }
 
 // emitEvents emits the events of a pass, and logs what a person has to know.
-func (p *Publisher) emitEvents(steps []*keyPass, st *state.State) {
+func (p *Session) emitEvents(steps []*keyPass, st *state.State) {
 	for _, s := range steps {
 		e := Event{
 			Key: s.Key, Seq: max(s.read.seq, s.newest.seq), Digest: s.wanted, Revision: st.Definitions.Revision,
@@ -145,7 +145,7 @@ func (p *Publisher) emitEvents(steps []*keyPass, st *state.State) {
 }
 
 // emit gives an event to the listener.
-func (p *Publisher) emit(e Event) {
+func (p *Session) emit(e Event) {
 	if p.options.Listener == nil {
 		return
 	}

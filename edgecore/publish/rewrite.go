@@ -41,7 +41,7 @@ var ErrOlder = errors.New("what is stored is newer")
 
 // Rewrite reads a key and puts content over what is there. It is not for use
 // beside Run.
-func (p *Publisher) Rewrite(ctx context.Context, r Rewrite) (Outcome, error) {
+func (p *Session) Rewrite(ctx context.Context, r Rewrite) (Outcome, error) {
 	out := Outcome{Target: p.target.Name, Sink: p.target.SinkName, Key: r.Key, Action: ActionFailed}
 	i := slices.IndexFunc(p.keys, func(c *keyState) bool { return c.Key == r.Key })
 	if i < 0 {
@@ -93,7 +93,7 @@ func (p *Publisher) Rewrite(ctx context.Context, r Rewrite) (Outcome, error) {
 
 // Check reads a key, and returns why a Rewrite would not be carried out:
 // ErrChanged, ErrOlder, or that the key cannot be read.
-func (p *Publisher) Check(ctx context.Context, r Rewrite) error {
+func (p *Session) Check(ctx context.Context, r Rewrite) error {
 	i := slices.IndexFunc(p.keys, func(c *keyState) bool { return c.Key == r.Key })
 	if i < 0 {
 		return fmt.Errorf("target %q has no key %q", p.target.Name, r.Key)
@@ -103,7 +103,7 @@ func (p *Publisher) Check(ctx context.Context, r Rewrite) error {
 }
 
 // admits reads a key and returns what is stored, if a Rewrite may replace it.
-func (p *Publisher) admits(ctx context.Context, c *keyState, r Rewrite) ([]byte, error) {
+func (p *Session) admits(ctx context.Context, c *keyState, r Rewrite) ([]byte, error) {
 	stored, err := p.Stored(ctx, r.Key)
 	if err != nil {
 		return nil, err
@@ -126,7 +126,7 @@ func (p *Publisher) admits(ctx context.Context, c *keyState, r Rewrite) ([]byte,
 
 // Stored reads a key, and returns the snapshot that is there. nil is nothing,
 // or no snapshot. It is not for use beside Run.
-func (p *Publisher) Stored(ctx context.Context, key sinks.Key) ([]byte, error) {
+func (p *Session) Stored(ctx context.Context, key sinks.Key) ([]byte, error) {
 	i := slices.IndexFunc(p.keys, func(c *keyState) bool { return c.Key == key })
 	if i < 0 {
 		return nil, fmt.Errorf("target %q has no key %q", p.target.Name, key)
@@ -154,7 +154,7 @@ func (c *keyState) base() Base {
 
 // Verify reads back what was put until it shows or ctx ends, and tells whether
 // it has. It is not for use beside Run, which does it by itself.
-func (p *Publisher) Verify(ctx context.Context) bool {
+func (p *Session) Verify(ctx context.Context) bool {
 	a, shown := timers{}, true
 	for p.unverified() && ctx.Err() == nil {
 		shown = p.verify(ctx, &a) && shown

@@ -38,6 +38,18 @@ func (a *timers) next() time.Time {
 
 func due(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }
 
+// Publisher keeps one target up to date while it runs. Run it in one goroutine;
+// what its session remembers belongs to that goroutine.
+type Publisher struct{ session *Session }
+
+// New makes a publisher. It starts nothing.
+func New(t Target, states States, o Options) *Publisher {
+	return &Publisher{session: NewSession(t, states, o)}
+}
+
+// Status returns how the target is. It may be called at any time.
+func (p *Publisher) Status() Status { return p.session.Status() }
+
 // Run publishes until ctx ends: after a change of definitions (debounced), at
 // the instant at which a DATE constraint flips, on the schedule, for the
 // heartbeat, and after another process has changed a key that is held or pinned.
@@ -45,22 +57,22 @@ func due(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }
 // never returned.
 func (p *Publisher) Run(ctx context.Context) error {
 	changes := make(chan struct{}, 1)
-	p.pending = make(chan pendingPut, 1)
+	p.session.pending = make(chan pendingPut, 1)
 	var others sync.WaitGroup
 	defer others.Wait()
 	others.Go(func() { p.watch(ctx, changes) })
-	if len(p.target.Probes) > 0 {
-		others.Go(func() { p.watchProbes(ctx, p.pending) })
+	if len(p.session.target.Probes) > 0 {
+		others.Go(func() { p.watchProbes(ctx, p.session.pending) })
 	}
 
 	var a timers
 	a.reconcile = true
-	p.health.began = time.Now()
-	if p.target.Schedule != nil {
-		a.tick = p.target.Schedule.Next(time.Now())
+	p.session.health.began = time.Now()
+	if p.session.target.Schedule != nil {
+		a.tick = p.session.target.Schedule.Next(time.Now())
 	}
-	if p.options.StaleAfter > 0 {
-		a.age = time.Now().Add(min(p.options.StaleAfter, p.options.upstreamStaleAfter()))
+	if p.session.options.StaleAfter > 0 {
+		a.age = time.Now().Add(min(p.session.options.StaleAfter, p.session.options.upstreamStaleAfter()))
 	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -77,8 +89,8 @@ func (p *Publisher) Run(ctx context.Context) error {
 		case <-changes:
 			// While a target fails, its backoff decides; a fault that only a
 			// person can mend may have been mended by this very change.
-			if a.pass.IsZero() || p.health.failures == 0 || p.health.permanent {
-				a.pass = earlier(a.pass, time.Now().Add(p.target.Debounce))
+			if a.pass.IsZero() || p.session.health.failures == 0 || p.session.health.permanent {
+				a.pass = earlier(a.pass, time.Now().Add(p.session.target.Debounce))
 			}
 		case <-wake:
 			p.onTimer(ctx, &a, time.Now())
@@ -97,7 +109,7 @@ func earlier(a, b time.Time) time.Time {
 func (p *Publisher) watch(ctx context.Context, changes chan<- struct{}) {
 	var version uint64
 	for {
-		st, err := p.states.Wait(ctx, p.target.Environment, version)
+		st, err := p.session.states.Wait(ctx, p.session.target.Environment, version)
 		if err != nil {
 			return // ctx has ended
 		}
@@ -112,11 +124,11 @@ func (p *Publisher) watch(ctx context.Context, changes chan<- struct{}) {
 // onTimer does what is due.
 func (p *Publisher) onTimer(ctx context.Context, a *timers, now time.Time) {
 	if due(a.age, now) {
-		a.age = now.Add(min(p.options.StaleAfter, p.options.upstreamStaleAfter()) / 10)
-		p.age(now)
+		a.age = now.Add(min(p.session.options.StaleAfter, p.session.options.upstreamStaleAfter()) / 10)
+		p.session.age(now)
 	}
 	if due(a.tick, now) {
-		a.tick = p.target.Schedule.Next(now)
+		a.tick = p.session.target.Schedule.Next(now)
 		a.reconcile, a.pass = true, now
 	}
 	if due(a.flip, now) {
@@ -128,7 +140,7 @@ func (p *Publisher) onTimer(ctx context.Context, a *timers, now time.Time) {
 		a.reconcile, a.pass = true, earlier(a.pass, now)
 	}
 	if due(a.verify, now) {
-		p.verify(ctx, a)
+		p.session.verify(ctx, a)
 	}
 	if due(a.recheck, now) {
 		p.recheck(ctx, a)
@@ -136,7 +148,7 @@ func (p *Publisher) onTimer(ctx context.Context, a *timers, now time.Time) {
 	if !due(a.pass, now) {
 		return
 	}
-	if ready := p.lastPut().Add(p.target.pace()); now.Before(ready) {
+	if ready := p.session.lastPut().Add(p.session.target.pace()); now.Before(ready) {
 		a.pass = ready
 		return
 	}
@@ -144,7 +156,7 @@ func (p *Publisher) onTimer(ctx context.Context, a *timers, now time.Time) {
 }
 
 // lastPut is when a key was written last.
-func (p *Publisher) lastPut() time.Time {
+func (p *Session) lastPut() time.Time {
 	var last time.Time
 	for _, c := range p.keys {
 		if c.lastPut.After(last) {
@@ -155,7 +167,7 @@ func (p *Publisher) lastPut() time.Time {
 }
 
 func (p *Publisher) pass(ctx context.Context, a *timers) {
-	outcomes, err := p.Once(ctx, a.reconcile)
+	outcomes, err := p.session.Once(ctx, a.reconcile)
 	now := time.Now()
 	switch {
 	case ctx.Err() != nil:
@@ -166,14 +178,14 @@ func (p *Publisher) pass(ctx context.Context, a *timers) {
 		a.pass = time.Time{}
 		return
 	case err != nil:
-		wait := backoff(p.health.failures, err)
+		wait := backoff(p.session.health.failures, err)
 		a.pass, a.reconcile = now.Add(wait), false // keys that have failed are read in any case
-		p.log.Error("publish: "+err.Error(), "failures", p.health.failures, "retry_in", wait.Round(time.Millisecond).String())
+		p.session.log.Error("publish: "+err.Error(), "failures", p.session.health.failures, "retry_in", wait.Round(time.Millisecond).String())
 	default:
 		a.pass, a.reconcile = time.Time{}, false
 	}
-	a.flip, a.beat = p.flip, p.nextBeat(now)
-	a.recheck, a.unread = p.nextRecheck(now), 0
+	a.flip, a.beat = p.session.flip, p.session.nextBeat(now)
+	a.recheck, a.unread = p.session.nextRecheck(now), 0
 	wrote, waiting := false, false
 	for _, o := range outcomes {
 		wrote, waiting = wrote || o.Bytes > 0, waiting || o.Action == ActionWaiting
@@ -182,7 +194,7 @@ func (p *Publisher) pass(ctx context.Context, a *timers) {
 		a.pass = earlier(a.pass, now.Add(firstBackoff<<min(a.looks, 5)))
 		a.looks++
 	}
-	if p.unverified() && (a.verify.IsZero() || wrote) {
+	if p.session.unverified() && (a.verify.IsZero() || wrote) {
 		a.verify, a.looks = now, 0
 	}
 	if !a.pass.IsZero() && !a.beat.IsZero() && a.beat.Before(a.pass) {
@@ -192,7 +204,7 @@ func (p *Publisher) pass(ctx context.Context, a *timers) {
 
 // nextBeat is when something that is stored has to be written again; at the
 // earliest in a second, since what could not be written now is not due at once.
-func (p *Publisher) nextBeat(now time.Time) time.Time {
+func (p *Session) nextBeat(now time.Time) time.Time {
 	var next time.Time
 	if p.target.Heartbeat == 0 {
 		return next
@@ -208,7 +220,7 @@ func (p *Publisher) nextBeat(now time.Time) time.Time {
 	return next
 }
 
-func (p *Publisher) unverified() bool {
+func (p *Session) unverified() bool {
 	for _, c := range p.keys {
 		if !c.verified {
 			return true
@@ -220,7 +232,7 @@ func (p *Publisher) unverified() bool {
 // verify reads puts back. Reads may be stale: it looks again with growing
 // pauses while they may be, and then has the keys written again if need be. false
 // says that it has given up a put.
-func (p *Publisher) verify(ctx context.Context, a *timers) bool {
+func (p *Session) verify(ctx context.Context, a *timers) bool {
 	a.verify = time.Time{}
 	var keys []sinks.Key
 	var looking []*keyState

@@ -58,19 +58,19 @@ func (p *Publisher) waitForProbes(ctx context.Context, want pendingPut, puts <-c
 			return newer, true
 		case <-pause.C:
 		}
-		seen := p.probeAll(ctx, want.seq)
+		seen := p.session.probeAll(ctx, want.seq)
 		if AllAtLeast(seen, want.seq) {
 			now := time.Now()
-			p.metrics.observeSeen(&p.target, now.Sub(want.since), now.Sub(want.put))
+			p.session.metrics.observeSeen(&p.session.target, now.Sub(want.since), now.Sub(want.put))
 			lag := now.Sub(want.since).Milliseconds()
-			p.view.mu.Lock()
-			p.view.status.SeenLagMS = &lag
-			p.view.mu.Unlock()
-			p.log.Info("seen at the edge", "seq", want.seq, "lag_ms", lag)
+			p.session.view.mu.Lock()
+			p.session.view.status.SeenLagMS = &lag
+			p.session.view.mu.Unlock()
+			p.session.log.Info("seen at the edge", "seq", want.seq, "lag_ms", lag)
 			return want, false
 		}
 		if time.Since(want.put) > SeenFor {
-			p.log.Warn("the edge does not show what was published", "seq", want.seq,
+			p.session.log.Warn("the edge does not show what was published", "seq", want.seq,
 				"after", time.Since(want.put).Round(time.Second).String(), "err", firstError(seen))
 			return want, false
 		}
@@ -79,7 +79,7 @@ func (p *Publisher) waitForProbes(ctx context.Context, want pendingPut, puts <-c
 }
 
 // probeAll asks every seer once, and posts what they say.
-func (p *Publisher) probeAll(ctx context.Context, want uint64) []ProbeStatus {
+func (p *Session) probeAll(ctx context.Context, want uint64) []ProbeStatus {
 	seen := ProbeAll(ctx, p.target.Probes, want)
 	p.view.mu.Lock()
 	p.view.status.Seen = seen

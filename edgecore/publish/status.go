@@ -67,7 +67,7 @@ type view struct {
 }
 
 // Status returns how the target is. It may be called at any time.
-func (p *Publisher) Status() Status {
+func (p *Session) Status() Status {
 	p.view.mu.Lock()
 	defer p.view.mu.Unlock()
 	s := p.view.status
@@ -79,7 +79,7 @@ func (p *Publisher) Status() Status {
 }
 
 // updateView makes what the publisher knows readable for others.
-func (p *Publisher) updateView() {
+func (p *Session) updateView() {
 	s := Status{
 		Target: p.target.Name, Sink: p.target.SinkName, Environment: p.target.Environment,
 		Format: p.target.Outputs[0].Spec.Format, LimitBytes: p.target.Sink.Limits().ValueBytes,
@@ -127,7 +127,7 @@ func (p *Publisher) updateView() {
 	p.view.status = s
 }
 
-func (p *Publisher) recordStoredDelay(lag time.Duration) {
+func (p *Session) recordStoredDelay(lag time.Duration) {
 	ms := lag.Milliseconds()
 	p.view.mu.Lock()
 	defer p.view.mu.Unlock()
@@ -135,7 +135,7 @@ func (p *Publisher) recordStoredDelay(lag time.Duration) {
 }
 
 // Inspect reads what is stored, for Status. It is not for use beside Run.
-func (p *Publisher) Inspect(ctx context.Context) {
+func (p *Session) Inspect(ctx context.Context) {
 	keys := make([]sinks.Key, len(p.keys))
 	for i, c := range p.keys {
 		keys[i] = c.Key

@@ -15,7 +15,7 @@ import (
 
 // write puts what is to be put, all in one call where the sink has one for it.
 // The reads before may have taken long: seq and time are those of the sending.
-func (p *Publisher) write(ctx context.Context, steps []*keyPass, since time.Time) {
+func (p *Session) write(ctx context.Context, steps []*keyPass, since time.Time) {
 	now := time.Now()
 	var writing []*keyPass
 	for _, s := range steps {
@@ -61,7 +61,7 @@ func (p *Publisher) write(ctx context.Context, steps []*keyPass, since time.Time
 }
 
 // exhausted is the error of a key that no seq is left for.
-func (p *Publisher) exhausted(s *keyPass) error {
+func (p *Session) exhausted(s *keyPass) error {
 	return fmt.Errorf("put %q to %s: %w: seq %d is stored, and readers take none above %d; delete the key in the sink",
 		s.Key, p.target.SinkName, sinks.ErrPermanent, max(s.read.seq, s.newest.seq), uint64(snapshot.MaxSeq))
 }
@@ -89,7 +89,7 @@ func together(writing []*keyPass, now time.Time) uint64 {
 
 // recordAccepted notes that the sink has taken a change, and has the edge watched for
 // it.
-func (p *Publisher) recordAccepted(seq uint64, since time.Time) {
+func (p *Session) recordAccepted(seq uint64, since time.Time) {
 	p.since = since
 	p.view.mu.Lock()
 	p.view.status.StoredLagMS, p.view.status.SeenLagMS = nil, nil // until it is stored, and seen
@@ -105,7 +105,7 @@ func (p *Publisher) recordAccepted(seq uint64, since time.Time) {
 }
 
 // recordVisible measures how long a change took, once reads have shown all of it.
-func (p *Publisher) recordVisible(now time.Time) {
+func (p *Session) recordVisible(now time.Time) {
 	if p.since.IsZero() || p.unverified() {
 		return
 	}
@@ -126,7 +126,7 @@ func object(key sinks.Key, body []byte, meta snapshot.Meta) sinks.Object {
 }
 
 // recordPut notes what has become of a put that had until a deadline.
-func (p *Publisher) recordPut(s *keyPass, err error, deadline time.Time) {
+func (p *Session) recordPut(s *keyPass, err error, deadline time.Time) {
 	now := time.Now()
 	s.sent = s.meta.Seq
 	reason := ReasonContent
