@@ -9,35 +9,15 @@ import (
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore"
-	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/edgecore/state"
 )
 
 // The guard stops a write that would empty the edge by mistake, and leaves it
 // to a person. A narrowed token or a lost project makes flags go missing from
 // the definitions; a kill switch leaves its flag there, disabled, and passes.
-const (
-	// guardFlags is how many flags a write may take from readers whatever part
-	// of all they are.
-	guardFlags = 5
-	// guardWindow is how long flags that go missing in several steps are
-	// counted together.
-	guardWindow = time.Hour
-)
-
-// flagSet holds names of flags.
-type flagSet map[string]bool
-
-// without returns the names of s that are not in other.
-func (s flagSet) without(other flagSet) flagSet {
-	rest := flagSet{}
-	for name := range s {
-		if !other[name] {
-			rest[name] = true
-		}
-	}
-	return rest
-}
+// guardFlags is how many flags a write may take from readers whatever part of all
+// they are.
+const guardFlags = 5
 
 // mostOf reports whether lost are more than half of all, and more than
 // guardFlags.
@@ -45,39 +25,6 @@ func mostOf(lost, all flagSet) bool { return len(lost) > guardFlags && 2*len(los
 
 // allOf reports whether lost are all of two or more flags.
 func allOf(lost, all flagSet) bool { return len(all) >= 2 && len(lost) == len(all) }
-
-// lostFlags are flags of one key that were on and are not any more, with the time
-// until which they were. Nothing else is kept of what readers had before.
-type lostFlags struct {
-	until map[string]time.Time
-	// asked says that the history was asked for what this process has not seen.
-	asked bool
-}
-
-// note adds flags that readers have lost.
-func (d *lostFlags) note(lost flagSet, now time.Time) {
-	if len(lost) > 0 && d.until == nil {
-		d.until = map[string]time.Time{}
-	}
-	for name := range lost {
-		d.until[name] = now
-	}
-}
-
-// restart forgets what was on before: a person has decided about it.
-func (d *lostFlags) restart() { *d = lostFlags{asked: true} }
-
-// within returns the flags that were on at some time of the window: those that
-// are on, and those that have departed since it began.
-func (d *lostFlags) within(on flagSet, now time.Time) flagSet {
-	maps.DeleteFunc(d.until, func(_ string, until time.Time) bool { return now.Sub(until) >= guardWindow })
-	all := make(flagSet, len(on)+len(d.until)) // on may be nil
-	maps.Copy(all, on)
-	for name := range d.until {
-		all[name] = true
-	}
-	return all
-}
 
 // review decides whether a write may replace what readers have. before are the
 // flags that are on, after those that will be, recent those that were on within
@@ -182,22 +129,6 @@ func (p *Session) gather(ctx context.Context, s *keyPass, now time.Time) {
 		earlier := flagsOn(p.recorded(ctx, s.keyState, now.Add(-guardWindow)), now)
 		s.departed.note(earlier.without(s.before), now)
 	}
-}
-
-// flagsOn returns the flags that are on for some request in what is stored, nil
-// where this process has not seen a snapshot.
-func (c *keyState) flagsOn(now time.Time) flagSet { return flagsOn(c.stored, now) }
-
-// flagsOn returns the flags that are on in a snapshot, nil for none.
-func flagsOn(stored []byte, now time.Time) flagSet {
-	if stored == nil {
-		return nil
-	}
-	on, err := snapshot.OnFlags(stored, now)
-	if err != nil {
-		return nil
-	}
-	return on
 }
 
 // recorded returns what the history has of a time, nil for nothing. A history

@@ -6,11 +6,6 @@ import (
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
 
-// verifyFor is how long after a put a read may still show something older,
-// for a sink whose reads may be stale at all (KV reads are cached; Cloudflare
-// says 60 s and more). Until then an older read is no reason to write again.
-const verifyFor = 2 * time.Minute
-
 // read is what a read of the key has shown, or what was put since.
 type lastRead struct {
 	known   bool // the key has been read, or written, by this process

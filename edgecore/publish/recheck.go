@@ -18,11 +18,6 @@ const (
 	recheckKeys = 32
 )
 
-// stopped reports whether the guard or a pin keeps new content from a key.
-func (c *keyState) stopped() bool {
-	return c.heldDigest != "" || c.stored != nil && c.meta.Pinned != ""
-}
-
 // nextRecheck returns when to read what is held or pinned, the zero time for
 // never. A target that fails is never rechecked: its next pass reads these keys.
 func (p *Session) nextRecheck(now time.Time) time.Time {
@@ -107,20 +102,4 @@ func (p *Session) nextKeys() []*keyState {
 	from := p.rechecked % len(all)
 	p.rechecked = from + recheckKeys
 	return append(all[from:], all[:from]...)[:recheckKeys]
-}
-
-// recheck notes what a read has shown, and reports whether that is something
-// else than before. A read that may be stale changes nothing.
-func (c *keyState) recheck(body []byte, err error, now time.Time, stale time.Duration) (changed bool, failure error) {
-	before := c.read
-	if _, err := c.observe(body, err, now, stale); err != nil {
-		c.read = before
-		return false, err
-	}
-	if !c.current(now) {
-		c.read = before
-		return false, nil
-	}
-	return c.read.absent != before.absent || c.read.foreign != before.foreign ||
-		c.read.digest != before.digest || c.read.seq != before.seq || c.read.pinned != before.pinned, nil
 }

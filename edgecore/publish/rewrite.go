@@ -25,13 +25,6 @@ type Rewrite struct {
 	Base *Base
 }
 
-// Base says what was stored when somebody looked. The zero value is nothing,
-// or what is no snapshot.
-type Base struct {
-	Digest string `json:"digest"`
-	Seq    uint64 `json:"seq"`
-}
-
 // ErrChanged says that something else is stored than a Rewrite is based on.
 var ErrChanged = errors.New("what is stored has changed since")
 
@@ -142,31 +135,4 @@ func (p *Session) Stored(ctx context.Context, key sinks.Key) ([]byte, error) {
 		return nil, nil
 	}
 	return c.stored, nil
-}
-
-// base is what a plan notes of a key that has been read.
-func (c *keyState) base() Base {
-	if c.read.absent || c.read.foreign {
-		return Base{}
-	}
-	return Base{c.read.digest, c.read.seq}
-}
-
-// Verify reads back what was put until it shows or ctx ends, and tells whether
-// it has. It is not for use beside Run, which does it by itself.
-func (p *Session) Verify(ctx context.Context) bool {
-	a, shown := timers{}, true
-	for p.unverified() && ctx.Err() == nil {
-		shown = p.verify(ctx, &a) && shown
-		if a.verify.IsZero() {
-			break
-		}
-		timer := time.NewTimer(time.Until(a.verify))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-		case <-timer.C:
-		}
-	}
-	return shown && !p.unverified()
 }

@@ -3,40 +3,11 @@ package publish
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore/state"
-	"github.com/flagcast/flagcast/sinks"
 )
-
-// timers is what the loop has to do, and when. The zero time is never.
-type timers struct {
-	pass      time.Time // bring what is stored up to date
-	reconcile bool      // and read it first
-	tick      time.Time // of the schedule
-	flip      time.Time // of the next DATE constraint
-	beat      time.Time // of the heartbeat
-	verify    time.Time // look whether the last puts are visible
-	looks     int       // how often that has been done
-	age       time.Time // look whether the target is stale
-	recheck   time.Time // read keys that are held or pinned
-	unread    int       // rechecks in a row that have failed
-}
-
-// decision returns the earliest entry.
-func (a *timers) next() time.Time {
-	var first time.Time
-	for _, t := range []time.Time{a.pass, a.tick, a.flip, a.beat, a.verify, a.age, a.recheck} {
-		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
-			first = t
-		}
-	}
-	return first
-}
-
-func due(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }
 
 // Publisher keeps one target up to date while it runs. Run it in one goroutine;
 // what its session remembers belongs to that goroutine.
@@ -96,13 +67,6 @@ func (p *Publisher) Run(ctx context.Context) error {
 			p.onTimer(ctx, &a, time.Now())
 		}
 	}
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // watch signals every new version; signals that nobody has taken coalesce.
@@ -218,91 +182,4 @@ func (p *Session) nextBeat(now time.Time) time.Time {
 		return soonest
 	}
 	return next
-}
-
-func (p *Session) unverified() bool {
-	for _, c := range p.keys {
-		if !c.verified {
-			return true
-		}
-	}
-	return false
-}
-
-// verify reads puts back. Reads may be stale: it looks again with growing
-// pauses while they may be, and then has the keys written again if need be. false
-// says that it has given up a put.
-func (p *Session) verify(ctx context.Context, a *timers) bool {
-	a.verify = time.Time{}
-	var keys []sinks.Key
-	var looking []*keyState
-	for _, c := range p.keys {
-		if !c.verified {
-			looking, keys = append(looking, c), append(keys, c.Key)
-		}
-	}
-	if len(looking) == 0 {
-		return true
-	}
-	callCtx, cancel := bound(ctx, len(keys))
-	defer cancel()
-	bodies, errs := sinks.GetAll(callCtx, p.target.Sink, keys)
-	now, waiting, lost := time.Now(), false, false
-	for i, c := range looking {
-		was, written := c.read, c.newest
-		_, err := c.observe(bodies[i], errs[i], now, p.target.stale())
-		switch {
-		case err == nil && c.shown():
-			c.verified = true
-			switch {
-			case c.read.pinned != "" && !written.pinned:
-				if p.health.failures == 0 {
-					a.pass = earlier(a.pass, now) // which shows the pin
-				}
-			case c.read.digest != written.digest:
-				p.log.Warn("another publisher writes this key; the next reconcile will put this one's content back", "key", c.Key, "sink", p.target.SinkName)
-			}
-			continue
-		case !now.Before(c.newest.until) && (err == nil || now.Sub(c.lastPut) >= verifyFor):
-			c.verified = true // as far as can be told: the reconcile decides
-			p.metrics.unverified(&p.target)
-			p.emit(Event{Kind: Unverified, Key: c.Key, Seq: c.newest.seq, Digest: c.newest.digest})
-			p.log.Warn("the put was accepted but no read has shown it: reconciling",
-				"key", c.Key, "sink", p.target.SinkName, "after", now.Sub(c.lastPut).Round(time.Second).String(), "err", err)
-			lost = true
-		default:
-			waiting = true
-		}
-		// A stale read is not news: the next change is compared with the put.
-		c.read = was
-	}
-	if lost {
-		// A sink that takes puts and stores nothing is not asked for ever
-		// without a pause.
-		p.unshown++
-		p.since = time.Time{}
-		a.reconcile = true
-		if p.health.failures == 0 {
-			a.pass = earlier(a.pass, now.Add(backoff(p.unshown, nil)))
-		}
-	}
-	if waiting {
-		a.verify = now.Add(firstBackoff << min(a.looks, 5))
-		a.looks++
-	} else if !lost {
-		p.unshown = 0
-	}
-	p.recordVisible(now)
-	p.updateView()
-	return !lost
-}
-
-// backoff is the pause after a number of consecutive failures, with jitter.
-func backoff(failures int, err error) time.Duration {
-	wait := firstBackoff << min(failures-1, 9)
-	if errors.Is(err, sinks.ErrPermanent) {
-		wait = longBackoff
-	}
-	wait = min(wait, longBackoff)
-	return wait/2 + rand.N(wait/2)
 }

@@ -1,9 +1,7 @@
 package publish
 
 import (
-	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore"
@@ -60,106 +58,6 @@ type ProbeStatus struct {
 	Error string    `json:"error,omitempty"`
 }
 
-// view is what other goroutines may read of a publisher.
-type view struct {
-	mu     sync.Mutex
-	status Status
-}
-
-// Status returns how the target is. It may be called at any time.
-func (p *Session) Status() Status {
-	p.view.mu.Lock()
-	defer p.view.mu.Unlock()
-	s := p.view.status
-	if s.StoredLagMS != nil {
-		lag := *s.StoredLagMS
-		s.StoredLagMS = &lag
-	}
-	return s
-}
-
-// updateView makes what the publisher knows readable for others.
-func (p *Session) updateView() {
-	s := Status{
-		Target: p.target.Name, Sink: p.target.SinkName, Environment: p.target.Environment,
-		Format: p.target.Outputs[0].Spec.Format, LimitBytes: p.target.Sink.Limits().ValueBytes,
-		Failures: p.health.failures, LastSuccess: p.health.succeeded, Keys: make([]KeyStatus, len(p.keys)),
-	}
-	if p.health.err != nil {
-		s.LastError, s.FailureKind = p.health.err.Error(), kindOf(p.health.err)
-		s.Hint = sinks.Hint(p.health.err)
-	}
-	verified, missing := true, false
-	for i, c := range p.keys {
-		verified, missing = verified && c.verified, missing || c.stored == nil
-		s.Keys[i] = KeyStatus{Key: c.Key, Verified: c.verified && c.stored != nil, Held: c.heldDigest, Waits: c.waitsFor}
-		if meta := c.meta; c.stored != nil {
-			s.Keys[i].Digest, s.Keys[i].Seq, s.Keys[i].Revision = meta.Digest, meta.Seq, meta.Revision
-			s.Keys[i].PublishedAt, s.Keys[i].Bytes, s.Keys[i].Pinned = meta.PublishedAt, len(c.stored), meta.Pinned
-			if c.Spec.Undecided() {
-				s.Keys[i].Contextual = len(meta.Contextual)
-			}
-		}
-	}
-	switch h := &p.health; {
-	case h.failures > 0:
-		s.State = "failing"
-	case h.held:
-		s.State = "held"
-	case h.pinned:
-		s.State = "pinned"
-	case h.unconfirmed:
-		s.State = "unconfirmed"
-	case h.stale:
-		s.State = "stale"
-	case h.succeeded.IsZero():
-		s.State = "new"
-	case missing:
-		s.State = "missing"
-	case !verified:
-		s.State = "unverified"
-	default:
-		s.State = "ok"
-	}
-	p.view.mu.Lock()
-	defer p.view.mu.Unlock()
-	s.StoredLagMS, s.SeenLagMS, s.Seen = p.view.status.StoredLagMS, p.view.status.SeenLagMS, p.view.status.Seen
-	p.view.status = s
-}
-
-func (p *Session) recordStoredDelay(lag time.Duration) {
-	ms := lag.Milliseconds()
-	p.view.mu.Lock()
-	defer p.view.mu.Unlock()
-	p.view.status.StoredLagMS = &ms
-}
-
-// Inspect reads what is stored, for Status. It is not for use beside Run.
-func (p *Session) Inspect(ctx context.Context) {
-	keys := make([]sinks.Key, len(p.keys))
-	for i, c := range p.keys {
-		keys[i] = c.Key
-	}
-	callCtx, cancel := bound(ctx, len(keys))
-	defer cancel()
-	bodies, errs := sinks.GetAll(callCtx, p.target.Sink, keys)
-	h := &p.health
-	for i, c := range p.keys {
-		if _, err := c.observe(bodies[i], errs[i], time.Now(), p.target.stale()); err != nil {
-			h.err = fmt.Errorf("read %q in %s: %w", c.Key, p.target.SinkName, err)
-			h.failures = 1
-		}
-		h.pinned = h.pinned || c.read.pinned != ""
-	}
-	if h.err == nil {
-		h.succeeded = time.Now()
-	}
-	if len(p.target.Probes) > 0 {
-		p.probeAll(ctx, 0)
-	}
-	p.updateView()
-}
-
 // Notes says in words what is wrong with a target, and what to do: that comes
 // first, since the text of an error is long. Commands in it end with
 // configArgument, such as " --config a.yaml".
@@ -214,3 +112,5 @@ func ContextualNote(flags int) string {
 	}
 	return needs + " one answer for all here, off where a user is needed; if workers decide by user, publish rules/1, else set contextual of the target"
 }
+
+func short(digest string) string { return digest[:min(12, len(digest))] }

@@ -61,3 +61,26 @@ type States interface {
 	Load(env edgecore.Environment) (*state.State, error)
 	Wait(ctx context.Context, env edgecore.Environment, after uint64) (*state.State, error)
 }
+
+// Probe tells what one place at the edge shows. It is called by one goroutine
+// at a time.
+type Probe interface {
+	// Name tells people where it looks.
+	Name() string
+	// Seen returns the seq of the snapshot that readers get, of a key that is
+	// wanted with a seq; 0: none.
+	Seen(ctx context.Context, want uint64) (seq uint64, err error)
+}
+
+const (
+	seenTimeout = 10 * time.Second // for one look
+	seenPause   = 30 * time.Second // longest, between two looks
+	// SeenFor is how long the edge is watched for a put: as long as the worst
+	// propagation that a service promises (Alibaba EdgeKV, 300 s), twice.
+	SeenFor = 10 * time.Minute
+)
+
+// verifyFor is how long after a put a read may still show something older,
+// for a sink whose reads may be stale at all (KV reads are cached; Cloudflare
+// says 60 s and more). Until then an older read is no reason to write again.
+const verifyFor = 2 * time.Minute

@@ -87,35 +87,6 @@ func together(writing []*keyPass, now time.Time) uint64 {
 	return seq
 }
 
-// recordAccepted notes that the sink has taken a change, and has the edge watched for
-// it.
-func (p *Session) recordAccepted(seq uint64, since time.Time) {
-	p.since = since
-	p.view.mu.Lock()
-	p.view.status.StoredLagMS, p.view.status.SeenLagMS = nil, nil // until it is stored, and seen
-	p.view.mu.Unlock()
-	if p.pending == nil {
-		return
-	}
-	select { // newest wins
-	case <-p.pending:
-	default:
-	}
-	p.pending <- pendingPut{seq: seq, since: since, put: time.Now()}
-}
-
-// recordVisible measures how long a change took, once reads have shown all of it.
-func (p *Session) recordVisible(now time.Time) {
-	if p.since.IsZero() || p.unverified() {
-		return
-	}
-	lag := now.Sub(p.since)
-	p.since = time.Time{}
-	p.metrics.verified(&p.target, lag)
-	p.recordStoredDelay(lag)
-	p.log.Debug("verified", "lag_ms", lag.Milliseconds())
-}
-
 // object is a snapshot as sinks take it. A list of keys with their metadata
 // shows what is deployed.
 func object(key sinks.Key, body []byte, meta snapshot.Meta) sinks.Object {
@@ -178,16 +149,6 @@ func (p *Session) recordPut(s *keyPass, err error, deadline time.Time) {
 		s.Action = ActionPublished
 	}
 	s.replaced, s.history = before, s.body
-}
-
-// found tells whether a read has shown a put whose answer was lost, for the
-// first time. From then on it is as any other.
-func (c *keyState) found() bool {
-	if !c.newest.lost || c.read.absent || c.read.foreign || c.read.seq != c.newest.seq || c.read.digest != c.newest.digest {
-		return false
-	}
-	c.newest.lost = false
-	return true
 }
 
 // largest names what makes a snapshot too large for its sink.

@@ -195,3 +195,53 @@ func (c *keyState) current(now time.Time) bool {
 func (c *keyState) shown() bool {
 	return !c.read.absent && !c.read.foreign && c.read.seq >= c.newest.seq
 }
+
+// found tells whether a read has shown a put whose answer was lost, for the
+// first time. From then on it is as any other.
+func (c *keyState) found() bool {
+	if !c.newest.lost || c.read.absent || c.read.foreign || c.read.seq != c.newest.seq || c.read.digest != c.newest.digest {
+		return false
+	}
+	c.newest.lost = false
+	return true
+}
+
+// stopped reports whether the guard or a pin keeps new content from a key.
+func (c *keyState) stopped() bool {
+	return c.heldDigest != "" || c.stored != nil && c.meta.Pinned != ""
+}
+
+// recheck notes what a read has shown, and reports whether that is something
+// else than before. A read that may be stale changes nothing.
+func (c *keyState) recheck(body []byte, err error, now time.Time, stale time.Duration) (changed bool, failure error) {
+	before := c.read
+	if _, err := c.observe(body, err, now, stale); err != nil {
+		c.read = before
+		return false, err
+	}
+	if !c.current(now) {
+		c.read = before
+		return false, nil
+	}
+	return c.read.absent != before.absent || c.read.foreign != before.foreign ||
+		c.read.digest != before.digest || c.read.seq != before.seq || c.read.pinned != before.pinned, nil
+}
+
+// base is what a plan notes of a key that has been read.
+func (c *keyState) base() Base {
+	if c.read.absent || c.read.foreign {
+		return Base{}
+	}
+	return Base{c.read.digest, c.read.seq}
+}
+
+// flagsOn returns the flags that are on for some request in what is stored, nil
+// where this process has not seen a snapshot.
+func (c *keyState) flagsOn(now time.Time) flagSet { return flagsOn(c.stored, now) }
+
+// Base says what was stored when somebody looked. The zero value is nothing,
+// or what is no snapshot.
+type Base struct {
+	Digest string `json:"digest"`
+	Seq    uint64 `json:"seq"`
+}
