@@ -10,7 +10,7 @@ import (
 
 // Budget is what a script may be and cost.
 type Budget struct {
-	// Size is what the script has to be smaller than, in bytes; 0: off.
+	// Size is what the script must be smaller than, in bytes; 0: off.
 	Size int
 	// Gzip says that the platform counts the bytes after gzip.
 	Gzip bool

@@ -107,7 +107,7 @@ type Override struct {
 // Dependency makes a flag depend on the state of a parent flag.
 type Dependency struct {
 	Feature  string
-	Enabled  bool     // what the parent has to be
+	Enabled  bool     // what the parent must be
 	Variants []string // names of parent variants that satisfy it; empty: any
 }
 

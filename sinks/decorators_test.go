@@ -114,7 +114,7 @@ func TestManyObjects(t *testing.T) {
 	}
 }
 
-// A trace is told of each call, and of none where one call is enough.
+// A trace is called for each call, and for none where one call is enough.
 func TestTrace(t *testing.T) {
 	list, _ := objects(20)
 	for _, batches := range []bool{false, true} {
@@ -233,7 +233,7 @@ func TestPaceFollowsTheQuota(t *testing.T) {
 	})
 }
 
-// spreading is a sink whose service tells how far a write has come.
+// spreading is a sink whose service says how far a write has come.
 type spreading struct{ sinks.Sink }
 
 func (s spreading) Spread(ctx context.Context, _ sinks.Key) (bool, error) { return true, ctx.Err() }

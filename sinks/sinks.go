@@ -2,7 +2,7 @@
 // under keys, with a little metadata. A sink knows nothing about flags.
 //
 // Package sinktest holds the contract as a test suite; every sink passes it.
-// What all sinks need is written once and is no concern of a sink: retrying
+// What all sinks need is written once and is not a concern of a sink: retrying
 // (internal/httpclient), pacing, metrics, dry runs.
 package sinks
 
@@ -22,7 +22,7 @@ import (
 // may pass. Error texts name the sink, the key and what the service answered;
 // they never hold a credential.
 type Sink interface {
-	// Limits tells what the service accepts and how fast it shows it.
+	// Limits says what the service accepts and how fast it shows it.
 	Limits() Limits
 	// Put stores the object and replaces what was there. nil means that the
 	// service has accepted it whole; readers may see the old one for
@@ -32,7 +32,7 @@ type Sink interface {
 	// Get returns what is stored, possibly an older object. A key that does
 	// not exist is ErrNotFound; every other failure is another error.
 	Get(ctx context.Context, key Key) ([]byte, error)
-	// Delete removes the object. A key that does not exist is no error.
+	// Delete removes the object. A key that does not exist is not an error.
 	Delete(ctx context.Context, key Key) error
 }
 
@@ -188,7 +188,7 @@ type ConfigError struct {
 
 func (e *ConfigError) Error() string { return e.Key + ": " + e.Problem }
 
-// Quoted is implemented by sinks whose service tells how many calls are left.
+// Quoted is implemented by sinks whose service says how many calls are left.
 type Quoted interface {
 	// Quota returns what the last answer said: the number of calls that the
 	// credential has left, and when it gets new ones; ok is false where no
@@ -196,7 +196,7 @@ type Quoted interface {
 	Quota() (left int, until time.Time, ok bool)
 }
 
-// Spreader is implemented by sinks whose service tells whether a write has
+// Spreader is implemented by sinks whose service reports whether a write has
 // reached every place at the edge.
 type Spreader interface {
 	// Spread reports whether the last write of a key is everywhere. A sink of

@@ -1,4 +1,4 @@
-// Package measure runs a finished worker script in V8 and tells what CPU time it
+// Package measure runs a finished worker script in V8 and says what CPU time it
 // takes over a worker that does nothing. Subrequests are stubbed. It knows
 // scripts and requests, and no flags.
 package measure

@@ -94,7 +94,7 @@ func (v *edgeValue) Type() string   { return v.kind }
 func (v *edgeValue) Set(text string) error {
 	name := v.name
 	// Before the name of the command -p is the port, behind it the pretrusted
-	// tokens, which are no numbers.
+	// tokens, which are not numbers.
 	if _, err := strconv.Atoi(text); name == "port" && err != nil && strings.ContainsAny(text, ":@") {
 		name = "pretrusted-tokens"
 	}

@@ -60,7 +60,7 @@ func (f *scriptFlags) names() (set []string) {
 	return set
 }
 
-// check refuses what is no script before anything is read.
+// check refuses what is not a script before anything is read.
 func (f *scriptFlags) check(flags *exportFlags, format snapshot.Format) error {
 	if flags.as != asScript {
 		if set := f.names(); len(set) > 0 {

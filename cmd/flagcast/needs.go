@@ -26,7 +26,7 @@ type needsOf func(chosen []config.Target) config.Needs
 
 // newChosen makes the core of a command that runs once, with the targets that
 // are named and the parts that the command needs; no names mean all targets, of
-// which there has to be one.
+// which there must be one.
 func newChosen(c *cobra.Command, names []string, needs needsOf) (*app.App, error) {
 	uses := func(cfg *config.Config) config.Needs { return needs(chosen(cfg, names)) }
 	cfg, err := load(c, config.Overrides{Needs: uses})

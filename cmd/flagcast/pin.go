@@ -169,7 +169,7 @@ func (o *oneTarget) pin(ctx context.Context, flags pinFlags) error {
 	return nil
 }
 
-// contentToPin returns the content to hold, which has to be what the target
+// contentToPin returns the content to hold, which must be what the target
 // publishes.
 func contentToPin(c *app.App, ctx context.Context, flags pinFlags, t *publish.Target, one publish.Output, stored []byte) ([]byte, error) {
 	var content []byte

@@ -29,7 +29,7 @@ type write struct {
 	Target  string          `json:"target"`
 	Sink    string          `json:"sink"`
 	Key     sinks.Key       `json:"key"`
-	Base    publish.Base    `json:"base"`    // what has to be stored still
+	Base    publish.Base    `json:"base"`    // what must be stored still
 	Content json.RawMessage `json:"content"` // a snapshot, whose seq the write decides
 }
 

@@ -32,7 +32,7 @@ type Scope struct {
 	Projects    []string // sorted; nil: all
 }
 
-// Sees tells whether a project is within the scope.
+// Sees reports whether a project is within the scope.
 func (s Scope) Sees(project string) bool {
 	return s.Projects == nil || slices.Contains(s.Projects, project)
 }
@@ -42,7 +42,7 @@ var (
 	ErrUnauthorized = errors.New("the token is missing or unknown")
 	// ErrForbidden: the token is for the other API.
 	ErrForbidden = errors.New("the token is for another API")
-	// ErrUnavailable: upstream, which has to be asked, does not answer, or too
+	// ErrUnavailable: upstream, which must be asked, does not answer, or too
 	// many questions wait for it. It passes.
 	ErrUnavailable = errors.New("the token cannot be validated now")
 	// ErrUncovered: the token is for an environment, or for projects, that are
@@ -58,7 +58,7 @@ type Known struct {
 
 // Validator asks whoever knows all tokens.
 type Validator interface {
-	// Validate tells what is known of each token, in their order: nil for one
+	// Validate says what is known of each token, in their order: nil for one
 	// that nobody knows. An error means that there was no answer.
 	Validate(ctx context.Context, tokens []secret.Secret) ([]*Known, error)
 }
@@ -71,7 +71,7 @@ type Options struct {
 	Anonymous edgecore.Environment
 	// Followed are the projects of each environment that is served here; a nil
 	// list means all. About tokens of other environments nobody is asked, and
-	// tokens of the client API have to be within. nil: everything is followed.
+	// tokens of the client API must be within. nil: everything is followed.
 	Followed map[edgecore.Environment][]string
 	// Validator knows the other tokens. nil: there are none.
 	Validator Validator
@@ -162,7 +162,7 @@ func tokenOf(authorization string) string {
 // MaxTokens bounds the tokens of one Validate.
 const MaxTokens = 500
 
-// Validate tells what is known of tokens, in their order: nil for one that
+// Validate says what is known of tokens, in their order: nil for one that
 // nobody knows, or whose environment is not followed here. It is what another
 // core asks, from its address. An error means that it cannot be told of all of
 // them.
@@ -200,7 +200,7 @@ func (a *Access) look(from source, text string) lookup {
 	if known, ok := a.configured[digestOf(text)]; ok {
 		return lookup{known: &known}
 	}
-	// What cannot be a token, or can be none of a client, is no reason to ask.
+	// What cannot be a token, or can be none of a client, is not a reason to ask.
 	token, err := edgecore.ParseToken(secret.New(text))
 	if a.validated == nil || len(text) > maxTokenBytes || err != nil || token.Environment == "*" {
 		return lookup{}

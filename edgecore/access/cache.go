@@ -85,7 +85,7 @@ func (c *cache) look(from source, token secret.Secret, real bool, now time.Time)
 	q := c.enqueue(key, token, from, hit || real)
 	switch {
 	case hit && (q == nil || now.Before(e.expires.Add(c.validFor))):
-		return lookup{known: &e.known} // not long ago, and asked about anew
+		return lookup{known: &e.known} // not long ago, and asked about again
 	case q == nil:
 		return lookup{err: fmt.Errorf("%w: %w", ErrUnavailable, errManyQuestions)}
 	case hit:

@@ -159,7 +159,7 @@ type wireToken struct {
 	Status                   string // in a backup only
 }
 
-// known is what is known of it, as copies; nil for one that is good for neither
+// known is what is known of it, as copies; nil for one that is valid for neither
 // API.
 func (t *wireToken) known() *Known {
 	kind, ok := kindOf(t.Type)

@@ -34,15 +34,15 @@ type Options struct {
 	States       States
 	Access       *access.Access
 	Usage        Usage
-	Environments []edgecore.Environment // what has to be there to be ready
+	Environments []edgecore.Environment // what must be there to be ready
 	Log          *slog.Logger
 	Registry     *prometheus.Registry
 	Build        Build
-	// Heard tells when upstream was last heard of an environment, and how often
+	// Heard says when upstream was last heard of an environment, and how often
 	// it has failed since, for metrics. nil: nobody knows.
 	Heard    func(env edgecore.Environment) (at time.Time, failures int)
 	BasePath string // "" or "/path"
-	// Targets tells how what is published is doing, as JSON; nil: nothing is
+	// Targets says how what is published is doing, as JSON; nil: nothing is
 	// published.
 	Targets func() any
 	// TokenHeader carries the token of an SDK. "": Authorization. Unleash's
@@ -242,7 +242,7 @@ func (a *api) prepare(w http.ResponseWriter, r *http.Request, path string) (prep
 	return r, true
 }
 
-// dotted tells whether a path has segments that lead elsewhere. Nothing that
+// dotted reports whether a path has segments that lead elsewhere. Nothing that
 // is served has.
 func dotted(path string) bool {
 	for segment := range strings.SplitSeq(path, "/") {

@@ -43,7 +43,7 @@ func everything(o *api.Options) {
 	o.WebhookSecret, o.Nudge = secret.New("hook"), func() {}
 }
 
-// TestDocumentHasEveryRoute, and no others. Preflight requests are no part of it.
+// TestDocumentHasEveryRoute, and no others. Preflight requests are not part of it.
 func TestDocumentHasEveryRoute(t *testing.T) {
 	_, h := with(t, everything)
 	var served, documented []string

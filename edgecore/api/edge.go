@@ -34,7 +34,7 @@ type validatedToken struct {
 	Projects    []string    `json:"projects"`
 }
 
-// validate tells which tokens are valid. It asks for no token itself, as
+// validate says which tokens are valid. It asks for no token itself, as
 // Unleash does not: who has none learns nothing from it.
 func (a *api) validate(w http.ResponseWriter, r *http.Request) {
 	body, ok := a.readBody(w, r, maxValidateBody, true)

@@ -349,7 +349,7 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// A token that cannot be validated, or is for another environment, is told to
+// A token that cannot be validated, or is for another environment, is asked to
 // come again: after a 401 or 403 Unleash's Node SDK never does.
 func TestNotAskedIsNotRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 )
 
 // maxWrongSecrets is how many wrong secrets a second get an answer that says so.
-// The rest is told to come later. The right one is always taken.
+// The rest is asked to come later. The right one is always taken.
 const maxWrongSecrets = 10
 
 // hook takes a call of Unleash's webhook integration, which says that

@@ -36,7 +36,7 @@ func (p *Peers) client(r *http.Request) string {
 	for _, text := range slices.Backward(chain) {
 		hop, ok := addressOf(text)
 		if !ok {
-			break // behind what is no address, nothing can be told
+			break // behind what is not an address, nothing can be told
 		}
 		if ip = hop; !within(p.Proxies, ip) {
 			break

@@ -23,7 +23,7 @@ type Shared struct {
 	StaleWhileRevalidate, StaleIfError time.Duration
 }
 
-// may tells whether the answer to a request is one that caches may keep.
+// may reports whether the answer to a request is one that caches may keep.
 func (s *Shared) may(r *http.Request, c *eval.Context) bool {
 	if s.MaxAge == 0 || r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false

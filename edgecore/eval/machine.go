@@ -175,7 +175,7 @@ func (m *Machine) MatchString(text string) bool {
 }
 
 // follow resolves everything that needs no character, starting with the
-// pending instructions and one more, and tells whether a match is reached.
+// pending instructions and one more, and reports whether a match is reached.
 // Behind it the list holds instructions that wait for a character.
 func (m *Machine) follow(t *threads, start int32, at syntax.EmptyOp) bool {
 	t.stack = append(t.stack, start)

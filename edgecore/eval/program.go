@@ -87,7 +87,7 @@ func headOf(f *Rule) head {
 // Parent is one dependency of a flag.
 type Parent struct {
 	Flag     int32 // number of the flag
-	Enabled  bool  // what it has to be
+	Enabled  bool  // what it must be
 	Variants []string
 }
 
@@ -98,7 +98,7 @@ type Strategy struct {
 	Variants   *Variants // nil: those of the flag
 }
 
-// Everybody tells whether all pass a strategy.
+// Everybody reports whether all pass a strategy.
 func (s *Strategy) Everybody() bool { return len(s.Conditions) == 0 && s.Share == nil }
 
 // Flags lists the flags of the program, sorted by name. The list is shared: do

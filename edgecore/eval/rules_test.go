@@ -42,7 +42,7 @@ func TestDecodeRulesOfOthers(t *testing.T) {
 	}
 }
 
-// What is no program is an error that names the place.
+// What is not a program is an error that names the place.
 func TestDecodeRulesErrors(t *testing.T) {
 	const sound = `{"names":"a\u007fb","flags":[[[[1,0]],[0]],2],"fields":["x","userId"],"values":["\u007f1\u0080$\u007f",""],"stickies":[[],[1,-1]],` +
 		`"shares":[[52,"g"]],"conditions":[[0,0],[7,0,2,5]],"shapes":[[1,0,["a","b"],[1,1]]],"impressions":[0],"hidden":[1]}`

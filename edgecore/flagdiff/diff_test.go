@@ -91,7 +91,7 @@ func single(field, operator, value string) string {
 
 func strategies(list ...string) string { return `"strategies":[` + strings.Join(list, ",") + `]` }
 
-// What changes in a flag is told in the same words, whether definitions or
+// What changes in a flag is reported in the same words, whether definitions or
 // rules are compared.
 func TestWordsOfChanges(t *testing.T) {
 	ids := func(n int) []string {

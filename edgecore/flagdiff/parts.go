@@ -39,7 +39,7 @@ func (c comparison) difference(was, is *describe.Description) []string {
 	return parts
 }
 
-// onlyShares tells whether nothing differs but the share of a strategy.
+// onlyShares reports whether nothing differs but the share of a strategy.
 func onlyShares(was, is []describe.DescribedStrategy) bool {
 	return len(was) == 1 && len(is) == 1 && len(conditionParts(was[0].Conditions, is[0].Conditions)) == 0
 }

@@ -51,7 +51,7 @@ func percents(v *describe.DescribedVariants) []string {
 	return out
 }
 
-// mixParts tells what differs between the variants of two flags, or of two
+// mixParts says what differs between the variants of two flags, or of two
 // strategies. Of payloads it tells the variant alone.
 func mixParts(was, is *describe.DescribedVariants) (parts []string) {
 	switch {

@@ -23,11 +23,11 @@ const (
 	mostWaiting = 1000
 )
 
-// queue decides which events are told, and when: each kind once in an outage
+// queue decides which events are reported, and when: each kind once in an outage
 // of a target, and recovered once after it, if anything was told before. It
 // has no clock and does no I/O.
 type queue struct {
-	kinds   []publish.Kind // those that are told
+	kinds   []publish.Kind // those that are reported
 	after   int            // failures in a row that make a Failed worth telling; a permanent one is at once
 	targets map[string]*course
 	waiting map[slot]entry

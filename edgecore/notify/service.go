@@ -89,7 +89,7 @@ func sign(key, message []byte) []byte {
 }
 
 // signDingTalk adds the time in milliseconds and the HMAC of time, newline and
-// key under the key, good for an hour.
+// key under the key, valid for an hour.
 func signDingTalk(address string, key secret.Secret, now time.Time) string {
 	at := strconv.FormatInt(now.UnixMilli(), 10)
 	mac := base64.StdEncoding.EncodeToString(sign([]byte(key.Reveal()), []byte(at+"\n"+key.Reveal())))
@@ -101,7 +101,7 @@ func signDingTalk(address string, key secret.Secret, now time.Time) string {
 }
 
 // signFeishu is the time in seconds and the HMAC of nothing, with time,
-// newline and key as the key, good for an hour.
+// newline and key as the key, valid for an hour.
 func signFeishu(key secret.Secret, now time.Time) (at, mac string) {
 	at = strconv.FormatInt(now.Unix(), 10)
 	return at, base64.StdEncoding.EncodeToString(sign([]byte(at+"\n"+key.Reveal()), nil))
@@ -141,7 +141,7 @@ func (s Service) refusal(status int, body []byte) error {
 	return nil
 }
 
-// member reads a code and its text; "" where the body is no JSON or has none.
+// member reads a code and its text; "" where the body is not JSON or has none.
 func member(body []byte, code, words string) (string, string) {
 	if untrusted.CheckJSON(body, untrusted.RequestDepth) != nil {
 		return "", ""

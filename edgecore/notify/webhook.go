@@ -27,7 +27,7 @@ type Options struct {
 	Secret   secret.Secret  // signs, where the service knows a signature
 	Kinds    []publish.Kind // of Kinds
 	Targets  []string       // patterns of path.Match; none means all
-	After    int            // failures in a row that are told; at least 1. Permanent ones are at once
+	After    int            // failures in a row that are reported; at least 1. Permanent ones are at once
 	Base     http.RoundTripper
 	Log      *slog.Logger
 	// ConfigArgument ends the commands in messages, such as " --config a.yaml".

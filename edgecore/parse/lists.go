@@ -92,7 +92,7 @@ func (p *parser) rejoin(whole cursor) {
 	}
 }
 
-// clash tells whether a flag that was read has the name of a known one.
+// clash reports whether a flag that was read has the name of a known one.
 func (p *parser) clash() bool {
 	if p.known.whole() || len(p.index) == 0 {
 		return false

@@ -18,7 +18,7 @@ func Next[T string | []byte](ctx context.Context, doc T, env edgecore.Environmen
 	text := string(doc)                                  // no copy of a string
 	if last != nil && edgecore.Complete(last.Problems) { // else it is not known what had one
 		if rest, known := countLeftOut(last, text); known != nil {
-			// What is wrong is told of the document as it is, and so is a name
+			// What is wrong is reported for the document as it is, and so is a name
 			// that stands twice.
 			if d, err := parse(ctx, rest, env, known); err == nil || ctx.Err() != nil {
 				return d, err
@@ -95,7 +95,7 @@ func (k *known) segment(i int) (s edgecore.Segment, ok bool) {
 	return s, ok
 }
 
-// whole tells whether nothing of the document is left out.
+// whole reports whether nothing of the document is left out.
 func (k *known) whole() bool { return k.last == nil }
 
 // countLeftOut copies a document with {} in the place of each flag and segment that
@@ -157,7 +157,7 @@ func countLeftOut(d *edgecore.Definitions, doc string) (rest string, k *known) {
 }
 
 // elementsOf prepares the search for what d has. What had a problem is read again,
-// so that it is told again.
+// so that it is reported again.
 func elementsOf(d *edgecore.Definitions) *known {
 	flags, segments := map[string]bool{}, false
 	for _, p := range d.Problems {

@@ -102,8 +102,8 @@ type part struct {
 	problems edgecore.ProblemList
 }
 
-// part reads a member that has to be a list; anything else is passed over. Its
-// problems are told with it: another member of its name takes its place.
+// part reads a member that must be a list; anything else is passed over. Its
+// problems are reported with it: another member of its name takes its place.
 func (p *parser) part(list func()) part {
 	p.blanks()
 	out, others := part{at: p.i, what: p.what()}, p.problems

@@ -37,7 +37,7 @@ func (p *Session) renewDue(s *keyPass, now time.Time) {
 	}
 }
 
-// heartbeatDue tells whether what is stored has to be written again.
+// heartbeatDue reports whether what is stored must be written again.
 func (p *Session) heartbeatDue(c *keyState, now time.Time) bool {
 	return p.target.Heartbeat > 0 && c.read.known && !c.read.absent && !c.read.foreign && c.stored != nil &&
 		c.current(now) && !now.Before(c.read.at.Add(p.target.Heartbeat))

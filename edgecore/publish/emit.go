@@ -11,7 +11,7 @@ func (p *Session) emit(e Event) {
 	p.options.Listener.Event(e)
 }
 
-// emitRecovered tells that no trouble is left.
+// emitRecovered says that no trouble is left.
 func (p *Session) emitRecovered() {
 	h := &p.health
 	if h.notified && h.failures == 0 && !h.held && !h.stale {

@@ -43,7 +43,7 @@ type Event struct {
 	// Failures is the number of consecutive failed passes.
 	Failures int
 	// Permanent says of Failed that repeating the pass does not help: a credential,
-	// a right, a setting or a size has to be mended.
+	// a right, a setting or a size must be mended.
 	Permanent bool
 }
 

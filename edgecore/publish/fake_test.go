@@ -246,7 +246,7 @@ func metric(t testing.TB, r *prometheus.Registry, name, label string) float64 {
 	return sum
 }
 
-// reasons tells how many puts were counted, by reason.
+// reasons says how many puts were counted, by reason.
 func (w *world) reasons(t testing.TB) string {
 	t.Helper()
 	return reasons(t, w.registry)

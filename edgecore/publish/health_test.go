@@ -15,7 +15,7 @@ import (
 	"github.com/flagcast/flagcast/sinks"
 )
 
-// Each failure is told with its number, and the end of them once.
+// Each failure is reported with its number, and the end of them once.
 func TestFailuresAreToldUntilTheyAreOver(t *testing.T) {
 	within(t, func(t *testing.T, w *world) {
 		w.target.Schedule = nil
@@ -54,7 +54,7 @@ func TestFailuresAreToldUntilTheyAreOver(t *testing.T) {
 }
 
 // A failure says whether it passes by itself. Of several keys the error that does
-// not is told.
+// not is reported.
 func TestPermanentFailuresAreMarked(t *testing.T) {
 	busy, refused := errors.New("503 by the service"), fmt.Errorf("403 by the service: %w", sinks.ErrPermanent)
 	for name, c := range map[string]struct {
@@ -264,7 +264,7 @@ func TestStoredLag(t *testing.T) {
 		w.deliver(t, false)
 		after(2 * time.Second)
 		w.deliver(t, true)     // while the one before is still looked for
-		after(5 * time.Minute) // and heartbeats and reconciles are no changes
+		after(5 * time.Minute) // and heartbeats and reconciles are not changes
 		if got := lag(w); got != "31.1s" || metric(t, w.registry, "stored_lag_seconds", "") != 31.1 {
 			t.Errorf("the lag is %s", got)
 		}

@@ -130,7 +130,7 @@ func (h *History) Body(ctx context.Context, key sinks.Key, e Entry) ([]byte, err
 
 // add keeps a snapshot, and drops the oldest beyond what is kept. What it has
 // replaced is kept, too, if it is not there: another process has stored it, or
-// one that ended before it was kept. A damaged list begins anew with what can be
+// one that ended before it was kept. A damaged list begins again with what can be
 // read of it: damaged says so.
 //
 // unlisted are objects that earlier calls have written and may not have listed;

@@ -307,7 +307,7 @@ func TestHistoryCutShort(t *testing.T) {
 	}
 }
 
-// A list that is damaged begins anew with what can be read of it, and the log
+// A list that is damaged begins again with what can be read of it, and the log
 // says so.
 func TestDamagedHistory(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -185,18 +185,18 @@ func (c *keyState) lost(meta snapshot.Meta, now, deadline time.Time) {
 	c.read.known, c.verified = false, true // nothing to verify; the next pass reads
 }
 
-// current tells whether what a read has shown is stored now: the newest, or an
+// current reports whether what a read has shown is stored now: the newest, or an
 // older one that has come late and taken its place.
 func (c *keyState) current(now time.Time) bool {
 	return c.read.seq >= c.newest.seq || !now.Before(c.newest.until)
 }
 
-// recordVisible tells whether the last read has shown the last put, or something newer.
+// recordVisible reports whether the last read has shown the last put, or something newer.
 func (c *keyState) shown() bool {
 	return !c.read.absent && !c.read.foreign && c.read.seq >= c.newest.seq
 }
 
-// found tells whether a read has shown a put whose answer was lost, for the
+// found reports whether a read has shown a put whose answer was lost, for the
 // first time. From then on it is as any other.
 func (c *keyState) found() bool {
 	if !c.newest.lost || c.read.absent || c.read.foreign || c.read.seq != c.newest.seq || c.read.digest != c.newest.digest {
@@ -240,7 +240,7 @@ func (c *keyState) base() Base {
 func (c *keyState) flagsOn(now time.Time) flagSet { return flagsOn(c.stored, now) }
 
 // Base says what was stored when somebody looked. The zero value is nothing,
-// or what is no snapshot.
+// or what is not a snapshot.
 type Base struct {
 	Digest string `json:"digest"`
 	Seq    uint64 `json:"seq"`

@@ -225,7 +225,7 @@ func (s *stepped) Get(ctx context.Context, key sinks.Key) ([]byte, error) {
 	return s.Sink.Get(ctx, key)
 }
 
-// Put is told of what goes on inside by the questions whether its context has
+// Put notices what goes on inside by the questions whether its context has
 // ended: before the file beside is made, and before it is renamed.
 func (s *stepped) Put(ctx context.Context, o sinks.Object) error {
 	moments := []string{"before the file beside", "before the rename"}

@@ -17,7 +17,7 @@ import (
 	"github.com/flagcast/flagcast/sinks"
 )
 
-// counting is a sink for several keys that tells which calls were made.
+// counting is a sink for several keys that says which calls were made.
 type counting struct {
 	shelf
 	mu      sync.Mutex

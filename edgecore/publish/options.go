@@ -16,13 +16,13 @@ type Options struct {
 	// Accept are digests, or their first characters, of content that the guard
 	// lets pass.
 	Accept []string
-	// LastConfirmed tells when upstream has last confirmed the definitions of an
+	// LastConfirmed says when upstream has last confirmed the definitions of an
 	// environment, the zero time for never; nil: they are always confirmed.
 	LastConfirmed func(edgecore.Environment) time.Time
 	// ConfigArgument ends the commands that texts name, such as " --config a.yaml".
 	ConfigArgument string
 	// StaleAfter is how long a target may not have been brought up to date before
-	// it is stale; 0: for ever.
+	// it is stale; 0: without end.
 	StaleAfter time.Duration
 	// UpstreamStaleAfter is how long its definitions may not have been confirmed;
 	// 0: as long as StaleAfter.

@@ -16,7 +16,7 @@ type Outcome struct {
 	Seq    uint64 // of what is stored, 0 for nothing
 	Before int    // bytes that are stored before
 	Bytes  int    // of what was written, or would be
-	// Changes tells what is written, or held, in the language of flags.
+	// Changes says what is written, or held, in the language of flags.
 	Changes []flagdiff.Change
 	// Text says why: of a pin its reason, of what is held what it would do, of
 	// what is unconfirmed what it waits for.

@@ -153,7 +153,7 @@ func TestRewriteRefuses(t *testing.T) {
 		} {
 			whole := w.sink.bytes()
 			p := w.session()
-			if _, err := p.Stored(t.Context(), "k"); err != nil { // what it has read is no excuse
+			if _, err := p.Stored(t.Context(), "k"); err != nil { // what it has read is not an excuse
 				t.Error(err)
 			}
 			c.before()

@@ -39,7 +39,7 @@ func firstError(seen []ProbeStatus) string {
 	return ""
 }
 
-// AllAtLeast tells whether every seer shows a seq, or a newer one.
+// AllAtLeast reports whether every seer shows a seq, or a newer one.
 func AllAtLeast(seen []ProbeStatus, want uint64) bool {
 	for _, s := range seen {
 		if s.Error != "" || s.Seq < want {

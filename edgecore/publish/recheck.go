@@ -42,7 +42,7 @@ func (p *Session) stoppedKeys() []*keyState {
 
 // recheck reads keys that are held or pinned, and has the target reconciled if
 // another process has changed one, which may have changed all its keys. A read
-// that fails is tried again after a growing pause; it is no failure of the
+// that fails is tried again after a growing pause; it is not a failure of the
 // target, which has nothing to write.
 func (p *Publisher) recheck(ctx context.Context, a *timers) {
 	a.recheck = time.Time{}

@@ -111,7 +111,7 @@ func TestRecheckFindsTheEnd(t *testing.T) {
 	}
 }
 
-// A sink that fails is asked less and less often, and the target is no failing
+// A sink that fails is asked less and less often, and the target is not failing
 // one: there is nothing to write.
 func TestRecheckBacksOff(t *testing.T) {
 	for name, c := range map[string]struct {

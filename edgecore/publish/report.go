@@ -11,7 +11,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/state"
 )
 
-// explain tells what a pass means in the language of flags.
+// explain says what a pass means in the language of flags.
 func (p *Session) explain(steps []*keyPass, st *state.State, flipped bool) {
 	var changes []flagdiff.Change
 	if p.last != nil && p.last != st.Definitions && !flipped {
@@ -42,7 +42,7 @@ func wanted(spec *snapshot.Spec, changes []flagdiff.Change) []flagdiff.Change {
 	return kept
 }
 
-// report tells what a pass has done in the language of flags. Cells of a
+// report says what a pass has done in the language of flags. Cells of a
 // matrix differ in what they change; the log names the changes of the first.
 func (p *Session) report(steps []*keyPass, st *state.State, since time.Time) {
 	counts := map[Action]int{}

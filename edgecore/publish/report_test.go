@@ -31,7 +31,7 @@ func (w *world) infos(from int) (lines []string) {
 
 // A pass over many flags is one record, which lists at most twenty lines, those
 // for a second look first. Flags that are written in another way, with the same meaning,
-// are no record, or one line where the target gets them.
+// are not record, or one line where the target gets them.
 func TestManyChangesAreOneRecord(t *testing.T) {
 	const described = `"description":"other",`
 	const same = "~ 500 flags changed, with no effect on evaluation  published to s in "

@@ -21,7 +21,7 @@ type Rewrite struct {
 	Pinned string
 	// Kind of the event: Published, Pinned or Unpinned.
 	Kind Kind
-	// Base is what has to be stored for the write to happen; nil: anything.
+	// Base is what must be stored for the write to happen; nil: anything.
 	Base *Base
 }
 

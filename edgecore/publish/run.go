@@ -166,7 +166,7 @@ func (p *Publisher) pass(ctx context.Context, a *timers) {
 	}
 }
 
-// nextBeat is when something that is stored has to be written again; at the
+// nextBeat is when something that is stored must be written again; at the
 // earliest in a second, since what could not be written now is not due at once.
 func (p *Session) nextBeat(now time.Time) time.Time {
 	var next time.Time

@@ -133,7 +133,7 @@ func TestEdgeThatShowsNothingIsGivenUp(t *testing.T) {
 	})
 }
 
-// Heartbeats are no changes to be watched for.
+// Heartbeats are not changes to be watched for.
 func TestHeartbeatsAreNotWatched(t *testing.T) {
 	within(t, func(t *testing.T, w *world) {
 		near := &edge{name: "near", store: w.sink}

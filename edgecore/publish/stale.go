@@ -2,7 +2,7 @@ package publish
 
 import "time"
 
-// age tells when a target that has not been brought up to date, or whose
+// age says when a target that has not been brought up to date, or whose
 // definitions nobody has confirmed, is stale.
 func (p *Session) age(now time.Time) {
 	if p.options.StaleAfter <= 0 {

@@ -32,11 +32,11 @@ type Target struct {
 	// sink's own pace counts where it is longer.
 	MinInterval time.Duration
 	// Heartbeat is how long what is stored may be unchanged before it is
-	// written again under a new publishedAt; 0: for ever.
+	// written again under a new publishedAt; 0: without end.
 	Heartbeat time.Duration
 	// History keeps what was published; nil: nothing is kept.
 	History *History
-	// Probes tell what the edge shows; none: nobody asks.
+	// Probes say what the edge shows; none: nobody asks.
 	Probes []Probe
 }
 
@@ -62,7 +62,7 @@ type States interface {
 	Wait(ctx context.Context, env edgecore.Environment, after uint64) (*state.State, error)
 }
 
-// Probe tells what one place at the edge shows. It is called by one goroutine
+// Probe says what one place at the edge shows. It is called by one goroutine
 // at a time.
 type Probe interface {
 	// Name tells people where it looks.
@@ -82,5 +82,5 @@ const (
 
 // verifyFor is how long after a put a read may still show something older,
 // for a sink whose reads may be stale at all (KV reads are cached; Cloudflare
-// says 60 s and more). Until then an older read is no reason to write again.
+// says 60 s and more). Until then an older read is not a reason to write again.
 const verifyFor = 2 * time.Minute

@@ -57,7 +57,7 @@ func (p *Session) verify(ctx context.Context, a *timers) bool {
 		c.read = was
 	}
 	if lost {
-		// A sink that takes puts and stores nothing is not asked for ever
+		// A sink that takes puts and stores nothing is not asked without end
 		// without a pause.
 		p.unshown++
 		p.since = time.Time{}
@@ -77,7 +77,7 @@ func (p *Session) verify(ctx context.Context, a *timers) bool {
 	return !lost
 }
 
-// Verify reads back what was put until it shows or ctx ends, and tells whether
+// Verify reads back what was put until it shows or ctx ends, and reports whether
 // it has. It is not for use beside Run, which does it by itself.
 func (p *Session) Verify(ctx context.Context) bool {
 	a, shown := timers{}, true

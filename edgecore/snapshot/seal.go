@@ -75,7 +75,7 @@ func (s *Snapshot) Seal(seq uint64, now time.Time) []byte {
 // for the "flagcast" member. The caller must not change it.
 func (s *Snapshot) Content() []byte { return slices.Clip(s.content) }
 
-// ErrForeign says that stored bytes are no snapshot of flagcast, or not whole.
+// ErrForeign says that stored bytes are not snapshot of flagcast, or not whole.
 var ErrForeign = errors.New("not a whole flagcast snapshot")
 
 // Open reads the meta data of stored bytes and checks them against their

@@ -69,7 +69,7 @@ type Spec struct {
 	Flags           []string   // only flags whose name matches one of these globs (path.Match); empty: all
 	// Rules says what becomes of ids in a rules snapshot.
 	Rules rules.Options
-	// Heartbeat is told to readers (Meta.Heartbeat), in whole seconds.
+	// Heartbeat is written for readers (Meta.Heartbeat), in whole seconds.
 	Heartbeat time.Duration
 }
 
@@ -267,7 +267,7 @@ func (s *Snapshot) copy(d *edgecore.Definitions) {
 	}{2, features, used})
 }
 
-// Takes tells whether the target publishes a flag.
+// Takes reports whether the target publishes a flag.
 func (s *Spec) Takes(name, project string) bool {
 	if len(s.Projects) > 0 && !slices.Contains(s.Projects, project) {
 		return false

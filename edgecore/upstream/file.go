@@ -43,10 +43,10 @@ func NewFile(path string, env edgecore.Environment, maxBytes int64, log *slog.Lo
 	return &File{path: path, env: env, maxBytes: maxBytes, log: log.With("environment", env)}
 }
 
-// settle is how long a file has to be left alone before it is read: editors
+// settle is how long a file must be left alone before it is read: editors
 // write in several steps. recheck finds changes that no event tells of, as on
 // network volumes: a file that is as it was is not read. Since clocks of file
-// systems are coarse, and those of servers differ, a file has to be left alone
+// systems are coarse, and those of servers differ, a file must be left alone
 // for tick before its time tells anything, and is read every reread anyway.
 const (
 	settle  = 50 * time.Millisecond
@@ -105,7 +105,7 @@ func (f *File) Run(ctx context.Context, deliver func(*edgecore.Definitions)) err
 	}
 }
 
-// unchanged tells whether the file is the one that was read, without reading it.
+// unchanged reports whether the file is the one that was read, without reading it.
 func (f *File) unchanged() bool {
 	if f.info == nil || time.Since(f.seen) >= reread {
 		return false

@@ -53,7 +53,7 @@ func (p *Poll) merge() *edgecore.Definitions {
 	return merged
 }
 
-// settled tells whether newer scopes have already said all about a project: a
+// settled reports whether newer scopes have already said all about a project: a
 // flag that they do not have is gone.
 func settled(scopes []*scope, project string) bool {
 	return slices.ContainsFunc(scopes, func(s *scope) bool {

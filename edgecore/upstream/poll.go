@@ -132,7 +132,7 @@ func (p *Poll) Run(ctx context.Context, deliver func(*edgecore.Definitions)) err
 	}
 }
 
-// round asks once for every token, in parallel. news tells that there is
+// round asks once for every token, in parallel. news says that there is
 // something to deliver.
 func (p *Poll) round(ctx context.Context) (news bool, err error) {
 	errs := make([]error, len(p.scopes))
@@ -167,7 +167,7 @@ func (p *Poll) drop(ctx context.Context, errs []error) {
 	p.scopes = kept
 }
 
-// owed tells whether there is something to deliver: every token has been
+// owed reports whether there is something to deliver: every token has been
 // answered, and one of the answers has not been delivered yet.
 func (p *Poll) owed() bool {
 	news := false

@@ -51,7 +51,7 @@ type regress struct {
 }
 
 const (
-	// regressAnswers is how many answers in a row have to be older before one is
+	// regressAnswers is how many answers in a row must be older before one is
 	// taken, and regressTime how long they have to go on, if an interval is not
 	// longer: a nudge makes several polls within two seconds.
 	regressAnswers = 3
@@ -61,7 +61,7 @@ const (
 // older reports whether definitions are to be left for now: their revision is
 // lower, and not enough answers have said so for long enough. Without a revision
 // they are lower than any. A restored database may be changed meanwhile, so that
-// its revision rises; one that falls begins anew.
+// its revision rises; one that falls begins again.
 func (s *scope) older(d *edgecore.Definitions) bool {
 	if s.last == nil || d.Revision >= s.last.Revision {
 		s.regress = regress{}

@@ -66,7 +66,7 @@ func TestAFloodOfNames(t *testing.T) {
 	runtime.KeepAlive(l)
 }
 
-// When there is no room for all, the newest hours are kept.
+// When there is no space for all, the newest hours are kept.
 func TestTheNewestIsKept(t *testing.T) {
 	running(t, 256<<10, func(t *testing.T, l *lab) {
 		l.unleash.set(down)

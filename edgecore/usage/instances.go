@@ -41,7 +41,7 @@ func newInstances(most int) instances {
 	return instances{max: most, known: map[instanceKey]*instance{}, due: map[instanceKey]*instance{}}
 }
 
-// add takes a registration, and tells whether there was room for it.
+// add takes a registration, and reports whether there was room for it.
 func (s *instances) add(a application, now time.Time) bool { return s.put(a, now, false) }
 
 // see notes who has sent metrics. What is known of it stands.
@@ -57,7 +57,7 @@ func (s *instances) put(a application, now time.Time, minimal bool) bool {
 	k := instanceKey{a.AppName, a.InstanceID}
 	before := s.known[k]
 	if before != nil && !before.minimal {
-		a.Started = before.started // a restart of the same instance is no news
+		a.Started = before.started // a restart of the same instance is not news
 	}
 	text, err := json.Marshal(a)
 	if err != nil || len(text) > maxApplication {
@@ -123,7 +123,7 @@ func (s *instances) pop(now time.Time) (instanceKey, *instance, bool) {
 	return instanceKey{}, nil, false
 }
 
-// restore takes back one that was popped and not sent. It tells whether it is
+// restore takes back one that was popped and not sent. It reports whether it is
 // still known, or what has replaced it: else it has made room meanwhile.
 func (s *instances) restore(k instanceKey, i *instance) bool {
 	if s.known[k] == i && !i.due {

@@ -16,7 +16,7 @@ const (
 type reason string
 
 const (
-	room        reason = "room"        // there is no room for it, or for older hours
+	room        reason = "room"        // there is no space for it, or for older hours
 	invalid     reason = "invalid"     // Unleash could not store it
 	nowhere     reason = "nowhere"     // no upstream, or none for the environment
 	refused     reason = "refused"     // upstream does not take it

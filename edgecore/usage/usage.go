@@ -2,7 +2,7 @@
 // flag and that they are there, merges it for each application, flag and hour,
 // and sends it upstream in bulk, one environment at a time.
 //
-// Memory is bounded: what has no room is dropped and counted, the oldest hour
+// Memory is bounded: what has no space is dropped and counted, the oldest hour
 // first. While upstream is away everything else waits. A browser's token is
 // public, so what comes under one has room of its own and takes none from
 // backends.

@@ -87,7 +87,7 @@ func TestRegistrationsAreSentOnce(t *testing.T) {
 		if none := l.unleash.applications[3]; fmt.Sprint(none["strategies"]) != "[]" {
 			t.Errorf("%v", none)
 		}
-		// It is news that it is still there, and what it says anew.
+		// It is news that it is still there, and what it says again.
 		later(10 * time.Minute)
 		l.must(l.Metrics(backend("development"), metrics("shop", "1", time.Now(), `"f":{"yes":1}`)))
 		later(65 * time.Second)
@@ -262,7 +262,7 @@ func TestTheEndSendsWhatIsLeft(t *testing.T) {
 }
 
 // At the end an upstream that does not answer is waited for, but not for long,
-// and what is lost is told.
+// and what is lost is reported.
 func TestTheEndIsBounded(t *testing.T) {
 	var l *lab
 	var ended time.Duration
@@ -322,7 +322,7 @@ func TestChained(t *testing.T) {
 }
 
 // What Unleash could not store, and would lose the reports of everybody for,
-// is dropped; what is no report is refused, and then nothing of it counts.
+// is dropped; what is not a report is refused, and then nothing of it counts.
 func TestBodies(t *testing.T) {
 	long := strings.Repeat("ø", 256)
 	now := time.Now().UTC().Format(time.RFC3339)

@@ -27,7 +27,7 @@ type stamp struct {
 	size     int64
 }
 
-// NewCertificate reads both files. failed is told once of each version of them
+// NewCertificate reads both files. failed is called once for each version of them
 // that cannot be used; the certificate before it goes on.
 func NewCertificate(certFile, keyFile string, failed func(error)) (*Certificate, error) {
 	c := &Certificate{certFile: certFile, keyFile: keyFile, failed: failed}

@@ -79,7 +79,7 @@ func (a *answer) Error() string {
 }
 
 // exchange stands between the SDK and its HTTP client: it adds the token, and
-// turns every answer that is no success into an *answer. The SDK itself takes
+// turns every answer that is not a success into an *answer. The SDK itself takes
 // a 200 that says "success": false for a success.
 func (s *Sink) exchange(req *http.Request, next option.MiddlewareNext) (*http.Response, error) {
 	for name := range req.Header {

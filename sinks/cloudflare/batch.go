@@ -195,7 +195,7 @@ func tooLarge(err error) bool {
 }
 
 // GetBatch reads up to 100 values in a call, and by calls of their own those
-// that are no text or too large to be read together. The service drops a byte
+// that are not text or too large to be read together. The service drops a byte
 // order mark at the start of a text, and so does GetBatch, unlike Get.
 func (s *Sink) GetBatch(ctx context.Context, keys []sinks.Key) ([][]byte, []error) {
 	bodies, errs := make([][]byte, len(keys)), make([]error, len(keys))

@@ -16,7 +16,7 @@ type Config struct {
 	// Account is the id of the account, 32 hexadecimal digits.
 	Account string `yaml:"account"`
 	// Namespace is the id of the KV namespace, 32 hexadecimal digits. Its
-	// title is no id: the first call fails and names the id.
+	// title is not an id: the first call fails and names the id.
 	Namespace string `yaml:"namespace"`
 	// APIToken has the permission "Workers KV Storage Write" for the account.
 	// Cloudflare grants it per account, not per namespace.

@@ -63,7 +63,7 @@ func (q *quota) learn(h http.Header) {
 }
 
 // item is a member of a list of RFC 9651: a name with parameters. Those that
-// are no whole numbers from 0 on are left out.
+// are not whole numbers from 0 on are left out.
 type item struct {
 	name    string
 	numbers map[string]int

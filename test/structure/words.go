@@ -9,8 +9,8 @@ import (
 )
 
 // banned are words that a reader has to decode. Each has a plain term: "reports
-// whether" for "tells whether", "the caller" for "whoever", "is not a" for "is
-// no", "must be" for "has to be".
+// whether" for "reports whether", "the caller" for "whoever", "is not a" for "is
+// no", "must be" for "must be".
 var banned = regexp.MustCompile(`(?i)\b(` + strings.Join([]string{
 	"tells?", "told", "telling", "nobody", "somebody", "whoever", "stands?", "stood", "lent", "in vain", "farewell",
 	"liking", "owed", "owes", "is no", "are no", "was no", "has to be", "have to be", "rooms?", "seers?", "sightings?",

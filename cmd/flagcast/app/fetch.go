@@ -64,7 +64,7 @@ func (c *App) refused(ctx context.Context, environments []edgecore.Environment) 
 	}
 }
 
-// final tells whether an error of a feed stays until somebody mends something:
+// final reports whether an error of a feed stays until somebody mends something:
 // a status other than those of a busy server, or an answer that holds no
 // definitions or is too large.
 func final(err error) bool {

@@ -71,7 +71,7 @@ func (c *App) healthcheck(well func() error) *notify.Healthcheck {
 	})
 }
 
-// healthy tells whether every target has flags and none is in trouble. A target
+// healthy reports whether every target has flags and none is in trouble. A target
 // whose flags upstream does not confirm becomes stale.
 func (c *App) healthy(troubles *notify.Troubles) error {
 	for _, t := range c.Config.Targets {

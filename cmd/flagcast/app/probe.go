@@ -80,7 +80,7 @@ type propagation struct {
 	key sinks.Key
 }
 
-// reportsPropagation tells whether a service says at all how far a write has come. It
+// reportsPropagation reports whether a service says at all how far a write has come. It
 // makes no call, since the context has ended.
 func reportsPropagation(s sinks.Spreader) bool {
 	ended, cancel := context.WithCancel(context.Background())

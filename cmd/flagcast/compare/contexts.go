@@ -126,7 +126,7 @@ func (s *sampler) byChance(c *eval.Context, fields []string) map[string]bool {
 	return out
 }
 
-// topLevel are the members of a context that are no properties.
+// topLevel are the members of a context that are not properties.
 var topLevel = map[string]bool{
 	"userId": true, "sessionId": true, "remoteAddress": true, "environment": true, "appName": true, "currentTime": true,
 }

@@ -21,12 +21,12 @@ type EdgeSetting struct {
 	// apply takes a value over. nil: there is nothing to take it over.
 	apply func(o *overrider, g given)
 	// instead is what to use in place of one that is not taken over. "": it
-	// makes no difference here, and nobody is told.
+	// makes no difference here, and is not logged.
 	instead string
 	refused bool // security or data depends on it: it is a fault
 }
 
-// Repeated tells whether the flag may be given several times.
+// Repeated reports whether the flag may be given several times.
 func (s *EdgeSetting) Repeated() bool { return strings.HasSuffix(s.Value, "s") }
 
 // Fate is what becomes of the setting: "taken over", "not used", "refused" or

@@ -64,7 +64,7 @@ type textProblem struct {
 	unset bool // a variable is not set
 }
 
-// reference tells whether a text is nothing but references to variables, which
+// reference reports whether a text is nothing but references to variables, which
 // can be shown even where a secret is meant.
 func reference(text string) bool {
 	for text != "" {

@@ -62,7 +62,7 @@ func fill(pattern string, values map[string]string) string {
 }
 
 // checkMatrix reports what is wrong with the matrix of a target, and keys that
-// are none or the same. It tells whether the keys are sound.
+// are none or the same. It reports whether the keys are sound.
 func (d *decoder) checkMatrix(t *Target, where string) bool {
 	if !d.sound(t, "key") || !d.sound(t, "matrix") || t.Key == "" {
 		return false

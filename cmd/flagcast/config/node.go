@@ -58,7 +58,7 @@ func (n *node) get(name string) *entry {
 	return nil
 }
 
-// names tells whether a key of the file means the key called name: snake_case
+// names reports whether a key of the file means the key called name: snake_case
 // or the camelCase of the same words.
 func names(written, name string) bool { return written == name || written == camel(name) }
 

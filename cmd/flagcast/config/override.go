@@ -143,7 +143,7 @@ func texts(where func(*Config) (owner any, key string, list *[]string)) func(*ov
 	}
 }
 
-// header takes over what upstream is told in a header.
+// header takes over a header that upstream receives.
 func header(name string) func(*overrider, given) {
 	return func(o *overrider, g given) { o.setHeader(name, g.value) }
 }

@@ -52,7 +52,7 @@ func parse(src *source, text string, faults *collector) *node {
 	return root
 }
 
-// readable refuses what is no text, where the parser would guess.
+// readable refuses what is not a text, where the parser would guess.
 func readable(src *source, text string, faults *collector) bool {
 	if len(text) > maxBytes {
 		faults.add(src.place(1, 1), fmt.Sprintf("the file has %d bytes, the limit is %d", len(text), maxBytes), "is this the right file?")

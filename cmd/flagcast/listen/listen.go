@@ -151,7 +151,7 @@ func closing(draining *atomic.Bool, next http.Handler) http.Handler {
 }
 
 // newServer has the bounds that every listener has. HTTP/2 without TLS is for
-// proxies that are told to use it: it starts with the preface of HTTP/2, never
+// proxies that are configured to use it: it starts with the preface of HTTP/2, never
 // with an upgrade.
 func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 	protocols := new(http.Protocols)

@@ -61,7 +61,7 @@ func Results(w io.Writer, results []Result, dryRun bool) {
 	}
 }
 
-// like tells whether a report of one says all about the other but its key.
+// like reports whether a report of one says all about the other but its key.
 func (r *Result) like(o *Result) bool {
 	return r.Target == o.Target && r.Action == o.Action && r.Text == o.Text && r.Action != publish.ActionHeld && r.Action != publish.ActionFailed &&
 		slices.Equal(r.Changes, o.Changes) && slices.Equal(r.Frozen, o.Frozen) && slices.Equal(r.InClear, o.InClear)
@@ -202,7 +202,7 @@ func GitHubRows(results []Result) []GitHubRow {
 	return rows
 }
 
-// Writes tells whether the sink gets something.
+// Writes reports whether the sink gets something.
 func (r *Result) Writes() bool {
 	return r.Action.Writes()
 }

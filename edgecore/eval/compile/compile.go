@@ -116,7 +116,7 @@ func (c *compiler) goOn() bool {
 	return !c.stopped
 }
 
-// representable tells whether a snapshot can hold the name of a flag: names
+// representable reports whether a snapshot can hold the name of a flag: names
 // and values are separated there by two control characters that JSON does not
 // escape.
 func (c *compiler) representable(f *edgecore.Feature) bool {

@@ -123,7 +123,7 @@ func (s *specializer) flag(f *eval.Rule) eval.Rule {
 	return out
 }
 
-// Parent tells whether a dependency is met. The parent is folded already.
+// Parent reports whether a dependency is met. The parent is folded already.
 func (s *specializer) parent(d *eval.Parent) truth {
 	f := &s.out.Rules[d.Flag]
 	enabled := maybe

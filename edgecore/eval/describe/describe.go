@@ -22,7 +22,7 @@ type Description struct {
 // DescribedParent is one dependency of a flag.
 type DescribedParent struct {
 	Name     string
-	Enabled  bool     // what it has to be
+	Enabled  bool     // what it must be
 	Variants []string // of which it has to have one; empty: any
 	// Flag is what the parent does, as far as it counts for its child.
 	Flag Description

@@ -8,7 +8,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/eval"
 )
 
-// Explanation tells why a flag has its result.
+// Explanation says why a flag has its result.
 type Explanation struct {
 	Flag   string
 	Result eval.Result

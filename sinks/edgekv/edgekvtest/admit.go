@@ -119,7 +119,7 @@ func (s *Server) checkFresh(r *http.Request) *refusal {
 	return nil
 }
 
-// unsigned returns the name of a header that has to be among the signed ones
+// unsigned returns the name of a header that must be among the signed ones
 // and is not, or of one that stands in the wrong place.
 func unsigned(r *http.Request, names []string) string {
 	listed := map[string]bool{}

@@ -298,7 +298,7 @@ func TestBatches(t *testing.T) {
 	}
 }
 
-// Only DCDN tells whether a key is everywhere.
+// Only DCDN reports whether a key is everywhere.
 func TestStatus(t *testing.T) {
 	server := newServer(func(o *edgekvtest.Options) { o.Product, o.Stale = "dcdn", true })
 	call := func(action, body, nonce string) string {

@@ -23,7 +23,7 @@ type Credentials interface {
 	// Retrieve returns keys that hold now. An error that lasts until a person
 	// does something wraps sinks.ErrPermanent.
 	Retrieve(ctx context.Context) (Keys, error)
-	// Renew is told that the service took these keys for expired, and tells
+	// Renew is called when the service took these keys for expired, and returns
 	// whether Retrieve may give others now.
 	Renew(used Keys) bool
 }

@@ -57,7 +57,7 @@ func (e *Error) Error() string {
 // Unwrap gives the cause, such as context.Canceled.
 func (e *Error) Unwrap() error { return e.Err }
 
-// MayPass tells whether the same call can succeed later with nothing changed:
+// MayPass reports whether the same call can succeed later with nothing changed:
 // a network error, a 5xx but 501, a throttled call.
 func (e *Error) MayPass() bool {
 	switch {
@@ -105,7 +105,7 @@ func retryStatus(_ int, body []byte) bool {
 	return json.Unmarshal(body, &answer) == nil && retryable(answer.Code)
 }
 
-// notSent tells whether an attempt failed before its request can have reached
+// notSent reports whether an attempt failed before its request can have reached
 // the service: no name, no connection, no TLS session.
 func notSent(err error) bool {
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
