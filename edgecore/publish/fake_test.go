@@ -239,7 +239,7 @@ func metric(t testing.TB, r *prometheus.Registry, name, label string) float64 {
 				wanted = wanted || f.GetName() == "flagcast_publish_"+name && l.GetValue() == label
 			}
 			if wanted {
-				sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+				sum += m.GetCounter().GetValue() + m.GetGauge().GetValue() + m.GetHistogram().GetSampleSum()
 			}
 		}
 	}

@@ -75,7 +75,8 @@ func TestSeenAtTheEdge(t *testing.T) {
 		}
 		after(time.Minute)
 		s = w.running.Status()
-		if s.SeenLagMS == nil || *s.SeenLagMS != 61_100 || metric(t, w.registry, "seen_lag_seconds", "") != 61.1 || metric(t, w.registry, "propagation_seconds", "") != 61 {
+		if s.SeenLagMS == nil || *s.SeenLagMS != 61_100 || metric(t, w.registry, "delay_seconds", publish.StageSeen) != 61.1 ||
+			metric(t, w.registry, "delay_seconds", publish.StagePropagated) != 61 {
 			t.Errorf("the lag is %v ms, the status %+v", *s.SeenLagMS, s)
 		}
 		n := near.count()
