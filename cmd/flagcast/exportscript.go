@@ -38,7 +38,7 @@ func (f *scriptFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.json, "json", false, "script: report as JSON on standard output")
 }
 
-// JoinNames gives the flags that are set.
+// names gives the flags that are set.
 func (f *scriptFlags) names() (set []string) {
 	for _, flag := range []struct {
 		name string

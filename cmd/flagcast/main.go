@@ -37,7 +37,7 @@ func process(args []string, stdout, stderr io.Writer) int {
 	return run(ctx, args, stdout, stderr)
 }
 
-// Run is main without the process around it.
+// run is main without the process around it.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRoot()
 	root.SetArgs(commandFirst(root, args))

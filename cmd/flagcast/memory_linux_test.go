@@ -152,7 +152,7 @@ func (h *hostileUpstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(packed.Bytes())
 }
 
-// Serve runs the program until it has asked some times, and returns the most
+// serve runs the program until it has asked some times, and returns the most
 // memory that it has had, in bytes.
 func (h *hostileUpstream) serve(t *testing.T, upstream string) int64 {
 	t.Helper()

@@ -99,7 +99,7 @@ func load(c *cobra.Command, flags config.Overrides) (*config.Config, error) {
 	return cfg, file.First(err)
 }
 
-// Serve runs everything until ctx ends or a part cannot go on.
+// serve runs everything until ctx ends or a part cannot go on.
 func serve(ctx context.Context, cfg *config.Config, file app.ConfigFile, log *slog.Logger, publishing bool) error {
 	core, err := app.New(cfg, file, log)
 	if err != nil {

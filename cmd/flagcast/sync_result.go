@@ -9,7 +9,7 @@ import (
 	"github.com/flagcast/flagcast/sinks"
 )
 
-// Result makes the report of one key.
+// result makes the report of one key.
 func (r *syncRun) result(t *publish.Target, out publish.Outcome, verified bool) report.Result {
 	made := report.Result{
 		Target: out.Target, Sink: out.Sink, Key: out.Key, Action: out.Action, DryRun: r.flags.dryRun,

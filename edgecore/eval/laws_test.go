@@ -20,7 +20,7 @@ import (
 	"github.com/flagcast/flagcast/test/gen"
 )
 
-// Source lets a property test draw, and shrink, what package gen makes.
+// source lets a property test draw, and shrink, what package gen makes.
 type source struct{ t *rapid.T }
 
 func (s source) IntN(n int) int { return rapid.IntRange(0, n-1).Draw(s.t, "n") }

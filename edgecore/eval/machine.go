@@ -107,7 +107,7 @@ func (t *translation) visit(pc uint32) int32 {
 	return n
 }
 
-// Share returns the first of equal ranges.
+// share returns the first of equal ranges.
 func (t *translation) share(runs []int32) []int32 {
 	if len(runs) == 0 {
 		return nil

@@ -157,7 +157,7 @@ func longestWhole(re *syntax.Regexp) int {
 	return AnyLength
 }
 
-// Longest returns the characters of the longest text that a simplified
+// longest returns the characters of the longest text that a simplified
 // expression takes.
 func longest(re *syntax.Regexp) int {
 	switch re.Op {

@@ -31,7 +31,7 @@ func Next[T string | []byte](ctx context.Context, doc T, env edgecore.Environmen
 // errClash: a name stands twice, and one of its flags is known.
 var errClash = errors.New("a flag has the name of a known one")
 
-// elementsOf are the elements of a document that stand in older definitions. Its
+// known are the elements of a document that stand in older definitions. Its
 // zero value is of a document that is read whole.
 type known struct {
 	last     *edgecore.Definitions

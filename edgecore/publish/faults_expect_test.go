@@ -115,7 +115,7 @@ func (s *schedule) quiet() {
 	}
 }
 
-// recordPut checks that every put is counted, for the right reason.
+// count checks that every put is counted, for the right reason.
 func (s *schedule) count(calm bool) {
 	families, err := s.registry.Gather()
 	if err != nil {

@@ -369,7 +369,7 @@ func (s *schedule) restore() {
 	s.deliver()
 }
 
-// reportedRival lets another publisher, which has other definitions, make one pass.
+// rival lets another publisher, which has other definitions, make one pass.
 func (s *schedule) rival() {
 	t := s.target
 	t.Sink, t.History = s.sink("rival", false), nil

@@ -14,7 +14,7 @@ var (
 	health = []publish.Kind{publish.Failed, publish.Held, publish.Stale, publish.Recovered}
 )
 
-// heldDigest is a publisher whose newest content the guard has stopped.
+// held is a publisher whose newest content the guard has stopped.
 func held(t *testing.T, f func(t *testing.T, w *world, stop func())) {
 	within(t, func(t *testing.T, w *world) {
 		stop := w.run(t)

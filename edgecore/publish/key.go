@@ -61,7 +61,7 @@ func (c *keyState) encode(st *state.State, now time.Time, whole bool) error {
 	return nil
 }
 
-// probeAll notes what a read has shown. problem says why what is stored is no
+// observe notes what a read has shown. problem says why what is stored is no
 // snapshot.
 func (c *keyState) observe(body []byte, err error, now time.Time, stale time.Duration) (problem, failure error) {
 	switch {
@@ -191,7 +191,7 @@ func (c *keyState) current(now time.Time) bool {
 	return c.read.seq >= c.newest.seq || !now.Before(c.newest.until)
 }
 
-// recordVisible reports whether the last read has shown the last put, or something newer.
+// shown reports whether the last read has shown the last put, or something newer.
 func (c *keyState) shown() bool {
 	return !c.read.absent && !c.read.foreign && c.read.seq >= c.newest.seq
 }

@@ -72,7 +72,7 @@ func newLab(seed uint64, keys []sinks.Key, fail func(string, ...any)) *lab {
 	return l
 }
 
-// keyPass is one line of what has happened. It is rarely read.
+// step is one line of what has happened. It is rarely read.
 type step struct {
 	at     time.Time
 	format string
@@ -121,7 +121,7 @@ func (s *process) aware(key sinks.Key) bool {
 
 func (p *place) stored() version { return p.versions[len(p.versions)-1] }
 
-// recordVisible returns what a read shows, possibly something older.
+// shown returns what a read shows, possibly something older.
 func (p *place) shown(lag time.Duration) version {
 	if lag == 0 {
 		return p.stored()

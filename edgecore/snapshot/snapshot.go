@@ -287,7 +287,7 @@ func (s *Spec) Undecided() bool {
 	return s.Format == Evaluated1 && (s.Contextual == "" || s.Contextual == ContextualOff)
 }
 
-// Encode writes JSON without escapes for HTML. It compacts raw text, so that
+// encode writes JSON without escapes for HTML. It compacts raw text, so that
 // the bytes do not depend on how upstream indents.
 func encode(v any) []byte {
 	var b bytes.Buffer

@@ -12,7 +12,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/publish"
 )
 
-// Listeners builds what the configuration says about events: one listener for
+// listeners builds what the configuration says about events: one listener for
 // publishers, never nil, and loops to run beside them. by is the command. End
 // the loops after the publishers have ended, so that they tell the last
 // events. It reaches nobody; only the audit file is made.

@@ -33,7 +33,7 @@ func (c *App) Environments() []edgecore.Environment {
 	return list
 }
 
-// options of publishers that run once.
+// Options of publishers that run once.
 func (c *App) Options(accept []string, listener publish.Listener) publish.Options {
 	return publish.Options{
 		Log: c.Log, Metrics: publish.NewMetrics(prometheus.NewRegistry()), Listener: listener, Accept: accept, ConfigArgument: c.ConfigFile.Argument(),

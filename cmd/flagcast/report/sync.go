@@ -69,7 +69,7 @@ func (r *Result) like(o *Result) bool {
 
 const keysNamed = 3
 
-// Print writes a result, which those of others are like, for people.
+// print writes a result, which those of others are like, for people.
 func (r *Result) print(w io.Writer, others []Result) {
 	paint := PainterOf(w)
 	word := paint.Paint(printable.Plain, r.Action.String())

@@ -41,7 +41,7 @@ func (t *table) add(cells ...any) {
 	t.rows = append(t.rows, row)
 }
 
-// Print writes the rows, each column as wide as its widest cell and two blanks
+// print writes the rows, each column as wide as its widest cell and two blanks
 // more. The last cell of a row counts for no width.
 func (t *table) print(w io.Writer) error {
 	var widths []int

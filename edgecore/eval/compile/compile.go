@@ -128,7 +128,7 @@ func (c *compiler) representable(f *edgecore.Feature) bool {
 	return true
 }
 
-// Field returns the number of a context field.
+// field returns the number of a context field.
 func (c *compiler) field(name string) int32 {
 	i, ok := c.fields[name]
 	if !ok {
@@ -209,7 +209,7 @@ func (c *compiler) parent(d edgecore.Dependency) (p eval.Parent, ok bool) {
 // the Unleash server hash.
 const noGroup = "undefined"
 
-// Strategy returns false for one that nobody passes.
+// strategy returns false for one that nobody passes.
 func (c *compiler) strategy(f *edgecore.Feature, s *edgecore.Strategy, number int) (out eval.Strategy, ok bool) {
 	where := "strategies[" + strconv.Itoa(number) + "]"
 	out, ok = c.rule(f.Name, s, where)
@@ -299,7 +299,7 @@ func (c *compiler) rule(name string, s *edgecore.Strategy, where string) (out ev
 	return out, ok
 }
 
-// Strategies are Unleash's own that pass for anybody here.
+// strategies are Unleash's own that pass for anybody here.
 var strategies = []string{
 	"default", "userWithId", "flexibleRollout", "gradualRolloutUserId", "gradualRolloutSessionId", "gradualRolloutRandom", "remoteAddress",
 }

@@ -124,7 +124,7 @@ func trimmed(values []string) []string {
 	return out
 }
 
-// Items gives the values of a list the numbers that they have in the lists of
+// items gives the values of a list the numbers that they have in the lists of
 // a field, sorted and once each.
 func (c *compiler) items(at int32, values []string, where string) []int32 {
 	f := &c.program.Fields[at]

@@ -10,7 +10,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/eval"
 )
 
-// Source is what a program was compiled of, and how its parts were numbered:
+// source is what a program was compiled of, and how its parts were numbered:
 // what Next goes on from.
 type source struct {
 	definitions *edgecore.Definitions

@@ -46,7 +46,7 @@ const (
 	maxTries = 1_000_000
 )
 
-// Parents reports whether every dependency of a flag can be met.
+// parents reports whether every dependency of a flag can be met.
 func (r *reach) parents(f *eval.Rule, on []bool) bool {
 	for i := range f.Parents {
 		d := &f.Parents[i]

@@ -28,7 +28,7 @@ func (c *compiler) share(s *edgecore.Strategy, where, parameter, stickiness, gro
 	return out, whole > 0
 }
 
-// Sticky of a rollout: "default" is the user, else the session, else chance;
+// sticky of a rollout: "default" is the user, else the session, else chance;
 // "random" is chance; any other name is that field, and nobody without it.
 func (c *compiler) sticky(stickiness string) *eval.Sticky {
 	switch stickiness {

@@ -126,7 +126,7 @@ func (c *cover) flag(f *eval.Rule) {
 	}
 }
 
-// Parent wishes that a dependency is met.
+// parent wishes that a dependency is met.
 func (c *cover) parent(d *eval.Parent) (wishes []wish) {
 	strategies := c.p.Rules[d.Flag].Strategies
 	for i := range strategies {
@@ -231,7 +231,7 @@ func (c *cover) fix(d *draft, byField map[int32][]wish) bool {
 	return true
 }
 
-// Choose finds a value of a field that all wishes about it are content with,
+// choose finds a value of a field that all wishes about it are content with,
 // if possible one that other drafts have: then one draft does for many flags.
 func (c *cover) choose(field int32, wishes []wish) (value, bool) {
 	const looked = 16

@@ -15,7 +15,7 @@ type shareBranch struct {
 	draft  int // a draft that comes to it; -1: none does
 }
 
-// Number gives each branch its place.
+// number gives each branch its place.
 func (c *cover) number() {
 	c.starts = make([]int, len(c.p.Rules))
 	c.byShare = map[int]int{}

@@ -313,7 +313,7 @@ func (r *decoder) prefix(parts []any) netip.Prefix {
 	return netip.PrefixFrom(address, int(r.whole(parts[0], 0, int64(address.BitLen())))).Masked()
 }
 
-// Machine reads instructions. shared says that they may refer to the ranges of
+// machine reads instructions. shared says that they may refer to the ranges of
 // others before them.
 func (r *decoder) machine(list []any, shared bool) *eval.Machine {
 	m := &eval.Machine{Code: make([]eval.Instruction, len(list)), Longest: eval.AnyLength}
@@ -357,7 +357,7 @@ func (r *decoder) machine(list []any, shared bool) *eval.Machine {
 	return m
 }
 
-// Values numbers the texts of each field, and collects which lists hold them.
+// values numbers the texts of each field, and collects which lists hold them.
 func (r *decoder) values() {
 	r.in("values")
 	if len(r.wire.Values) != len(r.p.Fields) {

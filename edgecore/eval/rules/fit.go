@@ -115,7 +115,7 @@ func (f *fitter) judge(conditions []*eval.Condition) verdict {
 	return all
 }
 
-// Pattern judges a condition that rules hold as a pattern, if they do.
+// pattern judges a condition that rules hold as a pattern, if they do.
 func (f *fitter) pattern(k *eval.Condition) verdict {
 	problem := func(fits bool, format string, args ...any) verdict {
 		where := fmt.Sprintf("%s on %q", strings.TrimPrefix(k.UnleashOperator(), "not "), f.p.Fields[k.Field].Name)
