@@ -225,6 +225,7 @@ func newLinkError(messages []api.Message) error {
 	return e
 }
 
+// String returns a fault as one line, with its place.
 func (f *LinkFault) String() string {
 	switch {
 	case f.File == "":

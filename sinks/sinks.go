@@ -166,6 +166,7 @@ func formBytes(body []byte) (n int) {
 // limit the form encoding.
 type TooLargeError struct{ Size, Limit, FormSize, FormLimit int }
 
+// Error returns the size and the limit.
 func (e *TooLargeError) Error() string {
 	if e.FormLimit > 0 {
 		return fmt.Sprintf("object has %d bytes, the limit is %d; form-encoded, as a request sends it, it has %d, the limit is %d",
@@ -186,6 +187,7 @@ type ConfigError struct {
 	Absent bool
 }
 
+// Error returns the key and the problem.
 func (e *ConfigError) Error() string { return e.Key + ": " + e.Problem }
 
 // Quoted is implemented by sinks whose service says how many calls are left.

@@ -80,6 +80,7 @@ type ScriptError struct {
 	Endless bool // it does not come to an end
 }
 
+// Error returns what the script has failed with.
 func (e *ScriptError) Error() string {
 	line, _, _ := strings.Cut(e.What, "\n") // the rest is a stack of minified code
 	return "the script fails: " + line

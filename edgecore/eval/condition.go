@@ -6,6 +6,7 @@ import (
 	"strings"
 )
 
+// Operator is what a condition compares.
 type Operator uint8
 
 const (
@@ -49,6 +50,7 @@ type Condition struct {
 	All      []*Condition
 }
 
+// Holds reports whether a condition holds for the context.
 func (v *View) Holds(k *Condition) bool { return v.compare(k) != k.Inverted }
 
 // compare applies the operator without inversion. A missing field satisfies

@@ -27,6 +27,7 @@ const (
 	murmur2 = 0x1b873593
 )
 
+// NewHash returns the state of a hash of "group:".
 func NewHash(seed uint32, group string) HashState {
 	p := HashState{hash: seed}
 	return p.write(group).write(":")

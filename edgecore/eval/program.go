@@ -34,6 +34,7 @@ type Field struct {
 	Hashed bool
 }
 
+// Rule is what decides a flag.
 type Rule struct {
 	// Strategies are tried in order. There is none for a flag that is off; a
 	// flag that is on for everybody has one without conditions.

@@ -43,6 +43,7 @@ func (v *View) lookUp(s *Sticky) (id string, drawn, ok bool) {
 	return v.C.Seed, true, v.C.Seed != ""
 }
 
+// InShare reports whether the context is in a share.
 func (v *View) InShare(s *Share) bool {
 	id, drawn, ok := v.StickyValue(s.Sticky)
 	switch {

@@ -34,6 +34,7 @@ type Change struct {
 	Text    string // such as "10 % -> 25 % by userId"; no id stands in it
 }
 
+// String is such as "~ checkout 10 % -> 25 % by userId".
 func (c Change) String() string { return strings.TrimRight(c.Sign+" "+c.Flag+" "+c.Text, " ") }
 
 // noEffect is the text of a flag whose definition changed and whose answers

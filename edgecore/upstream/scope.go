@@ -94,6 +94,7 @@ type StatusError struct {
 	Hint       string
 }
 
+// Error returns the request, the status and what it means.
 func (e *StatusError) Error() string {
 	text := fmt.Sprintf("GET %s: %d %s", e.URL, e.Status, http.StatusText(e.Status))
 	if e.Hint != "" {

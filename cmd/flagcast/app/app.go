@@ -27,7 +27,6 @@ import (
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/edgecore/state"
 	"github.com/flagcast/flagcast/edgecore/upstream"
-
 	sdkusage "github.com/flagcast/flagcast/edgecore/usage"
 	"github.com/flagcast/flagcast/internal/httpclient"
 	"github.com/flagcast/flagcast/internal/secret"

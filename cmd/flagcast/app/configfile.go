@@ -28,6 +28,7 @@ type ConfigFile struct {
 	Missing bool
 }
 
+// ConfigFileOf returns the configuration file of a command.
 func ConfigFileOf(c *cobra.Command) ConfigFile {
 	f := ConfigFile{Path: DefaultConfig, flag: c.Flags().Changed("config")}
 	variable := os.Getenv(ConfigVariable)

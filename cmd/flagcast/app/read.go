@@ -56,6 +56,8 @@ func ReadFrom(path string, stdin io.Reader) ([]byte, error) {
 	return bytes.TrimPrefix(document, []byte("\xef\xbb\xbf")), nil
 }
 
+// DecodeDefinitions reads definitions, or a bootstrap file, that were read from path.
+// An empty env is the environment that the document names, else "default".
 func DecodeDefinitions(path string, document []byte, env edgecore.Environment) (*edgecore.Definitions, error) {
 	if path == "-" {
 		path = "standard input"

@@ -76,6 +76,7 @@ func Open(cfg *config.API, log *slog.Logger) (l *Listeners, err error) {
 	return l, nil
 }
 
+// Close closes the addresses that Open has opened.
 func (l *Listeners) Close() {
 	for _, one := range []net.Listener{l.plain, l.Encrypted, l.Backstage} {
 		if one != nil {

@@ -24,7 +24,6 @@ import (
 	"github.com/flagcast/flagcast/edgecore/api"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/state"
-
 	sdkusage "github.com/flagcast/flagcast/edgecore/usage"
 	"github.com/flagcast/flagcast/internal/secret"
 )

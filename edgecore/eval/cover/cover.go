@@ -18,6 +18,7 @@ type Coverage struct {
 	Total int `json:"total"`
 }
 
+// String is such as "12 of 14 branches".
 func (c Coverage) String() string { return fmt.Sprintf("%d of %d branches", c.Taken, c.Total) }
 
 // Inputs returns contexts, at most some number of them, that take the branches
