@@ -61,11 +61,11 @@ func TestFromAFlipToTheEdge(t *testing.T) {
 	w.unleash = rig.StartUnleash(t)
 	populate(t, w.unleash)
 	w.cloudflare = rig.StartWorker(t, rig.WorkerOptions{
-		Entry: "workers/src/entries/cloudflare.js", KV: map[string]string{"FLAGS": namespace}, Vars: map[string]string{"FLAGCAST_MAX_AGE": "0", "FLAGCAST_KEY": "unleash-flags"},
+		Entry: "workers/src/entries/cloudflare.js", KV: map[string]string{"FLAGS": namespace}, Vars: map[string]string{"FLAGCAST_MAX_AGE_MS": "0", "FLAGCAST_KEY": "unleash-flags"},
 	})
 	w.rules = rig.StartWorker(t, rig.WorkerOptions{
 		Entry: "workers/src/entries/cloudflare.js", KV: map[string]string{"FLAGS": namespace},
-		Vars: map[string]string{"FLAGCAST_MAX_AGE": "0"},
+		Vars: map[string]string{"FLAGCAST_MAX_AGE_MS": "0"},
 	})
 	w.alibaba = startAlibaba(t)
 	w.edge = rig.StartWorker(t, rig.WorkerOptions{
