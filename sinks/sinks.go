@@ -1,5 +1,5 @@
 // Package sinks is the contract of the places that store snapshots: bytes
-// under keys, with a little metadata. A sink knows nothing about flags.
+// under keys, with a little metadata. A sink has no notion of flags.
 //
 // Package sinktest holds the contract as a test suite; every sink passes it.
 // What all sinks need is written once and is not a concern of a sink: retrying
@@ -202,12 +202,12 @@ type Quoted interface {
 // reached every place at the edge.
 type Spreader interface {
 	// Spread reports whether the last write of a key is everywhere. A sink of
-	// several products of which some cannot tell wraps errors.ErrUnsupported
+	// several products of which some cannot report it wraps errors.ErrUnsupported
 	// for those: ask no more, the answer is not known.
 	Spread(ctx context.Context, key Key) (bool, error)
 }
 
-// Locator is implemented by sinks that can tell a person where an object is,
+// Locator is implemented by sinks that can say where a person finds an object,
 // such as a path or a page of a console.
 type Locator interface {
 	Locate(key Key) string

@@ -19,7 +19,7 @@ import (
 )
 
 // Workerd measures in workerd, the engine of Cloudflare Workers, on Linux. Its
-// clock stands still within a request, so the kernel's accounting of its
+// clock does not move within a request, so the kernel's accounting of its
 // threads counts.
 type Workerd struct{ Path string }
 
@@ -98,7 +98,7 @@ type process struct {
 	endless error // what it is when a request is not answered
 }
 
-// output is what a process has printed, of which nobody needs more than the
+// output is what a process has printed, of which no more is needed than the
 // begin.
 type output struct {
 	mu   sync.Mutex

@@ -43,7 +43,7 @@ func runBatch(c *cobra.Command, names []string, flags evalFlags) error {
 				return err
 			}
 		}
-		// Whoever waits for an answer gets it; a pipe full of lines is
+		// A reader that waits for an answer gets it; a pipe full of lines is
 		// answered in larger pieces.
 		if in.Buffered() == 0 || err != nil {
 			if flushed := out.Flush(); flushed != nil {

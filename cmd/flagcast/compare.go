@@ -103,7 +103,7 @@ func runCompare(c *cobra.Command, addresses []string, flags compareFlags) error 
 		err = result.Print(c.OutOrStdout())
 	}
 	if err == nil && !result.Equal {
-		err = exit.With(exit.Failed, errors.New(""), "") // the report has told
+		err = exit.With(exit.Failed, errors.New(""), "") // the report has said it
 	}
 	return err
 }

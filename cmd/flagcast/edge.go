@@ -105,7 +105,7 @@ func (v *edgeValue) Set(text string) error {
 	return nil
 }
 
-// commandFirst moves flags of Unleash Edge that stand before the name of a
+// commandFirst moves flags of Unleash Edge that precede the name of a
 // command behind it, where cobra looks for them.
 func commandFirst(root *cobra.Command, args []string) []string {
 	settings := config.EdgeSettings()

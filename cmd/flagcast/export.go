@@ -100,7 +100,7 @@ func runExport(c *cobra.Command, flags exportFlags) error {
 	}
 	spec.Environment = d.Environment
 	program, problems := compile.Program(d)
-	if flags.source.from != "" { // definitions from upstream have told theirs in the log
+	if flags.source.from != "" { // definitions from upstream have theirs in the log
 		for _, p := range slices.Concat(d.Problems, problems) {
 			warn(c, app.ProblemText(d, p))
 		}
@@ -188,7 +188,7 @@ func warn(c *cobra.Command, text string) {
 	printable.Fprintf(c.ErrOrStderr(), "flagcast: warning: %s\n", text)
 }
 
-// writeOutput replaces a file whole: whoever bundles it meanwhile gets the old
+// writeOutput replaces a file whole: a reader gets the old
 // one or the new one.
 func writeOutput(path string, body []byte) error {
 	// A path through a file is an error of the write.

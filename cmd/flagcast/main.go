@@ -29,7 +29,7 @@ func arguments(line []string) []string {
 }
 
 // process is run with the signals of a process. The first one ends the work in
-// hand in order; a second one finds nobody who handles it, and kills.
+// hand in order; a second one is not handled and terminates the process.
 func process(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -89,7 +89,7 @@ type oneTarget struct {
 	out    io.Writer
 }
 
-// onTarget runs f on one target of the configuration, and tells of its events.
+// onTarget runs f on one target of the configuration, and sends its events.
 func onTarget(ctx context.Context, c *cobra.Command, by string, flags pinFlags, f func(*oneTarget) error) error {
 	if flags.target == "" {
 		return exit.With(exit.Usage, errors.New("--target is missing"), "name one target of the configuration")

@@ -24,7 +24,7 @@ func (r *syncRun) waitSeen(ctx context.Context) {
 	}
 }
 
-// await asks until every seer shows a seq or ctx ends.
+// await asks until every probe shows a seq or ctx ends.
 func await(ctx context.Context, seers []publish.Probe, seq uint64) bool {
 	for pause := time.Second; ; pause = min(2*pause, 15*time.Second) {
 		if publish.AllAtLeast(publish.ProbeAll(ctx, seers, seq), seq) {

@@ -53,7 +53,7 @@ func (f *sourceFlags) program(c *cobra.Command, names []string) (*eval.Program, 
 		if err != nil {
 			return nil, err
 		}
-		program, _ := compile.Program(d) // the log has told the problems
+		program, _ := compile.Program(d) // the log has the problems
 		return program, nil
 	}
 	document, err := app.ReadFrom(f.from, c.InOrStdin())

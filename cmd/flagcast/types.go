@@ -59,7 +59,7 @@ func runTypes(c *cobra.Command, flags typesFlags) error {
 	if err != nil {
 		return err
 	}
-	if flags.source.from != "" { // definitions from upstream have told theirs in the log
+	if flags.source.from != "" { // definitions from upstream have theirs in the log
 		for _, p := range d.Problems {
 			warn(c, app.ProblemText(d, p))
 		}

@@ -38,8 +38,8 @@ type Options struct {
 	Log          *slog.Logger
 	Registry     *prometheus.Registry
 	Build        Build
-	// Heard says when upstream was last heard of an environment, and how often
-	// it has failed since, for metrics. nil: nobody knows.
+	// Heard says when upstream last confirmed an environment, and how often
+	// it has failed since, for metrics. nil: unknown.
 	Heard    func(env edgecore.Environment) (at time.Time, failures int)
 	BasePath string // "" or "/path"
 	// Targets says how what is published is doing, as JSON; nil: nothing is
@@ -48,7 +48,7 @@ type Options struct {
 	// TokenHeader carries the token of an SDK. "": Authorization. Unleash's
 	// webhook sends Authorization whatever it is.
 	TokenHeader string
-	// NoAll takes away /api/frontend/all and its likes, which tell of flags
+	// NoAll removes /api/frontend/all and the like, which list flags
 	// that are off.
 	NoAll     bool
 	CORS      CORS
@@ -77,7 +77,7 @@ type Handler struct {
 	routes []string // of both handlers, for tests
 }
 
-// Drain makes /ready answer 503 from now on, so that nobody sends new requests
+// Drain makes /ready answer 503 from now on, so that no new requests are sent
 // to a process that is about to end. Everything else is answered as before.
 func (h *Handler) Drain() { h.api.draining.Store(true) }
 
@@ -95,7 +95,7 @@ type api struct {
 	packers            sync.Pool     // of *packer
 }
 
-// routes is a mux that knows its patterns.
+// routes is a mux that keeps its patterns.
 type routes struct {
 	http.ServeMux
 	patterns []string

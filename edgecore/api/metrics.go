@@ -44,7 +44,7 @@ func newDurations() *prometheus.HistogramVec {
 	}, []string{"route", "code"})
 }
 
-// stateCollector reports what the store holds, when somebody asks.
+// stateCollector reports what the store holds, when it is scraped.
 type stateCollector struct {
 	states       States
 	environments []edgecore.Environment

@@ -142,7 +142,7 @@ func (k *Condition) MachineOf() *Machine {
 	return p.Machine()
 }
 
-// AnyLength stands for texts without a longest one.
+// AnyLength is the length of texts without a longest one.
 const AnyLength = -1
 
 // longestWhole returns the characters of the longest text that a pattern

@@ -4,7 +4,7 @@ package eval
 type Sticky struct {
 	Fields []int32 // the first one with a value counts
 	// Without one, fixed counts where it is not empty (a static context has
-	// it), else a random draw, else nobody.
+	// it), else a random draw, else no user.
 	Fixed  string
 	Random bool
 }

@@ -30,8 +30,8 @@ const (
 type Change struct {
 	Sign    string // Added, Removed, Changed or NeedsReview
 	Flag    string
-	Project string // of the flag, where the documents tell
-	Text    string // such as "10 % -> 25 % by userId"; no id stands in it
+	Project string // of the flag, where the documents say it
+	Text    string // such as "10 % -> 25 % by userId"; it holds no id
 }
 
 // String is such as "~ checkout 10 % -> 25 % by userId".

@@ -153,7 +153,7 @@ func countsChange(was, is int, what string) string {
 
 func numbered(i int) string { return "strategy " + strconv.Itoa(i+1) }
 
-// unmatched leaves out strategies that stand in both lists.
+// unmatched leaves out strategies that are in both lists.
 func unmatched(was, is []describe.DescribedStrategy) (left, right []int, inOrder bool) {
 	inOrder = true
 	taken, last := make([]bool, len(is)), -1

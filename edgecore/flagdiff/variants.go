@@ -52,7 +52,7 @@ func percents(v *describe.DescribedVariants) []string {
 }
 
 // mixParts says what differs between the variants of two flags, or of two
-// strategies. Of payloads it tells the variant alone.
+// strategies. Of payloads it names the variant alone.
 func mixParts(was, is *describe.DescribedVariants) (parts []string) {
 	switch {
 	case was == nil && is == nil:

@@ -19,7 +19,7 @@ import (
 
 // Healthcheck is a dead man's switch: it asks for a URL again and again while
 // the process is well. The service behind the URL raises the alarm when it
-// hears nothing, so that a process that is gone is noticed, too.
+// receives nothing, so that a process that is gone is noticed, too.
 type Healthcheck struct {
 	url      secret.Secret
 	interval time.Duration
@@ -38,7 +38,7 @@ type HealthcheckOptions struct {
 	Log      *slog.Logger
 }
 
-// NewHealthcheck makes a healthcheck. It starts nothing and reaches nobody.
+// NewHealthcheck makes a healthcheck. It starts nothing and makes no call.
 func NewHealthcheck(o HealthcheckOptions) *Healthcheck {
 	return &Healthcheck{
 		url: o.URL, interval: o.Interval, well: o.Well, log: o.Log,
@@ -102,7 +102,7 @@ func (h *Healthcheck) call(ctx context.Context) error {
 	return nil
 }
 
-// Troubles is a Listener that knows which targets are in trouble: failed, held
+// Troubles is a Listener that records which targets are in trouble: failed, held
 // or stale, and not recovered since.
 type Troubles struct {
 	mu      sync.Mutex

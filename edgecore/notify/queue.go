@@ -24,11 +24,11 @@ const (
 )
 
 // queue decides which events are reported, and when: each kind once in an outage
-// of a target, and recovered once after it, if anything was told before. It
+// of a target, and recovered once after it, if anything was sent before. It
 // has no clock and does no I/O.
 type queue struct {
 	kinds   []publish.Kind // those that are reported
-	after   int            // failures in a row that make a Failed worth telling; a permanent one is at once
+	after   int            // failures in a row that make a Failed worth sending; a permanent one is at once
 	targets map[string]*course
 	waiting map[slot]entry
 	arrived int // events that were worth queueing
@@ -52,10 +52,10 @@ type entry struct {
 	ends map[int]bool
 }
 
-// course is what has been told of a target.
+// course is what has been sent about a target.
 type course struct {
-	// told are the kinds told in this outage, with the digest of each, and
-	// heard the events, by order. What is being sent counts as told.
+	// told are the kinds sent in this outage, with the digest of each, and
+	// heard the events, by order. What is being sent counts as sent.
 	told  map[publish.Kind]string
 	heard map[int]bool
 	// last is when a kind was last delivered, in whichever outage.
@@ -95,7 +95,7 @@ func (q *queue) add(e publish.Event, now time.Time) {
 }
 
 // recovered ends the outage of a target. What is still waiting is no longer
-// worth telling.
+// worth sending.
 func (q *queue) recovered(e publish.Event, c *course, now time.Time) {
 	ends := c.heard
 	c.told, c.heard = map[publish.Kind]string{}, map[int]bool{}
@@ -174,7 +174,7 @@ func (q *queue) delivered(taken []entry, now time.Time) {
 	}
 }
 
-// undelivered puts back what is still worth telling.
+// undelivered puts back what is still worth sending.
 func (q *queue) undelivered(taken []entry) {
 	for _, e := range taken {
 		s := slot{e.event.Target, e.event.Kind}
@@ -199,8 +199,8 @@ func (q *queue) undelivered(taken []entry) {
 	}
 }
 
-// forget takes an event out of the recovery that has ended its outage: nobody
-// has heard of it. A recovery from nothing is not told.
+// forget takes an event out of the recovery that has ended its outage: no service
+// has received it. A recovery from nothing is not sent.
 func (q *queue) forget(target string, order int) {
 	end := slot{target, publish.Recovered}
 	r, ok := q.waiting[end]

@@ -163,7 +163,7 @@ func scrub(text, address string, key secret.Secret) string {
 		password, _ := u.User.Password()
 		hidden = append(hidden, password)
 	}
-	const short = 6 // such as "hook", which is no secret
+	const short = 6 // such as "hook", which is not a secret
 	for _, part := range parts {
 		if len(part) >= short {
 			hidden = append(hidden, part)

@@ -24,7 +24,7 @@ type Options struct {
 	Position int
 	Service  Service
 	URL      secret.Secret
-	Secret   secret.Secret  // signs, where the service knows a signature
+	Secret   secret.Secret  // signs, where the service has a signature
 	Kinds    []publish.Kind // of Kinds
 	Targets  []string       // patterns of path.Match; none means all
 	After    int            // failures in a row that are reported; at least 1. Permanent ones are at once
@@ -34,14 +34,14 @@ type Options struct {
 	ConfigArgument string
 }
 
-// Kinds lists the kinds of events that webhooks tell. Events that are not
+// Kinds lists the kinds of events that webhooks send. Events that are not
 // verified are not among them: a metric counts them, and they pass by
 // themselves or become failures.
 func Kinds() []publish.Kind {
 	return []publish.Kind{publish.Failed, publish.Held, publish.Stale, publish.Recovered}
 }
 
-// Webhook tells a service of what goes wrong with targets. Event only queues;
+// Webhook notifies a service of what goes wrong with targets. Event only queues;
 // Run sends.
 type Webhook struct {
 	options Options
@@ -61,7 +61,7 @@ const (
 	answerBytes = 4 << 10
 )
 
-// NewWebhook makes a webhook. It starts nothing and reaches nobody.
+// NewWebhook makes a webhook. It starts nothing and makes no call.
 func NewWebhook(o Options) *Webhook {
 	name := fmt.Sprintf("webhook %d (%s)", o.Position, o.Service)
 	return &Webhook{

@@ -170,5 +170,5 @@ func (c *cursor) skip() string {
 	}
 }
 
-// ends reports whether a byte stands behind a number or a literal.
+// ends reports whether a byte is behind a number or a literal.
 func ends(b byte) bool { return b == ',' || b == ']' || b == '}' || b <= ' ' }

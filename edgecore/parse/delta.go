@@ -100,7 +100,7 @@ func (o *ordered) list() []json.RawMessage {
 	for _, key := range o.keys {
 		if raw, ok := o.raw[key]; ok {
 			out = append(out, json.RawMessage(raw))
-			delete(o.raw, key) // a key that was removed and set again stands twice
+			delete(o.raw, key) // a key that was removed and set again is there twice
 		}
 	}
 	return out

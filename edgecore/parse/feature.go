@@ -104,7 +104,7 @@ func readList[T any](p *parser, least int, read func() T) []T {
 	return out
 }
 
-// readStrategy returns a strategy without a name, which passes for nobody, for
+// readStrategy returns a strategy without a name, which passes for no user, for
 // what cannot be one.
 func (p *parser) readStrategy() (s edgecore.Strategy) {
 	sound := p.kind() == 'o'
@@ -155,7 +155,7 @@ func (p *parser) readParameters() map[string]string {
 }
 
 // constraints reads a list of constraints. What cannot be read becomes a
-// constraint without an operator, which nobody passes.
+// constraint without an operator, which no context passes.
 func (p *parser) constraints() []edgecore.Constraint {
 	if kind := p.kind(); kind != 'l' && kind != '0' {
 		p.problem("has to be a list, it is ", p.what(), "; the strategy passes for nobody")

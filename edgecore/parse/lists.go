@@ -47,10 +47,10 @@ func (p *parser) features() {
 	}
 }
 
-// sample is how many flags tell how much room all of them need.
+// sample is how many flags show how much memory all of them need.
 const sample = 32
 
-// reserve makes room for as many flags as the rest of the document may hold.
+// reserve allocates for as many flags as the rest of the document may hold.
 func (p *parser) reserve(start int) {
 	n := sample * (len(p.s) - p.i) / max(p.i-start, 1)
 	p.defs.Features = slices.Grow(p.defs.Features, n)

@@ -10,7 +10,7 @@ import (
 )
 
 // Next reads the next version of a document whose last version has given
-// last, as Parse does. Flags and segments that stand there byte for byte are
+// last, as Parse does. Flags and segments that are there byte for byte are
 // those of last and are not read again: where little has changed, it takes a
 // fraction of the time. last may be nil. An error is a *SyntaxError, or that of
 // ctx, which ends the reading.
@@ -19,7 +19,7 @@ func Next[T string | []byte](ctx context.Context, doc T, env edgecore.Environmen
 	if last != nil && edgecore.Complete(last.Problems) { // else it is not known what had one
 		if rest, known := countLeftOut(last, text); known != nil {
 			// What is wrong is reported for the document as it is, and so is a name
-			// that stands twice.
+			// that is given twice.
 			if d, err := parse(ctx, rest, env, known); err == nil || ctx.Err() != nil {
 				return d, err
 			}
@@ -28,10 +28,10 @@ func Next[T string | []byte](ctx context.Context, doc T, env edgecore.Environmen
 	return parse(ctx, text, env, &known{})
 }
 
-// errClash: a name stands twice, and one of its flags is known.
+// errClash: a name is given twice, and one of its flags is known.
 var errClash = errors.New("a flag has the name of a known one")
 
-// known are the elements of a document that stand in older definitions. Its
+// known are the elements of a document that are in older definitions. Its
 // zero value is of a document that is read whole.
 type known struct {
 	last     *edgecore.Definitions
@@ -102,7 +102,7 @@ func (k *known) whole() bool { return k.last == nil }
 // d has. known is nil where they are less than half of all flags.
 //
 // The copy is valid JSON if and only if the document is: each of them was a
-// whole object, and stood between two tokens.
+// whole object, and was between two tokens.
 func countLeftOut(d *edgecore.Definitions, doc string) (rest string, k *known) {
 	k = elementsOf(d)
 	var out strings.Builder

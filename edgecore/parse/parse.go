@@ -11,11 +11,11 @@ import (
 )
 
 // Definitions reads the body of GET /api/client/features. An error is a
-// *SyntaxError and means that the document is no such body; a fault inside one
+// *SyntaxError and means that the document is not such a body; a fault inside one
 // flag is a Problem of that flag.
 //
 // What cannot be read is kept harmless: a strategy or constraint that makes no
-// sense becomes one that nobody passes, and a flag that makes no sense is left
+// sense becomes one that no context passes, and a flag that makes no sense is left
 // out, which SDKs answer as off. Numbers and booleans where the protocol has
 // text are taken as they are written.
 //
@@ -54,7 +54,7 @@ func parse(ctx context.Context, doc string, env edgecore.Environment, known *kno
 				})
 				return
 			}
-		case "version", "query": // written anew
+		case "version", "query": // written again
 		default:
 			whole := p.apart()
 			p.defs.Others = append(p.defs.Others, edgecore.Member{Name: strings.Clone(key), Raw: p.skip()})
@@ -118,7 +118,7 @@ func (p *parser) part(list func()) part {
 }
 
 // isExport reports whether the document is what Unleash's export of a project
-// writes: strategies and states stand beside the flags there, not in them.
+// writes: strategies and states are beside the flags there, not in them.
 func (p *parser) isExport() bool {
 	return slices.ContainsFunc(p.defs.Others, func(m edgecore.Member) bool {
 		return m.Name == "featureStrategies" || m.Name == "featureEnvironments"

@@ -12,7 +12,7 @@ import (
 	"github.com/flagcast/flagcast/sinks"
 )
 
-// keyState is what a publisher knows of one key. The publisher's goroutine owns it.
+// keyState is what a session remembers of one key. The publisher's goroutine owns it.
 type keyState struct {
 	Output
 	read   lastRead
@@ -61,7 +61,7 @@ func (c *keyState) encode(st *state.State, now time.Time, whole bool) error {
 	return nil
 }
 
-// observe notes what a read has shown. problem says why what is stored is no
+// observe notes what a read has shown. problem says why what is stored is not a
 // snapshot.
 func (c *keyState) observe(body []byte, err error, now time.Time, stale time.Duration) (problem, failure error) {
 	switch {
@@ -179,7 +179,7 @@ func (c *keyState) wrote(body []byte, meta snapshot.Meta, now time.Time, stale t
 }
 
 // lost notes that a put may have been applied, or may be until its deadline:
-// only a read can tell.
+// only a read can show it.
 func (c *keyState) lost(meta snapshot.Meta, now, deadline time.Time) {
 	c.newest, c.lastPut = newest{digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned != "", until: deadline, lost: true}, now
 	c.read.known, c.verified = false, true // nothing to verify; the next pass reads
@@ -239,7 +239,7 @@ func (c *keyState) base() Base {
 // where this process has not seen a snapshot.
 func (c *keyState) flagsOn(now time.Time) flagSet { return flagsOn(c.stored, now) }
 
-// Base says what was stored when somebody looked. The zero value is nothing,
+// Base says what was stored at a read. The zero value is nothing,
 // or what is not a snapshot.
 type Base struct {
 	Digest string `json:"digest"`

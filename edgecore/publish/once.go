@@ -18,7 +18,7 @@ func NewSession(t Target, states States, o Options) *Session {
 
 // Once makes one pass: it brings what is stored up to date. With reconcile it
 // reads what is stored even if it thinks to know. The outcomes are in the order
-// of the cells; the error is the first of theirs, or says why there are none.
+// of the outputs; the error is the first of theirs, or says why there are none.
 func (p *Session) Once(ctx context.Context, reconcile bool) ([]Outcome, error) {
 	st, err := p.states.Load(p.target.Environment)
 	if err != nil {

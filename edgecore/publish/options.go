@@ -11,7 +11,7 @@ import (
 type Options struct {
 	Log     *slog.Logger
 	Metrics *Metrics
-	// Listener takes events; nil: nobody does.
+	// Listener receives events; nil: they are dropped.
 	Listener Listener
 	// Accept are digests, or their first characters, of content that the guard
 	// lets pass.
@@ -39,7 +39,7 @@ func (o *Options) upstreamStaleAfter() time.Duration {
 
 const (
 	callTimeout   = 60 * time.Second // for one call of a sink, retries included
-	cellTimeout   = time.Second / 4  // more for each further cell of a matrix
+	cellTimeout   = time.Second / 4  // more for each further key of a matrix
 	firstBackoff  = time.Second
 	longBackoff   = 5 * time.Minute
 	changesLogged = 20 // lines about flags in the log after one pass

@@ -30,7 +30,7 @@ type Outcome struct {
 	Base   Base // what the read has shown
 }
 
-// keyPass is one cell in one pass.
+// keyPass is one key in one pass.
 type keyPass struct {
 	*keyState
 	*Outcome

@@ -36,7 +36,7 @@ const (
 	skip        decision = iota // stored and wanted are the same
 	read                        // read the key first
 	waitVisible                 // the own put is not visible yet: look again later
-	pinned                      // somebody holds this content
+	pinned                      // a person holds this content
 	reassert                    // it is right, and readers may have something newer: write it again above that
 	write                       // the content is new
 	repair                      // stored is missing, damaged or by another publisher
@@ -56,8 +56,8 @@ const (
 //	yes                pinned or wanted, but older    -               lift
 //	yes                pinned                         -               pinned
 //	yes                the wanted digest              -               keep
-//	yes                anything else                  of wanted       mend
-//	yes                anything else, and the last put was of wanted  mend
+//	yes                anything else                  of wanted       repair
+//	yes                anything else, and the last put was of wanted  repair
 //	yes                anything else                  none, of other  put
 func plan(want, mine string, s lastRead, n newest, now time.Time) decision {
 	equal := !s.absent && !s.foreign && s.digest == want

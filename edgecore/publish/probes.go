@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// probeAll asks every seer once, and posts what they say.
+// probeAll asks every probe once, and updates the view.
 func (p *Session) probeAll(ctx context.Context, want uint64) []ProbeStatus {
 	seen := ProbeAll(ctx, p.target.Probes, want)
 	p.view.mu.Lock()
@@ -14,7 +14,7 @@ func (p *Session) probeAll(ctx context.Context, want uint64) []ProbeStatus {
 	return seen
 }
 
-// ProbeAll asks every seer once.
+// ProbeAll asks every probe once.
 func ProbeAll(ctx context.Context, seers []Probe, want uint64) []ProbeStatus {
 	seen := make([]ProbeStatus, len(seers))
 	ctx, cancel := context.WithTimeout(ctx, seenTimeout)
@@ -29,7 +29,7 @@ func ProbeAll(ctx context.Context, seers []Probe, want uint64) []ProbeStatus {
 	return seen
 }
 
-// firstError is what the first seer that failed says; "" without one.
+// firstError is what the first probe that failed says; "" without one.
 func firstError(seen []ProbeStatus) string {
 	for _, s := range seen {
 		if s.Error != "" {
@@ -39,7 +39,7 @@ func firstError(seen []ProbeStatus) string {
 	return ""
 }
 
-// AllAtLeast reports whether every seer shows a seq, or a newer one.
+// AllAtLeast reports whether every probe shows a seq, or a newer one.
 func AllAtLeast(seen []ProbeStatus, want uint64) bool {
 	for _, s := range seen {
 		if s.Error != "" || s.Seq < want {

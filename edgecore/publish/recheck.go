@@ -92,7 +92,7 @@ func (p *Publisher) recheck(ctx context.Context, a *timers) {
 		"failures", a.unread, "retry_in", wait.Round(time.Second).String())
 }
 
-// nextKeys returns the cells of the next recheck: those that are held or pinned,
+// nextKeys returns the keys of the next recheck: those that are held or pinned,
 // at most recheckKeys of them, each in its turn.
 func (p *Session) nextKeys() []*keyState {
 	all := p.stoppedKeys()

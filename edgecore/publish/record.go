@@ -10,7 +10,7 @@ import (
 	"github.com/flagcast/flagcast/sinks"
 )
 
-// finish names what has become of each key, and tells.
+// finish sets the action of every key, then logs, emits events and archives.
 func (p *Session) finish(ctx context.Context, steps []*keyPass, st *state.State, since time.Time) error {
 	var failed error
 	others, unsure, found := 0, false, uint64(0)
@@ -62,9 +62,9 @@ func (p *Session) finish(ctx context.Context, steps []*keyPass, st *state.State,
 	return failed
 }
 
-// recordOutcome notes how a pass has ended, and tells of troubles and of their end.
-// After a pass that waits for a put whose answer was lost nobody can be sure:
-// the failure stands.
+// recordOutcome updates health after a pass, and emits failures and their end.
+// After a pass that waits for a put whose answer was lost nothing is certain:
+// the failure remains.
 func (p *Session) recordOutcome(steps []*keyPass, failed error, unsure bool) {
 	h := &p.health
 	if failed == nil && unsure {

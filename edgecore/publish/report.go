@@ -42,7 +42,7 @@ func wanted(spec *snapshot.Spec, changes []flagdiff.Change) []flagdiff.Change {
 	return kept
 }
 
-// report says what a pass has done in the language of flags. Cells of a
+// report says what a pass has done in terms of flags. Keys of a
 // matrix differ in what they change; the log names the changes of the first.
 func (p *Session) report(steps []*keyPass, st *state.State, since time.Time) {
 	counts := map[Action]int{}

@@ -59,7 +59,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 			return nil
 		case <-changes:
 			// While a target fails, its backoff decides; a fault that only a
-			// person can mend may have been mended by this very change.
+			// person can mend may have been repaired by this very change.
 			if a.pass.IsZero() || p.session.health.failures == 0 || p.session.health.permanent {
 				a.pass = earlier(a.pass, time.Now().Add(p.session.target.Debounce))
 			}
@@ -69,7 +69,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 	}
 }
 
-// watch signals every new version; signals that nobody has taken coalesce.
+// watch signals every new version; signals that have not been taken coalesce.
 func (p *Publisher) watch(ctx context.Context, changes chan<- struct{}) {
 	var version uint64
 	for {

@@ -3,7 +3,7 @@ package publish
 import "time"
 
 // age says when a target that has not been brought up to date, or whose
-// definitions nobody has confirmed, is stale.
+// definitions upstream has not confirmed, is stale.
 func (p *Session) age(now time.Time) {
 	if p.options.StaleAfter <= 0 {
 		return

@@ -35,7 +35,7 @@ type Status struct {
 // KeyStatus is what is known of one key.
 type KeyStatus struct {
 	Key         sinks.Key `json:"key"`
-	Digest      string    `json:"digest,omitempty"` // of what is stored; absent where nothing is, or nobody has looked
+	Digest      string    `json:"digest,omitempty"` // of what is stored; absent where nothing is, or before a read
 	Seq         uint64    `json:"seq"`
 	Revision    uint64    `json:"revision"`
 	PublishedAt time.Time `json:"publishedAt,omitzero"`

@@ -36,7 +36,7 @@ type Target struct {
 	Heartbeat time.Duration
 	// History keeps what was published; nil: nothing is kept.
 	History *History
-	// Probes say what the edge shows; none: nobody asks.
+	// Probes say what the edge shows; none: it is not asked.
 	Probes []Probe
 }
 
@@ -65,7 +65,7 @@ type States interface {
 // Probe says what one place at the edge shows. It is called by one goroutine
 // at a time.
 type Probe interface {
-	// Name tells people where it looks.
+	// Name is for people: where it looks.
 	Name() string
 	// Seen returns the seq of the snapshot that readers get, of a key that is
 	// wanted with a seq; 0: none.

@@ -44,7 +44,7 @@ func (p *Session) verify(ctx context.Context, a *timers) bool {
 			}
 			continue
 		case !now.Before(c.newest.until) && (err == nil || now.Sub(c.lastPut) >= verifyFor):
-			c.verified = true // as far as can be told: the reconcile decides
+			c.verified = true // as far as is known: the reconcile decides
 			p.metrics.unverified(&p.target)
 			p.emit(Event{Kind: Unverified, Key: c.Key, Seq: c.newest.seq, Digest: c.newest.digest})
 			p.log.Warn("the put was accepted but no read has shown it: reconciling",

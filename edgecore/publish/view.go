@@ -25,7 +25,7 @@ func (p *Session) Status() Status {
 	return s
 }
 
-// updateView makes what the publisher knows readable for others.
+// updateView makes the state readable for other goroutines.
 func (p *Session) updateView() {
 	s := Status{
 		Target: p.target.Name, Sink: p.target.SinkName, Environment: p.target.Environment,

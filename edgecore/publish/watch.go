@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// watchProbes looks for the newest put until every seer shows it. A newer put takes the
+// watchProbes looks for the newest put until every probe shows it. A newer put takes the
 // place of the one before.
 func (p *Publisher) watchProbes(ctx context.Context, puts <-chan pendingPut) {
 	var want pendingPut

@@ -30,7 +30,7 @@ type Meta struct {
 	Contextual  []string  `json:"contextual,omitempty"`
 	// Heartbeat is how often the snapshot is written again though nothing has
 	// changed, in seconds; 0 for never. A reader that sees an older publishedAt
-	// knows that the publisher is away.
+	// sees that the publisher is away.
 	Heartbeat int `json:"heartbeat,omitempty"`
 	// Pinned says why this content is held until it is unpinned; "" when it is
 	// not. No publisher replaces it.

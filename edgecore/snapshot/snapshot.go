@@ -47,12 +47,12 @@ type Contextual string
 
 const (
 	// ContextualOff answers as Unleash does for the static context alone, and
-	// lets a random draw select nobody: a canary stays off.
+	// lets a random draw select no user: a canary stays off.
 	ContextualOff Contextual = "off"
 	// ContextualOmit leaves such flags out.
 	ContextualOmit Contextual = "omit"
 	// ContextualEvaluate decides draws by one fixed seed: a canary of 10 %
-	// is on for everybody or for nobody.
+	// is on for all users or for none.
 	ContextualEvaluate Contextual = "evaluate"
 )
 

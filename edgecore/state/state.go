@@ -28,7 +28,7 @@ type State struct {
 	// Since is when these definitions arrived.
 	Since time.Time
 	// Restored says that they come from disk, and upstream has not been
-	// heard yet.
+	// answered yet.
 	Restored bool
 }
 

@@ -43,11 +43,11 @@ func NewFile(path string, env edgecore.Environment, maxBytes int64, log *slog.Lo
 	return &File{path: path, env: env, maxBytes: maxBytes, log: log.With("environment", env)}
 }
 
-// settle is how long a file must be left alone before it is read: editors
-// write in several steps. recheck finds changes that no event tells of, as on
+// settle is how long a file must be unchanged before it is read: editors
+// write in several steps. recheck finds changes that no event reports, as on
 // network volumes: a file that is as it was is not read. Since clocks of file
 // systems are coarse, and those of servers differ, a file must be left alone
-// for tick before its time tells anything, and is read every reread anyway.
+// for tick before its time says anything, and is read every reread anyway.
 const (
 	settle  = 50 * time.Millisecond
 	recheck = time.Second
@@ -56,7 +56,7 @@ const (
 )
 
 // Run implements Feed. A file that cannot be read at the start is a final
-// error; later, the last good definitions stand and the fault is reported.
+// error; later, the last good definitions are kept and the fault is reported.
 func (f *File) Run(ctx context.Context, deliver func(*edgecore.Definitions)) error {
 	err := f.read(ctx, deliver)
 	if ctx.Err() != nil {

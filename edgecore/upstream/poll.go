@@ -36,10 +36,10 @@ type Options struct {
 	Version     string                   // of flagcast, for User-Agent
 	Base        http.RoundTripper        // default: the system's, and CAFile
 	CAFile      string                   // PEM with further authorities for upstream
-	// IsFrontend tells of a token that upstream has refused (403) whether it is
+	// IsFrontend reports of a token that upstream has refused (403) whether it is
 	// known to be one of the frontend API: lists of tokens for Unleash Edge may
 	// hold some. Such a token is left out from then on, unless it is the only
-	// one. nil: nobody knows.
+	// one. nil: unknown.
 	IsFrontend func(context.Context, secret.Secret) bool
 	Log        *slog.Logger
 }
@@ -55,7 +55,7 @@ type Poll struct {
 	haste haste // owned by Run
 }
 
-// NewPoll makes a feed. It reaches nobody yet.
+// NewPoll makes a feed. It makes no call yet.
 func NewPoll(o Options) (*Poll, error) {
 	if len(o.Tokens) == 0 {
 		return nil, fmt.Errorf("poll upstream for environment %q: there is no token", o.Environment)
@@ -114,7 +114,7 @@ func (o *Options) requestHeaders() http.Header {
 const maxPause = 5 * time.Minute
 
 // Run implements Feed. It delivers for the first time when every token has
-// been answered once. No answer of upstream ends it: what it delivered stands,
+// been answered once. No answer of upstream ends it: what it delivered is kept,
 // and it asks again.
 func (p *Poll) Run(ctx context.Context, deliver func(*edgecore.Definitions)) error {
 	for {
@@ -181,7 +181,7 @@ func (p *Poll) owed() bool {
 }
 
 // pause is the time until the next round: the interval, longer and longer
-// while upstream fails. Before upstream has been heard for the first time it is
+// while upstream fails. Before the first answer of upstream it is
 // asked soon again, and at the latest every interval: nothing can be answered
 // until then, and both may have been started together.
 func (p *Poll) pause(err error) time.Duration {
@@ -206,7 +206,7 @@ func retryAfter(err error) time.Duration {
 	return 0
 }
 
-// tell logs when upstream begins to fail, fails in another way, and recovers.
+// tell logs when upstream starts to fail, fails in another way, and recovers.
 func (p *Poll) tell(before Status, err error) {
 	switch {
 	case err == nil && before.Err != nil:

@@ -103,7 +103,7 @@ func (e *StatusError) Error() string {
 	return text
 }
 
-// fetch asks for the definitions. What it has read before stands on an error.
+// fetch asks for the definitions. On an error the previous definitions are kept.
 func (s *scope) fetch(ctx context.Context) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, nil)
 	if err != nil {

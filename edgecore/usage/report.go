@@ -62,7 +62,7 @@ type application struct {
 	Environment     string   `json:"environment"`
 	Interval        int64    `json:"interval"`
 	Started         string   `json:"started"`
-	Strategies      []string `json:"strategies,omitzero"` // nil leaves what Unleash knows, an empty list does not
+	Strategies      []string `json:"strategies,omitzero"` // nil leaves what Unleash has, an empty list does not
 	SDKVersion      string   `json:"sdkVersion,omitempty"`
 	SDKType         string   `json:"sdkType,omitempty"`
 	PlatformName    string   `json:"platformName,omitempty"`

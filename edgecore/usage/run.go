@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// farewell is how long the end of the process waits for upstream.
+	// farewell bounds the last report at the end of the process.
 	farewell = 5 * time.Second
 	// maxPause is the longest time between two tries while upstream fails.
 	maxPause = 5 * time.Minute

@@ -4,7 +4,7 @@
 //
 // Memory is bounded: what has no space is dropped and counted, the oldest hour
 // first. While upstream is away everything else waits. A browser's token is
-// public, so what comes under one has room of its own and takes none from
+// public, so what comes under one has memory of its own and takes none from
 // backends.
 package usage
 
@@ -31,7 +31,7 @@ const maxBytes, minBytes = 32 << 20, 4 << 20
 
 // Options of a collector.
 type Options struct {
-	// URL of the server, with or without /api at the end. "": there is nobody
+	// URL of the server, with or without /api at the end. "": there is no server
 	// to send to, and everything is dropped.
 	URL string
 	// Tokens are backend tokens. Upstream takes for an environment only what
@@ -74,7 +74,7 @@ type environment struct {
 	err   error
 }
 
-// New makes a collector. It reaches nobody yet.
+// New makes a collector. It makes no call yet.
 func New(o Options) (*Collector, error) {
 	c := &Collector{options: o, envs: map[edgecore.Environment]*environment{}}
 	if o.URL != "" {
@@ -115,7 +115,7 @@ type Source struct {
 	Frontend    bool     // a token that browsers have
 }
 
-// share is the room of backends or of browsers.
+// share is the memory of backends or of browsers.
 type share struct {
 	rows      pool
 	instances instances

@@ -21,7 +21,7 @@ type Certificate struct {
 	checked time.Time
 }
 
-// stamp tells one version of a file from another.
+// stamp distinguishes versions of a file.
 type stamp struct {
 	modified time.Time
 	size     int64

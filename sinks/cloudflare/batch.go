@@ -160,7 +160,7 @@ func named(objects []sinks.Object, these []int, keys []string) []int {
 
 // encodeBatch makes the body of a bulk write: of the first n objects, as many as
 // limit bytes hold, and at least one. The SDK's own encoder has no bytes and
-// does not tell the size.
+// does not say the size.
 func encodeBatch(objects []sinks.Object, these []int, limit int) (body []byte, n int) {
 	var text bytes.Buffer
 	_ = text.WriteByte('[')
@@ -240,7 +240,7 @@ func (s *Sink) read(ctx context.Context, keys []sinks.Key, these []int, bodies [
 		switch {
 		case answered && value == nil:
 			errs[i] = fmt.Errorf("cloudflare: get %q: %w", keys[i], sinks.ErrNotFound)
-		case isText && !strings.ContainsRune(text, utf8.RuneError): // which stands for bytes that are no text
+		case isText && !strings.ContainsRune(text, utf8.RuneError): // which replaces bytes that are not text
 			bodies[i] = []byte(text)
 		default:
 			bodies[i], errs[i] = s.Get(ctx, keys[i])

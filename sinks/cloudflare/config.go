@@ -57,7 +57,7 @@ func (c *Config) Check() []error {
 	case !pathSafe.MatchString(c.Account):
 		fault("account", "is not an id; give the account id, 32 hexadecimal digits ("+whereAccount+")")
 	}
-	// What may be a title passes: only the service can tell its id.
+	// What may be a title passes: only the service has its id.
 	if strings.TrimSpace(c.Namespace) == "" {
 		fault("namespace", "is missing; give the namespace id, 32 hexadecimal digits ("+whereNamespace+")")
 	}

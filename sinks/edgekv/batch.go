@@ -18,7 +18,7 @@ import (
 const requestBytes = 2_000_000
 
 // PutBatch implements sinks.BatchPutter. The service does not say why it has
-// not stored a key of a batch: such a key is put by itself, which tells, and so
+// not stored a key of a batch: such a key is put by itself, which shows it, and so
 // is an object that fills a call alone.
 func (s *Sink) PutBatch(ctx context.Context, objects []sinks.Object) []error {
 	errs := make([]error, len(objects))

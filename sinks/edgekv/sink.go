@@ -120,7 +120,7 @@ func (s *Sink) put(ctx context.Context, o sinks.Object) error {
 	return err
 }
 
-// notTheService is the error of a success that somebody else has answered.
+// notTheService is the error of a success that another server has answered.
 func notTheService(action string) error {
 	return &alicloud.Error{
 		Action: action, Status: http.StatusOK, MaybeApplied: true,
@@ -159,7 +159,7 @@ func (s *Sink) Delete(ctx context.Context, key sinks.Key) error {
 	return s.failed("delete", s.dialect.delete, key, err)
 }
 
-// Spread implements sinks.Spreader: DCDN knows whether all places have a key.
+// Spread implements sinks.Spreader: DCDN reports whether all places have a key.
 // ESA has no API for that.
 func (s *Sink) Spread(ctx context.Context, key sinks.Key) (bool, error) {
 	ask := s.dialect.status

@@ -18,7 +18,7 @@ import (
 // answerBytes is as much as is read of an answer that is not an object.
 const answerBytes = 64 << 10
 
-// exchange stands between the SDK and the network, for one call. It makes the
+// exchange is between the SDK and the network, for one call. It makes the
 // attempts, since the SDK's own setting for that does nothing, and turns every
 // answer that is not a success of OSS into an *alicloud.Error. The SDK itself
 // would forget the status of an answer that is not XML, leave the body of a

@@ -18,7 +18,7 @@ import (
 )
 
 // Fetch waits until upstream has delivered each of the environments once, or has said
-// what no waiting mends.
+// what waiting does not change.
 func (c *App) Fetch(ctx context.Context, environments []edgecore.Environment) error {
 	following, stop := context.WithCancel(ctx)
 	defer stop()
@@ -64,7 +64,7 @@ func (c *App) refused(ctx context.Context, environments []edgecore.Environment) 
 	}
 }
 
-// final reports whether an error of a feed stays until somebody mends something:
+// final reports whether an error of a feed stays until a person changes something:
 // a status other than those of a busy server, or an answer that holds no
 // definitions or is too large.
 func final(err error) bool {

@@ -14,8 +14,8 @@ import (
 
 // listeners builds what the configuration says about events: one listener for
 // publishers, never nil, and loops to run beside them. by is the command. End
-// the loops after the publishers have ended, so that they tell the last
-// events. It reaches nobody; only the audit file is made.
+// the loops after the publishers have ended, so that they send the last
+// events. It makes no call; only the audit file is made.
 func (c *App) listeners(by string) (publish.Listener, []func(context.Context) error, error) {
 	listeners := notify.Listeners{}
 	var loops []func(context.Context) error

@@ -44,7 +44,7 @@ func (c *App) Run(ctx context.Context, listener *listen.Listeners, publishers []
 
 // scopes are the environments that are served, with the projects that the
 // tokens of upstream see; nil: all, or those of a token of several, which only
-// the server knows.
+// the server has.
 func (c *App) scopes() map[edgecore.Environment][]string {
 	followed := map[edgecore.Environment][]string{}
 	for _, env := range c.Followed() {

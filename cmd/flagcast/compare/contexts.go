@@ -92,7 +92,7 @@ func (s *sampler) complete(c *eval.Context, number int) {
 	}
 }
 
-// needs tells of each flag of the programs which context fields it looks at,
+// needs returns, for each flag of the programs, which context fields it looks at,
 // in any context.
 func (s *sampler) needs() map[string][]string {
 	out := map[string][]string{}
@@ -132,7 +132,7 @@ var topLevel = map[string]bool{
 }
 
 // queryOf writes a context as SDKs write it into a query; fits is false where
-// the name of a property cannot be told from the brackets around it.
+// the name of a property cannot be distinguished from the brackets around it.
 func queryOf(c *eval.Context) (query string, fits bool) {
 	q := url.Values{}
 	for name, value := range c.Fields {

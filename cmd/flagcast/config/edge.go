@@ -47,7 +47,7 @@ func (s *EdgeSetting) Fate() string {
 // Instead is what to use in its place.
 func (s *EdgeSetting) Instead() string { return s.instead }
 
-// What stands in for several settings at once.
+// What replaces several settings at once.
 const (
 	insteadOfRedis   = "the last good flags are kept in a folder: set BACKUP_FOLDER (state.dir)"
 	insteadOfPushing = "let Prometheus scrape /internal-backstage/prometheus"

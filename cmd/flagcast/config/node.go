@@ -9,7 +9,7 @@ type node struct {
 	kind         kind
 	line, column int
 	text         string // of a scalar, as written, without its quotes
-	raw          string // of a scalar, as it stands in the file
+	raw          string // of a scalar, as it is in the file
 	entries      []entry
 	items        []*node
 	// bad: a fault has been reported here, so that what follows from it is

@@ -16,10 +16,10 @@ type Audit struct {
 	File string `yaml:"file"` // "": nowhere
 }
 
-// Webhook tells a service what goes wrong with targets.
+// Webhook notifies a service of what goes wrong with targets.
 type Webhook struct {
 	Type    string        `yaml:"type" required:"true" oneof:"slack dingtalk feishu json"`
-	URL     secret.Secret `yaml:"url" required:"true"` // whoever has it can send
+	URL     secret.Secret `yaml:"url" required:"true"` // it is all that is needed to send
 	Secret  secret.Secret `yaml:"secret"`              // signs
 	Events  []string      `yaml:"events" oneof:"failed held stale recovered"`
 	Targets []string      `yaml:"targets"` // globs of path.Match; none means all

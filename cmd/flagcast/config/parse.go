@@ -78,7 +78,7 @@ func readable(src *source, text string, faults *collector) bool {
 }
 
 // parseYAML turns a panic of the parser into an error: a configuration that
-// trips it is a fault of the configuration as far as a user can tell.
+// trips it is a fault of the configuration as far as a user can see.
 func parseYAML(text string) (file *ast.File, err error) {
 	defer func() {
 		if recover() != nil {
@@ -141,7 +141,7 @@ func (s *source) hideBlindly() {
 		}
 		under = -1
 		if at := secretLine.FindStringIndex(text); at != nil {
-			// From the end of the word on: "tokens: [" loses its "s".
+			// From the end of the word: "tokens: [" loses its "s".
 			end := len([]rune(text[:at[1]]))
 			if colon := strings.IndexByte(text[at[1]:], ':'); colon >= 0 {
 				end += len([]rune(text[at[1]:at[1]+colon])) + 1

@@ -24,7 +24,7 @@ import (
 const (
 	headerTimeout   = 15 * time.Second
 	requestTimeout  = 30 * time.Second
-	answerTimeout   = 40 * time.Second // so that a slow request hears what was wrong
+	answerTimeout   = 40 * time.Second // so that a slow request gets an error
 	idleTimeout     = 2 * time.Minute
 	shutdownTimeout = 10 * time.Second
 	maxHeaderBytes  = 64 << 10
@@ -42,7 +42,7 @@ type Listeners struct {
 	certificate                 *httpclient.Certificate
 }
 
-// Open takes every address at once, so that a port that somebody else has
+// Open takes every address at once, so that a port that another process has
 // ends the start and nothing else.
 func Open(cfg *config.API, log *slog.Logger) (l *Listeners, err error) {
 	l = &Listeners{}

@@ -35,7 +35,7 @@ func redirect(h *api.Handler, to net.Addr) http.Handler {
 	})
 }
 
-// strict tells browsers to use nothing but TLS for a host (RFC 6797). It is left
+// strict makes browsers use nothing but TLS for a host (RFC 6797). It is left
 // out where the client names a port: a browser keeps the port when it goes from
 // http to https, and would find plain HTTP there.
 func strict(next http.Handler) http.Handler {

@@ -19,7 +19,7 @@ type GitHubRow struct {
 	bytes          int
 }
 
-// GitHub tells a workflow of GitHub Actions how the targets are: an
+// GitHub shows a workflow of GitHub Actions how the targets are: an
 // annotation for each that failed, and a table in the summary of the job.
 // Elsewhere it does nothing. The runner reads annotations from standard output
 // and standard error alike.
@@ -82,7 +82,7 @@ func githubProperty(text string) string {
 	return strings.NewReplacer(":", "%3A", ",", "%2C").Replace(githubData(text))
 }
 
-// markdown is a text as it is, in one cell of a table.
+// markdown is a text as it is, in one column of a table row.
 func markdown(text string) string {
 	const most = 300 // characters
 	runes := []rune(printable.Text(strings.Join(strings.Fields(text), " ")))

@@ -28,7 +28,7 @@ const Width = 80
 // table is a report in columns.
 type table struct{ rows [][]printable.Painted }
 
-// add appends a row. A cell is a printable.Painted, or anything that %v prints.
+// add appends a row. A value is a printable.Painted, or anything that %v prints.
 func (t *table) add(cells ...any) {
 	row := make([]printable.Painted, len(cells))
 	for i, cell := range cells {
@@ -41,8 +41,8 @@ func (t *table) add(cells ...any) {
 	t.rows = append(t.rows, row)
 }
 
-// print writes the rows, each column as wide as its widest cell and two blanks
-// more. The last cell of a row counts for no width.
+// print writes the rows, each column as wide as its widest value and two blanks
+// more. The last value of a row counts for no width.
 func (t *table) print(w io.Writer) error {
 	var widths []int
 	for _, row := range t.rows {

@@ -16,7 +16,7 @@ import (
 
 // Targets is what GET /internal-backstage/targets and status --json give.
 type Targets struct {
-	// From says who tells: "core", a running one, or "sinks", which know
+	// From is the source: "core", a running one, or "sinks", which have
 	// nothing of lags and failures.
 	From    string           `json:"from"`
 	Targets []publish.Status `json:"targets"`

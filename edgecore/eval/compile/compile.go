@@ -13,7 +13,7 @@ import (
 )
 
 // Program turns definitions into a program. A fault of one strategy or
-// constraint makes that strategy pass for nobody and is reported as a Problem;
+// constraint makes that strategy pass for no user and is reported as a Problem;
 // it affects neither its siblings nor other flags. The problems of reading
 // (Definitions.Problems) are not repeated; there are at most
 // edgecore.MaxProblems and one more that says how many are left out. For the
@@ -64,7 +64,7 @@ type compiler struct {
 	program  *eval.Program
 	features []edgecore.Feature
 	places   []int32                 // of features in their list, by their place in the program
-	segments map[int]*eval.Condition // nil for one that nobody passes
+	segments map[int]*eval.Condition // nil for one that no context passes
 	fields   map[string]int32
 	stickies map[string]*eval.Sticky
 	feature  string // the flag that is being compiled, "" for segments
@@ -209,7 +209,7 @@ func (c *compiler) parent(d edgecore.Dependency) (p eval.Parent, ok bool) {
 // the Unleash server hash.
 const noGroup = "undefined"
 
-// strategy returns false for one that nobody passes.
+// strategy returns false for one that no context passes.
 func (c *compiler) strategy(f *edgecore.Feature, s *edgecore.Strategy, number int) (out eval.Strategy, ok bool) {
 	where := "strategies[" + strconv.Itoa(number) + "]"
 	out, ok = c.rule(f.Name, s, where)

@@ -13,7 +13,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/eval"
 )
 
-// constraints returns false when nobody passes one of them.
+// constraints returns false when no context passes one of them.
 func (c *compiler) constraints(list []edgecore.Constraint, where string) (out []*eval.Condition, ok bool) {
 	out, ok = c.references.take(len(list))[:0], true
 	for i := range list {

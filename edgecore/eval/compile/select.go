@@ -32,7 +32,7 @@ func Contextual(p *eval.Program, static *eval.Context) []bool {
 	return out
 }
 
-// RandomDraw stands in what DependsOn returns for a draw.
+// RandomDraw is the name of a draw in what DependsOn returns.
 const RandomDraw = "a random draw"
 
 // DependsOn says what the result of each flag needs that a static context does

@@ -29,7 +29,7 @@ func (c *compiler) share(s *edgecore.Strategy, where, parameter, stickiness, gro
 }
 
 // sticky of a rollout: "default" is the user, else the session, else chance;
-// "random" is chance; any other name is that field, and nobody without it.
+// "random" is chance; any other name is that field, and no user without it.
 func (c *compiler) sticky(stickiness string) *eval.Sticky {
 	switch stickiness {
 	case "", "default":

@@ -104,7 +104,7 @@ func (s *specializer) flag(f *eval.Rule) eval.Rule {
 		}
 		out.Strategies = append(out.Strategies, one)
 		if is == yes {
-			break // nobody reaches the others
+			break // the others are not reached
 		}
 	}
 	// What passes only some before everybody passes makes no difference,

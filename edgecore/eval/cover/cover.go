@@ -12,7 +12,7 @@ import (
 
 // Coverage says how many branches of a program some contexts take: each
 // condition of each strategy both ways, and each share of some of all ids. Some
-// branches nobody can take, such as those behind a strategy that always passes.
+// branches that cannot be taken, such as those behind a strategy that always passes.
 type Coverage struct {
 	Taken int `json:"taken"`
 	Total int `json:"total"`

@@ -15,7 +15,7 @@ import (
 )
 
 // Decode reads what Encode has written. Types and projects of flags,
-// and what NextFlip tells, are not in it. Anything else than a program is an
+// and what NextFlip returns, are not in it. Anything else than a program is an
 // error that names the place. What is stored is not trusted: time and memory
 // are at most proportional to its length.
 func Decode(document []byte) (*eval.Program, error) {
@@ -256,7 +256,7 @@ func (r *decoder) condition(number int64, rest []any) *eval.Condition {
 
 func (r *decoder) order(v any) eval.Order { return eval.Order(r.whole(v, 1, 7)) }
 
-// reference reads a condition that stands before this one, or its opposite.
+// reference reads a condition that precedes this one, or its opposite.
 func (r *decoder) reference(v any) *eval.Condition {
 	n := int(r.whole(v, -int64(len(r.all)), int64(len(r.all))-1))
 	if n >= len(r.all) || n < -len(r.all) {

@@ -28,7 +28,7 @@ const (
 const usualInput = 1024
 
 // Fit returns the program as rules can hold it. A strategy that needs more
-// passes for nobody there, and is a Problem, as is a pattern that matches
+// passes for no user there, and is a Problem, as is a pattern that matches
 // shorter values there; p itself answers as before. Where everything fits, the
 // result is p.
 func Fit(p *eval.Program) (*eval.Program, []edgecore.Problem) {

@@ -89,7 +89,7 @@ func readPairs(pairs []bulkPair) (map[string]Entry, error) {
 		}
 		if p.Metadata != nil {
 			// The service takes any JSON. A text that holds an object is the
-			// mistake of a client that knows only the form of a single write.
+			// mistake of a client that has only the form of a single write.
 			if p.Metadata[0] != '{' {
 				return nil, &refusal{http.StatusBadRequest, 10029, "metadata is not an object"}
 			}
@@ -149,7 +149,7 @@ func decode[T any](w http.ResponseWriter, r *http.Request, limit int64) (body T,
 		return body, false
 	}
 	text, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
-	if err != nil { // the body ended early: nobody is there to answer
+	if err != nil { // the body ended early: the client is gone
 		panic(http.ErrAbortHandler)
 	}
 	if max(int64(len(text)), r.ContentLength) > limit {

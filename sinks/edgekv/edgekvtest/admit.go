@@ -120,7 +120,7 @@ func (s *Server) checkFresh(r *http.Request) *refusal {
 }
 
 // unsigned returns the name of a header that must be among the signed ones
-// and is not, or of one that stands in the wrong place.
+// and is not, or of one in the wrong place.
 func unsigned(r *http.Request, names []string) string {
 	listed := map[string]bool{}
 	for i, name := range names {

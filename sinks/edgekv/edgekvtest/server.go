@@ -23,10 +23,10 @@ import (
 // Options of a server.
 type Options struct {
 	Product                      string // "dcdn" or "esa"; default "esa"
-	AccessKeyID, AccessKeySecret string // the one account that it knows
+	AccessKeyID, AccessKeySecret string // the one account that it has
 	// SecurityToken makes the keys temporary ones: every request must carry it.
 	SecurityToken string
-	// Lookup knows further keys by their id: temporary ones, which a call with
+	// Lookup finds further keys by their id: temporary ones, which a call with
 	// InvalidSecurityToken.Expired is refused for after their end.
 	Lookup     func(id string) (secret, token string, ends time.Time, ok bool)
 	Namespaces []string // exist from the start

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// attemptTimeout leaves room for a body of some megabytes over a slow link
+	// attemptTimeout leaves time for a body of some megabytes over a slow link
 	// between continents.
 	attemptTimeout = 30 * time.Second
 	// answerBytes bounds an answer: the largest value that a service returns

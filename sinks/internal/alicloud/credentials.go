@@ -93,7 +93,7 @@ func (t temporary) keys() (Keys, time.Time, error) {
 	}, ends, nil
 }
 
-// mend is an error that lasts until a person does what its hint says.
+// mend makes an error that lasts until a person does what its hint says.
 type mend struct {
 	what  string
 	hint  string // "": there is none

@@ -18,7 +18,7 @@ import (
 // Error is a call that brought no result.
 type Error struct {
 	Action string
-	// Status is the answer's HTTP status, 0 when there was no answer.
+	// Status is the answer's HTTP status, 0 when there was none.
 	Status int
 	// Code, Message and RequestID are the members of the answer. They are
 	// empty when the answer is not the service's JSON, such as an error page
@@ -27,7 +27,7 @@ type Error struct {
 	// MaybeApplied says that at least one attempt may have been carried out,
 	// although its outcome did not arrive.
 	MaybeApplied bool
-	// Err is the cause where there was no answer or where it was unreadable.
+	// Err is the cause where no answer came, or one that was unreadable.
 	Err error
 }
 

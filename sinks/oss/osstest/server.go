@@ -24,10 +24,10 @@ const MaxObjectBytes = 5 << 30
 // Options of a server.
 type Options struct {
 	Bucket, Region               string // the one bucket, and where it is
-	AccessKeyID, AccessKeySecret string // the one account that it knows
+	AccessKeyID, AccessKeySecret string // the one account that it has
 	// SecurityToken makes the keys temporary ones: every request must carry it.
 	SecurityToken string
-	// Lookup knows further keys by their id: temporary ones, which a request
+	// Lookup finds further keys by their id: temporary ones, which a request
 	// with SecurityTokenExpired is refused for after their end.
 	Lookup func(id string) (secret, token string, ends time.Time, ok bool)
 	// CNAME is a custom domain that is bound to the bucket: requests to it name
