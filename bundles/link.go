@@ -179,7 +179,7 @@ func readMetafile(metafile string) (size Size, exports []string, err error) {
 		}
 	}
 	if err := json.Unmarshal([]byte(metafile), &meta); err != nil {
-		return Size{}, nil, fmt.Errorf("read what esbuild tells of its output: %w", err)
+		return Size{}, nil, fmt.Errorf("read what esbuild reports of its output: %w", err)
 	}
 	for name, output := range meta.Outputs {
 		if strings.HasSuffix(name, ".map") {

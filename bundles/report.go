@@ -166,7 +166,7 @@ func (r *Report) Text(name string) string {
 	case r.Size.Flags == 0:
 		b.WriteString("  the worker does not import flagcast/bundle: the flags are not in it\n")
 	case r.Room > 0:
-		fmt.Fprintf(&b, "  room for about %s more flags like these\n", grouped(rounded(r.Room)))
+		fmt.Fprintf(&b, "  space for about %s more flags like these\n", grouped(rounded(r.Room)))
 	case r.Room < 0:
 		fmt.Fprintf(&b, "  about %s flags like these are too many\n", grouped(rounded(-r.Room)))
 	}

@@ -94,7 +94,7 @@ func (b *batch) evaluate(root gjson.Result) any {
 		return answerError(`there is no "state" yet`)
 	}
 	if name.Type != gjson.String {
-		return answerError(`"toggle" is no text`)
+		return answerError(`"toggle" is not text`)
 	}
 	context := eval.Context{Fields: map[string]string{}}
 	if given := root.Get("context"); given.Exists() && given.Type != gjson.Null {

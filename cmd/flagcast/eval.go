@@ -127,7 +127,7 @@ func (f *evalFlags) evalContext() (*eval.Context, error) {
 	for _, pair := range f.context {
 		name, value, ok := strings.Cut(pair, "=")
 		if name == "" || !ok {
-			return nil, exit.With(exit.Usage, fmt.Errorf("--context %q is no name=value", pair), "write --context userId=42; a field that is not given is missing")
+			return nil, exit.With(exit.Usage, fmt.Errorf("--context %q is not name=value", pair), "write --context userId=42; a field that is not given is missing")
 		}
 		c.Fields[name] = value
 	}
@@ -137,7 +137,7 @@ func (f *evalFlags) evalContext() (*eval.Context, error) {
 	if f.at != "" {
 		at, err := time.Parse(time.RFC3339, f.at)
 		if err != nil {
-			return nil, exit.With(exit.Usage, fmt.Errorf("--time %q is no time", f.at), "write it as 2026-01-31T12:00:00Z")
+			return nil, exit.With(exit.Usage, fmt.Errorf("--time %q is not a time", f.at), "write it as 2026-01-31T12:00:00Z")
 		}
 		c.Time = at
 	}

@@ -250,7 +250,7 @@ func (f *exportFlags) spec() (snapshot.Spec, error) {
 func checkGlobs(globs []string) error {
 	for _, glob := range globs {
 		if _, err := path.Match(glob, ""); err != nil {
-			return exit.With(exit.Usage, fmt.Errorf("--flag %q is no pattern", glob), `patterns have *, ? and [a-z]; "\" before one of these means the character`)
+			return exit.With(exit.Usage, fmt.Errorf("--flag %q is not a pattern", glob), `patterns have *, ? and [a-z]; "\" before one of these means the character`)
 		}
 	}
 	return nil

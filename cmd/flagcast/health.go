@@ -20,12 +20,12 @@ import (
 )
 
 func newHealth() *cobra.Command {
-	return newProbeCommand("health", "Tell whether a running core is healthy", "OK",
+	return newProbeCommand("health", "Report whether a running core is healthy", "OK",
 		"Health asks /internal-backstage/health of a running core, for probes in\ncontainers that have no other program. It ends with 1 unless the core is\nwell.")
 }
 
 func newReady() *cobra.Command {
-	return newProbeCommand("ready", "Tell whether a running core is ready", "READY",
+	return newProbeCommand("ready", "Report whether a running core is ready", "READY",
 		"Ready asks /internal-backstage/ready of a running core, for probes in\ncontainers that have no other program. It ends with 1 unless every\nenvironment has flags.")
 }
 

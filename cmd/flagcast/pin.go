@@ -194,7 +194,7 @@ func contentToPin(c *app.App, ctx context.Context, flags pinFlags, t *publish.Ta
 	}
 	meta, err := snapshot.Open(content)
 	if err != nil {
-		return nil, exit.With(exit.Failed, fmt.Errorf("hold target %q: %w", t.Name, err), "it has to be what flagcast has stored, byte for byte")
+		return nil, exit.With(exit.Failed, fmt.Errorf("hold target %q: %w", t.Name, err), "it must be what flagcast has stored, byte for byte")
 	}
 	if meta.Format != one.Spec.Format || meta.Environment != t.Environment {
 		return nil, exit.With(exit.Failed, fmt.Errorf("hold target %q: the snapshot is %s of %q, the target publishes %s of %q", t.Name, meta.Format, meta.Environment, one.Spec.Format, t.Environment), "")

@@ -26,7 +26,7 @@ func newStatus() *cobra.Command {
 	var timeout time.Duration
 	c := &cobra.Command{
 		Use:   "status",
-		Short: "Tell how every target is",
+		Short: "Show the state of every target",
 		Long: `Status asks a running core how its targets are doing, and where none answers
 reads what the sinks have stored. Stored is what a sink's API shows; seen is
 what the workers show that "worker_status:" names.`,

@@ -59,7 +59,7 @@ Exit codes: 0 all targets are up to date, 1 failed, 2 usage or configuration,
 	}
 	c.Flags().StringSliceVar(&flags.targets, "target", nil, "only these `targets`")
 	c.Flags().StringVar(&flags.from, "from", "", "definitions from a `file`, or - for standard input, instead of upstream")
-	c.Flags().BoolVar(&flags.dryRun, "dry-run", false, "write nothing, tell what would change")
+	c.Flags().BoolVar(&flags.dryRun, "dry-run", false, "write nothing, show what would change")
 	c.Flags().StringVar(&flags.out, "out", "", "with --dry-run: write the plan to a `file`, for --plan")
 	c.Flags().StringVar(&flags.plan, "plan", "", "write exactly what the plan in a `file` says, or refuse")
 	c.Flags().StringSliceVar(&flags.accept, "accept", nil, "`digest` of content that the guard holds back and that is meant; its first 8 characters will do")
@@ -73,7 +73,7 @@ Exit codes: 0 all targets are up to date, 1 failed, 2 usage or configuration,
 func (f *syncFlags) check() error {
 	switch {
 	case f.exitCode && !f.dryRun:
-		return exit.With(exit.Usage, errors.New("--exit-code tells of changes that are pending, and without --dry-run none are"), "add --dry-run")
+		return exit.With(exit.Usage, errors.New("--exit-code requires --dry-run"), "add --dry-run")
 	case f.out != "" && !f.dryRun:
 		return exit.With(exit.Usage, errors.New("--out writes a plan, and without --dry-run there is none"), "add --dry-run")
 	case f.plan != "" && (f.dryRun || f.from != "" || len(f.accept) > 0):

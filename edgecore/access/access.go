@@ -38,7 +38,7 @@ func (s Scope) Sees(project string) bool {
 }
 
 var (
-	// ErrUnauthorized: there is no token, or it is unknown.
+	// ErrUnauthorized: there is not a token, or it is unknown.
 	ErrUnauthorized = errors.New("the token is missing or unknown")
 	// ErrForbidden: the token is for the other API.
 	ErrForbidden = errors.New("the token is for another API")

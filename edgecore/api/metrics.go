@@ -68,7 +68,7 @@ func newStateCollector(o *Options) *stateCollector {
 		problems:  desc("problems", "Faults of single flags, strategies and segments."),
 		revision:  desc("revision", "Upstream's number of the newest definitions."),
 		changedAt: desc("last_change_timestamp_seconds", "When the definitions last changed, in unix time."),
-		restored:  desc("restored", "1 while the definitions are those of an earlier run and upstream has not been heard."),
+		restored:  desc("restored", "1 while the definitions are those of an earlier run and upstream has not answered yet."),
 	}
 }
 

@@ -147,7 +147,7 @@ func TestKnownContextsLeaveConstants(t *testing.T) {
 		}
 		for _, k := range left.Conditions {
 			if op := k.([]any)[0]; op != 8.0 && op != 12.0 {
-				t.Errorf("a condition is left that is no date: %+v", left)
+				t.Errorf("a condition is left that is not a date: %+v", left)
 			}
 		}
 		draws := false

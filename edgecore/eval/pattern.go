@@ -41,7 +41,7 @@ func NewPattern(text string) (p *Pattern, size int, fault string) {
 	size = len(prog.Inst) + rangesOf(parsed)
 	expression, err := regexp.Compile(text)
 	if err != nil {
-		return nil, size, "it is no RE2 regular expression: " + err.Error()
+		return nil, size, "it is not an RE2 regular expression: " + err.Error()
 	}
 	return &Pattern{
 		Expression: expression,
@@ -108,7 +108,7 @@ func compilePattern(text string) (parsed *syntax.Regexp, prog *syntax.Prog, faul
 	}
 	switch {
 	case err != nil:
-		return nil, nil, "it is no RE2 regular expression: " + err.Error()
+		return nil, nil, "it is not an RE2 regular expression: " + err.Error()
 	case len(prog.Inst) > maxPatternInstructions:
 		return nil, nil, fmt.Sprintf("the regular expression takes %d instructions, the limit is %d",
 			len(prog.Inst), maxPatternInstructions)

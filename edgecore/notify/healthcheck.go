@@ -88,7 +88,7 @@ func (h *Healthcheck) call(ctx context.Context) error {
 	address := h.url.Reveal()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
-		return errors.New("the URL is no address")
+		return errors.New("the URL is not an address")
 	}
 	resp, err := h.client.Do(r)
 	if err != nil {

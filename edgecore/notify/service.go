@@ -76,7 +76,7 @@ func (o *Options) request(taken []entry, now time.Time) (*http.Request, error) {
 	}
 	r, err := http.NewRequest(http.MethodPost, address, strings.NewReader(string(body)))
 	if err != nil {
-		return nil, errors.New("the URL is no address")
+		return nil, errors.New("the URL is not an address")
 	}
 	r.Header = header
 	return r, nil
@@ -128,12 +128,12 @@ func (s Service) refusal(status int, body []byte) error {
 	case coded && code != "" && code != "0":
 		return &hinted{
 			fmt.Errorf("refused with code %s: %s", cut(code, 20), words),
-			`see the security settings of the robot: the keyword has to be "flagcast", "secret" that of its signature, the clock right`,
+			`see the security settings of the robot: the keyword must be "flagcast", "secret" that of its signature, the clock right`,
 		}
 	case status < 200 || status > 299:
 		return &hinted{
 			fmt.Errorf("%s", strings.TrimSuffix(fmt.Sprintf("HTTP %d %s: %s", status, http.StatusText(status), words), ": ")),
-			`where it stays, make the webhook anew and set its "url"`,
+			`where it stays, make the webhook again and set its "url"`,
 		}
 	case coded && code == "":
 		return &hinted{errors.New("answered without a code"), `"type" or "url" is another service's`}

@@ -122,7 +122,7 @@ func (w *Webhook) Run(ctx context.Context) error {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			if n := len(w.queue.waiting); n > 0 {
-				w.options.Log.Warn(fmt.Sprintf("%s: the process ends, %d events were not told", w.outcome.about, n))
+				w.options.Log.Warn(fmt.Sprintf("%s: the process ends, %d events were not sent", w.outcome.about, n))
 			}
 			return nil
 		case <-w.wake:

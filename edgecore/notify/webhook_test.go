@@ -253,7 +253,7 @@ func TestRunEndsInTime(t *testing.T) {
 		if took := time.Since(began); took > 6*time.Second {
 			t.Errorf("the end took %s", took)
 		}
-		if !strings.Contains(r.log.String(), "the process ends, 1 events were not told") {
+		if !strings.Contains(r.log.String(), "the process ends, 1 events were not sent") {
 			t.Errorf("the log does not tell what was lost:\n%s", r.log)
 		}
 	})

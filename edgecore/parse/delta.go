@@ -20,7 +20,7 @@ func Events(doc []byte, env edgecore.Environment) (*edgecore.Definitions, error)
 	}
 	events := gjson.Get(text, "events")
 	if !events.IsArray() {
-		return nil, syntaxError(text, events.Index, "\"events\" has to be a list of events")
+		return nil, syntaxError(text, events.Index, "\"events\" must be a list of events")
 	}
 	features, segments := newOrdered(), newOrdered()
 	var problems edgecore.ProblemList

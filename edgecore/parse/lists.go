@@ -34,7 +34,7 @@ func (p *parser) features() {
 		f, ok = p.readFeature()
 		p.rejoin(whole)
 		if at, dup := p.index[f.Name]; ok && dup {
-			p.problem("the name stands twice; the last flag counts")
+			p.problem("the name is given twice; the last flag counts")
 			p.defs.Features[at] = f
 		} else if ok {
 			p.index[f.Name] = len(p.defs.Features)
@@ -114,7 +114,7 @@ func (p *parser) segments() {
 			return
 		}
 		if at, dup := index[s.ID]; dup {
-			p.problem("the id stands twice; the last segment counts")
+			p.problem("the id is given twice; the last segment counts")
 			p.defs.Segments[at] = s
 			return
 		}
@@ -135,7 +135,7 @@ func (p *parser) readSegment() (s edgecore.Segment, ok bool) {
 			p.skip()
 		}
 	})
-	const without = "; it is left out, and strategies that name it pass for nobody"
+	const without = "; it is left out, and strategies that name it pass for no user"
 	switch {
 	case p.tooDense(start):
 		p.problem(denseText, without)

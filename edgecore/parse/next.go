@@ -41,7 +41,7 @@ type known struct {
 
 // places gives elements of a list their places in an older list.
 type places struct {
-	raw   func(i int) string // of the older list, "" for what has to be read again
+	raw   func(i int) string // of the older list, "" for what must be read again
 	count int                // of the older list
 	next  int                // the one that comes next, if nothing has changed
 	found []int              // by place in the new list, -1: none

@@ -71,11 +71,11 @@ func parse(ctx context.Context, doc string, env edgecore.Environment, known *kno
 		return nil, syntaxError(doc, 0, "this is an export file of Unleash: take the answer of GET /api/client/features, "+
 			"which has the strategies and states of one environment in each flag")
 	case features.what == "":
-		return nil, syntaxError(doc, 0, "\"features\" has to be a list of flags, it is missing")
+		return nil, syntaxError(doc, 0, "\"features\" must be a list of flags, it is missing")
 	case features.what != "a list":
-		return nil, syntaxError(doc, features.at, "\"features\" has to be a list of flags, it is "+features.what)
+		return nil, syntaxError(doc, features.at, "\"features\" must be a list of flags, it is "+features.what)
 	case segments.what != "" && segments.what != "a list" && segments.what != "null":
-		return nil, syntaxError(doc, segments.at, "\"segments\" has to be a list, it is "+segments.what)
+		return nil, syntaxError(doc, segments.at, "\"segments\" must be a list, it is "+segments.what)
 	case p.clash():
 		return nil, errClash
 	}
@@ -251,7 +251,7 @@ func (p *parser) members(f func(key string)) {
 	p.object(func(key string) {
 		p.enter(key, 0)
 		if slices.Contains(seen, key) || others != nil && others.has(key) {
-			p.problem("stands twice; the last one counts")
+			p.problem("is given twice; the last one counts")
 		}
 		if len(seen) < len(room) {
 			seen = append(seen, key)
@@ -294,7 +294,7 @@ func (p *parser) elements(f func()) {
 	case '0':
 		p.skip()
 	default:
-		p.problem("has to be a list, it is ", p.what(), "; it counts as an empty one")
+		p.problem("must be a list, it is ", p.what(), "; it counts as an empty one")
 		p.skip()
 	}
 }

@@ -67,7 +67,7 @@ func (h *History) List(ctx context.Context, key sinks.Key) ([]Entry, error) {
 	}
 	entries, err := readEntries(body)
 	if err != nil {
-		return entries, fmt.Errorf("read the history of %q in %s: %w: %w; %d entries can be read, and the next write begins it anew with them",
+		return entries, fmt.Errorf("read the history of %q in %s: %w: %w; %d entries can be read, and the next write starts a new one with them",
 			key, h.SinkName, ErrHistoryDamaged, err, len(entries))
 	}
 	return entries, nil

@@ -58,7 +58,7 @@ type Poll struct {
 // NewPoll makes a feed. It makes no call yet.
 func NewPoll(o Options) (*Poll, error) {
 	if len(o.Tokens) == 0 {
-		return nil, fmt.Errorf("poll upstream for environment %q: there is no token", o.Environment)
+		return nil, fmt.Errorf("poll upstream for environment %q: there is not a token", o.Environment)
 	}
 	address, err := featuresURL(o.URL)
 	if err != nil {

@@ -190,7 +190,7 @@ func (s *scope) refused(response *http.Response) error {
 	which := fmt.Sprintf("token %d (project %s, environment %s)", s.number, s.token.Project, s.token.Environment)
 	switch response.StatusCode {
 	case http.StatusNotModified:
-		e.Hint = "nothing was sent to compare with (If-None-Match), so that there has to be a body: see what a cache or a proxy before Unleash does"
+		e.Hint = "nothing was sent to compare with (If-None-Match), so that there must be a body: see what a cache or a proxy before Unleash does"
 	case http.StatusNoContent, http.StatusPartialContent:
 		e.Hint = "Unleash answers 200 with all flags: see what a cache or a proxy before it does"
 	case http.StatusUnauthorized:

@@ -12,7 +12,7 @@ import (
 	"github.com/flagcast/flagcast/sinks"
 )
 
-const folderInTheWay = "a folder stands where the file should be: remove it, or choose another key"
+const folderInTheWay = "a folder is where the file should be: remove it, or choose another key"
 
 // advice is what to do about an error of the system, and whether a person has
 // to before the call is worth repeating.
@@ -23,7 +23,7 @@ var advice = []struct {
 }{
 	{syscall.EROFS, true, "mount the file system writable, or choose another folder for this sink"},
 	{fs.ErrPermission, true, "let the user of this process read and write the folder"},
-	{syscall.ENOTDIR, true, "a file stands where the folder should be: remove it, or choose another folder"},
+	{syscall.ENOTDIR, true, "a file is where the folder should be: remove it, or choose another folder"},
 	{syscall.EISDIR, true, folderInTheWay},
 	{syscall.EEXIST, true, folderInTheWay},
 	{syscall.ENOTEMPTY, true, folderInTheWay},

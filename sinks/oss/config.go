@@ -118,7 +118,7 @@ func (c *Config) badEndpoint() string {
 		return "holds the bucket, which is added: leave it out, or set cname to true if it is a custom domain"
 	}
 	if of := regionalHost.FindStringSubmatch(host); of != nil && of[1] != c.Region {
-		return fmt.Sprintf("is the one of region %q, and region is %q: they have to be the same", of[1], c.Region)
+		return fmt.Sprintf("is the one of region %q, and region is %q: they must be the same", of[1], c.Region)
 	}
 	return ""
 }

@@ -168,6 +168,6 @@ func TestCompatibilityDates(t *testing.T) {
 		}
 	}
 	if !strings.Contains(wrangler, `main = "dist/`) {
-		t.Error("wrangler watches the folder of main, which has to be one of its own")
+		t.Error("wrangler watches the folder of main, which must be one of its own")
 	}
 }

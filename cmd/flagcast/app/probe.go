@@ -64,7 +64,7 @@ func (p *probe) Seen(ctx context.Context, _ uint64) (uint64, error) {
 		return 0, fmt.Errorf("probe %s: read the answer: %w", p.Name(), err)
 	}
 	if err := json.Unmarshal(body, &status); err != nil {
-		return 0, fmt.Errorf("probe %s: the answer is no worker status: %w", p.Name(), err)
+		return 0, fmt.Errorf("probe %s: the answer is not a worker status: %w", p.Name(), err)
 	}
 	if status.Seq == nil {
 		return 0, fmt.Errorf("probe %s: the worker has no snapshot yet", p.Name())

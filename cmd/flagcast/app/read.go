@@ -75,7 +75,7 @@ func DecodeDefinitions(path string, document []byte, env edgecore.Environment) (
 		err = fmt.Errorf("%s:%d:%d: %s", path, syntax.Line, syntax.Column, syntax.Msg)
 	}
 	if err != nil {
-		return nil, exit.With(exit.Failed, fmt.Errorf("read definitions: %w", err), "it has to be the answer of GET /api/client/features")
+		return nil, exit.With(exit.Failed, fmt.Errorf("read definitions: %w", err), "it must be the answer of GET /api/client/features")
 	}
 	if !simple {
 		d.Lines = parse.FlagLines(document)

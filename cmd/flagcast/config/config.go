@@ -54,7 +54,7 @@ func (c *Config) Unused() []string { return c.unused }
 func (c *Config) ShortSecrets() []string {
 	var list []string
 	for _, place := range c.short {
-		list = append(list, place+" has fewer than four characters: it can be guessed, and errors hide it only where it stands alone")
+		list = append(list, place+" has fewer than four characters: it can be guessed, and errors hide it only where it is a word of its own")
 	}
 	return list
 }

@@ -112,7 +112,7 @@ func EdgeSettings() []EdgeSetting {
 		{Flag: "pretrusted-tokens", Value: "tokens", Does: "frontend tokens that upstream is not asked about, also in the form secret@environment", apply: (*overrider).pretrusted},
 		{Flag: "features-refresh-interval-seconds", Short: "f", Value: "seconds", Default: "15", Does: "time between two polls", apply: duration(func(c *Config) *time.Duration { return &c.Upstream.Interval })},
 		{Flag: "metrics-interval-seconds", Short: "m", Value: "seconds", Default: "60", Does: "time between two reports of what SDKs have used", apply: duration(func(c *Config) *time.Duration { return &c.Upstream.UsageInterval })},
-		{Flag: "token-revalidation-interval-seconds", Value: "seconds", Default: "3600", Does: "how long upstream's word on a token holds", apply: duration(func(c *Config) *time.Duration { return &c.API.RevalidateTokens })},
+		{Flag: "token-revalidation-interval-seconds", Value: "seconds", Default: "3600", Does: "how long upstream's answer about a token is used", apply: duration(func(c *Config) *time.Duration { return &c.API.RevalidateTokens })},
 		{Flag: "backup-folder", Short: "b", Value: "folder", Does: "folder for the last good flags; a backup of Unleash Edge is read at the first start", apply: (*overrider).backup},
 		{Flag: "custom-client-headers", Short: "H", Value: "headers", Does: "headers as name:value, sent with every request to upstream", apply: (*overrider).headers},
 		{Flag: "skip-ssl-verification", Short: "s", Default: "false", Does: "take any certificate of upstream", apply: (*overrider).skipVerify},

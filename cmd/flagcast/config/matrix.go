@@ -70,7 +70,7 @@ func (d *decoder) checkMatrix(t *Target, where string) bool {
 	fields := slices.Sorted(maps.Keys(t.Matrix))
 	for _, match := range placeholder.FindAllStringSubmatch(string(t.Key), -1) {
 		if _, ok := t.Matrix[match[1]]; !ok {
-			d.wrong(t, "key", fmt.Sprintf("%q%s names {%s}, which is no field of \"matrix\"", "key", in(where), match[1]), hintFor(match[1], fields))
+			d.wrong(t, "key", fmt.Sprintf("%q%s names {%s}, which is not a field of \"matrix\"", "key", in(where), match[1]), hintFor(match[1], fields))
 			return false
 		}
 	}

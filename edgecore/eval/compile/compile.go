@@ -223,7 +223,7 @@ func (c *compiler) strategy(f *edgecore.Feature, s *edgecore.Strategy, number in
 	for _, id := range s.Segments {
 		segment, known := c.segments[id]
 		if !known {
-			c.problem(where, "segment %d is missing; the strategy passes for nobody", id)
+			c.problem(where, "segment %d is missing; the strategy passes for no user", id)
 		}
 		if segment == nil {
 			ok = false
@@ -271,7 +271,7 @@ func (c *compiler) rule(name string, s *edgecore.Strategy, where string) (out ev
 			}
 			prefix, ok := eval.ParsePrefix(text)
 			if !ok {
-				c.problem(where, "%q is neither an address nor a CIDR range; it matches nobody", text)
+				c.problem(where, "%q is neither an address nor a CIDR range; it matches nothing", text)
 				continue
 			}
 			k.Prefixes = append(k.Prefixes, prefix)
@@ -290,11 +290,11 @@ func (c *compiler) rule(name string, s *edgecore.Strategy, where string) (out ev
 		}
 		out.Share, ok = c.share(s, where, "percentage", "random", group)
 	case "applicationHostname":
-		c.problem(where, "the strategy \"applicationHostname\" asks for the name of the host, which means nothing at a CDN; it passes for nobody")
+		c.problem(where, "the strategy \"applicationHostname\" asks for the name of the host, which means nothing at a CDN; it passes for no user")
 	case "":
 		// The parser has reported it.
 	default:
-		c.problem(where, "the strategy %q is not one of Unleash's own%s; it passes for nobody", s.Name, didYouMean(s.Name, strategies))
+		c.problem(where, "the strategy %q is not one of Unleash's own%s; it passes for no user", s.Name, didYouMean(s.Name, strategies))
 	}
 	return out, ok
 }

@@ -294,7 +294,7 @@ func (r *decoder) version(parts []any) eval.Version {
 	}
 	v.Prerelease = strings.Join(identifiers, ".")
 	if again, ok := eval.ParseVersion(v.String()); !ok || again != v {
-		r.fail("%q is no version", v)
+		r.fail("%q is not a version", v)
 	}
 	return v
 }
@@ -385,7 +385,7 @@ func (r *decoder) values() {
 			value, postings, ok := strings.Cut(entry, eval.EndOfValue)
 			item := int32(len(f.Values))
 			if _, twice := f.Values[value]; !ok || twice || !r.postings(postings, int32(i), item) {
-				r.fail("the entry of %q cannot be read, or stands twice", shown(value))
+				r.fail("the entry of %q cannot be read, or is given twice", shown(value))
 				return
 			}
 			f.Values[value] = item
@@ -398,7 +398,7 @@ func (r *decoder) values() {
 func (r *decoder) postings(text string, field, item int32) bool {
 	return readPostings(text, func(n int) bool {
 		if n >= len(r.listField) || r.listField[n] != field {
-			r.fail("a value is listed by condition %d, which is no list of this field", n)
+			r.fail("a value is listed by condition %d, which is not a list of this field", n)
 			return false
 		}
 		r.items[n] = append(r.items[n], item)

@@ -125,7 +125,7 @@ func (f *fitter) pattern(k *eval.Condition) verdict {
 	switch {
 	case m == nil && k.Spelled() != "":
 		return problem(false, "has letters newer than Unicode 15 among too many others to ignore case in a rules snapshot; "+
-			"the strategy passes for nobody there")
+			"the strategy passes for no user there")
 	case m == nil:
 		return verdict{fits: true}
 	}
@@ -133,10 +133,10 @@ func (f *fitter) pattern(k *eval.Condition) verdict {
 	switch most := m.InputRunes(); {
 	case len(m.Code) > maxSharedInstructions:
 		return problem(false, "the regular expression takes %d instructions, a rules snapshot holds %d; "+
-			"the strategy passes for nobody there", len(m.Code), maxSharedInstructions)
+			"the strategy passes for no user there", len(m.Code), maxSharedInstructions)
 	case ranges > maxSharedRanges:
 		return problem(false, "the regular expression has %d ranges of characters, a rules snapshot holds %d; "+
-			"the strategy passes for nobody there", ranges, maxSharedRanges)
+			"the strategy passes for no user there", ranges, maxSharedRanges)
 	case most < usualInput && (m.Longest == eval.AnyLength || most < m.Longest):
 		return problem(true, "the regular expression takes %d instructions; "+
 			"in a rules snapshot a value of more than %d characters does not match", len(m.Code), most)

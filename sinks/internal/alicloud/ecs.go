@@ -22,7 +22,7 @@ const (
 	metadataTimeout  = 2 * time.Second
 	metadataAttempts = 3
 
-	elsewhere = "where there is none, since this is no ECS instance, set another credentials.type"
+	elsewhere = "where there is none, since this is not an ECS instance, set another credentials.type"
 )
 
 // ecs asks the metadata service of an ECS instance for the keys of its role,

@@ -90,7 +90,7 @@ func (r *rrsa) fetch(ctx context.Context) (Keys, time.Time, error) {
 	}
 	var answer struct{ Credentials temporary }
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return Keys{}, none, fmt.Errorf("read the answer of STS at %q: it is no JSON", r.endpoint.Host)
+		return Keys{}, none, fmt.Errorf("read the answer of STS at %q: it is not JSON", r.endpoint.Host)
 	}
 	keys, ends, err := answer.Credentials.keys()
 	if err != nil {
@@ -123,7 +123,7 @@ func (r *rrsa) token() (secret.Secret, error) {
 	case err != nil:
 		return secret.Secret{}, &mend{fmt.Sprintf("read the token file: %v", err), "let this process read it", err}
 	case text == "" || len(text) > tokenBytes:
-		return secret.Secret{}, &mend{fmt.Sprintf("token file %q has %d bytes, which is no token", path, len(text)), remedy, nil}
+		return secret.Secret{}, &mend{fmt.Sprintf("token file %q has %d bytes, which is not a token", path, len(text)), remedy, nil}
 	}
 	return secret.New(text), nil
 }
@@ -143,16 +143,16 @@ func (r *rrsa) refused(status int, body []byte, token secret.Secret) error {
 // the documentation of ACK; errors of STS).
 func (r *rrsa) hint(e *Error) string {
 	is := func(prefix string) bool { return strings.HasPrefix(e.Code, prefix) }
-	const rebuild = "enable RRSA for the cluster and make the pod anew, and check credentials.oidc_provider_arn"
+	const rebuild = "enable RRSA for the cluster and make the pod again, and check credentials.oidc_provider_arn"
 	switch {
 	case is("EntityNotExist.Role"):
 		return fmt.Sprintf("create the role %q, or check credentials.role_arn", r.config.RoleARN)
 	case is("EntityNotExist"), strings.Contains(e.Message, "OIDC Provider"):
 		return fmt.Sprintf("the OIDC provider %q is not registered: %s", r.config.OIDCProviderARN, rebuild)
 	case is("AuthenticationFail.OIDCToken.Expired"):
-		return fmt.Sprintf("the token in %q has ended: it has to be one that Kubernetes renews, and the clock has to be right", r.config.OIDCTokenFile)
+		return fmt.Sprintf("the token in %q has ended: it must be one that Kubernetes renews, and the clock must be right", r.config.OIDCTokenFile)
 	case is("AuthenticationFail.OIDCToken.AudienceNotMatch"):
-		return "the audience of the projected token has to be sts.aliyuncs.com"
+		return "the audience of the projected token must be sts.aliyuncs.com"
 	case is("AuthenticationFail.OIDCToken"):
 		return fmt.Sprintf("the OIDC provider %q does not trust this token: %s", r.config.OIDCProviderARN, rebuild)
 	case is("AuthenticationFail"), is("NoPermission"), is("ImplicitDeny"):
