@@ -1,5 +1,5 @@
 // Package measure runs a finished worker script in V8 and says what CPU time it
-// takes over a worker that does nothing. Subrequests are stubbed. It knows
+// takes over a worker that does nothing. Subrequests are stubbed. It has
 // scripts and requests, and no flags.
 package measure
 

@@ -58,7 +58,7 @@ evaluates a flag.`,
 	f.StringArrayVar(&flags.context, "context", nil, "`name=value` of the context; may be repeated")
 	f.StringVar(&flags.at, "time", "", "`time` of the evaluation, such as 2026-01-31T12:00:00Z; now without it")
 	f.StringVar(&flags.seed, "seed", "", "`text` that decides random draws")
-	f.BoolVar(&flags.explain, "explain", false, "tell why")
+	f.BoolVar(&flags.explain, "explain", false, "show why")
 	f.BoolVar(&flags.batch, "batch", false, "read JSON lines from standard input")
 	f.BoolVar(&flags.json, "json", false, "write JSON")
 	return c

@@ -38,10 +38,10 @@ type Options struct {
 	Log          *slog.Logger
 	Registry     *prometheus.Registry
 	Build        Build
-	// Heard says when upstream last confirmed an environment, and how often
+	// LastConfirmed says when upstream last confirmed an environment, and how often
 	// it has failed since, for metrics. nil: unknown.
-	Heard    func(env edgecore.Environment) (at time.Time, failures int)
-	BasePath string // "" or "/path"
+	LastConfirmed func(env edgecore.Environment) (at time.Time, failures int)
+	BasePath      string // "" or "/path"
 	// Targets says how what is published is doing, as JSON; nil: nothing is
 	// published.
 	Targets func() any
@@ -58,7 +58,7 @@ type Options struct {
 	// WebhookSecret lets Unleash call POST /hooks/unleash, and Nudge is called
 	// then: it must not block. There is no such path without them.
 	WebhookSecret secret.Secret
-	Nudge         func()
+	Trigger       func()
 	// MaxBodies and MaxAnswers bound what all requests together hold of bodies
 	// that come in and of answers that clients have not read, in bytes. 0: an
 	// eighth and a quarter of the memory limit of the process.

@@ -255,7 +255,7 @@ func TestTokenHeader(t *testing.T) {
 func TestTokenHeaderIsForTokens(t *testing.T) {
 	nudges := 0
 	f, _ := with(t, func(o *api.Options) {
-		o.TokenHeader, o.WebhookSecret, o.Nudge = "X-Unleash", secret.New("hook-secret"), func() { nudges++ }
+		o.TokenHeader, o.WebhookSecret, o.Trigger = "X-Unleash", secret.New("hook-secret"), func() { nudges++ }
 	})
 	for _, tc := range []struct {
 		authorization, header string

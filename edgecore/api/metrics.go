@@ -61,7 +61,7 @@ func newStateCollector(o *Options) *stateCollector {
 		return prometheus.NewDesc("flagcast_definitions_"+name, help, []string{"environment"}, nil)
 	}
 	return &stateCollector{
-		states: o.States, environments: o.Environments, heard: o.Heard,
+		states: o.States, environments: o.Environments, heard: o.LastConfirmed,
 		heardAt:   upstream("last_success_timestamp_seconds", "When upstream last confirmed or changed the definitions, in unix time; 0 for never."),
 		failures:  upstream("consecutive_failures", "Tries to reach upstream that have failed since the last that did not; alert on it."),
 		flags:     desc("flags", "Flags of the environment."),

@@ -102,18 +102,18 @@ func (h *Healthcheck) call(ctx context.Context) error {
 	return nil
 }
 
-// Troubles is a Listener that records which targets are in trouble: failed, held
+// Problems is a Listener that records which targets are in trouble: failed, held
 // or stale, and not recovered since.
-type Troubles struct {
+type Problems struct {
 	mu      sync.Mutex
 	targets map[string]publish.Kind
 }
 
-// NewTroubles makes a Troubles of no targets.
-func NewTroubles() *Troubles { return &Troubles{targets: map[string]publish.Kind{}} }
+// NewProblems makes a Troubles of no targets.
+func NewProblems() *Problems { return &Problems{targets: map[string]publish.Kind{}} }
 
 // Event implements publish.Listener.
-func (t *Troubles) Event(e publish.Event) {
+func (t *Problems) Event(e publish.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch e.Kind {
@@ -125,7 +125,7 @@ func (t *Troubles) Event(e publish.Event) {
 }
 
 // Err names the targets in trouble; nil when there are none.
-func (t *Troubles) Err() error {
+func (t *Problems) Err() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.targets) == 0 {

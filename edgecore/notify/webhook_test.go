@@ -67,7 +67,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, a.body)
 }
 
-// told lists the texts of all calls, each line after the seconds at which it came.
+// sent lists the texts of all calls, each line after the seconds at which it came.
 func (s *service) told(t *testing.T) []string {
 	t.Helper()
 	s.mu.Lock()

@@ -49,10 +49,10 @@ func NewFile(path string, env edgecore.Environment, maxBytes int64, log *slog.Lo
 // systems are coarse, and those of servers differ, a file must be left alone
 // for tick before its time says anything, and is read every reread anyway.
 const (
-	settle  = 50 * time.Millisecond
-	recheck = time.Second
-	tick    = 2 * time.Second
-	reread  = time.Minute
+	stableFor = 50 * time.Millisecond
+	recheck   = time.Second
+	tick      = 2 * time.Second
+	reread    = time.Minute
 )
 
 // Run implements Feed. A file that cannot be read at the start is a final
@@ -77,14 +77,14 @@ func (f *File) Run(ctx context.Context, deliver func(*edgecore.Definitions)) err
 	}
 	ticker := time.NewTicker(recheck)
 	defer ticker.Stop()
-	quiet := time.NewTimer(settle)
+	quiet := time.NewTimer(stableFor)
 	quiet.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-events:
-			quiet.Reset(settle)
+			quiet.Reset(stableFor)
 			continue
 		case <-quiet.C:
 			f.info = nil // read it, whatever it looks like

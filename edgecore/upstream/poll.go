@@ -52,7 +52,7 @@ type Poll struct {
 	scopes  []*scope
 	nudged  chan struct{} // holds one nudge
 
-	haste haste // owned by Run
+	haste burst // owned by Run
 }
 
 // NewPoll makes a feed. It makes no call yet.
@@ -125,7 +125,7 @@ func (p *Poll) Run(ctx context.Context, deliver func(*edgecore.Definitions)) err
 		if news {
 			deliver(p.merge())
 		}
-		p.tell(p.note(err), err)
+		p.logOutcome(p.note(err), err)
 		if !p.wait(ctx, err) {
 			return nil
 		}
@@ -142,7 +142,7 @@ func (p *Poll) round(ctx context.Context) (news bool, err error) {
 	}
 	asking.Wait()
 	p.drop(ctx, errs)
-	return p.owed(), errors.Join(errs...)
+	return p.hasUndelivered(), errors.Join(errs...)
 }
 
 // drop leaves out the tokens of the frontend API, whose errors are none.
@@ -167,9 +167,9 @@ func (p *Poll) drop(ctx context.Context, errs []error) {
 	p.scopes = kept
 }
 
-// owed reports whether there is something to deliver: every token has been
+// hasUndelivered reports whether there is something to deliver: every token has been
 // answered, and one of the answers has not been delivered yet.
-func (p *Poll) owed() bool {
+func (p *Poll) hasUndelivered() bool {
 	news := false
 	for _, s := range p.scopes {
 		if s.last == nil {
@@ -206,8 +206,8 @@ func retryAfter(err error) time.Duration {
 	return 0
 }
 
-// tell logs when upstream starts to fail, fails in another way, and recovers.
-func (p *Poll) tell(before Status, err error) {
+// logOutcome logs when upstream starts to fail, fails in another way, and recovers.
+func (p *Poll) logOutcome(before Status, err error) {
 	switch {
 	case err == nil && before.Err != nil:
 		p.options.Log.Info("upstream answers again", "after", before.Failures)

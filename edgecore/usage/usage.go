@@ -183,8 +183,8 @@ func (c *Collector) take(from Source, r report, now time.Time) {
 	}
 	for _, row := range r.rows {
 		lost := s.rows.add(row)
-		m.drop(room, evaluations, lost.evaluations)
-		m.drop(room, variants, lost.variants)
+		m.drop(capacity, evaluations, lost.evaluations)
+		m.drop(capacity, variants, lost.variants)
 	}
 	for _, a := range r.applications {
 		a.Environment = string(env.name)
@@ -198,7 +198,7 @@ func (c *Collector) take(from Source, r report, now time.Time) {
 			a.ConnectVia = append(a.ConnectVia, c.self)
 		}
 		if !s.instances.add(a, now) {
-			m.drop(room, registrations, 1)
+			m.drop(capacity, registrations, 1)
 		}
 	}
 	// Upstream notes an instance of a backend by its metrics, too.

@@ -106,7 +106,7 @@ func TestReportsFitWhatUnleashTakes(t *testing.T) {
 			many = append(many, fmt.Sprintf(`"variant-%d-%s":1`, i, strings.Repeat("ø", 50)))
 		}
 		l.must(l.Metrics(backend("development"), metrics("varied", "1", time.Now(), fmt.Sprintf(`"f":{"yes":1,"variants":{%s}}`, strings.Join(many, ",")))))
-		if n := l.values()[`dropped_total{kind="variants",reason="room"}`]; n < 500 || n > 950 {
+		if n := l.values()[`dropped_total{kind="variants",reason="capacity"}`]; n < 500 || n > 950 {
 			t.Errorf("%v of 1000 variants of one flag have no room", n)
 		}
 		sent := 1

@@ -60,8 +60,8 @@ func exposed(t *testing.T) map[string]string {
 		}
 		handler := api.New(api.Options{
 			States: store, Access: access.New(access.Options{}), Environments: []edgecore.Environment{env}, Log: log, Registry: registry, Usage: reports,
-			WebhookSecret: secret.New("s"), Nudge: func() {},
-			Heard: func(edgecore.Environment) (time.Time, int) { return time.Time{}, 1 },
+			WebhookSecret: secret.New("s"), Trigger: func() {},
+			LastConfirmed: func(edgecore.Environment) (time.Time, int) { return time.Time{}, 1 },
 		})
 		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/health", nil))
 

@@ -262,7 +262,7 @@ func (c *App) newUsage() (*sdkusage.Collector, error) {
 func (c *App) nudge() {
 	for _, feed := range c.Feeds {
 		if poll, ok := feed.(*upstream.Poll); ok {
-			poll.Nudge()
+			poll.Trigger()
 		}
 	}
 }

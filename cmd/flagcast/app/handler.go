@@ -27,9 +27,9 @@ func (c *App) handler(publishers []*publish.Publisher) (*api.Handler, error) {
 		header = ""
 	}
 	return api.New(api.Options{
-		States: c.Store, Access: known, Environments: c.Followed(), Log: c.Log, Registry: c.registry, BasePath: cfg.BasePath, Heard: c.heard,
+		States: c.Store, Access: known, Environments: c.Followed(), Log: c.Log, Registry: c.registry, BasePath: cfg.BasePath, LastConfirmed: c.heard,
 		Build:   api.Build{Version: BuildVersion(), Revision: buildRevision()},
-		Targets: func() any { return c.Report(publishers, cfg.PrivateBackstage()) }, Usage: c.usage, WebhookSecret: cfg.WebhookSecret, Nudge: c.nudge,
+		Targets: func() any { return c.Report(publishers, cfg.PrivateBackstage()) }, Usage: c.usage, WebhookSecret: cfg.WebhookSecret, Trigger: c.nudge,
 		TokenHeader: header, NoAll: !cfg.All,
 		CORS: api.CORS{
 			Origins: cfg.CORS.Origins, AllowedHeaders: cfg.CORS.AllowedHeaders, ExposedHeaders: cfg.CORS.ExposedHeaders,

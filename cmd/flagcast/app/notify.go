@@ -27,7 +27,7 @@ func (c *App) listeners(by string) (publish.Listener, []func(context.Context) er
 		listeners, loops = append(listeners, webhook), append(loops, webhook.Run)
 	}
 	if by == "serve" && !c.Config.Healthcheck.URL.IsZero() {
-		troubles := notify.NewTroubles()
+		troubles := notify.NewProblems()
 		listeners = append(listeners, troubles)
 		loops = append(loops, c.healthcheck(func() error { return c.healthy(troubles) }).Run)
 	}
@@ -73,7 +73,7 @@ func (c *App) healthcheck(well func() error) *notify.Healthcheck {
 
 // healthy reports whether every target has flags and none is in trouble. A target
 // whose flags upstream does not confirm becomes stale.
-func (c *App) healthy(troubles *notify.Troubles) error {
+func (c *App) healthy(troubles *notify.Problems) error {
 	for _, t := range c.Config.Targets {
 		if _, err := c.Store.Load(t.Environment); err != nil {
 			return fmt.Errorf("environment %q: %w", t.Environment, err)

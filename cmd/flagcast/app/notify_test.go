@@ -147,7 +147,7 @@ func TestListenersOfAnEmptyConfiguration(t *testing.T) {
 
 func TestWell(t *testing.T) {
 	told := newTold(t, "")
-	troubles := notify.NewTroubles()
+	troubles := notify.NewProblems()
 	check := func(want string) {
 		t.Helper()
 		switch err := told.core.healthy(troubles); {

@@ -24,7 +24,7 @@ func (r *decoder) flags() {
 		r.p.List[i].Name = name
 		r.p.Index[name] = int32(i)
 		if i > 0 && eval.CompareNames(names[i-1], name) >= 0 {
-			r.fail("%q stands behind %q: they must be sorted, and once each", shown(name), shown(names[i-1]))
+			r.fail("%q is behind %q: they must be sorted, and once each", shown(name), shown(names[i-1]))
 			return
 		}
 	}

@@ -120,7 +120,7 @@ func (s *Server) bulkGet(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, 10029, "keys: 1 to 100 are allowed")
 		return
 	case asked.Type != "" && asked.Type != "text" || asked.WithMetadata:
-		refuse(w, http.StatusBadRequest, 10029, "this stand-in reads texts without metadata only")
+		refuse(w, http.StatusBadRequest, 10029, "this fake reads texts without metadata only")
 		return
 	}
 	values, size := map[string]any{}, 0

@@ -57,7 +57,7 @@ func (s *Server) get(w http.ResponseWriter, key string) {
 
 func (s *Server) put(w http.ResponseWriter, r *http.Request, key string) {
 	if len(r.URL.RawQuery) > 0 {
-		refuse(w, http.StatusBadRequest, 10029, "this stand-in knows no parameters of a put")
+		refuse(w, http.StatusBadRequest, 10029, "this fake has no parameters of a put")
 		return
 	}
 	entry, err := readEntry(r)

@@ -1,4 +1,4 @@
-// Package edgekvtest is a strict stand-in for Alibaba Cloud's EdgeKV API in
+// Package edgekvtest is a strict fake of Alibaba Cloud's EdgeKV API in
 // both of its dialects, DCDN (2018-01-15) and ESA (2024-09-10), for which
 // there is no official emulator. It shares no code with the client: it verifies
 // signatures by itself, takes each action with its documented method and

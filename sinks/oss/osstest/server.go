@@ -1,4 +1,4 @@
-// Package osstest is a strict stand-in for one bucket of Alibaba Cloud OSS,
+// Package osstest is a strict fake of one bucket of Alibaba Cloud OSS,
 // for which there is no official emulator. It shares no code with the client:
 // it verifies signatures of version 4 by itself, holds the documented rules for
 // names, headers and sizes, and answers the documented errors. What the

@@ -1,4 +1,4 @@
-// Package alicloudtest holds strict stand-ins for what hands out temporary keys
+// Package alicloudtest holds strict fakes of what hands out temporary keys
 // at Alibaba Cloud: STS, for AssumeRoleWithOIDC, and the metadata service of an
 // ECS instance. They share no code with the client, take requests as they are
 // documented only, and answer the documented errors.
