@@ -39,7 +39,7 @@ func newCompare() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "compare URL URL",
 		Short: "Report whether two servers answer alike",
-		Long: `Compare asks two servers the same and tells where they differ: the Unleash
+		Long: `Compare asks two servers the same and reports where they differ: the Unleash
 server, Unleash Edge or flagcast. It compares the definitions of the client API,
 field by field, and the answers of the frontend API in contexts that take the
 branches of these flags. It writes to neither.

@@ -20,8 +20,8 @@ func newEdge() *cobra.Command {
 		Use:   "edge",
 		Short: "Be what Unleash Edge is: serve, with its flags",
 		Long: `Edge is serve with all flags of "unleash-edge edge". Those that flagcast has no
-use for are accepted; the log says once what to use instead. They may stand
-before the name of the command, too.`,
+use for are accepted; the log says once what to use instead. They may
+precede the name of the command, too.`,
 		Example: "  flagcast edge --upstream-url https://unleash.example \\\n" +
 			"    --tokens '*:production.secret'",
 		Args:    cobra.NoArgs,

@@ -33,7 +33,7 @@ func newEval() *cobra.Command {
 		Use:   "eval [NAME…]",
 		Short: "Evaluate flags for a context",
 		Long: `Eval decides flags as the core and the worker do, for one context: those that
-are named, or all. With --explain it tells why: which strategy and which
+are named, or all. With --explain it shows why: which strategy and which
 constraint have decided.
 
 A random draw selects nobody unless --seed is given: the same seed draws the

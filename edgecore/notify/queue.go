@@ -55,7 +55,7 @@ type entry struct {
 // target is what has been sent about a target.
 type targetState struct {
 	// sent are the kinds sent in this outage, with the digest of each, and
-	// heard the events, by order. What is being sent counts as sent.
+	// received the events, by order. What is being sent counts as sent.
 	sent     map[publish.Kind]string
 	received map[int]bool
 	// last is when a kind was last delivered, in whichever outage.

@@ -59,7 +59,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 			return nil
 		case <-changes:
 			// While a target fails, its backoff decides; a fault that only a
-			// person can mend may have been repaired by this very change.
+			// person can repair may have been repaired by this very change.
 			if a.pass.IsZero() || p.session.health.failures == 0 || p.session.health.permanent {
 				a.pass = earlier(a.pass, time.Now().Add(p.session.target.Debounce))
 			}

@@ -43,7 +43,7 @@ func NewFile(path string, env edgecore.Environment, maxBytes int64, log *slog.Lo
 	return &File{path: path, env: env, maxBytes: maxBytes, log: log.With("environment", env)}
 }
 
-// settle is how long a file must be unchanged before it is read: editors
+// stableFor is how long a file must be unchanged before it is read: editors
 // write in several steps. recheck finds changes that no event reports, as on
 // network volumes: a file that is as it was is not read. Since clocks of file
 // systems are coarse, and those of servers differ, a file must be left alone

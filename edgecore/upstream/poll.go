@@ -215,7 +215,7 @@ func (p *Poll) logOutcome(before Status, err error) {
 	case before.Err == nil || before.Err.Error() != err.Error() || before.Failures%60 == 0:
 		// The cause is the last line: a reader of the log sees it first.
 		if !before.LastOK.IsZero() {
-			p.options.Log.Warn("the last good flags stay", "heard", age(before.LastOK))
+			p.options.Log.Warn("the last good flags stay", "last_confirmed", age(before.LastOK))
 		} else if before.Failures == 0 {
 			p.options.Log.Warn("upstream has not answered since the start")
 		}

@@ -210,7 +210,7 @@ func TestSpread(t *testing.T) {
 	}
 	put(t, sink, "k", "1")
 	expect(false)
-	server.Settle()
+	server.Flush()
 	expect(true)
 	put(t, sink, "k", "2")
 	expect(false)

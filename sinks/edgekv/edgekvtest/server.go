@@ -31,7 +31,7 @@ type Options struct {
 	Lookup     func(id string) (secret, token string, ends time.Time, ok bool)
 	Namespaces []string // exist from the start
 	// Stale makes a get return what was there before the latest writes, until
-	// Settle is called.
+	// Flush is called.
 	Stale bool
 	// CallsPerSecond refuses calls above this number within a second with
 	// Throttling.User. 0: no limit; the documented one is 50.
@@ -112,8 +112,8 @@ func (s *Server) Land() {
 	s.late = nil
 }
 
-// Settle shows all writes so far to every get, for a server with Stale.
-func (s *Server) Settle() {
+// Flush shows all writes so far to every get, for a server with Stale.
+func (s *Server) Flush() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, space := range s.namespaces {

@@ -317,7 +317,7 @@ func TestStatus(t *testing.T) {
 	}{
 		{func() {}, "InvalidKey.NotFound"},
 		{func() { call("PutDcdnKv", "Value=v", "put") }, `"Complete":false`},
-		{server.Settle, `"Complete":true`},
+		{server.Flush, `"Complete":true`},
 	} {
 		step.before()
 		if got := call("GetDcdnKvStatus", "", strings.Repeat("n", i+1)); !strings.Contains(got, step.want) {

@@ -107,7 +107,7 @@ func (r *rrsa) token() (secret.Secret, error) {
 		{r.config.OIDCTokenFile, "oidc_token_file", variableToken},
 	} {
 		if setting.value == "" {
-			return secret.Secret{}, &mend{
+			return secret.Secret{}, &lasting{
 				fmt.Sprintf("credentials.%s is not set, nor is the variable %s", setting.key, setting.variable),
 				"set one, or let ack-pod-identity-webhook do it (namespace label pod-identity.alibabacloud.com/injection=on, annotation pod-identity.alibabacloud.com/role-name of the service account, then a new pod)", nil,
 			}
@@ -119,11 +119,11 @@ func (r *rrsa) token() (secret.Secret, error) {
 	const remedy = "mount the service account's token there, a projected volume with the audience sts.aliyuncs.com, as ack-pod-identity-webhook does for new pods"
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return secret.Secret{}, &mend{fmt.Sprintf("token file %q is absent", path), remedy, err}
+		return secret.Secret{}, &lasting{fmt.Sprintf("token file %q is absent", path), remedy, err}
 	case err != nil:
-		return secret.Secret{}, &mend{fmt.Sprintf("read the token file: %v", err), "let this process read it", err}
+		return secret.Secret{}, &lasting{fmt.Sprintf("read the token file: %v", err), "let this process read it", err}
 	case text == "" || len(text) > tokenBytes:
-		return secret.Secret{}, &mend{fmt.Sprintf("token file %q has %d bytes, which is not a token", path, len(text)), remedy, nil}
+		return secret.Secret{}, &lasting{fmt.Sprintf("token file %q has %d bytes, which is not a token", path, len(text)), remedy, nil}
 	}
 	return secret.New(text), nil
 }
@@ -136,7 +136,7 @@ func (r *rrsa) refused(status int, body []byte, token secret.Secret) error {
 	if failed.MayPass() {
 		return failed
 	}
-	return &mend{failed.Error(), r.hint(failed), failed}
+	return &lasting{failed.Error(), r.hint(failed), failed}
 }
 
 // hint says what a person can do ("Error messages and solutions" of RRSA in

@@ -40,7 +40,7 @@ type Options struct {
 	// x-oss-forbid-overwrite.
 	Versioning bool
 	// Stale makes a read return what was there before the latest writes, as a
-	// cache in front of the bucket does, until Settle is called.
+	// cache in front of the bucket does, until Flush is called.
 	Stale bool
 	// Now is the server's clock. Default: time.Now.
 	Now func() time.Time
@@ -119,8 +119,8 @@ func (s *Server) Land() {
 	s.late = nil
 }
 
-// Settle shows all writes so far to every read, for a server with Stale.
-func (s *Server) Settle() {
+// Flush shows all writes so far to every read, for a server with Stale.
+func (s *Server) Flush() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.visible = map[string]Object{}
