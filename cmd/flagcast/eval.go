@@ -36,7 +36,7 @@ func newEval() *cobra.Command {
 are named, or all. With --explain it shows why: which strategy and which
 constraint have decided.
 
-A random draw selects nobody unless --seed is given: the same seed draws the
+A random draw selects no user unless --seed is given: the same seed draws the
 same.
 
 With --batch it reads JSON lines from standard input and writes one line for
