@@ -61,6 +61,9 @@ type Limits struct {
 	// PropagationMax what the service promises at worst, 0 where it
 	// promises nothing.
 	Propagation, PropagationMax time.Duration
+	// ReportsPropagation says that the service reports whether a write has
+	// reached every place. The sink is then a PropagationReporter.
+	ReportsPropagation bool
 	// Calls is how many calls one credential may make in each span of CallsIn,
 	// all sinks that use it taken together; 0 where nothing is documented.
 	Calls   int
@@ -190,21 +193,21 @@ type ConfigError struct {
 // Error returns the key and the problem.
 func (e *ConfigError) Error() string { return e.Key + ": " + e.Problem }
 
-// Quoted is implemented by sinks whose service says how many calls are left.
-type Quoted interface {
+// QuotaReporter is implemented by sinks whose service says how many calls are left.
+type QuotaReporter interface {
 	// Quota returns what the last answer said: the number of calls that the
 	// credential has left, and when it gets new ones; ok is false where no
 	// answer has said anything. It is safe for concurrent use.
 	Quota() (left int, until time.Time, ok bool)
 }
 
-// Spreader is implemented by sinks whose service reports whether a write has
+// PropagationReporter is implemented by sinks whose service reports whether a write has
 // reached every place at the edge.
-type Spreader interface {
-	// Spread reports whether the last write of a key is everywhere. A sink of
+type PropagationReporter interface {
+	// Propagated reports whether the last write of a key is everywhere. A sink of
 	// several products of which some cannot report it wraps errors.ErrUnsupported
 	// for those: ask no more, the answer is not known.
-	Spread(ctx context.Context, key Key) (bool, error)
+	Propagated(ctx context.Context, key Key) (bool, error)
 }
 
 // Locator is implemented by sinks that can say where a person finds an object,

@@ -296,7 +296,7 @@ func (c *App) newTarget(t *config.Target) publish.Target {
 	if t.History != nil {
 		target.History = &publish.History{Sink: c.Sinks[t.History.Sink], SinkName: t.History.Sink, Keep: t.History.Keep}
 	}
-	if s, ok := sinks.As[sinks.Spreader](target.Sink); ok && reportsPropagation(s) {
+	if s, ok := sinks.As[sinks.PropagationReporter](target.Sink); ok && target.Sink != nil && target.Sink.Limits().ReportsPropagation {
 		target.Probes = append(target.Probes, &propagation{s, t.Combinations()[0].Key})
 	}
 	for _, one := range t.Combinations() {

@@ -77,17 +77,8 @@ const CheckKey sinks.Key = "flagcast-check"
 
 // propagation asks the service itself whether a key has reached every place.
 type propagation struct {
-	sinks.Spreader
+	sinks.PropagationReporter
 	key sinks.Key
-}
-
-// reportsPropagation reports whether a service says at all how far a write has come. It
-// makes no call, since the context has ended.
-func reportsPropagation(s sinks.Spreader) bool {
-	ended, cancel := context.WithCancel(context.Background())
-	cancel()
-	_, err := s.Spread(ended, CheckKey)
-	return !errors.Is(err, errors.ErrUnsupported)
 }
 
 func (s *propagation) Name() string { return "every place, key " + string(s.key) }
@@ -95,7 +86,7 @@ func (s *propagation) Name() string { return "every place, key " + string(s.key)
 // Seen returns the wanted seq once the service says that the last write is
 // everywhere.
 func (s *propagation) Seen(ctx context.Context, want uint64) (uint64, error) {
-	done, err := s.Spread(ctx, s.key)
+	done, err := s.Propagated(ctx, s.key)
 	if err != nil || !done {
 		return 0, err
 	}
