@@ -8,7 +8,7 @@ import (
 	"github.com/flagcast/flagcast/sinks"
 )
 
-// Inspect reads what is stored, for Status. It is not for use beside Run.
+// Inspect reads what is stored, for Status.
 func (p *Session) Inspect(ctx context.Context) {
 	keys := make([]sinks.Key, len(p.keys))
 	for i, c := range p.keys {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// NewSession makes a publisher. It starts nothing.
+// NewSession makes a session. It starts nothing.
 func NewSession(t Target, states States, o Options) *Session {
 	o.Metrics.start(&t)
 	p := &Session{target: t, states: states, options: o, metrics: o.Metrics, log: o.Log.With("target", t.Name)}
@@ -29,36 +29,42 @@ func (p *Session) Once(ctx context.Context, reconcile bool) ([]Outcome, error) {
 	if p.last != st.Definitions && !st.Restored {
 		since = st.Since
 	}
-	outcomes := make([]Outcome, len(p.keys))
-	steps := make([]*keyPass, len(p.keys))
-	for i, c := range p.keys {
-		outcomes[i] = Outcome{Target: p.target.Name, Sink: p.target.SinkName, Key: c.Key}
-		steps[i] = &keyPass{keyState: c, Outcome: &outcomes[i]}
-		c.read.fresh = false
-		if reconcile {
-			c.read.known = false
-		}
-	}
+	outcomes, keys := p.begin(reconcile)
 	flipped := !p.flip.IsZero() && !now.Before(p.flip)
 	p.flip, _ = st.Program.NextFlip(now)
-	compute(steps, func(s *keyPass) {
+	compute(keys, func(s *keyPass) {
 		if flipped {
 			s.program = nil
 		}
 		s.Err = s.encode(st, now, false)
 	})
-	p.warn(steps)
-	p.read(ctx, steps, now)
-	compute(steps, func(s *keyPass) { p.decide(s, st, now) })
-	p.guard(ctx, steps, st, now)
-	for _, s := range steps {
+	p.warn(keys)
+	p.read(ctx, keys, now)
+	compute(keys, func(s *keyPass) { p.decide(s, st, now) })
+	p.guard(ctx, keys, st, now)
+	for _, s := range keys {
 		p.renewDue(s, now)
 	}
-	p.write(ctx, steps, since)
-	p.explain(steps, st, flipped)
-	for _, s := range steps {
+	p.write(ctx, keys, since)
+	p.explain(keys, st, flipped)
+	for _, s := range keys {
 		s.snap = nil // what is stored has its text; only the digest is needed again
 		s.Digest, s.Seq = s.wanted, max(s.read.seq, s.newest.seq)
 	}
-	return outcomes, p.finish(ctx, steps, st, since)
+	return outcomes, p.finish(ctx, keys, st, since)
+}
+
+// begin makes the outcome and the pass of each key.
+func (p *Session) begin(reconcile bool) ([]Outcome, []*keyPass) {
+	outcomes := make([]Outcome, len(p.keys))
+	keys := make([]*keyPass, len(p.keys))
+	for i, c := range p.keys {
+		outcomes[i] = Outcome{Target: p.target.Name, Sink: p.target.SinkName, Key: c.Key}
+		keys[i] = &keyPass{keyState: c, Outcome: &outcomes[i]}
+		c.read.fresh = false
+		if reconcile {
+			c.read.known = false
+		}
+	}
+	return outcomes, keys
 }

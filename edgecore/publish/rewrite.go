@@ -32,8 +32,7 @@ var ErrChanged = errors.New("what is stored has changed since")
 // is not a pin.
 var ErrOlder = errors.New("what is stored is newer")
 
-// Rewrite reads a key and puts content over what is there. It is not for use
-// beside Run.
+// Rewrite reads a key and puts content over what is there.
 func (p *Session) Rewrite(ctx context.Context, r Rewrite) (Outcome, error) {
 	out := Outcome{Target: p.target.Name, Sink: p.target.SinkName, Key: r.Key, Action: ActionFailed}
 	i := slices.IndexFunc(p.keys, func(c *keyState) bool { return c.Key == r.Key })
@@ -118,7 +117,7 @@ func (p *Session) admits(ctx context.Context, c *keyState, r Rewrite) ([]byte, e
 }
 
 // Stored reads a key, and returns the snapshot that is there. nil is nothing,
-// or no snapshot. It is not for use beside Run.
+// or something that is not a snapshot.
 func (p *Session) Stored(ctx context.Context, key sinks.Key) ([]byte, error) {
 	i := slices.IndexFunc(p.keys, func(c *keyState) bool { return c.Key == key })
 	if i < 0 {

@@ -7,8 +7,9 @@ import (
 	"github.com/flagcast/flagcast/edgecore"
 )
 
-// Session publishes one target. Run it in one goroutine; what is below the
-// settings belongs to that goroutine, but for what Status reads.
+// Session is what is known of one target, and publishes it pass by pass (Once). It
+// is for one goroutine, but for Status. A Publisher has a session of its own;
+// commands use one without.
 type Session struct {
 	target  Target
 	states  States

@@ -78,7 +78,7 @@ func (p *Session) verify(ctx context.Context, a *timers) bool {
 }
 
 // Verify reads back what was put until it shows or ctx ends, and reports whether
-// it has. It is not for use beside Run, which does it by itself.
+// it has.
 func (p *Session) Verify(ctx context.Context) bool {
 	a, shown := timers{}, true
 	for p.unverified() && ctx.Err() == nil {
