@@ -127,3 +127,14 @@ func TestByteOrderMark(t *testing.T) {
 		}
 	}
 }
+
+// TestEmptyBodies: the blanks of JSON are an empty context, other characters that
+// a terminal shows as blanks are not JSON.
+func TestEmptyBodies(t *testing.T) {
+	f := newFixture(t, "")
+	for body, want := range map[string]int{"": 200, " \t\r\n": 200, "\f": 400, "\v": 400, "\u00a0": 400, "\x00": 400} {
+		if got := f.ask("POST", "/api/frontend", frontend, body); got.StatusCode != want {
+			t.Errorf("%q: %d, want %d", body, got.StatusCode, want)
+		}
+	}
+}
