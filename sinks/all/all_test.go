@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/internal/strictyaml"
 	"github.com/flagcast/flagcast/sinks/all"
 	"github.com/flagcast/flagcast/sinks/edgekv"
 	"github.com/flagcast/flagcast/test/need"
@@ -119,8 +120,8 @@ func expect(t *testing.T, kind, key, value, message string) {
 		t.Fatal(err)
 	}
 	_, err := config.Load(path, config.Overrides{SinkConfig: all.Settings, SinkTypes: all.Types()})
-	var faults *config.Faults
-	if !errors.As(err, &faults) || !slices.ContainsFunc(faults.List, func(f config.Fault) bool {
+	var faults *strictyaml.Faults
+	if !errors.As(err, &faults) || !slices.ContainsFunc(faults.List, func(f strictyaml.Fault) bool {
 		return f.Line == 5 && strings.HasPrefix(f.Message, message)
 	}) {
 		t.Errorf("%s: %s: want a fault %q in line 5, got: %v", key, value, message, err)

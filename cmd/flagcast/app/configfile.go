@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
+	"github.com/flagcast/flagcast/internal/strictyaml"
 )
 
 const (
@@ -72,9 +72,9 @@ const (
 // First puts before faults of a setting that is not given that the file does not
 // exist: it would hold the setting.
 func (f ConfigFile) First(err error) error {
-	var faults *config.Faults
+	var faults *strictyaml.Faults
 	if f.Missing && errors.As(err, &faults) && faults.Incomplete() {
-		faults.List = slices.Insert(faults.List, 0, config.Fault{File: f.Path, Message: noFile, Hint: noFileHint})
+		faults.List = slices.Insert(faults.List, 0, strictyaml.Fault{File: f.Path, Message: noFile, Hint: noFileHint})
 	}
 	return err
 }

@@ -19,15 +19,13 @@ import (
 	"github.com/flagcast/flagcast/edgecore/eval/rules"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/internal/secret"
+	"github.com/flagcast/flagcast/internal/strictyaml"
 )
 
 // Config is a configuration that Load has checked. Paths in it start at the
 // folder of the file. Printing it shows no secret.
 //
-// In this package and in the settings of sinks a field is named by its yaml
-// tag, in snake_case. Further tags: min (shortest duration, smallest number),
-// oneof (the words a text may be, separated by spaces), required. A text named
-// "file" or "dir", or ending in "_file" or "_dir", is a path.
+// The tags of its fields are those of package strictyaml.
 type Config struct {
 	Upstream    Upstream         `yaml:"upstream"`
 	State       State            `yaml:"state"`
@@ -39,10 +37,8 @@ type Config struct {
 	Sinks       map[string]*Sink `yaml:"sinks"`
 	Targets     []Target         `yaml:"targets"`
 
-	unused []string
-	absent []absent
-	short  []string // secrets
-	src    *source
+	unused   []string
+	settings *strictyaml.Settings
 }
 
 // Unused returns, in a sentence each, which flags and variables of Unleash Edge
@@ -53,7 +49,7 @@ func (c *Config) Unused() []string { return c.unused }
 // with its place.
 func (c *Config) ShortSecrets() []string {
 	var list []string
-	for _, place := range c.short {
+	for _, place := range c.settings.ShortSecrets() {
 		list = append(list, place+" has fewer than four characters: it can be guessed, and errors hide it only where it is a word of its own")
 	}
 	return list
@@ -215,16 +211,14 @@ type History struct {
 	Keep int    `yaml:"keep" min:"1"`         // snapshots of each key
 }
 
-func (h *History) setDefaults() { h.Keep = 10 }
+// SetDefaults implements strictyaml.Defaulter.
+func (h *History) SetDefaults() { h.Keep = 10 }
 
 // StaticContext is the part of the context that a target fixes.
 type StaticContext struct {
 	Static map[string]string // never nil
 	Absent []string          // fields that are known to be missing (null in the file), sorted
 }
-
-// defaulter is a type with defaults; they are set before it is decoded.
-type defaulter interface{ setDefaults() }
 
 func (c *Config) setDefaults() {
 	c.Upstream.Interval = 15 * time.Second
@@ -239,7 +233,8 @@ func (c *Config) setDefaults() {
 	c.Healthcheck.Interval = time.Minute
 }
 
-func (t *Target) setDefaults() {
+// SetDefaults implements strictyaml.Defaulter.
+func (t *Target) SetDefaults() {
 	t.Static = map[string]string{}
 	t.Contextual = snapshot.ContextualOff
 	t.Identifiers = rules.IdentifiersAllow

@@ -1,4 +1,4 @@
-package config
+package strictyaml
 
 import (
 	"fmt"
@@ -32,12 +32,12 @@ func interpolate(text string, lookup func(string) (string, bool)) (result string
 		default:
 			name, rest, closed := strings.Cut(after[1:], "}")
 			if !closed {
-				return b.String(), append(problems, textProblem{problem: problem{`"${" has no "}"`, `write "$${" where the text itself is meant`}})
+				return b.String(), append(problems, textProblem{Problem: Problem{`"${" has no "}"`, `write "$${" where the text itself is meant`}})
 			}
 			text = rest
 			if !variableName.MatchString(name) {
 				// The name may be a value that a person has pasted.
-				problems = append(problems, textProblem{problem: problem{
+				problems = append(problems, textProblem{Problem: Problem{
 					`"${…}" holds more than the name of a variable`,
 					`write ${NAME}, and "$${" where the text itself is meant`,
 				}})
@@ -45,7 +45,7 @@ func interpolate(text string, lookup func(string) (string, bool)) (result string
 			}
 			value, ok := lookup(name)
 			if !ok {
-				problems = append(problems, textProblem{unset: true, problem: problem{
+				problems = append(problems, textProblem{unset: true, Problem: Problem{
 					fmt.Sprintf("environment variable %q is not set", name),
 					`set it, or write "$${" where the text itself is meant`,
 				}})
@@ -55,12 +55,9 @@ func interpolate(text string, lookup func(string) (string, bool)) (result string
 	}
 }
 
-// problem is a fault that has no place yet.
-type problem struct{ message, hint string }
-
 // textProblem is a problem of a text with references.
 type textProblem struct {
-	problem
+	Problem
 	unset bool // a variable is not set
 }
 

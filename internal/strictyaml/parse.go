@@ -1,4 +1,4 @@
-package config
+package strictyaml
 
 import (
 	"errors"
@@ -11,24 +11,25 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-const (
-	maxBytes = 1 << 20
-	maxDepth = 50 // mappings and lists inside each other
-)
+// MaxBytes bounds a file.
+const MaxBytes = 1 << 20
+
+const maxDepth = 50 // mappings and lists inside each other
 
 // parse reads a document. It returns nil after a fault that leaves nothing to
-// decode; an empty document is an empty mapping.
-func parse(src *source, text string, faults *collector) *node {
+// decode; an empty document is an empty mapping. addresses are the keys below
+// which addresses are secrets.
+func parse(src *source, text string, faults *collector, addresses []string) *Node {
 	if !readable(src, text, faults) {
 		return nil
 	}
 	file, err := parseYAML(text)
 	if err != nil {
-		syntaxFault(src, err, faults)
+		syntaxFault(src, err, faults, addresses)
 		return nil
 	}
-	p := treeBuilder{src: src, faults: faults, anchors: map[string]*node{}}
-	var root *node
+	p := treeBuilder{src: src, faults: faults, anchors: map[string]*Node{}}
+	var root *Node
 	for _, doc := range file.Docs {
 		switch doc.Body.(type) {
 		case nil, *ast.DirectiveNode, *ast.CommentGroupNode:
@@ -36,16 +37,16 @@ func parse(src *source, text string, faults *collector) *node {
 		}
 		n := p.build(doc.Body, 0)
 		if root != nil {
-			faults.add(src.place(n.line, n.column), "the file holds a second document", `remove the line "---" before it: a configuration is one document`)
+			faults.Add(src.place(n.Line, n.Column), "the file holds a second document", `remove the line "---" before it: a configuration is one document`)
 			break
 		}
 		root = n
 	}
 	switch {
-	case root == nil || root.kind == kindNull:
-		root = &node{kind: kindMap, line: 1, column: 1}
-	case root.kind != kindMap:
-		faults.add(src.place(root.line, root.column), "the file holds "+root.kind.String()+", not a configuration",
+	case root == nil || root.Kind == Null:
+		root = &Node{Kind: Map, Line: 1, Column: 1}
+	case root.Kind != Map:
+		faults.Add(src.place(root.Line, root.Column), "the file holds "+root.Kind.String()+", not a configuration",
 			`a configuration begins with a key such as "upstream:"`)
 		return nil
 	}
@@ -54,8 +55,8 @@ func parse(src *source, text string, faults *collector) *node {
 
 // readable refuses what is not a text, where the parser would guess.
 func readable(src *source, text string, faults *collector) bool {
-	if len(text) > maxBytes {
-		faults.add(src.place(1, 1), fmt.Sprintf("the file has %d bytes, the limit is %d", len(text), maxBytes), "is this the right file?")
+	if len(text) > MaxBytes {
+		faults.Add(src.place(1, 1), fmt.Sprintf("the file has %d bytes, the limit is %d", len(text), MaxBytes), "is this the right file?")
 		return false
 	}
 	line, column := 1, 1
@@ -63,10 +64,10 @@ func readable(src *source, text string, faults *collector) bool {
 		_, size := utf8.DecodeRuneInString(text[i:])
 		switch {
 		case r == utf8.RuneError && size == 1:
-			faults.add(src.place(line, column), "the file is not UTF-8 text", "save it as UTF-8")
+			faults.Add(src.place(line, column), "the file is not UTF-8 text", "save it as UTF-8")
 			return false
-		case r < ' ' && r != '\t' && r != '\n' && r != '\r', r == 0x7f:
-			faults.add(src.place(line, column), fmt.Sprintf("the file holds the control character %U", r), "is this the right file?")
+		case r < ' ' && r != '\t' && r != '\n', r == 0x7f:
+			faults.Add(src.place(line, column), fmt.Sprintf("the file holds the control character %U", r), "is this the right file?")
 			return false
 		case r == '\n':
 			line, column = line+1, 1
@@ -89,7 +90,7 @@ func parseYAML(text string) (file *ast.File, err error) {
 	return parser.ParseBytes([]byte(text), 0, parser.AllowDuplicateMapKey())
 }
 
-func syntaxFault(src *source, err error, faults *collector) {
+func syntaxFault(src *source, err error, faults *collector, addresses []string) {
 	message, at := "this is not valid YAML", src.place(1, 1)
 	var positioned yaml.Error
 	if errors.As(err, &positioned) {
@@ -101,12 +102,12 @@ func syntaxFault(src *source, err error, faults *collector) {
 			message += ": " + m
 		}
 	}
-	src.hideBlindly()
+	src.hideUnparsed(addresses)
 	hint := ""
-	if at.line <= len(src.lines) {
-		hint = syntaxHint(string(src.lines[at.line-1]), message)
+	if at.Line <= len(src.lines) {
+		hint = syntaxHint(string(src.lines[at.Line-1]), message)
 	}
-	faults.add(at, message, hint)
+	faults.Add(at, message, hint)
 }
 
 func syntaxHint(line, message string) string {
@@ -121,33 +122,4 @@ func syntaxHint(line, message string) string {
 		return `a text that begins with "*" needs quotes, as in ["*:production.…"]`
 	}
 	return ""
-}
-
-// hideBlindly masks, in a text that could not be parsed, every value under a
-// key that sounds like a secret's: after it on its line, and on the lines that
-// are indented deeper or are items of its list.
-func (s *source) hideBlindly() {
-	under := -1 // indentation of such a key
-	for i, line := range s.lines {
-		text := string(line)
-		body := strings.TrimLeft(text, " \t")
-		depth := len([]rune(text)) - len([]rune(body))
-		if body == "" {
-			continue
-		}
-		if under >= 0 && (depth > under || depth == under && strings.HasPrefix(body, "-")) {
-			s.hidden[i+1] = append(s.hidden[i+1], span{depth, toEnd})
-			continue
-		}
-		under = -1
-		if at := secretLine.FindStringIndex(text); at != nil {
-			// From the end of the word: "tokens: [" loses its "s".
-			end := len([]rune(text[:at[1]]))
-			if colon := strings.IndexByte(text[at[1]:], ':'); colon >= 0 {
-				end += len([]rune(text[at[1]:at[1]+colon])) + 1
-			}
-			s.hidden[i+1] = append(s.hidden[i+1], span{end, toEnd})
-			under = depth + len(body) - len(strings.TrimLeft(body, "- "))
-		}
-	}
 }

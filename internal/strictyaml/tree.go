@@ -1,4 +1,4 @@
-package config
+package strictyaml
 
 import (
 	"strings"
@@ -11,36 +11,36 @@ import (
 type treeBuilder struct {
 	src     *source
 	faults  *collector
-	anchors map[string]*node
+	anchors map[string]*Node
 }
 
 // build never returns nil. What it cannot read is a null node that is bad.
-func (b *treeBuilder) build(from ast.Node, depth int) *node {
+func (b *treeBuilder) build(from ast.Node, depth int) *Node {
 	if from == nil {
-		return &node{line: 1, column: 1}
+		return &Node{Line: 1, Column: 1}
 	}
 	if depth > maxDepth {
 		return b.bad(from.GetToken(), "mappings and lists are nested too deeply", "")
 	}
 	switch from := from.(type) {
 	case *ast.StringNode:
-		return scalarNode(kindText, from.Token, from.Value)
+		return scalarNode(Text, from.Token, from.Value)
 	case *ast.LiteralNode:
 		return literalNode(from)
 	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
-		return scalarNode(kindNumber, from.GetToken(), from.GetToken().Value)
+		return scalarNode(Number, from.GetToken(), from.GetToken().Value)
 	case *ast.BoolNode:
-		return scalarNode(kindBool, from.Token, from.Token.Value)
+		return scalarNode(Bool, from.Token, from.Token.Value)
 	case *ast.NullNode:
-		return scalarNode(kindNull, from.Token, "")
+		return scalarNode(Null, from.Token, "")
 	case *ast.MappingNode:
 		return b.mapping(from.Start, from.Values, depth)
 	case *ast.MappingValueNode:
 		return b.mapping(from.Start, []*ast.MappingValueNode{from}, depth)
 	case *ast.SequenceNode:
-		n := nodeAt(kindList, from.Start)
+		n := nodeAt(List, from.Start)
 		for _, item := range from.Values {
-			n.items = append(n.items, b.build(item, depth+1))
+			n.Items = append(n.Items, b.build(item, depth+1))
 		}
 		return n
 	case *ast.AnchorNode:
@@ -58,9 +58,9 @@ func (b *treeBuilder) build(from ast.Node, depth int) *node {
 	}
 }
 
-func (b *treeBuilder) mapping(start *token.Token, values []*ast.MappingValueNode, depth int) *node {
-	n := nodeAt(kindMap, start)
-	var merges []*node
+func (b *treeBuilder) mapping(start *token.Token, values []*ast.MappingValueNode, depth int) *Node {
+	n := nodeAt(Map, start)
+	var merges []*Node
 	for i, pair := range values {
 		if pair.Key == nil {
 			continue
@@ -71,14 +71,14 @@ func (b *treeBuilder) mapping(start *token.Token, values []*ast.MappingValueNode
 		}
 		key := b.key(pair.Key)
 		value := b.build(pair.Value, depth+1)
-		if value.kind == kindNull && value.raw == "" {
-			value.line, value.column = key.line, key.column
+		if value.Kind == Null && value.raw == "" {
+			value.Line, value.Column = key.Line, key.Column
 		}
-		if i == 0 && n.column != 0 && start.Type != token.MappingStartType {
-			n.line, n.column = key.line, key.column
+		if i == 0 && n.Column != 0 && start.Type != token.MappingStartType {
+			n.Line, n.Column = key.Line, key.Column
 		}
-		if !key.bad {
-			n.entries = append(n.entries, entry{name: key.text, key: key, value: value})
+		if !key.Bad {
+			n.Entries = append(n.Entries, Entry{Name: key.Text, Key: key, Value: value})
 		}
 	}
 	for _, m := range merges {
@@ -88,15 +88,15 @@ func (b *treeBuilder) mapping(start *token.Token, values []*ast.MappingValueNode
 }
 
 // key reads the name of an entry.
-func (b *treeBuilder) key(from ast.Node) *node {
+func (b *treeBuilder) key(from ast.Node) *Node {
 	if explicit, ok := from.(*ast.MappingKeyNode); ok && explicit.Value != nil {
 		from = explicit.Value
 	}
 	switch from := from.(type) {
 	case *ast.StringNode:
-		return scalarNode(kindText, from.Token, from.Value)
+		return scalarNode(Text, from.Token, from.Value)
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NullNode, *ast.InfinityNode, *ast.NanNode:
-		return scalarNode(kindText, from.GetToken(), from.GetToken().Value)
+		return scalarNode(Text, from.GetToken(), from.GetToken().Value)
 	default:
 		return b.bad(from.GetToken(), "a key must be a plain text", "")
 	}
@@ -104,36 +104,36 @@ func (b *treeBuilder) key(from ast.Node) *node {
 
 // merge adds the entries of one mapping, or of a list of them, that n does
 // not have; earlier ones win (YAML 1.1, merge key).
-func (b *treeBuilder) merge(n, from *node) {
+func (b *treeBuilder) merge(n, from *Node) {
 	switch {
-	case from.bad:
-	case from.kind == kindList:
-		for _, item := range from.items {
-			if item.kind != kindMap && !item.bad {
-				b.faults.add(b.src.place(item.line, item.column), `"<<" merges mappings, this is `+item.kind.String(), "")
+	case from.Bad:
+	case from.Kind == List:
+		for _, item := range from.Items {
+			if item.Kind != Map && !item.Bad {
+				b.faults.Add(b.src.place(item.Line, item.Column), `"<<" merges mappings, this is `+item.Kind.String(), "")
 				continue
 			}
 			b.merge(n, item)
 		}
-	case from.kind != kindMap:
-		b.faults.add(b.src.place(from.line, from.column), `"<<" merges a mapping, this is `+from.kind.String(), "")
+	case from.Kind != Map:
+		b.faults.Add(b.src.place(from.Line, from.Column), `"<<" merges a mapping, this is `+from.Kind.String(), "")
 	default:
-		own := len(n.entries)
-		for _, e := range from.entries {
+		own := len(n.Entries)
+		for _, e := range from.Entries {
 			known := false
-			for i := range n.entries[:own] {
-				have := n.entries[i].name
-				known = known || names(have, e.name) || names(e.name, have)
+			for i := range n.Entries[:own] {
+				have := n.Entries[i].Name
+				known = known || names(have, e.Name) || names(e.Name, have)
 			}
 			if !known {
 				e.merged = true
-				n.entries = append(n.entries, e)
+				n.Entries = append(n.Entries, e)
 			}
 		}
 	}
 }
 
-func (b *treeBuilder) alias(from *ast.AliasNode) *node {
+func (b *treeBuilder) alias(from *ast.AliasNode) *Node {
 	name := ""
 	if from.Value != nil {
 		name = from.Value.GetToken().Value
@@ -144,38 +144,38 @@ func (b *treeBuilder) alias(from *ast.AliasNode) *node {
 	return b.bad(from.Start, "this alias has no anchor before it", `a text that begins with "*" needs quotes, as in ["*:production.…"]`)
 }
 
-func (b *treeBuilder) tagged(from *ast.TagNode, depth int) *node {
+func (b *treeBuilder) tagged(from *ast.TagNode, depth int) *Node {
 	n := b.build(from.Value, depth)
-	if from.Start.Value == "!!str" && n.scalar() {
+	if from.Start.Value == "!!str" && n.Scalar() {
 		text := *n
-		text.kind = kindText
+		text.Kind = Text
 		return &text
 	}
-	if n.scalar() {
-		b.src.hide(n.line, n.column, n.raw) // in other programs a tag may mean a secret
+	if n.Scalar() {
+		b.src.hide(n.Line, n.Column, n.raw) // in other programs a tag may mean a secret
 	}
 	return b.bad(from.Start, "tags are not read, but for !!str before a plain value", "remove the tag")
 }
 
 // bad reports a fault and returns a node that the decoder passes over.
-func (b *treeBuilder) bad(t *token.Token, message, hint string) *node {
-	n := nodeAt(kindNull, t)
-	n.bad = true
-	b.faults.add(b.src.place(n.line, n.column), message, hint)
+func (b *treeBuilder) bad(t *token.Token, message, hint string) *Node {
+	n := nodeAt(Null, t)
+	n.Bad = true
+	b.faults.Add(b.src.place(n.Line, n.Column), message, hint)
 	return n
 }
 
-func nodeAt(k kind, t *token.Token) *node {
-	n := &node{kind: k, line: 1, column: 1}
+func nodeAt(k Kind, t *token.Token) *Node {
+	n := &Node{Kind: k, Line: 1, Column: 1}
 	if t != nil && t.Position != nil {
-		n.line, n.column = t.Position.Line, t.Position.Column
+		n.Line, n.Column = t.Position.Line, t.Position.Column
 	}
 	return n
 }
 
-func scalarNode(k kind, t *token.Token, text string) *node {
+func scalarNode(k Kind, t *token.Token, text string) *Node {
 	n := nodeAt(k, t)
-	n.text = text
+	n.Text = text
 	if t != nil && t.Type != token.ImplicitNullType {
 		n.raw = strings.TrimSpace(t.Origin)
 	}
@@ -183,11 +183,11 @@ func scalarNode(k kind, t *token.Token, text string) *node {
 }
 
 // literalNode is a block text; its raw form covers the lines below the "|".
-func literalNode(from *ast.LiteralNode) *node {
-	n := nodeAt(kindText, from.Start)
+func literalNode(from *ast.LiteralNode) *Node {
+	n := nodeAt(Text, from.Start)
 	n.raw = from.Start.Value
 	if from.Value != nil {
-		n.text = from.Value.Value
+		n.Text = from.Value.Value
 		n.raw += "\n" + strings.TrimRight(from.Value.Token.Origin, " \r\n")
 	}
 	return n

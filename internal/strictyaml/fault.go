@@ -1,7 +1,6 @@
-package config
+package strictyaml
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -90,45 +89,26 @@ func indent(line string, n int) string {
 	return strings.Map(blank, printable.Source(string(before))) + strings.Repeat(" ", n-len(before))
 }
 
-// place is where a fault is.
-type place struct {
-	file         string
-	line, column int
+// Place is where a fault is.
+type Place struct {
+	// File is the file as it was named, or another place, such as "environment
+	// variable PORT". Line and Column count from 1; both are 0 outside a file.
+	File         string
+	Line, Column int
 }
 
-// collector gathers faults while the rest goes on.
-type collector struct{ list []Fault }
-
-func (c *collector) add(p place, message, hint string) {
-	f := Fault{File: p.file, Line: p.line, Column: p.column, Message: message, Hint: hint}
-	if !slices.Contains(c.list, f) { // one anchor, used twice
-		c.list = append(c.list, f)
-	}
+// Absent is a fault for those who use a part of the file: a variable that is not
+// set, a file that cannot be read, a credential that is not given.
+type Absent struct {
+	Problem
+	Place Place
+	// Part is the key of the document that it is below, or for a mapping of
+	// mappings one entry: `sink cn`.
+	Part string
+	// Credential: it is one, and no other setting.
+	Credential bool
 }
 
-// err returns nil, or all faults with their source lines. Those without a
-// line come last: they are of the environment and the command line.
-func (c *collector) err(src *source) error {
-	if len(c.list) == 0 {
-		return nil
-	}
-	slices.SortStableFunc(c.list, func(a, b Fault) int {
-		return cmp.Or(
-			cmp.Compare(b2i(a.Line == 0), b2i(b.Line == 0)),
-			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
-	})
-	for i := range c.list {
-		f := &c.list[i]
-		if src != nil && f.Line > 0 {
-			f.Source, f.Caret = src.mark(f.Line, f.Column)
-		}
-	}
-	return &Faults{List: c.list}
-}
-
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
+// Problem is a fault that has no position yet. Hint says what to do, "" where
+// the message says it.
+type Problem struct{ Message, Hint string }
