@@ -67,8 +67,8 @@ func check(c *app.App, ctx context.Context) []report.Finding {
 	if c.Config.State.Dir != "" {
 		findings = append(findings, report.Found("state folder", writable(c.Config.State.Dir), ""))
 	}
-	for _, sentence := range c.Config.ShortSecrets() {
-		findings = append(findings, report.Finding{What: "secrets", Result: "warning", Text: sentence})
+	for _, place := range c.Config.ShortSecrets() {
+		findings = append(findings, report.Finding{What: "secrets", Result: "warning", Text: place + ": " + shortSecret})
 	}
 	switch api := &c.Config.API; {
 	case api.WeakWebhookSecret():

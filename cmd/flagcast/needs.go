@@ -41,8 +41,8 @@ func newChosen(c *cobra.Command, names []string, needs needsOf) (*app.App, error
 	needed := needs(cfg.Targets)
 	cfg.Keep(needed)
 	log := onceLogger(c, cfg)
-	for _, sentence := range cfg.ShortSecrets() {
-		log.Warn(sentence)
+	for _, place := range cfg.ShortSecrets() {
+		log.Warn(shortSecret, "secret", place)
 	}
 	core, err := app.NewUnconnected(cfg, file, log)
 	if err != nil {

@@ -209,7 +209,7 @@ func previous(c *app.App, ctx context.Context, t *publish.Target, key sinks.Key,
 	}
 	entries, err := t.History.List(ctx, key)
 	if errors.Is(err, publish.ErrHistoryDamaged) {
-		c.Log.Warn(err.Error())
+		c.Log.Warn("read the history", "err", err)
 	} else if err != nil {
 		return nil, exit.With(exit.Failed, err, "")
 	}

@@ -223,7 +223,7 @@ func TestLogIsPrintable(t *testing.T) {
 		t.Errorf("two records are %d lines:\n%s", n, text)
 	}
 	for _, want := range []string{
-		" INF " + shown + " environment=", `plain=#\x23[error]\xffcut\ufffdoff`, " n=7\n", ` WRN \x3a:error::first environment=`, `g.several="a\nb"`,
+		" INF " + shown + ": " + shown + " environment=", `plain=#\x23[error]\xffcut\ufffdoff`, " n=7\n", ` WRN \x3a:error::first environment=`, `g.several="a\nb"`,
 		`\\x1b[2J\\u202e\\u009b1m`,
 	} {
 		if !strings.Contains(text, want) {
@@ -243,11 +243,11 @@ func TestLogListsChanges(t *testing.T) {
 	log := func(format string) string {
 		var out bytes.Buffer
 		l := app.NewLogger(&out, config.Log{Format: format}).With("target", "web")
-		l.Info("published to out in 3 ms", "changed", 7, "changes", []string{"!! a on -> OFF for everyone", "+ b\nERR forged", "… and 5 more flags"})
+		l.Info("published", "took", "3ms", "changed", 7, "changes", []string{"!! a on -> OFF for everyone", "+ b\nERR forged", "… and 5 more flags"})
 		return out.String()
 	}
 	text := regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d `).ReplaceAllString(log("text"), "")
-	want := "INF published to out in 3 ms target=web changed=7\nINF   !! a on -> OFF for everyone target=web\n" +
+	want := "INF published target=web took=3ms changed=7\nINF   !! a on -> OFF for everyone target=web\n" +
 		"INF   + b\\nERR forged target=web\nINF   … and 5 more flags target=web\n"
 	if text != want {
 		t.Errorf("the text is\n%s\nwant\n%s", text, want)
@@ -256,7 +256,7 @@ func TestLogListsChanges(t *testing.T) {
 		Msg     string
 		Changes []string
 	}
-	if err := json.Unmarshal([]byte(log("json")), &record); err != nil || record.Msg != "published to out in 3 ms" || len(record.Changes) != 3 {
+	if err := json.Unmarshal([]byte(log("json")), &record); err != nil || record.Msg != "published" || len(record.Changes) != 3 {
 		t.Errorf("%v: %s", err, log("json"))
 	}
 }

@@ -68,10 +68,10 @@ func runServe(c *cobra.Command, flags config.Overrides, publishing bool) error {
 	defer logHangups(hangups, log)()
 	app.LimitMemory(os.DirFS("/"), os.Getenv, log)
 	for _, sentence := range cfg.Unused() {
-		log.Warn(sentence)
+		log.Warn("settings of Unleash Edge", "text", sentence)
 	}
-	for _, sentence := range cfg.ShortSecrets() {
-		log.Warn(sentence)
+	for _, place := range cfg.ShortSecrets() {
+		log.Warn(shortSecret, "secret", place)
 	}
 	if cfg.API.WeakWebhookSecret() {
 		log.Warn(weakWebhookSecret)
@@ -81,6 +81,10 @@ func runServe(c *cobra.Command, flags config.Overrides, publishing bool) error {
 	}
 	return serve(c.Context(), cfg, app.ConfigFileOf(c), log, publishing)
 }
+
+// shortSecret is what is logged of one.
+const shortSecret = "a secret has fewer than four characters: it can be guessed, " +
+	"and errors hide it only where it is a word of its own"
 
 // weakWebhookSecret is what serve and check say of one.
 const weakWebhookSecret = "api.webhook_secret is shorter than 16 characters and can be guessed: " +

@@ -118,7 +118,7 @@ func TestAuditWarnsOnce(t *testing.T) {
 	if now := read(t, path); strings.Count(now, "\n") != 1 || !strings.Contains(now, "second") {
 		t.Errorf("the file after it was moved: %q", now)
 	}
-	if warns, over := strings.Count(log.String(), "level=WARN"), strings.Count(log.String(), "works again"); warns != 1 || over != 2 || !strings.Contains(log.String(), "make its folder") {
+	if warns, over := strings.Count(log.String(), "level=WARN"), strings.Count(log.String(), "notifies again"); warns != 1 || over != 1 || !strings.Contains(log.String(), "make its folder") {
 		t.Errorf("%d warnings, want one with a hint, and the end:\n%s", warns, &log)
 	}
 }

@@ -184,7 +184,7 @@ func TestQueueIsBounded(t *testing.T) {
 		if n := len(body.Events); n != 1000 || body.Events[0].Target != "t0200" || body.Events[n-1].Target != "t1199" {
 			t.Errorf("%d events from %s, want the newest 1000", n, body.Events[0].Target)
 		}
-		if !strings.Contains(r.log.String(), "200 events were dropped") {
+		if !strings.Contains(r.log.String(), "events were dropped\" receiver=\"webhook 2 (json)\" events=200 ") {
 			t.Errorf("the log does not count what was dropped:\n%s", r.log)
 		}
 	})

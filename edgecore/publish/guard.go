@@ -141,7 +141,7 @@ func (p *Session) recorded(ctx context.Context, c *keyState, at time.Time) []byt
 	defer cancel()
 	body, err := p.target.History.At(ctx, c.Key, at)
 	if err != nil {
-		p.log.Warn("the guard cannot compare with the history: "+err.Error(), "key", c.Key)
+		p.log.Warn("the guard cannot compare with the history", "err", err, "key", c.Key)
 	}
 	return body
 }

@@ -43,7 +43,7 @@ func TestGuardHoldsOnce(t *testing.T) {
 		if got := w.told(health...); got != "held" {
 			t.Errorf("the events are %s", got)
 		}
-		for _, text := range []string{"held: it would turn off or remove 9 of the 10 flags that are on (b, c, d, e, f, …)", "flagcast sync --target t --accept " + s.Keys[0].Held[:12]} {
+		for _, text := range []string{`msg=held target=t text="it would turn off or remove 9 of the 10 flags that are on (b, c, d, e, f, …)`, "flagcast sync --target t --accept " + s.Keys[0].Held[:12]} {
 			if strings.Count(w.log.String(), text) != 1 {
 				t.Errorf("the log does not say once %q:\n%s", text, w.log)
 			}

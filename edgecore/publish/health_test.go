@@ -196,7 +196,7 @@ func TestStale(t *testing.T) {
 			t.Errorf("the events of a quiet target are %s", got)
 		}
 		after(12 * time.Minute) // upstream says nothing
-		if s := w.running.Status(); s.State != "stale" || w.told(health...) != "stale" || !strings.Contains(w.log.String(), "stale: upstream has not confirmed its flags for 1") {
+		if s := w.running.Status(); s.State != "stale" || w.told(health...) != "stale" || !strings.Contains(w.log.String(), `msg=stale target=t text="upstream has not confirmed its flags for 1`) {
 			t.Errorf("the events are %s, the status %+v\n%s", w.told(health...), s, w.log)
 		}
 		say()
@@ -210,7 +210,7 @@ func TestStale(t *testing.T) {
 			after(30 * time.Second)
 			say()
 		}
-		if got := w.told(publish.Stale, publish.Recovered); got != "stale recovered stale" || !strings.Contains(w.log.String(), "stale: it could not be brought up to date for 1") {
+		if got := w.told(publish.Stale, publish.Recovered); got != "stale recovered stale" || !strings.Contains(w.log.String(), `msg=stale target=t text="it could not be brought up to date for 1`) {
 			t.Errorf("the events are %s\n%s", got, w.log)
 		}
 		w.sink.fail(nil, nil)

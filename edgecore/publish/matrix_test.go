@@ -146,7 +146,7 @@ func TestMatrixWritesWhatHasChanged(t *testing.T) {
 			if got := s.calls(); got != want[1] || s.on() != "cn us" {
 				t.Errorf("then the calls are %s, on in %s", got, s.on())
 			}
-			if !strings.Contains(w.log.String(), "published 2 of 3 keys to s in 100 ms") {
+			if !strings.Contains(w.log.String(), " sink=s written=2 keys=3 ") {
 				t.Errorf("the log does not say how many:\n%s", w.log)
 			}
 			w.only(t, "us", "cn")

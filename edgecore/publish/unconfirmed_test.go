@@ -85,7 +85,7 @@ func TestRestoredDefinitionsWaitForUpstream(t *testing.T) {
 				if notes := strings.Join(s.Notes(""), "\n"); !strings.Contains(notes, c.waits) {
 					t.Errorf("the notes are %s", notes)
 				}
-				if n := strings.Count(w.log.String(), "not published: waits for upstream"); n != 1 {
+				if n := strings.Count(w.log.String(), `msg="not published" target=t text="waits for upstream`); n != 1 {
 					t.Errorf("the log says it %d times:\n%s", n, w.log)
 				}
 				// Upstream confirms them: it has gone back.

@@ -95,10 +95,8 @@ func (f *File) Run(ctx context.Context, deliver func(*edgecore.Definitions)) err
 			return nil
 		}
 		if before := f.note(err); err != nil && (before.Err == nil || before.Err.Error() != err.Error()) {
-			for line := range strings.SplitSeq(err.Error(), "\n") {
-				f.log.Error(line)
-			}
-			f.log.Error("the last good flags stay")
+			lines := strings.Split(err.Error(), "\n")
+			f.log.Error("cannot read the definitions; the last good flags stay", "err", lines[0], "lines", lines[1:])
 		} else if err == nil && before.Err != nil {
 			f.log.Info("the definitions can be read again", "file", f.path)
 		}

@@ -219,7 +219,7 @@ func (p *Poll) logOutcome(before Status, err error) {
 		} else if before.Failures == 0 {
 			p.options.Log.Warn("upstream has not answered since the start")
 		}
-		p.options.Log.Error("poll upstream: "+err.Error(), "failures", before.Failures+1)
+		p.options.Log.Error("poll upstream", "err", err, "failures", before.Failures+1)
 	}
 }
 

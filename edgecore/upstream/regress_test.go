@@ -64,7 +64,7 @@ func TestLowerRevisions(t *testing.T) {
 			if got := f.revisions; got[len(got)-1] != 7 {
 				t.Errorf("revisions %v", got)
 			}
-			for _, text := range []string{"an older revision: it is taken when all answers say so for 15s, at least three", "has gone back to an older revision"} {
+			for _, text := range []string{`an older revision: it is used when all answers, at least three, have it for a time" time=15s`, "has gone back to an older revision"} {
 				if !strings.Contains(f.log.String(), text) {
 					t.Errorf("the log does not say %q:\n%s", text, f.log.String())
 				}

@@ -79,8 +79,8 @@ func (s *scope) older(d *edgecore.Definitions) bool {
 		return false
 	}
 	if r.answers == 1 {
-		s.log.Warn("upstream has answered with an older revision: it is taken when all answers say so for "+needed.String()+", at least three",
-			"token", s.number, "revision", d.Revision, "newest", s.last.Revision)
+		s.log.Warn("upstream has answered with an older revision: it is used when all answers, at least three, have it for a time",
+			"time", needed.String(), "token", s.number, "revision", d.Revision, "newest", s.last.Revision)
 	}
 	return true
 }

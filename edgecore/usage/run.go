@@ -125,7 +125,7 @@ func (c *Collector) logOutcome(e *environment, err error) {
 	case err == nil && before != nil:
 		c.options.Log.Info("upstream takes usage of SDKs again", "environment", e.name)
 	case err != nil && (before == nil || before.Error() != err.Error()):
-		c.options.Log.Error("report usage of SDKs: "+err.Error(), "environment", e.name)
+		c.options.Log.Error("report usage of SDKs", "err", err, "environment", e.name)
 		if before == nil {
 			c.options.Log.Warn("it waits, and the newest is kept", "environment", e.name)
 		}

@@ -206,7 +206,7 @@ func nested(name, where string) string {
 // is false after a fault that left nothing to decode. A field with a fault keeps
 // its default.
 func (s *Schema) Decode(path, text string, v any) (settings *Settings, ok bool) {
-	text = lineBreaks.Replace(text)
+	text = newlines(text)
 	settings = &Settings{src: newSource(path, text), nodes: map[any]*Node{}, origins: map[setting]string{}}
 	root := parse(settings.src, text, &settings.collector, s.SecretAddresses)
 	if root == nil {
@@ -218,13 +218,13 @@ func (s *Schema) Decode(path, text string, v any) (settings *Settings, ok bool) 
 	return settings, true
 }
 
-// lineBreaks makes each line break of YAML one newline, so that the parser and
-// the reports count lines alike.
-var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+// newlines makes each line break of YAML one newline, so that the parser and the
+// reports count lines alike.
+func newlines(text string) string { return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text) }
 
 // Read parses a text without decoding or checking it. It returns nil for a text
 // that cannot be parsed.
 func Read(text string) *Node {
-	text = lineBreaks.Replace(text)
+	text = newlines(text)
 	return parse(newSource("", text), text, &collector{}, nil)
 }

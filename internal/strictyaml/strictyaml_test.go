@@ -1,6 +1,7 @@
 package strictyaml_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -108,7 +109,7 @@ func TestFaults(t *testing.T) {
 		"mode: !!set {}":              `1:7: tags are not read, but for !!str before a plain value (remove the tag)`,
 	} {
 		settings, _ := schema().Decode("f", line+"\nname: n", &server{})
-		faults, _ := settings.Err(everything).(*strictyaml.Faults)
+		faults, _ := errors.AsType[*strictyaml.Faults](settings.Err(everything))
 		var got []string
 		if faults != nil {
 			for _, f := range faults.List {
@@ -141,7 +142,7 @@ func FuzzDecode(f *testing.F) {
 		plain := given.MatchString(text)
 		text = given.ReplaceAllString(text, "$1 "+hidden)
 		settings, _ := schema().Decode("f", text, &server{})
-		faults, _ := settings.Err(everything).(*strictyaml.Faults)
+		faults, _ := errors.AsType[*strictyaml.Faults](settings.Err(everything))
 		if faults == nil {
 			return
 		}

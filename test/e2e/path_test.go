@@ -231,7 +231,7 @@ func (w *world) flips(t *testing.T) {
 		})
 	}
 	w.answersLikeUnleash(t)
-	if text := w.flagcast.Output(); !strings.Contains(text, "!! new-feature on -> OFF for everyone  published to out in ") {
+	if text := w.flagcast.Output(); !strings.Contains(text, "published: !! new-feature on -> OFF for everyone target=") {
 		t.Error("the log does not tell the change in flag terms")
 	}
 }

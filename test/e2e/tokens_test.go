@@ -84,7 +84,7 @@ func startEdge(t *testing.T, binary string, variables ...string) string {
 	cmd.Dir = t.TempDir()
 	cmd.Env = append(os.Environ(), append(variables, "PORT=0", "INTERFACE=127.0.0.1", "FEATURES_REFRESH_INTERVAL_SECONDS=1")...)
 	p := rig.Start(t, cmd)
-	address, listens := "", regexp.MustCompile(`API +(http://[^/\s]+)`)
+	address, listens := "", regexp.MustCompile(`frontend API: (http://[^/\s]+)`)
 	p.Until(t, "flagcast edge is ready", func() bool {
 		if found := listens.FindStringSubmatch(p.Output()); found != nil {
 			address = found[1]

@@ -22,16 +22,17 @@ const secretText = "s3cr3t"
 // An environment says what flags it has: at first, after a change, and when a
 // date constraint flips, in the form of the log.
 func TestAnnounce(t *testing.T) {
-	const text = `INF eu.prod: 2 flags, revision 59, from https://unleash.test:4242/hosted
-INF eu.prod: 1 flag, revision 60, from https://unleash.test:4242/hosted
-INF eu.prod: 1 flag, revision 60, from https://unleash.test:4242/hosted; a date constraint has flipped
-INF eu.prod: 1 flag, revision 60, from https://unleash.test:4242/hosted; a date constraint has flipped
-`
-	const json = `{"level":"INFO","msg":"flags of upstream","environment":"eu.prod","flags":2,"revision":59,"source":"https://unleash.test:4242/hosted","flipped":false}
-{"level":"INFO","msg":"flags of upstream","environment":"eu.prod","flags":1,"revision":60,"source":"https://unleash.test:4242/hosted","flipped":false}
-{"level":"INFO","msg":"flags of upstream","environment":"eu.prod","flags":1,"revision":60,"source":"https://unleash.test:4242/hosted","flipped":true}
-{"level":"INFO","msg":"flags of upstream","environment":"eu.prod","flags":1,"revision":60,"source":"https://unleash.test:4242/hosted","flipped":true}
-`
+	const source = "https://unleash.test:4242/hosted"
+	const text = "INF flags received environment=eu.prod flags=2 revision=59 source=" + source + "\n" +
+		"INF flags received environment=eu.prod flags=1 revision=60 source=" + source + "\n" +
+		"INF a date constraint has flipped environment=eu.prod flags=1 revision=60 source=" + source + "\n" +
+		"INF a date constraint has flipped environment=eu.prod flags=1 revision=60 source=" + source + "\n"
+	const first = `"environment":"eu.prod","flags":2,"revision":59,"source":"` + source + `"}`
+	const second = `"environment":"eu.prod","flags":1,"revision":60,"source":"` + source + `"}`
+	const json = `{"level":"INFO","msg":"flags received",` + first + "\n" +
+		`{"level":"INFO","msg":"flags received",` + second + "\n" +
+		`{"level":"INFO","msg":"a date constraint has flipped",` + second + "\n" +
+		`{"level":"INFO","msg":"a date constraint has flipped",` + second + "\n"
 	for format, want := range map[string]string{"text": text, "json": json} {
 		synctest.Test(t, func(t *testing.T) {
 			var log bytes.Buffer
@@ -84,7 +85,7 @@ func TestRestoredFlagsAreNotAnnounced(t *testing.T) {
 	}
 	c.Config.Upstream.File = "/flags.json"
 	c.logFlags(&state.State{Definitions: &edgecore.Definitions{Environment: "e"}}, false)
-	if !strings.Contains(log.String(), `msg="e: 0 flags, from /flags.json"`) {
+	if !strings.Contains(log.String(), `msg="flags received" environment=e flags=0 source=/flags.json`) {
 		t.Errorf("%s", &log)
 	}
 }

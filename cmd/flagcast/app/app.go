@@ -166,10 +166,10 @@ func (c *App) deliver(ctx context.Context, d *edgecore.Definitions) {
 		if line := d.Lines[p.Feature]; line > 0 {
 			about = append(about, "line", line)
 		}
-		c.Log.Warn(p.String(), about...)
+		c.Log.Warn("problem", append([]any{"problem", p.String()}, about...)...)
 	}
 	if more := len(fresh) - loggedProblems; more > 0 {
-		c.Log.Warn(fmt.Sprintf("%d more problems of flags are not logged; repair those that are first", more), "environment", d.Environment)
+		c.Log.Warn("more problems of flags are not logged; repair those that are first", "problems", more, "environment", d.Environment)
 	}
 }
 

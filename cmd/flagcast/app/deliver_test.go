@@ -21,7 +21,7 @@ func TestDeliver(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.deliver(t.Context(), d)
-	if lines := strings.Count(log.String(), "\n"); lines != loggedProblems+1 || !strings.Contains(log.String(), fmt.Sprintf("%d more problems of flags are not logged", len(d.Problems)+1-loggedProblems)) {
+	if lines := strings.Count(log.String(), "\n"); lines != loggedProblems+1 || !strings.Contains(log.String(), fmt.Sprintf("first\" problems=%d ", len(d.Problems)+1-loggedProblems)) {
 		t.Errorf("%d lines:\n%.500s", lines, &log)
 	}
 	before := log.Len()

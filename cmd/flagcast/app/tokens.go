@@ -60,8 +60,8 @@ func resolveTokens(ctx context.Context, c *config.Config, validator access.Valid
 			p.token.Environment, p.token.Other = known[i].Scope.Environment, ""
 			continue
 		}
-		log.Warn(fmt.Sprintf("%s may be for environment %q or %q: taken for %q until /edge/validate of upstream can be asked at a start",
-			p.name, p.token.Environment, p.token.Other, p.token.Environment))
+		log.Warn("a token may be for two environments: the first is used until upstream confirms one by /edge/validate at a start",
+			"token", p.name, "environment", p.token.Environment, "other", p.token.Other)
 	}
 	return checkTargets(c)
 }

@@ -53,7 +53,7 @@ func TestEnvironmentsWithDots(t *testing.T) {
 	if got := JoinNames(core.Followed()); got != "eu, plain" {
 		t.Errorf("without upstream: environments %s", got)
 	}
-	if n := strings.Count(log.String(), `environment \"eu\" or \"eu.`); n != 2 || strings.Contains(log.String(), "secret") {
+	if n := strings.Count(log.String(), `environment=eu other=eu.`); n != 2 || strings.Contains(log.String(), "secret") {
 		t.Errorf("%d warnings:\n%s", n, &log)
 	}
 	hex := strings.Repeat("0f", 32)

@@ -45,15 +45,9 @@ type Config struct {
 // are set and do nothing here, and what to use instead.
 func (c *Config) Unused() []string { return c.unused }
 
-// ShortSecrets returns a warning for each secret of fewer than four characters,
-// with its place.
-func (c *Config) ShortSecrets() []string {
-	var list []string
-	for _, place := range c.settings.ShortSecrets() {
-		list = append(list, place+" has fewer than four characters: it can be guessed, and errors hide it only where it is a word of its own")
-	}
-	return list
-}
+// ShortSecrets names each secret of fewer than four characters: it can be
+// guessed, and errors hide it only where it is a word of its own.
+func (c *Config) ShortSecrets() []string { return c.settings.ShortSecrets() }
 
 // Upstream says where definitions come from: either URL and Tokens, or File.
 type Upstream struct {
