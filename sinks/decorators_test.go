@@ -97,7 +97,8 @@ func TestManyObjects(t *testing.T) {
 			}
 			bodies, errs := sinks.GetAll(t.Context(), s, keys)
 			for i, err := range errs {
-				if absent := i == 20; errors.Is(err, sinks.ErrNotFound) != absent || !absent && string(bodies[i]) != fmt.Sprint(i) {
+				if absent := i == 20; errors.Is(err, sinks.ErrNotFound) != absent ||
+					!absent && string(bodies[i]) != fmt.Sprint(i) {
 					t.Errorf("%s: get %d: %q, %v", name, i, bodies[i], err)
 				}
 			}
@@ -123,7 +124,9 @@ func TestTrace(t *testing.T) {
 			s = &service{Sink: memory.New()}
 		}
 		began, done := 0, atomic.Int64{}
-		ctx := sinks.WithTrace(t.Context(), &sinks.Trace{Began: func(n int) { began += n }, Done: func() { done.Add(1) }})
+		ctx := sinks.WithTrace(t.Context(), &sinks.Trace{Began: func(n int) {
+			began += n
+		}, Done: func() { done.Add(1) }})
 		sinks.PutAll(ctx, sinks.Paced(s, sinks.NewPace(1000, time.Second)), list)
 		want := 20
 		if batches {
@@ -217,7 +220,8 @@ func TestPaceFollowsTheQuota(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		took, err := put(ctx)
-		if took != 0 || err == nil || !strings.Contains(err.Error(), "no calls left for this credential, new ones in 1m0s") {
+		if took != 0 || err == nil ||
+			!strings.Contains(err.Error(), "no calls left for this credential, new ones in 1m0s") {
 			t.Errorf("a call that cannot be made in time: %v after %s", err, took)
 		}
 		if errors.Is(err, sinks.ErrPermanent) || errors.Is(err, sinks.ErrAmbiguous) {
@@ -241,7 +245,9 @@ func (s reporting) Propagated(ctx context.Context, _ sinks.Key) (bool, error) { 
 // The question how far a write has come is a call, too.
 func TestSpreadIsPaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		asked, ok := sinks.As[sinks.PropagationReporter](sinks.Measured(sinks.Paced(reporting{memory.New()}, sinks.NewPace(2, time.Second)), "s", sinks.NewMetrics(prometheus.NewRegistry())))
+		asked, ok := sinks.As[sinks.PropagationReporter](
+			sinks.Measured(sinks.Paced(reporting{memory.New()}, sinks.NewPace(2, time.Second)), "s",
+				sinks.NewMetrics(prometheus.NewRegistry())))
 		if !ok {
 			t.Fatal("it does not ask")
 		}
@@ -320,7 +326,8 @@ func TestDurationsCanBeTold(t *testing.T) {
 	}
 	last := -1
 	for _, d := range []time.Duration{
-		300 * time.Microsecond, 3 * time.Millisecond, 10 * time.Millisecond, 40 * time.Millisecond, 80 * time.Millisecond, 200 * time.Millisecond,
+		300 * time.Microsecond, 3 * time.Millisecond, 10 * time.Millisecond, 40 * time.Millisecond,
+		80 * time.Millisecond, 200 * time.Millisecond,
 		time.Second, 4 * time.Second, 20 * time.Second, 50 * time.Second, 100 * time.Second, 5 * time.Minute,
 	} {
 		bucket, _ := slices.BinarySearch(bounds, d.Seconds())

@@ -155,7 +155,8 @@ func (l Limits) TooLarge(body []byte) *TooLargeError {
 func formBytes(body []byte) (n int) {
 	for _, b := range body {
 		switch {
-		case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9', b == '-', b == '_', b == '.', b == '~', b == ' ':
+		case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9', b == '-', b == '_', b == '.', b == '~',
+			b == ' ':
 			n++
 		default:
 			n += 3
@@ -172,7 +173,8 @@ type TooLargeError struct{ Size, Limit, FormSize, FormLimit int }
 // Error returns the size and the limit.
 func (e *TooLargeError) Error() string {
 	if e.FormLimit > 0 {
-		return fmt.Sprintf("object has %d bytes, the limit is %d; form-encoded, as a request sends it, it has %d, the limit is %d",
+		return fmt.Sprintf(
+			"object has %d bytes, the limit is %d; form-encoded, as a request sends it, it has %d, the limit is %d",
 			e.Size, e.Limit, e.FormSize, e.FormLimit)
 	}
 	return fmt.Sprintf("object has %d bytes, the limit is %d", e.Size, e.Limit)

@@ -80,7 +80,8 @@ func TestFromIsBounded(t *testing.T) {
 		t.Skip(err)
 	}
 	defer zero.Close()
-	if _, err := app.ReadFrom("-", zero); err == nil || !strings.Contains(err.Error(), "- has more than 268435456 bytes") {
+	if _, err := app.ReadFrom("-", zero); err == nil ||
+		!strings.Contains(err.Error(), "- has more than 268435456 bytes") {
 		t.Errorf("%v", err)
 	}
 }

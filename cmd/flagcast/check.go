@@ -51,7 +51,9 @@ at the first fault.`,
 			if err != nil {
 				return err
 			}
-			if n := len(slices.DeleteFunc(findings, func(f report.Finding) bool { return f.Result != "failed" })); n > 0 {
+			if n := len(slices.DeleteFunc(findings, func(f report.Finding) bool {
+				return f.Result != "failed"
+			})); n > 0 {
 				return exit.With(exit.Failed, fmt.Errorf("%s failed", printable.Count(n, "check")), "")
 			}
 			return nil
@@ -68,7 +70,9 @@ func check(c *app.App, ctx context.Context) []report.Finding {
 		findings = append(findings, report.Found("state folder", writable(c.Config.State.Dir), ""))
 	}
 	for _, place := range c.Config.ShortSecrets() {
-		findings = append(findings, report.Finding{What: "secrets", Result: "warning", Text: place + ": " + shortSecret})
+		findings = append(findings, report.Finding{
+			What: "secrets", Result: "warning", Text: place + ": " + shortSecret,
+		})
 	}
 	switch api := &c.Config.API; {
 	case api.WeakWebhookSecret():
@@ -120,7 +124,8 @@ func tryUpstream(c *app.App, ctx context.Context, env edgecore.Environment) repo
 	if err != nil {
 		return report.Found(what, err, "")
 	}
-	text := fmt.Sprintf("%s, revision %d, in %d ms", printable.Count(len(st.Definitions.Features), "flag"), st.Definitions.Revision, time.Since(began).Milliseconds())
+	text := fmt.Sprintf("%s, revision %d, in %d ms", printable.Count(len(st.Definitions.Features), "flag"),
+		st.Definitions.Revision, time.Since(began).Milliseconds())
 	switch {
 	case len(st.Definitions.Features) == 0:
 		return report.Finding{What: what, Result: "warning", Text: text + "; does the token see a project with flags?"}
@@ -144,7 +149,9 @@ func trySink(ctx context.Context, name string, sink sinks.Sink) []report.Finding
 		err = nil
 	}
 	findings := []report.Finding{report.Found(what("read"), err, "")}
-	err = sink.Put(ctx, sinks.Object{Key: app.CheckKey, Body: []byte(`{"check":true}`), ContentType: "application/json"})
+	err = sink.Put(ctx, sinks.Object{
+		Key: app.CheckKey, Body: []byte(`{"check":true}`), ContentType: "application/json",
+	})
 	findings = append(findings, report.Found(what("write"), err, ""))
 	if err == nil {
 		pause := time.NewTimer(sink.Limits().WritePace)
@@ -176,13 +183,18 @@ func checkTarget(c *app.App, ctx context.Context, t *publish.Target) []report.Fi
 		body := snap.Seal(uint64(time.Now().UnixMilli()), time.Now())
 		err = limits.CheckSize(sinks.Object{Key: one.Key, Body: body})
 		if len(snap.Problems) > 0 {
-			findings = append(findings, report.Finding{What: what, Result: "warning", Text: problemsText(snap.Problems)})
+			findings = append(findings, report.Finding{
+				What: what, Result: "warning", Text: problemsText(snap.Problems),
+			})
 		}
 		if n := len(snap.Contextual); err == nil && n > 0 && one.Spec.Undecided() {
 			findings = append(findings, report.Finding{What: what, Result: "warning", Text: publish.ContextualNote(n)})
 			continue
 		}
-		findings = append(findings, report.Found(what, err, fmt.Sprintf("%s, %s bytes", printable.Count(snap.Count, "flag"), report.SizeText(len(body), limits.Usage(body)))))
+		findings = append(findings,
+			report.Found(what, err,
+				fmt.Sprintf("%s, %s bytes", printable.Count(snap.Count, "flag"),
+					report.SizeText(len(body), limits.Usage(body)))))
 		if h := t.History; h != nil {
 			if err := h.Sink.Limits().CheckKey(publish.EntryKey(one.Key, uint64(time.Now().UnixMilli()))); err != nil {
 				findings = append(findings, report.Found(what+", history", err, ""))
@@ -190,7 +202,8 @@ func checkTarget(c *app.App, ctx context.Context, t *publish.Target) []report.Fi
 		}
 	}
 	for _, seen := range publish.ProbeAll(ctx, t.Probes, 0) {
-		f := report.Found(fmt.Sprintf("target %q, probe", t.Name), nil, fmt.Sprintf("%s shows seq %d", seen.Probe, seen.Seq))
+		f := report.Found(fmt.Sprintf("target %q, probe", t.Name), nil,
+			fmt.Sprintf("%s shows seq %d", seen.Probe, seen.Seq))
 		if seen.Error != "" {
 			f.Result, f.Text = "warning", strings.TrimSpace(seen.Error)
 		}

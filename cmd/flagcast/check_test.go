@@ -20,12 +20,15 @@ import (
 func edgeKVTarget(t *testing.T, spec snapshot.Spec) *publish.Target {
 	t.Helper()
 	settings := edgekv.DefaultConfig()
-	settings.Namespace, settings.Credentials.AccessKeyID, settings.Credentials.AccessKeySecret = "flags", "id", secret.New("secret")
+	settings.Namespace, settings.Credentials.AccessKeyID, settings.Credentials.AccessKeySecret = "flags", "id",
+		secret.New("secret")
 	sink, err := edgekv.New(settings, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &publish.Target{Name: "web", Environment: "default", Sink: sink, Outputs: []publish.Output{{Key: "unleash-flags", Spec: spec}}}
+	return &publish.Target{
+		Name: "web", Environment: "default", Sink: sink, Outputs: []publish.Output{{Key: "unleash-flags", Spec: spec}},
+	}
 }
 
 // checked returns what check finds about a target with the definitions.
@@ -65,7 +68,8 @@ func TestCheckCountsTheRequest(t *testing.T) {
 func TestCheckWarnsOfFlagsThatNeedAUser(t *testing.T) {
 	const document = `{"version":1,"features":[
 		{"name":"plain","enabled":true,"strategies":[]},
-		{"name":"third","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"30","stickiness":"userId","groupId":"third"}}]}]}`
+		{"name":"third","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"30",
+			"stickiness":"userId","groupId":"third"}}]}]}`
 	for _, test := range []struct {
 		spec   snapshot.Spec
 		result string

@@ -56,7 +56,8 @@ Exit codes: 0 equal, 1 different, 2 they could not be compared.`,
 		RunE: func(c *cobra.Command, addresses []string) error { return runCompare(c, addresses, flags) },
 	}
 	f := c.Flags()
-	f.StringSliceVar(&flags.tokens, "token", nil, "`tokens` of the first server, and of the second without --token-b (TOKEN)")
+	f.StringSliceVar(&flags.tokens, "token", nil,
+		"`tokens` of the first server, and of the second without --token-b (TOKEN)")
 	f.StringSliceVar(&flags.tokensB, "token-b", nil, "`tokens` of the second server (TOKEN_B)")
 	f.StringVar(&flags.caFile, "ca-file", "", "PEM `file` with further certificate authorities")
 	f.IntVar(&flags.samples, "samples", 200, "`number` of contexts")
@@ -95,7 +96,9 @@ func runCompare(c *cobra.Command, addresses []string, flags compareFlags) error 
 		Samples: flags.samples, Seed: flags.seed,
 	})
 	if err != nil {
-		return exit.With(exit.Usage, err, "an address is that of the server, without /api; give a backend and a frontend token by --token, TOKEN or @FILE")
+		return exit.With(exit.Usage, err,
+			"an address is that of the server, without /api; give a backend and a frontend token by --token, TOKEN "+
+				"or @FILE")
 	}
 	if flags.json {
 		err = report.JSON(c.OutOrStdout(), result)

@@ -98,7 +98,8 @@ func runEval(c *cobra.Command, names []string, flags evalFlags) error {
 	results := make([]evaluated, 0, len(names))
 	for _, name := range names {
 		if _, ok := program.Lookup(name); !ok {
-			return exit.With(exit.Failed, fmt.Errorf("there is no flag %q", name), "flagcast eval"+app.ConfigFileOf(c).Argument()+" without a name lists all flags")
+			return exit.With(exit.Failed, fmt.Errorf("there is no flag %q", name),
+				"flagcast eval"+app.ConfigFileOf(c).Argument()+" without a name lists all flags")
 		}
 		e := describe.Explain(program, name, context)
 		if !flags.json {
@@ -127,17 +128,21 @@ func (f *evalFlags) evalContext() (*eval.Context, error) {
 	for _, pair := range f.context {
 		name, value, ok := strings.Cut(pair, "=")
 		if name == "" || !ok {
-			return nil, exit.With(exit.Usage, fmt.Errorf("--context %q is not name=value", pair), "write --context userId=42; a field that is not given is missing")
+			return nil,
+				exit.With(exit.Usage, fmt.Errorf("--context %q is not name=value", pair),
+					"write --context userId=42; a field that is not given is missing")
 		}
 		c.Fields[name] = value
 	}
 	if !c.SetCurrentTime() {
-		return nil, exit.With(exit.Usage, fmt.Errorf("invalid currentTime %q", c.Fields["currentTime"]), "write it as 2026-01-31T12:00:00Z")
+		return nil, exit.With(exit.Usage, fmt.Errorf("invalid currentTime %q", c.Fields["currentTime"]),
+			"write it as 2026-01-31T12:00:00Z")
 	}
 	if f.at != "" {
 		at, err := time.Parse(time.RFC3339, f.at)
 		if err != nil {
-			return nil, exit.With(exit.Usage, fmt.Errorf("--time %q is not a time", f.at), "write it as 2026-01-31T12:00:00Z")
+			return nil,
+				exit.With(exit.Usage, fmt.Errorf("--time %q is not a time", f.at), "write it as 2026-01-31T12:00:00Z")
 		}
 		c.Time = at
 	}

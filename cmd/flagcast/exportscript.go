@@ -29,10 +29,14 @@ type scriptFlags struct {
 
 func (f *scriptFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.platform, "platform", "", "script: `platform` that runs it: edgeroutine, esa or cloudflare")
-	c.Flags().StringVar(&f.entry, "entry", "", "script: your worker, a `file` of JavaScript or TypeScript that imports flagcast and flagcast/bundle, instead of the stock one")
+	c.Flags().StringVar(&f.entry, "entry", "",
+		"script: your worker, a `file` of JavaScript or TypeScript that imports flagcast and flagcast/bundle, "+
+			"instead of the stock one")
 	c.Flags().BoolVar(&f.sourceMap, "sourcemap", false, "script: write a source map beside the output")
-	c.Flags().StringVar(&f.budget, "budget", "", "script: `limits` instead of the platform's, such as size=1MB,cpu=50ms,startup=off; off for none")
-	c.Flags().StringArrayVar(&f.requests, "request", nil, "script: a `path` that your worker is measured at; may be repeated; / and /api/frontend by default")
+	c.Flags().StringVar(&f.budget, "budget", "",
+		"script: `limits` instead of the platform's, such as size=1MB,cpu=50ms,startup=off; off for none")
+	c.Flags().StringArrayVar(&f.requests, "request", nil,
+		"script: a `path` that your worker is measured at; may be repeated; / and /api/frontend by default")
 	c.Flags().BoolVar(&f.requireCPU, "require-cpu", false, "script: fail when CPU time cannot be measured")
 	c.Flags().BoolVar(&f.force, "force", false, "script: write it though it is over budget")
 	c.Flags().BoolVar(&f.json, "json", false, "script: report as JSON on standard output")
@@ -74,7 +78,8 @@ func (f *scriptFlags) check(flags *exportFlags, format snapshot.Format) error {
 	case !isOneOf(f.platform, bundles.Platforms()):
 		return exit.With(exit.Usage, fmt.Errorf("--platform %q is not one of %s", f.platform, known), "")
 	case format == snapshot.Definitions1:
-		return exit.With(exit.Usage, errors.New("--as script takes rules or evaluated: the worker does not read definitions"), "")
+		return exit.With(exit.Usage,
+			errors.New("--as script takes rules or evaluated: the worker does not read definitions"), "")
 	case f.sourceMap && flags.output == "":
 		return exit.With(exit.Usage, errors.New("--sourcemap needs --output: the map is written beside it"), "")
 	case f.json && flags.output == "":
@@ -124,10 +129,13 @@ func exportScript(c *cobra.Command, flags exportFlags, snap *snapshot.Snapshot) 
 	}
 	switch {
 	case measured.Measured == nil && f.requireCPU:
-		return exit.With(exit.Failed, errors.New("CPU was not measured, and --require-cpu is set: "+measured.NotMeasured), "")
+		return exit.With(exit.Failed,
+			errors.New("CPU was not measured, and --require-cpu is set: "+measured.NotMeasured), "")
 	case len(measured.Over) > 0 && !f.force:
-		return exit.With(exit.Budget, fmt.Errorf("%s is over budget, and not written: %s", cmp.Or(flags.output, "the script"), measured.Over[0]),
-			"--flag and --project leave flags out, --context decides what it can; --budget raises a limit, --force writes it all the same")
+		return exit.With(exit.Budget,
+			fmt.Errorf("%s is over budget, and not written: %s", cmp.Or(flags.output, "the script"), measured.Over[0]),
+			"--flag and --project leave flags out, --context decides what it can; --budget raises a limit, --force "+
+				"writes it all the same")
 	}
 	if linked.Map != nil {
 		if err := writeOutput(flags.output+".map", linked.Map); err != nil {
@@ -148,7 +156,8 @@ func link(c *cobra.Command, flags exportFlags, snap *snapshot.Snapshot) (*bundle
 		if flags.script.entry != "" {
 			what = filepath.ToSlash(flags.script.entry)
 		}
-		return nil, exit.With(exit.Failed, fmt.Errorf("link %s: %s", what, printable.Count(len(faults.Faults), "fault")), "")
+		return nil,
+			exit.With(exit.Failed, fmt.Errorf("link %s: %s", what, printable.Count(len(faults.Faults), "fault")), "")
 	}
 	return linked, err
 }
@@ -157,7 +166,9 @@ func link(c *cobra.Command, flags exportFlags, snap *snapshot.Snapshot) (*bundle
 const workerdVariable = "FLAGCAST_WORKERD"
 
 // measure adds the times to a report, or says why there are none.
-func (f *scriptFlags) measure(c *cobra.Command, measured *bundles.Report, linked *bundles.Linked, snap *snapshot.Snapshot) error {
+func (f *scriptFlags) measure(
+	c *cobra.Command, measured *bundles.Report, linked *bundles.Linked, snap *snapshot.Snapshot,
+) error {
 	if measured.Budget.CPU == 0 && measured.Budget.Startup == 0 && !f.requireCPU {
 		measured.NotMeasured = "both of its budgets are off"
 		return nil
@@ -167,11 +178,14 @@ func (f *scriptFlags) measure(c *cobra.Command, measured *bundles.Report, linked
 		return exit.With(exit.Usage, err, workerdVariable+" names the program workerd")
 	}
 	if engine == nil {
-		measured.NotMeasured = "there is neither workerd nor node: npm install workerd, or name it with " + workerdVariable
+		measured.NotMeasured = "there is neither workerd nor node: npm install workerd, or name it with " +
+			workerdVariable
 		return nil
 	}
 	load := bundles.NewLoad(snap, f.entry != "", f.requests)
-	result, err := engine.Measure(c.Context(), measure.Job{Script: linked.Code, Stored: snap.Seal(0, time.Time{}), Kinds: load.Kinds})
+	result, err := engine.Measure(c.Context(), measure.Job{
+		Script: linked.Code, Stored: snap.Seal(0, time.Time{}), Kinds: load.Kinds,
+	})
 	if err != nil {
 		measured.AddFailure(err)
 		return c.Context().Err()

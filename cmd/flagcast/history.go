@@ -88,7 +88,9 @@ func histories(c *app.App, ctx context.Context) ([]report.History, error) {
 		}
 	}
 	if len(list) == 0 {
-		return nil, exit.With(exit.Failed, fmt.Errorf("none of the targets keeps a history"), "set \"history: { sink: …, keep: 10 }\" of a target")
+		return nil,
+			exit.With(exit.Failed, fmt.Errorf("none of the targets keeps a history"),
+				"set \"history: { sink: …, keep: 10 }\" of a target")
 	}
 	return list, nil
 }

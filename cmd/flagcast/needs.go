@@ -75,7 +75,8 @@ func checkNames(cfg *config.Config, names []string, file app.ConfigFile) error {
 	}
 	for _, name := range names {
 		if !slices.Contains(known, name) {
-			return exit.With(exit.Usage, fmt.Errorf("target %q is not in the configuration", name), "targets: "+strings.Join(known, ", "))
+			return exit.With(exit.Usage, fmt.Errorf("target %q is not in the configuration", name),
+				"targets: "+strings.Join(known, ", "))
 		}
 	}
 	return nil

@@ -45,7 +45,8 @@ upstream.`,
 				}
 			}
 			if chosen != 1 {
-				return exit.With(exit.Usage, errors.New("pin needs to know what to hold"), "give one of --previous, --current, --from FILE, --from sink:NAME/KEY")
+				return exit.With(exit.Usage, errors.New("pin needs to know what to hold"),
+					"give one of --previous, --current, --from FILE, --from sink:NAME/KEY")
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), flags.timeout)
 			defer cancel()
@@ -73,7 +74,9 @@ content within a minute; flagcast sync does it at once.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(c.Context(), timeout)
 			defer cancel()
-			return onTarget(ctx, c, "unpin", pinFlags{target: target}, func(one *oneTarget) error { return one.unpin(ctx) })
+			return onTarget(ctx, c, "unpin", pinFlags{target: target}, func(one *oneTarget) error {
+				return one.unpin(ctx)
+			})
 		},
 	}
 	c.Flags().StringVar(&target, "target", "", "the `target`; needed")
@@ -128,13 +131,15 @@ func (o *oneTarget) unpin(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		printable.Fprintf(o.out, "%s: unpinned (%s in %s, seq %d)\n", o.target.Name, cell.Key, o.target.SinkName, out.Seq)
+		printable.Fprintf(o.out, "%s: unpinned (%s in %s, seq %d)\n", o.target.Name, cell.Key, o.target.SinkName,
+			out.Seq)
 	}
 	if !pinned {
 		return fmt.Errorf("target %q is not pinned", o.target.Name)
 	}
 	o.readBack(ctx)
-	printable.Fprintf(o.out, "A running publisher brings it up to date within a minute, and at once: flagcast sync --target %s%s\n",
+	printable.Fprintf(o.out,
+		"A running publisher brings it up to date within a minute, and at once: flagcast sync --target %s%s\n",
 		o.target.Name, o.ConfigFile.Argument())
 	return nil
 }
@@ -142,7 +147,9 @@ func (o *oneTarget) unpin(ctx context.Context) error {
 func (o *oneTarget) pin(ctx context.Context, flags pinFlags) error {
 	t := o.target
 	if flags.from != "" && len(t.Outputs) > 1 {
-		return exit.With(exit.Usage, fmt.Errorf("target %q has %d keys, --from holds one snapshot", t.Name, len(t.Outputs)), "use --previous, or --current")
+		return exit.With(exit.Usage,
+			fmt.Errorf("target %q has %d keys, --from holds one snapshot", t.Name, len(t.Outputs)),
+			"use --previous, or --current")
 	}
 	// Everything is read and checked before anything is written.
 	contents := make([][]byte, len(t.Outputs))
@@ -156,7 +163,9 @@ func (o *oneTarget) pin(ctx context.Context, flags pinFlags) error {
 		}
 	}
 	for i, cell := range t.Outputs {
-		out, err := o.Rewrite(ctx, publish.Rewrite{Key: cell.Key, Content: contents[i], Pinned: flags.reason, Kind: publish.Pinned})
+		out, err := o.Rewrite(ctx, publish.Rewrite{
+			Key: cell.Key, Content: contents[i], Pinned: flags.reason, Kind: publish.Pinned,
+		})
 		if err != nil {
 			return err
 		}
@@ -171,7 +180,9 @@ func (o *oneTarget) pin(ctx context.Context, flags pinFlags) error {
 
 // contentToPin returns the content to hold, which must be what the target
 // publishes.
-func contentToPin(c *app.App, ctx context.Context, flags pinFlags, t *publish.Target, one publish.Output, stored []byte) ([]byte, error) {
+func contentToPin(
+	c *app.App, ctx context.Context, flags pinFlags, t *publish.Target, one publish.Output, stored []byte,
+) ([]byte, error) {
 	var content []byte
 	var err error
 	place, inSink := strings.CutPrefix(flags.from, "sink:")
@@ -194,10 +205,14 @@ func contentToPin(c *app.App, ctx context.Context, flags pinFlags, t *publish.Ta
 	}
 	meta, err := snapshot.Open(content)
 	if err != nil {
-		return nil, exit.With(exit.Failed, fmt.Errorf("hold target %q: %w", t.Name, err), "it must be what flagcast has stored, byte for byte")
+		return nil,
+			exit.With(exit.Failed, fmt.Errorf("hold target %q: %w", t.Name, err),
+				"it must be what flagcast has stored, byte for byte")
 	}
 	if meta.Format != one.Spec.Format || meta.Environment != t.Environment {
-		return nil, exit.With(exit.Failed, fmt.Errorf("hold target %q: the snapshot is %s of %q, the target publishes %s of %q", t.Name, meta.Format, meta.Environment, one.Spec.Format, t.Environment), "")
+		return nil,
+			exit.With(exit.Failed, fmt.Errorf("hold target %q: the snapshot is %s of %q, the target publishes %s of %q",
+				t.Name, meta.Format, meta.Environment, one.Spec.Format, t.Environment), "")
 	}
 	return content, nil
 }
@@ -205,7 +220,9 @@ func contentToPin(c *app.App, ctx context.Context, flags pinFlags, t *publish.Ta
 // previous finds in the history what was published before what is stored.
 func previous(c *app.App, ctx context.Context, t *publish.Target, key sinks.Key, stored []byte) ([]byte, error) {
 	if t.History == nil {
-		return nil, exit.With(exit.Usage, fmt.Errorf("target %q keeps no history", t.Name), "set \"history: { sink: …, keep: 10 }\", or give --from")
+		return nil,
+			exit.With(exit.Usage, fmt.Errorf("target %q keeps no history", t.Name),
+				"set \"history: { sink: …, keep: 10 }\", or give --from")
 	}
 	entries, err := t.History.List(ctx, key)
 	if errors.Is(err, publish.ErrHistoryDamaged) {
@@ -220,7 +237,8 @@ func previous(c *app.App, ctx context.Context, t *publish.Target, key sinks.Key,
 		}
 		body, err := t.History.Body(ctx, key, e)
 		if errors.Is(err, sinks.ErrNotFound) {
-			err = fmt.Errorf("the snapshot before what is stored (seq %d, revision %d, published %s) is missing in the history: %w",
+			err = fmt.Errorf(
+				"the snapshot before what is stored (seq %d, revision %d, published %s) is missing in the history: %w",
 				e.Seq, e.Revision, e.At.Format(time.RFC3339), err)
 			return nil, exit.With(exit.Failed, err, olderEntry(t.History.SinkName, key, entries[i+1:], now.Digest))
 		}
@@ -229,7 +247,9 @@ func previous(c *app.App, ctx context.Context, t *publish.Target, key sinks.Key,
 		}
 		return body, nil
 	}
-	return nil, exit.With(exit.Failed, fmt.Errorf("the history of %q in %s has nothing else than what is stored", key, t.History.SinkName), "flagcast history"+c.ConfigFile.Argument()+" lists it; --from takes a file")
+	return nil,
+		exit.With(exit.Failed, fmt.Errorf("the history of %q in %s has nothing else than what is stored", key,
+			t.History.SinkName), "flagcast history"+c.ConfigFile.Argument()+" lists it; --from takes a file")
 }
 
 // olderEntry says how to pin the entry that comes next, since going back further
@@ -249,11 +269,14 @@ func fromSink(c *app.App, ctx context.Context, place string) ([]byte, error) {
 	name, text, _ := strings.Cut(place, "/")
 	key, err := sinks.ParseKey(text)
 	if err != nil {
-		return nil, exit.With(exit.Usage, fmt.Errorf("--from sink:%s: %w", place, err), "write sink:NAME/KEY, with the name of a sink in the configuration")
+		return nil,
+			exit.With(exit.Usage, fmt.Errorf("--from sink:%s: %w", place, err),
+				"write sink:NAME/KEY, with the name of a sink in the configuration")
 	}
 	sink := c.Sinks[name]
 	if sink == nil {
-		return nil, exit.With(exit.Usage, fmt.Errorf("--from sink:%s: the configuration has no sink %q", place, name), "")
+		return nil, exit.With(exit.Usage, fmt.Errorf("--from sink:%s: the configuration has no sink %q", place, name),
+			"")
 	}
 	body, err := sink.Get(ctx, key)
 	if err != nil {

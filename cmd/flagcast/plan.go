@@ -47,7 +47,8 @@ func (r *syncRun) savePlan(path string) error {
 		case o.Err != nil:
 			return exit.With(exit.Failed, fmt.Errorf("no plan was written: %w", o.Err), "")
 		case o.Action == publish.ActionHeld:
-			return exit.With(exit.Held, fmt.Errorf("no plan was written: target %q is held: %s", o.Target, o.Text), fmt.Sprintf("if it is meant, add --accept %.12s", o.Digest))
+			return exit.With(exit.Held, fmt.Errorf("no plan was written: target %q is held: %s", o.Target, o.Text),
+				fmt.Sprintf("if it is meant, add --accept %.12s", o.Digest))
 		case o.Wanted == nil || o.Action == publish.ActionPinned:
 			continue
 		}
@@ -75,14 +76,19 @@ func readPlan(path string) (*planFile, error) {
 	}
 	var plan planFile
 	if err := json.Unmarshal(text, &plan); err != nil || plan.Version == 0 {
-		return nil, exit.With(exit.Failed, fmt.Errorf("read the plan %s: it is none", path), "sync --dry-run --out FILE writes one")
+		return nil,
+			exit.With(exit.Failed, fmt.Errorf("read the plan %s: it is none", path),
+				"sync --dry-run --out FILE writes one")
 	}
 	if plan.Version != planVersion {
-		return nil, exit.With(exit.Failed, fmt.Errorf("read the plan %s: it has version %d, this flagcast reads %d", path, plan.Version, planVersion), "use the flagcast that made it")
+		return nil,
+			exit.With(exit.Failed, fmt.Errorf("read the plan %s: it has version %d, this flagcast reads %d", path,
+				plan.Version, planVersion), "use the flagcast that made it")
 	}
 	for _, w := range plan.Writes {
 		if _, err := snapshot.Open(w.Content); err != nil {
-			return nil, exit.With(exit.Failed, fmt.Errorf("read the plan %s: content of %q: %w", path, w.Key, err), "it has been changed; make another one")
+			return nil, exit.With(exit.Failed, fmt.Errorf("read the plan %s: content of %q: %w", path, w.Key, err),
+				"it has been changed; make another one")
 		}
 	}
 	return &plan, nil
@@ -104,7 +110,8 @@ func (r *syncRun) apply(ctx context.Context) error {
 	for _, w := range plan.Writes {
 		p := publishers[w.Target]
 		if p == nil || targets[w.Target].SinkName != w.Sink {
-			return exit.With(exit.Failed, fmt.Errorf("the plan writes target %q to sink %q, the configuration does not", w.Target, w.Sink), "make another plan")
+			return exit.With(exit.Failed, fmt.Errorf("the plan writes target %q to sink %q, the configuration does not",
+				w.Target, w.Sink), "make another plan")
 		}
 		if err := p.Check(ctx, w.rewrite()); err != nil {
 			hint := ""
@@ -112,7 +119,8 @@ func (r *syncRun) apply(ctx context.Context) error {
 			case errors.Is(err, publish.ErrChanged):
 				hint = "nothing was written; make another plan"
 			case errors.Is(err, publish.ErrOlder):
-				hint = "nothing was written; if upstream has gone back to an older revision, flagcast sync" + r.core.ConfigFile.Argument() + " writes it without a plan"
+				hint = "nothing was written; if upstream has gone back to an older revision, flagcast sync" +
+					r.core.ConfigFile.Argument() + " writes it without a plan"
 			}
 			return exit.With(exit.Failed, err, hint)
 		}

@@ -41,7 +41,8 @@ Edge.`,
 			return runServe(c, config.Overrides{Flags: given}, !apiOnly)
 		},
 	}
-	c.Flags().StringVarP(flags["upstream-url"], "upstream-url", "u", "", "`URL` of the Unleash server, without /api (UPSTREAM_URL)")
+	c.Flags().StringVarP(flags["upstream-url"], "upstream-url", "u", "",
+		"`URL` of the Unleash server, without /api (UPSTREAM_URL)")
 	c.Flags().StringSliceVarP(&tokens, "tokens", "t", nil, "backend `tokens`, separated by commas (TOKENS)")
 	c.Flags().StringVarP(flags["port"], "port", "p", "", "`port` of the API (PORT)")
 	c.Flags().StringVarP(flags["interface"], "interface", "i", "", "`address` of the API (INTERFACE)")
@@ -77,7 +78,8 @@ func runServe(c *cobra.Command, flags config.Overrides, publishing bool) error {
 		log.Warn(weakWebhookSecret)
 	}
 	if cfg.Upstream.SkipVerify {
-		log.Warn("upstream.skip_verify is set: anybody on the way to upstream can read its tokens and change flags; set upstream.ca_file instead")
+		log.Warn("upstream.skip_verify is set: anybody on the way to upstream can read its tokens and change flags; " +
+			"set upstream.ca_file instead")
 	}
 	return serve(c.Context(), cfg, app.ConfigFileOf(c), log, publishing)
 }

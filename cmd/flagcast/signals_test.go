@@ -70,7 +70,9 @@ func serving(t *testing.T) (c *child, url string, log *bufio.Scanner) {
 	t.Helper()
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "flags.json"), flagsFile(1))
-	writeFile(t, filepath.Join(dir, "flagcast.yaml"), "upstream: { file: flags.json }\napi: { listen: 127.0.0.1:0, anonymous_environment: default }\nlog: { level: debug }\n")
+	writeFile(t, filepath.Join(dir, "flagcast.yaml"),
+		"upstream: { file: flags.json }\napi: { listen: 127.0.0.1:0, anonymous_environment: default }\nlog: { level: "+
+			"debug }\n")
 	c = startChild(t, dir, "serve")
 	log = bufio.NewScanner(c.stderr)
 	url = nextMatch(t, log, `frontend API: (http://[^/\s]+)`)

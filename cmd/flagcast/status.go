@@ -55,11 +55,13 @@ what the workers show that "worker_status:" names.`,
 		},
 	}
 	c.Flags().StringSliceVar(&names, "target", nil, "only these `targets`")
-	c.Flags().StringVar(&address, "url", "", "`address` of the running core; by default that of the configuration on this machine")
+	c.Flags().StringVar(&address, "url", "",
+		"`address` of the running core; by default that of the configuration on this machine")
 	c.Flags().BoolVar(&fromSinks, "stored", false, "read the sinks, even if a core is running")
 	c.Flags().BoolVar(&asJSON, "json", false, "report as JSON")
 	c.Flags().BoolVar(&wide, "wide", false, "show seq, digest and the part of the sink's limit, too")
-	c.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 3 unless every target and its upstream is ok, or pinned")
+	c.Flags().BoolVar(&exitCode, "exit-code", false,
+		"exit with 3 unless every target and its upstream is ok, or pinned")
 	c.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "give up after this time")
 	return c
 }

@@ -58,15 +58,18 @@ Exit codes: 0 all targets are up to date, 1 failed, 2 usage or configuration,
 		},
 	}
 	c.Flags().StringSliceVar(&flags.targets, "target", nil, "only these `targets`")
-	c.Flags().StringVar(&flags.from, "from", "", "definitions from a `file`, or - for standard input, instead of upstream")
+	c.Flags().StringVar(&flags.from, "from", "",
+		"definitions from a `file`, or - for standard input, instead of upstream")
 	c.Flags().BoolVar(&flags.dryRun, "dry-run", false, "write nothing, show what would change")
 	c.Flags().StringVar(&flags.out, "out", "", "with --dry-run: write the plan to a `file`, for --plan")
 	c.Flags().StringVar(&flags.plan, "plan", "", "write exactly what the plan in a `file` says, or refuse")
-	c.Flags().StringSliceVar(&flags.accept, "accept", nil, "`digest` of content that the guard holds back and that is meant; its first 8 characters will do")
+	c.Flags().StringSliceVar(&flags.accept, "accept", nil,
+		"`digest` of content that the guard holds back and that is meant; its first 8 characters will do")
 	c.Flags().BoolVar(&flags.exitCode, "exit-code", false, "with --dry-run: exit with 10 when something would change")
 	c.Flags().BoolVar(&flags.json, "json", false, "report as JSON")
 	c.Flags().DurationVar(&flags.timeout, "timeout", 2*time.Minute, "give up after this time")
-	c.Flags().DurationVar(&flags.waitSeen, "wait-seen", 0, "wait up to this time until every probe shows what was written")
+	c.Flags().DurationVar(&flags.waitSeen, "wait-seen", 0,
+		"wait up to this time until every probe shows what was written")
 	return c
 }
 
@@ -75,13 +78,16 @@ func (f *syncFlags) check() error {
 	case f.exitCode && !f.dryRun:
 		return exit.With(exit.Usage, errors.New("--exit-code requires --dry-run"), "add --dry-run")
 	case f.out != "" && !f.dryRun:
-		return exit.With(exit.Usage, errors.New("--out writes a plan, and without --dry-run there is none"), "add --dry-run")
+		return exit.With(exit.Usage, errors.New("--out writes a plan, and without --dry-run there is none"),
+			"add --dry-run")
 	case f.plan != "" && (f.dryRun || f.from != "" || len(f.accept) > 0):
-		return exit.With(exit.Usage, errors.New("--plan says all that is to be written"), "leave out --dry-run, --from and --accept")
+		return exit.With(exit.Usage, errors.New("--plan says all that is to be written"),
+			"leave out --dry-run, --from and --accept")
 	}
 	for _, digest := range f.accept {
 		if len(digest) < 8 {
-			return exit.With(exit.Usage, fmt.Errorf("--accept %q is too short", digest), "give at least the first 8 characters of the digest")
+			return exit.With(exit.Usage, fmt.Errorf("--accept %q is too short", digest),
+				"give at least the first 8 characters of the digest")
 		}
 	}
 	return nil
@@ -199,7 +205,9 @@ func (r *syncRun) pass(ctx context.Context) {
 		running.Go(func() {
 			outcomes, err := p.Once(ctx, true)
 			if outcomes == nil {
-				outcomes = []publish.Outcome{{Target: t.Name, Sink: t.SinkName, Key: t.Outputs[0].Key, Action: publish.ActionFailed, Err: err}}
+				outcomes = []publish.Outcome{
+					{Target: t.Name, Sink: t.SinkName, Key: t.Outputs[0].Key, Action: publish.ActionFailed, Err: err},
+				}
 			}
 			verified := false
 			if !r.flags.dryRun {

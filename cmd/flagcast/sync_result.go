@@ -14,7 +14,8 @@ func (r *syncRun) result(t *publish.Target, out publish.Outcome, verified bool) 
 	made := report.Result{
 		Target: out.Target, Sink: out.Sink, Key: out.Key, Action: out.Action, DryRun: r.flags.dryRun,
 		Digest: out.Digest, Seq: out.Seq, Before: out.Before, Bytes: out.Bytes, Limit: t.Sink.Limits().ValueBytes,
-		Verified: verified && out.Err == nil, Changes: []report.Change{}, Text: out.Text, ConfigArgument: r.core.ConfigFile.Argument(),
+		Verified: verified && out.Err == nil, Changes: []report.Change{}, Text: out.Text,
+		ConfigArgument: r.core.ConfigFile.Argument(),
 	}
 	for _, c := range out.Changes {
 		made.Changes = append(made.Changes, report.Change{Sign: c.Sign, Flag: c.Flag, Text: c.Text})

@@ -142,7 +142,8 @@ func TestQuestionsAreBatched(t *testing.T) {
 			t.Errorf("%d calls, want 3", n)
 		}
 		u.down.Store(true)
-		if _, err := a.Validate(t.Context(), home, []string{"*:e.good", "*:e.newer"}); !errors.Is(err, access.ErrUnavailable) {
+		if _, err := a.Validate(t.Context(), home, []string{"*:e.good", "*:e.newer"}); !errors.Is(err,
+			access.ErrUnavailable) {
 			t.Errorf("a part is told as the whole: %v", err)
 		}
 		if _, err := a.Validate(t.Context(), home, make([]string, access.MaxTokens+1)); err == nil {
@@ -155,7 +156,9 @@ func TestQuestionsAreBatched(t *testing.T) {
 // looks like the whole.
 func TestUncoveredProjects(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := access.New(access.Options{Validator: &upstream{}, Followed: map[edgecore.Environment][]string{"e": {"a", "b"}}})
+		a := access.New(access.Options{
+			Validator: &upstream{}, Followed: map[edgecore.Environment][]string{"e": {"a", "b"}},
+		})
 		for token, want := range map[string]error{"a:e.narrow": nil, "*:e.wide": access.ErrUncovered} {
 			if _, err := a.Check(t.Context(), home, token, access.Client); !errors.Is(err, want) {
 				t.Errorf("%s: %v, want %v", token, err, want)
@@ -241,7 +244,8 @@ func (d *deleting) Validate(_ context.Context, tokens []secret.Secret) ([]*acces
 func TestUpstreamSpeaksUnleash(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var question struct{ Tokens []string }
-		if err := json.NewDecoder(r.Body).Decode(&question); err != nil || r.URL.Path != "/edge/validate" || len(question.Tokens) != 5 {
+		if err := json.NewDecoder(r.Body).Decode(&question); err != nil || r.URL.Path != "/edge/validate" ||
+			len(question.Tokens) != 5 {
 			t.Errorf("%s %v %v", r.URL, question, err)
 		}
 		_, _ = w.Write([]byte(`{"tokens":[
@@ -280,7 +284,9 @@ func TestUpstreamSpeaksUnleash(t *testing.T) {
 // FuzzToken: no token is let in, none panics, none is asked about that does not
 // look like one.
 func FuzzToken(f *testing.F) {
-	for _, token := range []string{"", "Bearer ", "bearer *:e.good", ":.", "*:e.", "[]:e.x", "a:b:c.d.e", "*:e.\x00", "\xff:e.x", "*:e.v2_abc_def"} {
+	for _, token := range []string{
+		"", "Bearer ", "bearer *:e.good", ":.", "*:e.", "[]:e.x", "a:b:c.d.e", "*:e.\x00", "\xff:e.x", "*:e.v2_abc_def",
+	} {
 		f.Add(token)
 	}
 	f.Fuzz(func(t *testing.T, header string) {
@@ -340,11 +346,15 @@ func (dotted) Validate(_ context.Context, tokens []secret.Secret) ([]*access.Kno
 // like: an SDK of eu.prod never gets flags of another environment.
 func TestEnvironmentThatUpstreamNames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := access.New(access.Options{Validator: dotted{}, Followed: map[edgecore.Environment][]string{"eu": nil, "eu.prod": nil}})
-		if scope, err := a.Check(t.Context(), home, "*:eu.prod.secret", access.Frontend); err != nil || scope.Environment != "eu.prod" {
+		a := access.New(access.Options{
+			Validator: dotted{}, Followed: map[edgecore.Environment][]string{"eu": nil, "eu.prod": nil},
+		})
+		if scope, err := a.Check(t.Context(), home, "*:eu.prod.secret", access.Frontend); err != nil ||
+			scope.Environment != "eu.prod" {
 			t.Errorf("%+v %v", scope, err)
 		}
-		if _, err := a.Check(t.Context(), home, "*:eu.test.secret", access.Frontend); !errors.Is(err, access.ErrUncovered) {
+		if _, err := a.Check(t.Context(), home, "*:eu.test.secret", access.Frontend); !errors.Is(err,
+			access.ErrUncovered) {
 			t.Errorf("an environment that is not followed: %v", err)
 		}
 		known, err := a.Validate(t.Context(), home, []string{"*:eu.prod.secret", "*:eu.test.secret"})

@@ -55,7 +55,8 @@ func (a *Access) Restore() {
 	case errors.Is(err, fs.ErrNotExist):
 		return
 	case err != nil:
-		c.log.Warn("restore: starting without the tokens of the last run: upstream is asked about each", "dir", c.dir, "err", err)
+		c.log.Warn("restore: starting without the tokens of the last run: upstream is asked about each", "dir", c.dir,
+			"err", err)
 		return
 	}
 	c.mu.Lock()

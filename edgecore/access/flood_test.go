@@ -92,7 +92,8 @@ func TestFloodOfGarbageTokens(t *testing.T) {
 					}
 				}
 				begin := time.Now()
-				known, err := a.Validate(t.Context(), netip.MustParseAddr("2001:db8::1"), []string{"*:e.good", "*:e.other"})
+				known, err := a.Validate(t.Context(), netip.MustParseAddr("2001:db8::1"),
+					[]string{"*:e.good", "*:e.other"})
 				if took := time.Since(begin); err != nil || known[0] == nil || known[1] != nil || took > 2*most {
 					t.Errorf("another core: %v, %v after %v", known, err, took)
 				}

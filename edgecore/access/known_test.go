@@ -4,7 +4,9 @@ import "testing"
 
 // TestEnvironmentOfTheToken: Unleash 5 validates without naming the environment.
 func TestEnvironmentOfTheToken(t *testing.T) {
-	for token, want := range map[string]string{"default:development.s": "development", "[]:production.s": "production"} {
+	for token, want := range map[string]string{
+		"default:development.s": "development", "[]:production.s": "production",
+	} {
 		known := (&wireToken{Token: token, Type: "frontend", Projects: []string{"default"}}).known()
 		if known == nil || string(known.Scope.Environment) != want {
 			t.Errorf("the environment is not %q: %+v", want, known)

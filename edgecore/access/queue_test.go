@@ -62,7 +62,8 @@ func TestShares(t *testing.T) {
 		}
 		batch := q.take(100)
 		known, clients, peers := tc.known-len(q.known), tc.clients-q.clients.size, tc.peers-q.peers.size
-		if known != tc.wantKnown || clients != tc.wantClients || peers != tc.wantPeers || len(batch) != known+clients+peers {
+		if known != tc.wantKnown || clients != tc.wantClients || peers != tc.wantPeers || len(batch) != known+clients+
+			peers {
 			t.Errorf("%+v: %d, %d and %d of %d", tc, known, clients, peers, len(batch))
 		}
 	}
@@ -194,7 +195,8 @@ func TestQueueKeepsItsRules(t *testing.T) {
 					}
 					size += len(l.questions)
 				}
-				if size != s.size || size > maxShare || len(s.turns) != len(s.lines) || s.next > 0 && s.next >= len(s.turns) {
+				if size != s.size || size > maxShare || len(s.turns) != len(s.lines) ||
+					s.next > 0 && s.next >= len(s.turns) {
 					t.Fatalf("%d questions, %d counted, %d lines", size, s.size, len(s.lines))
 				}
 				sum += size

@@ -161,7 +161,9 @@ func FuzzTokensOnDisk(f *testing.F) {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, content []byte) {
-		for name, parse := range map[string]func([]byte) (map[digest]Known, error){keptFile: parseKept, edgeFile: parseEdge} {
+		for name, parse := range map[string]func([]byte) (map[digest]Known, error){
+			keptFile: parseKept, edgeFile: parseEdge,
+		} {
 			known, err := parse(content)
 			if err == nil && !json.Valid(content) || err != nil && known != nil || len(known) > maxValid {
 				t.Errorf("%s: %.80q: %d tokens, %v", name, content, len(known), err)
@@ -183,7 +185,8 @@ func TestBoundsAreDocumented(t *testing.T) {
 	}
 	thousands := func(n int) string { return fmt.Sprintf("%d,%03d", n/1000, n%1000) }
 	for _, want := range []string{
-		fmt.Sprintf("| one call a second, %d tokens in it; %s of clients and %s of other cores wait, %d of one address; "+
+		fmt.Sprintf("| one call a second, %d tokens in it; %s of clients and %s of other cores wait, %d of one "+
+			"address; "+
 			"then 503", maxBatch, thousands(maxShare), thousands(maxShare), maxLine),
 		fmt.Sprintf("| an answer of upstream about tokens | %d MiB, %s projects of a token;",
 			maxAnswer>>20, thousands(maxProjects)),

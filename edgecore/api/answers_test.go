@@ -93,7 +93,8 @@ func TestPackedAnswersThatAreNotRead(t *testing.T) {
 func (p *pipes) get(t *testing.T, path, encoding string) net.Conn {
 	t.Helper()
 	c := p.dial()
-	_, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nAccept-Encoding: %s\r\n\r\n", path, frontend, encoding)
+	_, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nAccept-Encoding: %s\r\n\r\n", path,
+		frontend, encoding)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -152,8 +152,8 @@ func New(o Options) *Handler {
 	return h
 }
 
-// guard does what every request needs: who may ask at all, a path without doubled or trailing slashes, a count, and an answer when a
-// handler panics.
+// guard does what every request needs: who may ask at all, a path without doubled or trailing slashes, a count, and an
+// answer when a handler panics.
 func (a *api) guard(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start, ctx := time.Now(), r.Context()
@@ -335,7 +335,9 @@ func (a *api) tokenHeader() string {
 // admit returns what a request may see, and the state of its environment. It
 // has answered when ok is false. Not ready is 503: Unleash's Node SDK never
 // polls again after a 401 or 403.
-func (a *api) admit(w http.ResponseWriter, r *http.Request, kind access.Kind) (scope access.Scope, st *state.State, ok bool) {
+func (a *api) admit(
+	w http.ResponseWriter, r *http.Request, kind access.Kind,
+) (scope access.Scope, st *state.State, ok bool) {
 	if scope, ok = a.scope(w, r, kind); !ok {
 		return scope, nil, false
 	}
@@ -354,7 +356,9 @@ func (a *api) scope(w http.ResponseWriter, r *http.Request, kind access.Kind) (s
 	case errors.Is(err, access.ErrUnavailable):
 		retryLater(w, "the token cannot be validated now: upstream does not answer, or is asked about too many")
 	case errors.Is(err, access.ErrUncovered):
-		retryLater(w, "the token is for an environment, or for projects, that are not followed here; a token of upstream has to see them")
+		retryLater(w,
+			"the token is for an environment, or for projects, that are not followed here; a token of upstream has "+
+				"to see them")
 	case errors.Is(err, access.ErrForbidden):
 		fail(w, http.StatusForbidden, "this token is not for the "+string(kind)+" API")
 	case err != nil:

@@ -118,7 +118,9 @@ func (a *api) feature(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	i := slices.IndexFunc(st.Definitions.Features, func(f edgecore.Feature) bool { return f.Name == r.PathValue("name") })
+	i := slices.IndexFunc(st.Definitions.Features, func(f edgecore.Feature) bool {
+		return f.Name == r.PathValue("name")
+	})
 	if i < 0 || !scope.Sees(st.Definitions.Features[i].Project) {
 		fail(w, http.StatusNotFound, "there is no such flag")
 		return

@@ -34,9 +34,12 @@ func with(t testing.TB, change func(*api.Options)) (*fixture, *api.Handler) {
 	f.store = state.New(state.Options{Log: log})
 	f.put(t, definitions)
 	o := api.Options{
-		States: f.store, Environments: []edgecore.Environment{"production", "empty"}, Log: log, Registry: prometheus.NewRegistry(),
-		Access: access.New(access.Options{Backend: tokens(t, backend, backendA), Frontend: tokens(t, frontend, frontendB)}),
-		Usage:  &usage.Collector{},
+		States: f.store, Environments: []edgecore.Environment{"production", "empty"}, Log: log,
+		Registry: prometheus.NewRegistry(),
+		Access: access.New(access.Options{
+			Backend: tokens(t, backend, backendA), Frontend: tokens(t, frontend, frontendB),
+		}),
+		Usage: &usage.Collector{},
 	}
 	change(&o)
 	h := api.New(o)
@@ -59,7 +62,10 @@ func TestValidate(t *testing.T) {
 			t.Errorf("%s: %s, want %s", body, got, want)
 		}
 	}
-	for body, code := range map[string]int{"": 400, "{": 400, `{"tokens":{}}`: 400, `{"tokens":[` + strings.Repeat(`"x",`, access.MaxTokens) + `"x"]}`: 413} {
+	for body, code := range map[string]int{
+		"": 400, "{": 400, `{"tokens":{}}`: 400, `{"tokens":[` + strings.Repeat(`"x",`, access.MaxTokens) +
+			`"x"]}`: 413,
+	} {
 		if r := f.ask("POST", "/edge/validate", "", body); r.StatusCode != code {
 			t.Errorf("%.20s: %d, want %d", body, r.StatusCode, code)
 		}
@@ -145,10 +151,12 @@ func TestCORS(t *testing.T) {
 			t.Errorf("%s %s: %v", method, path, h)
 		}
 	}
-	if h := open.ask("OPTIONS", "/api/frontend", "", "").Header; h.Get("Access-Control-Max-Age") != "172800" || !strings.Contains(h.Get("Access-Control-Allow-Headers"), "Authorization") {
+	if h := open.ask("OPTIONS", "/api/frontend", "", "").Header; h.Get("Access-Control-Max-Age") != "172800" ||
+		!strings.Contains(h.Get("Access-Control-Allow-Headers"), "Authorization") {
 		t.Errorf("%v", h)
 	}
-	if h := open.ask("GET", "/api/client/features", backend, "", "Origin", "https://any.example").Header; h.Get("Access-Control-Allow-Origin") != "" {
+	if h := open.ask("GET", "/api/client/features", backend, "", "Origin", "https://any.example").Header; h.Get(
+		"Access-Control-Allow-Origin") != "" {
 		t.Errorf("a browser may ask for definitions: %v", h)
 	}
 	closed, _ := with(t, func(o *api.Options) {
@@ -157,14 +165,18 @@ func TestCORS(t *testing.T) {
 			ExposedHeaders: []string{"X-C"}, Methods: []string{"GET"}, MaxAge: time.Minute,
 		}
 	})
-	for origin, want := range map[string]string{"https://b.example": "https://b.example", "https://c.example": "", "": ""} {
+	for origin, want := range map[string]string{
+		"https://b.example": "https://b.example", "https://c.example": "", "": "",
+	} {
 		h := closed.ask("GET", "/api/frontend", frontend, "", "Origin", origin).Header
-		if got := h.Get("Access-Control-Allow-Origin"); got != want || !strings.Contains(strings.Join(h.Values("Vary"), ","), "Origin") {
+		if got := h.Get("Access-Control-Allow-Origin"); got != want ||
+			!strings.Contains(strings.Join(h.Values("Vary"), ","), "Origin") {
 			t.Errorf("%s: %q, Vary %q", origin, got, h.Values("Vary"))
 		}
 	}
 	h := closed.ask("OPTIONS", "/api/frontend", "", "").Header
-	if got := fmt.Sprint(h["Access-Control-Allow-Methods"], h["Access-Control-Allow-Headers"], h["Access-Control-Expose-Headers"], h["Access-Control-Max-Age"]); got != "[GET] [X-A, X-B] [X-C] [60]" {
+	if got := fmt.Sprint(h["Access-Control-Allow-Methods"], h["Access-Control-Allow-Headers"],
+		h["Access-Control-Expose-Headers"], h["Access-Control-Max-Age"]); got != "[GET] [X-A, X-B] [X-C] [60]" {
 		t.Errorf("%v", got)
 	}
 }
@@ -179,7 +191,8 @@ func prefixes(texts ...string) []netip.Prefix {
 
 // TestPeers: whom a request comes from, as a strategy by address sees it.
 func TestPeers(t *testing.T) {
-	const byAddress = `{"features":[{"name":"here","enabled":true,"strategies":[{"name":"remoteAddress","parameters":{"IPs":"192.0.2.7, 2001:db8::7"}}]}]}`
+	const byAddress = `{"features":[{"name":"here","enabled":true,"strategies":[{"name":"remoteAddress",` +
+		`"parameters":{"IPs":"192.0.2.7, 2001:db8::7"}}]}]}`
 	f, _ := with(t, func(o *api.Options) {
 		o.Peers = api.Peers{Proxies: prefixes("10.0.0.0/8", "fd00::/8"), Deny: prefixes("203.0.113.0/24")}
 	})
@@ -239,7 +252,8 @@ func TestPeers(t *testing.T) {
 
 func TestTokenHeader(t *testing.T) {
 	f, _ := with(t, func(o *api.Options) { o.TokenHeader = "X-Unleash" })
-	if r := f.ask("GET", "/api/client/features", "Basic of-a-proxy", "", "X-Unleash", "Bearer "+backend); r.StatusCode != 200 {
+	if r := f.ask("GET", "/api/client/features", "Basic of-a-proxy", "", "X-Unleash",
+		"Bearer "+backend); r.StatusCode != 200 {
 		t.Errorf("%d", r.StatusCode)
 	}
 	if r := f.ask("GET", "/api/client/features", backend, ""); r.StatusCode != 401 {
@@ -291,7 +305,9 @@ func TestTokenHeaderIsForTokens(t *testing.T) {
 
 func TestBackstage(t *testing.T) {
 	f, h := with(t, func(*api.Options) {})
-	for path, code := range map[string]int{"features": 404, "tokens": 404, "metrics": 200, "prometheus": 200, "health": 200, "ready": 503} {
+	for path, code := range map[string]int{
+		"features": 404, "tokens": 404, "metrics": 200, "prometheus": 200, "health": 200, "ready": 503,
+	} {
 		if r := f.ask("GET", "/internal-backstage/"+path, "", ""); r.StatusCode != code {
 			t.Errorf("%s: %d, want %d", path, r.StatusCode, code)
 		}
@@ -329,7 +345,8 @@ func TestBackstage(t *testing.T) {
 		t.Errorf("tokens: %s", known)
 	}
 	var all map[string]struct{ Features []struct{ Name string } }
-	if err := json.Unmarshal([]byte(text(t, inside.ask("GET", "/internal-backstage/features", "", ""))), &all); err != nil || len(all) != 1 || len(all["production"].Features) != 8 {
+	if err := json.Unmarshal([]byte(text(t, inside.ask("GET", "/internal-backstage/features", "", ""))),
+		&all); err != nil || len(all) != 1 || len(all["production"].Features) != 8 {
 		t.Errorf("features: %v %v", all, err)
 	}
 }
@@ -340,7 +357,9 @@ func TestDrain(t *testing.T) {
 		t.Fatalf("%d", r.StatusCode)
 	}
 	h.Drain()
-	for path, code := range map[string]int{"/ready": 503, "/internal-backstage/ready": 503, "/health": 200, "/api/client/features": 200} {
+	for path, code := range map[string]int{
+		"/ready": 503, "/internal-backstage/ready": 503, "/health": 200, "/api/client/features": 200,
+	} {
 		if r := f.ask("GET", path, backend, ""); r.StatusCode != code {
 			t.Errorf("%s: %d, want %d", path, r.StatusCode, code)
 		} else if code == 503 && r.Header.Get("Retry-After") == "" {
@@ -354,7 +373,9 @@ func TestDrain(t *testing.T) {
 func TestNotAskedIsNotRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, _ := with(t, func(o *api.Options) {
-			o.Access = access.New(access.Options{Validator: away{}, Followed: map[edgecore.Environment][]string{"production": nil}})
+			o.Access = access.New(access.Options{
+				Validator: away{}, Followed: map[edgecore.Environment][]string{"production": nil},
+			})
 		})
 		for _, token := range []string{"*:production.new", "*:elsewhere.new"} {
 			r := f.ask("GET", "/api/client/features", token, "")
@@ -362,7 +383,8 @@ func TestNotAskedIsNotRefused(t *testing.T) {
 				t.Errorf("%s: %d %v", token, r.StatusCode, r.Header)
 			}
 		}
-		if r := f.ask("POST", "/edge/validate", "", `{"tokens":["*:production.new"]}`); r.StatusCode != 503 || r.Header.Get("Retry-After") == "" {
+		if r := f.ask("POST", "/edge/validate", "", `{"tokens":["*:production.new"]}`); r.StatusCode != 503 ||
+			r.Header.Get("Retry-After") == "" {
 			t.Errorf("validate: %d", r.StatusCode)
 		}
 	})

@@ -347,7 +347,10 @@ func TestManyMembers(t *testing.T) {
 		{"1,000 fields", "POST", "/api/frontend", `{` + list(1000, `"f%d":1`, ",") + `}`, 200},
 		{"1,001 fields", "POST", "/api/frontend", `{` + list(1001, `"f%d":1`, ",") + `}`, 400},
 		{"one field 1,001 times", "POST", "/api/frontend", `{` + strings.Repeat(`"f":1,`, 1000) + `"f":1}`, 400},
-		{"1,001 properties", "POST", "/api/proxy", `{"context":{"properties":{` + list(1001, `"f%d":1`, ",") + `}}}`, 400},
+		{
+			"1,001 properties", "POST", "/api/proxy", `{"context":{"properties":{` + list(1001, `"f%d":1`, ",") + `}}}`,
+			400,
+		},
 		{"1,000 parameters", "GET", "/api/frontend?" + list(1000, "f%d=1", "&"), "", 200},
 		{"1,001 parameters", "GET", "/api/frontend?" + list(1001, "f%d=1", "&"), "", 400},
 		{"30,000 parameters", "GET", "/api/frontend/all?" + strings.Repeat("&", 30_000), "", 400},

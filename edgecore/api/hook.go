@@ -25,7 +25,8 @@ func (a *api) hook(mux *routes) {
 		return
 	}
 	calls := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "flagcast_webhook_requests_total", Help: "Calls of Unleash's webhook, by what came of them: accepted, refused, limited.",
+		Name: "flagcast_webhook_requests_total",
+		Help: "Calls of Unleash's webhook, by what came of them: accepted, refused, limited.",
 	}, []string{"result"})
 	a.Registry.MustRegister(calls)
 	accepted, refused := calls.WithLabelValues("accepted"), calls.WithLabelValues("refused")

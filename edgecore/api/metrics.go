@@ -62,18 +62,23 @@ func newStateCollector(o *Options) *stateCollector {
 	}
 	return &stateCollector{
 		states: o.States, environments: o.Environments, heard: o.LastConfirmed,
-		heardAt:   upstream("last_success_timestamp_seconds", "When upstream last confirmed or changed the definitions, in unix time; 0 for never."),
-		failures:  upstream("consecutive_failures", "Tries to reach upstream that have failed since the last that did not; alert on it."),
+		heardAt: upstream("last_success_timestamp_seconds",
+			"When upstream last confirmed or changed the definitions, in unix time; 0 for never."),
+		failures: upstream("consecutive_failures",
+			"Tries to reach upstream that have failed since the last that did not; alert on it."),
 		flags:     desc("flags", "Flags of the environment."),
 		problems:  desc("problems", "Faults of single flags, strategies and segments."),
 		revision:  desc("revision", "Upstream's number of the newest definitions."),
 		changedAt: desc("last_change_timestamp_seconds", "When the definitions last changed, in unix time."),
-		restored:  desc("restored", "1 while the definitions are those of an earlier run and upstream has not answered yet."),
+		restored: desc("restored",
+			"1 while the definitions are those of an earlier run and upstream has not answered yet."),
 	}
 }
 
 func (c *stateCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.flags, c.problems, c.revision, c.changedAt, c.restored, c.heardAt, c.failures} {
+	for _, d := range []*prometheus.Desc{
+		c.flags, c.problems, c.revision, c.changedAt, c.restored, c.heardAt, c.failures,
+	} {
 		ch <- d
 	}
 }

@@ -41,7 +41,9 @@ func pack(body []byte, cuts []int, older []piece) (packed []byte, pieces []piece
 	var writer *flate.Writer
 	size, start := 0, 0
 	for _, end := range append(cuts, len(body)) {
-		one := piece{before: body[max(start-window, 0):start], text: body[start:end], sum: xxhash.Sum64(body[start:end])}
+		one := piece{
+			before: body[max(start-window, 0):start], text: body[start:end], sum: xxhash.Sum64(body[start:end]),
+		}
 		if old := known[one.sum]; old != nil && bytes.Equal(old.text, one.text) && bytes.Equal(old.before, one.before) {
 			one.packed = old.packed
 		} else {

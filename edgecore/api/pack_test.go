@@ -23,7 +23,9 @@ func TestPack(t *testing.T) {
 		serial := 0
 		flag := func() edgecore.Feature {
 			serial++
-			text := fmt.Sprintf(`{"name":"flag-%d","enabled":%v,"strategies":[{"name":"userWithId","parameters":{"userIds":"`, serial, random.IntN(2) == 0)
+			text := fmt.Sprintf(
+				`{"name":"flag-%d","enabled":%v,"strategies":[{"name":"userWithId","parameters":{"userIds":"`, serial,
+				random.IntN(2) == 0)
 			for range random.IntN([]int{2, 40, 1500}[random.IntN(3)]) {
 				text += fmt.Sprintf("%x,", random.Uint32())
 			}
@@ -37,7 +39,10 @@ func TestPack(t *testing.T) {
 		work, all := 0, 0 // bytes, of all versions but the first
 		for version := range versions {
 			if version > 0 {
-				d = &edgecore.Definitions{Environment: "e", Revision: uint64(version), Features: slices.Clone(d.Features), Segments: d.Segments}
+				d = &edgecore.Definitions{
+					Environment: "e", Revision: uint64(version), Features: slices.Clone(d.Features),
+					Segments: d.Segments,
+				}
 				at := random.IntN(len(d.Features) + 1)
 				switch change := random.IntN(4); {
 				case change == 0 || at == len(d.Features):

@@ -28,7 +28,9 @@ func (s *Shared) may(r *http.Request, c *eval.Context) bool {
 	if s.MaxAge == 0 || r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
 	}
-	return !slices.ContainsFunc(describe.DefaultIdentifierFields(), func(field string) bool { return c.Fields[field] != "" })
+	return !slices.ContainsFunc(describe.DefaultIdentifierFields(), func(field string) bool {
+		return c.Fields[field] != ""
+	})
 }
 
 // header is the Cache-Control. A cache may keep the answer to a request with a

@@ -36,7 +36,9 @@ func (a *api) report(kind access.Kind, take func(usage.Source, []byte) error) ht
 			}
 			defer done()
 		}
-		from := usage.Source{Environment: scope.Environment, Projects: scope.Projects, Frontend: kind == access.Frontend}
+		from := usage.Source{
+			Environment: scope.Environment, Projects: scope.Projects, Frontend: kind == access.Frontend,
+		}
 		if err := take(from, body.bytes); err != nil {
 			fail(w, http.StatusBadRequest, err.Error())
 			return

@@ -74,7 +74,10 @@ func TestHealthcheckIsSilentInTrouble(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		for _, part := range []string{"keeps silent", "msg=\"cannot notify\"", "HTTP 404 Not Found", "msg=\"notifies again\" receiver=\"the healthcheck\""} {
+		for _, part := range []string{
+			"keeps silent", "msg=\"cannot notify\"", "HTTP 404 Not Found",
+			"msg=\"notifies again\" receiver=\"the healthcheck\"",
+		} {
 			if strings.Count(log.String(), part) != 1 {
 				t.Errorf("%q is not in the log once:\n%s", part, &log)
 			}

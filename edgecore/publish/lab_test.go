@@ -67,7 +67,9 @@ func newLab(seed uint64, keys []sinks.Key, fail func(string, ...any)) *lab {
 	for _, key := range keys {
 		h := fnv.New64a()
 		_, _ = h.Write([]byte(key))
-		l.places[key] = &place{random: rand.New(rand.NewPCG(seed, h.Sum64())), bodies: map[uint64]string{}, versions: []version{{}}}
+		l.places[key] = &place{
+			random: rand.New(rand.NewPCG(seed, h.Sum64())), bodies: map[uint64]string{}, versions: []version{{}},
+		}
 	}
 	return l
 }

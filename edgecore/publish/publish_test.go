@@ -46,7 +46,8 @@ func TestPublishesChangesAndNothingElse(t *testing.T) {
 		after(time.Second)
 		expect(t, w, "f=off", 2)
 		stop()
-		if !strings.Contains(w.log.String(), `msg=published target=t change="!! f on -> OFF for everyone" sink=s revision=`) {
+		if !strings.Contains(w.log.String(),
+			`msg=published target=t change="!! f on -> OFF for everyone" sink=s revision=`) {
 			t.Errorf("the log does not say what changed:\n%s", w.log)
 		}
 	})
@@ -161,7 +162,9 @@ func TestDateConstraintFlipsWithoutUpstream(t *testing.T) {
 		w.target.Schedule = nil
 		defer w.run(t)()
 		flip := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
-		w.put(t, `{"features":[{"name":"f","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"currentTime","operator":"DATE_AFTER","value":"`+flip+`"}]}]}]}`)
+		w.put(t,
+			`{"features":[{"name":"f","enabled":true,"strategies":[{"name":"default",`+
+				`"constraints":[{"contextName":"currentTime","operator":"DATE_AFTER","value":"`+flip+`"}]}]}]}`)
 		after(59 * time.Minute)
 		expect(t, w, "f=off", 1)
 		after(time.Minute + time.Second)

@@ -89,7 +89,9 @@ func (p *Session) recordOutcome(steps []*keyPass, failed error, unsure bool) {
 		h.permanent = errors.Is(failed, sinks.ErrPermanent)
 		h.notified = true
 		told := worst(steps, failed)
-		p.emit(Event{Kind: Failed, Text: told.Error(), Failures: h.failures, Permanent: errors.Is(told, sinks.ErrPermanent)})
+		p.emit(Event{
+			Kind: Failed, Text: told.Error(), Failures: h.failures, Permanent: errors.Is(told, sinks.ErrPermanent),
+		})
 	} else {
 		h.failures, h.permanent = 0, false
 		h.succeeded = time.Now()

@@ -51,7 +51,8 @@ func (p *Session) report(steps []*keyPass, st *state.State, since time.Time) {
 		if told == nil && len(s.Changes) > 0 && actionTable[s.Action].news {
 			told = s
 		}
-		p.log.Debug("key of a pass", "action", s.Action.String(), "decision", s.decision.String(), "key", s.Key, "sink", p.target.SinkName, "seq", max(s.read.seq, s.newest.seq),
+		p.log.Debug("key of a pass", "action", s.Action.String(), "decision", s.decision.String(), "key", s.Key,
+			"sink", p.target.SinkName, "seq", max(s.read.seq, s.newest.seq),
 			"bytes", s.Bytes, "digest", short(s.wanted), "revision", st.Definitions.Revision)
 	}
 	written := counts[ActionPublished] + counts[ActionRepaired]
@@ -63,7 +64,8 @@ func (p *Session) report(steps []*keyPass, st *state.State, since time.Time) {
 	if len(steps) > 1 {
 		about = append(about, "written", written, "keys", len(steps))
 	}
-	about = append(about, "revision", st.Definitions.Revision, "took", time.Since(since).Round(time.Millisecond).String())
+	about = append(about, "revision", st.Definitions.Revision,
+		"took", time.Since(since).Round(time.Millisecond).String())
 	switch {
 	case written == 0 && told == nil:
 	case written == 0 && !slices.ContainsFunc(changes, flagdiff.Change.HasEffect):

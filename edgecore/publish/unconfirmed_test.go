@@ -91,7 +91,8 @@ func TestRestoredDefinitionsWaitForUpstream(t *testing.T) {
 				// Upstream confirms them: it has gone back.
 				w.put(t, c.folder)
 				after(time.Second)
-				if s := w.running.Status(); w.sink.has() != "f=on" || s.Keys[0].Waits != "" || s.State == "unconfirmed" {
+				if s := w.running.Status(); w.sink.has() != "f=on" || s.Keys[0].Waits != "" ||
+					s.State == "unconfirmed" {
 					t.Errorf("confirmed: stored is %s, the status %+v", w.sink.has(), s)
 				}
 			})
@@ -160,7 +161,8 @@ func TestOlderPlanIsRefused(t *testing.T) {
 		}
 		after(5 * time.Minute)
 		r := publish.Rewrite{Key: "k", Content: content, Kind: publish.Published}
-		if err := w.session().Check(t.Context(), r); !errors.Is(err, publish.ErrOlder) || !strings.Contains(err.Error(), "revision 71 is stored, this is revision 70") {
+		if err := w.session().Check(t.Context(), r); !errors.Is(err, publish.ErrOlder) ||
+			!strings.Contains(err.Error(), "revision 71 is stored, this is revision 70") {
 			t.Errorf("check: %v", err)
 		}
 		if _, err := w.session().Rewrite(t.Context(), r); !errors.Is(err, publish.ErrOlder) || w.sink.has() != "f=off" {

@@ -202,7 +202,9 @@ func (s *Snapshot) evaluate(p *eval.Program, now time.Time) {
 
 // Specialize is the program that a rules snapshot holds.
 func (s *Spec) Specialize(p *eval.Program) *eval.Program {
-	return compile.Select(compile.Specialize(p, &s.Static), func(f eval.Flag) bool { return s.Takes(f.Name, f.Project) })
+	return compile.Select(compile.Specialize(p, &s.Static), func(f eval.Flag) bool {
+		return s.Takes(f.Name, f.Project)
+	})
 }
 
 // specialize writes the program that the static context leaves.

@@ -46,7 +46,8 @@ func (s *Store) Restore(ctx context.Context, environments []edgecore.Environment
 			err = fmt.Errorf("the file has %w: set upstream.max_bytes to more", err)
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			s.log.Warn("restore: starting without last good definitions", "environment", env, "file", s.file(env), "err", err)
+			s.log.Warn("restore: starting without last good definitions", "environment", env, "file", s.file(env),
+				"err", err)
 		}
 	}
 }
@@ -78,7 +79,8 @@ func (s *Store) restore(ctx context.Context, env edgecore.Environment) error {
 		return err
 	}
 	s.log.Warn("restored the last good definitions: serving and publishing them until upstream answers",
-		"environment", env, "file", path, "flags", len(d.Features), "revision", d.Revision, "from", info.ModTime().UTC().Format("2006-01-02T15:04:05Z"))
+		"environment", env, "file", path, "flags", len(d.Features), "revision", d.Revision,
+		"from", info.ModTime().UTC().Format("2006-01-02T15:04:05Z"))
 	return nil
 }
 
@@ -151,7 +153,8 @@ func (s *Store) save(failing bool) bool {
 			}
 			s.mu.Unlock()
 			if !failing {
-				s.log.Warn("the last good definitions cannot be kept on disk: a restart will need upstream", "dir", s.dir, "environment", env, "err", err)
+				s.log.Warn("the last good definitions cannot be kept on disk: a restart will need upstream",
+					"dir", s.dir, "environment", env, "err", err)
 			}
 		}
 	}

@@ -109,7 +109,8 @@ func (f *File) unchanged() bool {
 		return false
 	}
 	now, err := os.Stat(f.path)
-	return err == nil && os.SameFile(now, f.info) && now.Size() == f.info.Size() && now.ModTime().Equal(f.info.ModTime()) &&
+	return err == nil && os.SameFile(now, f.info) && now.Size() == f.info.Size() &&
+		now.ModTime().Equal(f.info.ModTime()) &&
 		f.seen.Sub(now.ModTime()) >= tick
 }
 
@@ -123,7 +124,8 @@ func (f *File) read(ctx context.Context, deliver func(*edgecore.Definitions)) er
 	f.info, _ = os.Stat(f.path) // before it is read: a change in between is seen later
 	document, err := untrusted.ReadFile(f.path, f.maxBytes)
 	if large := new(untrusted.SizeError); errors.As(err, &large) {
-		err = fmt.Errorf("%s has %w, and is not read: set upstream.max_bytes to more, and give the process 32 times as much memory", f.path, err)
+		err = fmt.Errorf("%s has %w, and is not read: set upstream.max_bytes to more, and give the process 32 times "+
+			"as much memory", f.path, err)
 	}
 	if err != nil {
 		f.last, f.info = [sha256.Size]byte{}, nil
@@ -164,5 +166,6 @@ func locate(path string, document []byte, err error) error {
 	if start := max(0, column-width/2); len(line) > width {
 		line, column = line[start:min(len(line), start+width)], column-start
 	}
-	return fmt.Errorf("%s:%d:%d: %s\n  %s\n  %s^", path, syntax.Line, syntax.Column, syntax.Msg, line, strings.Repeat(" ", max(column, 0)))
+	return fmt.Errorf("%s:%d:%d: %s\n  %s\n  %s^", path, syntax.Line, syntax.Column, syntax.Msg, line,
+		strings.Repeat(" ", max(column, 0)))
 }

@@ -99,7 +99,8 @@ func TestFileBehindALink(t *testing.T) {
 	long := time.Now().Add(-time.Hour)
 	write := func(path, name string, at time.Time) {
 		t.Helper()
-		if err := errors.Join(os.WriteFile(path, []byte(strings.Replace(oneFlag, `"x"`, `"`+name+`"`, 1)), 0o600), os.Chtimes(path, at, at)); err != nil {
+		if err := errors.Join(os.WriteFile(path, []byte(strings.Replace(oneFlag, `"x"`, `"`+name+`"`, 1)), 0o600),
+			os.Chtimes(path, at, at)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -110,10 +110,13 @@ func TestManyNudgesCostOneRoundAfterTheOther(t *testing.T) {
 
 // While upstream fails, nudges bring no more polls than the interval would.
 func TestNudgesDoNotHammer(t *testing.T) {
-	for name, answer := range map[string]http.HandlerFunc{"401": status(401), "503": status(503), "a long Retry-After": func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Retry-After", "120")
-		w.WriteHeader(http.StatusTooManyRequests)
-	}} {
+	for name, answer := range map[string]http.HandlerFunc{
+		"401": status(401), "503": status(503),
+		"a long Retry-After": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "120")
+			w.WriteHeader(http.StatusTooManyRequests)
+		},
+	} {
 		t.Run(name, func(t *testing.T) {
 			nudging(t, flags(1, "x@a"), func(t *testing.T, c *clocked, f *follower) {
 				c.set(answer)

@@ -72,11 +72,14 @@ func NewPoll(o Options) (*Poll, error) {
 	if o.MaxBytes == 0 {
 		o.MaxBytes = DefaultMaxBytes
 	}
-	client := httpclient.NewClient(httpclient.Options{Base: o.Base, Attempts: 2, Timeout: o.Timeout, MaxWait: 2 * time.Second})
+	client := httpclient.NewClient(httpclient.Options{
+		Base: o.Base, Attempts: 2, Timeout: o.Timeout, MaxWait: 2 * time.Second,
+	})
 	p := &Poll{options: o, nudged: make(chan struct{}, 1)}
 	for i, token := range o.Tokens {
 		p.scopes = append(p.scopes, &scope{
-			client: client, url: address, token: token, number: i + 1, headers: o.requestHeaders(), env: o.Environment, log: o.Log,
+			client: client, url: address, token: token, number: i + 1, headers: o.requestHeaders(), env: o.Environment,
+			log:      o.Log,
 			interval: o.Interval, maxBytes: o.MaxBytes, tokenHeader: o.TokenHeader,
 		})
 	}
@@ -161,7 +164,8 @@ func (p *Poll) drop(ctx context.Context, errs []error) {
 	for i, s := range p.scopes {
 		if !slices.Contains(kept, s) {
 			errs[i] = nil
-			p.options.Log.Warn("a token of upstream is for the frontend API: it is not used to fetch flags", "token", s.number)
+			p.options.Log.Warn("a token of upstream is for the frontend API: it is not used to fetch flags",
+				"token", s.number)
 		}
 	}
 	p.scopes = kept

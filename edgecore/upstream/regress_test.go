@@ -64,7 +64,10 @@ func TestLowerRevisions(t *testing.T) {
 			if got := f.revisions; got[len(got)-1] != 7 {
 				t.Errorf("revisions %v", got)
 			}
-			for _, text := range []string{`an older revision: it is used when all answers, at least three, have it for a time" time=15s`, "has gone back to an older revision"} {
+			for _, text := range []string{
+				`an older revision: it is used when all answers, at least three, have it for a time" time=15s`,
+				"has gone back to an older revision",
+			} {
 				if !strings.Contains(f.log.String(), text) {
 					t.Errorf("the log does not say %q:\n%s", text, f.log.String())
 				}
@@ -117,11 +120,19 @@ func TestRestoredDatabase(t *testing.T) {
 		within  time.Duration
 		want    []string
 	}{
-		"as it is":       {[]http.HandlerFunc{flags(7, "old@a")}, false, 35 * time.Second, []string{"x", "old"}},
-		"with nudges":    {[]http.HandlerFunc{flags(7, "old@a")}, true, 18 * time.Second, []string{"x", "old"}},
-		"changed since":  {[]http.HandlerFunc{flags(5, "old@a"), flags(6, "old@a"), flags(7, "newer@a")}, false, 35 * time.Second, []string{"x", "newer"}},
-		"no revision":    {[]http.HandlerFunc{flags(0, "old@a")}, false, 35 * time.Second, []string{"x", "old"}},
-		"failures":       {[]http.HandlerFunc{flags(7, "old@a"), status(http.StatusNotFound), flags(7, "old@a"), status(http.StatusNotFound), flags(7, "old@a")}, false, 90 * time.Second, []string{"x", "old"}},
+		"as it is":    {[]http.HandlerFunc{flags(7, "old@a")}, false, 35 * time.Second, []string{"x", "old"}},
+		"with nudges": {[]http.HandlerFunc{flags(7, "old@a")}, true, 18 * time.Second, []string{"x", "old"}},
+		"changed since": {
+			[]http.HandlerFunc{flags(5, "old@a"), flags(6, "old@a"), flags(7, "newer@a")},
+			false,
+			35 * time.Second,
+			[]string{"x", "newer"},
+		},
+		"no revision": {[]http.HandlerFunc{flags(0, "old@a")}, false, 35 * time.Second, []string{"x", "old"}},
+		"failures": {[]http.HandlerFunc{
+			flags(7, "old@a"), status(http.StatusNotFound), flags(7, "old@a"), status(http.StatusNotFound),
+			flags(7, "old@a"),
+		}, false, 90 * time.Second, []string{"x", "old"}},
 		"two that lag":   {alternating(flags(7, "old@a"), flags(6, "older@a")), false, 10 * time.Minute, []string{"x"}},
 		"one of them":    {alternating(flags(7, "old@a"), flags(9, "x@a")), false, 10 * time.Minute, []string{"x"}},
 		"none, of two":   {alternating(flags(0, "old@a"), flags(9, "x@a")), true, 10 * time.Minute, []string{"x"}},

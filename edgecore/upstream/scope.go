@@ -74,12 +74,14 @@ func (s *scope) older(d *edgecore.Definitions) bool {
 	r.revision = d.Revision
 	r.answers++
 	if r.answers >= regressAnswers && time.Since(r.since) >= needed {
-		s.log.Warn("upstream has gone back to an older revision", "token", s.number, "revision", d.Revision, "newest", s.last.Revision)
+		s.log.Warn("upstream has gone back to an older revision", "token", s.number, "revision", d.Revision,
+			"newest", s.last.Revision)
 		*r = regress{}
 		return false
 	}
 	if r.answers == 1 {
-		s.log.Warn("upstream has answered with an older revision: it is used when all answers, at least three, have it for a time",
+		s.log.Warn("upstream has answered with an older revision: it is used when all answers, at least three, have "+
+			"it for a time",
 			"time", needed.String(), "token", s.number, "revision", d.Revision, "newest", s.last.Revision)
 	}
 	return true
@@ -151,7 +153,8 @@ func (s *scope) unread(body string, err error) error {
 	var large *untrusted.SizeError
 	if errors.As(err, &large) {
 		return fmt.Errorf("token %d: GET %s: the answer has %w, and no more is read: "+
-			"set upstream.max_bytes to more, and give the process 32 times as much memory; or give the token fewer projects", s.number, s.url, err)
+			"set upstream.max_bytes to more, and give the process 32 times as much memory; or give the token fewer "+
+			"projects", s.number, s.url, err)
 	}
 	return fmt.Errorf("token %d: GET %s: the answer broke off after %d bytes: %w", s.number, s.url, len(body), err)
 }
@@ -190,13 +193,16 @@ func (s *scope) refused(response *http.Response) error {
 	which := fmt.Sprintf("token %d (project %s, environment %s)", s.number, s.token.Project, s.token.Environment)
 	switch response.StatusCode {
 	case http.StatusNotModified:
-		e.Hint = "nothing was sent to compare with (If-None-Match), so that there must be a body: see what a cache or a proxy before Unleash does"
+		e.Hint = "nothing was sent to compare with (If-None-Match), so that there must be a body: see what a cache " +
+			"or a proxy before Unleash does"
 	case http.StatusNoContent, http.StatusPartialContent:
 		e.Hint = "Unleash answers 200 with all flags: see what a cache or a proxy before it does"
 	case http.StatusUnauthorized:
-		e.Hint = "upstream does not know " + which + "; create a backend token in Unleash and set it in upstream.tokens or TOKENS"
+		e.Hint = "upstream does not know " + which +
+			"; create a backend token in Unleash and set it in upstream.tokens or TOKENS"
 		if s.tokenHeader != "" && !strings.EqualFold(s.tokenHeader, "Authorization") {
-			e.Hint += "; it was sent in the header " + s.tokenHeader + " (upstream.token_header, UPSTREAM_AUTH_HEADER or " +
+			e.Hint += "; it was sent in the header " + s.tokenHeader +
+				" (upstream.token_header, UPSTREAM_AUTH_HEADER or " +
 				"TOKEN_HEADER): where upstream wants Authorization, leave that out, and set api.token_header " +
 				"(EDGE_AUTH_HEADER) for SDKs alone"
 		}
@@ -205,7 +211,8 @@ func (s *scope) refused(response *http.Response) error {
 	case http.StatusNotFound:
 		e.Hint = "is upstream.url the address of Unleash, without /api?"
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		e.Hint = "upstream redirects to " + strconv.Quote(response.Header.Get("Location")) + "; set upstream.url to where it leads"
+		e.Hint = "upstream redirects to " + strconv.Quote(response.Header.Get("Location")) +
+			"; set upstream.url to where it leads"
 	}
 	return e
 }
@@ -215,7 +222,8 @@ func (s *scope) unreadable(response *http.Response, body string, err error) erro
 	hint := ""
 	switch {
 	case strings.TrimSpace(body) == "":
-		return fmt.Errorf("token %d: GET %s: 200 with an empty body, which is never taken for \"no flags\": see what a proxy before Unleash does: %w", s.number, s.url, err)
+		return fmt.Errorf("token %d: GET %s: 200 with an empty body, which is never taken for \"no flags\": see what "+
+			"a proxy before Unleash does: %w", s.number, s.url, err)
 	case kind == "text/html":
 		hint = "; a login page or a proxy seems to answer instead of Unleash"
 	}
@@ -226,5 +234,6 @@ func (s *scope) unreadable(response *http.Response, body string, err error) erro
 	if syntax.Offset >= len(body) {
 		hint = "; the answer seems to be cut off"
 	}
-	return fmt.Errorf("token %d: GET %s: the answer (%d bytes of %q) holds no definitions: %w%s", s.number, s.url, len(body), kind, err, hint)
+	return fmt.Errorf("token %d: GET %s: the answer (%d bytes of %q) holds no definitions: %w%s", s.number, s.url,
+		len(body), kind, err, hint)
 }

@@ -31,11 +31,14 @@ func TestAFloodOfNames(t *testing.T) {
 			body = "" // there is no room any more
 		}
 		app := fmt.Sprint("app-", i, pad)
-		toggles := fmt.Sprintf(`"f":{"yes":1},"flag-%d":{"yes":1,"variants":{"variant-%d":1}},"ignored":{"yes":0,"variants":{}}`, i, i)
+		toggles := fmt.Sprintf(
+			`"f":{"yes":1},"flag-%d":{"yes":1,"variants":{"variant-%d":1}},"ignored":{"yes":0,"variants":{}}`, i, i)
 		env := edgecore.Environment([]string{"development", "production"}[i%2])
 		l.must(l.Metrics(browser(env), metrics(app, app, now, toggles+body)))
 		l.must(l.Register(browser(env), register(app, app, body)))
-		l.must(l.Metrics(browser(env), metrics("one", "1", now, fmt.Sprintf(`"f":{"yes":1,"variants":{"variant-%d":1}}`, i))))
+		l.must(
+			l.Metrics(browser(env),
+				metrics("one", "1", now, fmt.Sprintf(`"f":{"yes":1,"variants":{"variant-%d":1}}`, i))))
 	}
 	if used := float64(heap()) - float64(before); used > 1.5*room {
 		t.Errorf("the flood takes %.1f MB, the bound is %d MB", used/(1<<20), room>>20)
@@ -142,11 +145,17 @@ func TestLargeCountsHaveACeiling(t *testing.T) {
 		app := func(i int) string { return fmt.Sprint("app-", i) }
 		for minute := range 30 {
 			l.must(l.Metrics(backend("development"), metrics("shop", "1", time.Now(), `"f":{"yes":5000000}`)))
-			l.must(l.Metrics(browser("development"), metrics("busy", "1", time.Now(), `"f":{"yes":900000,"variants":{"v":900000}}`)))
-			l.must(l.Metrics(browser("development"), metrics("hostile", "1", time.Now(), `"f":{"yes":2147483647,"no":50000000,"variants":{"v":2147483647}}`)))
+			l.must(
+				l.Metrics(browser("development"),
+					metrics("busy", "1", time.Now(), `"f":{"yes":900000,"variants":{"v":900000}}`)))
+			l.must(
+				l.Metrics(browser("development"),
+					metrics("hostile", "1", time.Now(),
+						`"f":{"yes":2147483647,"no":50000000,"variants":{"v":2147483647}}`)))
 			if minute == 3 {
 				for i := range 1500 {
-					l.must(l.Metrics(browser("development"), metrics(app(i), "1", time.Now(), `"f":{"yes":2147483647}`)))
+					l.must(
+						l.Metrics(browser("development"), metrics(app(i), "1", time.Now(), `"f":{"yes":2147483647}`)))
 				}
 			}
 			l.unleash.set(nil)
@@ -162,7 +171,8 @@ func TestLargeCountsHaveACeiling(t *testing.T) {
 		if got("shop")[0] != 30*5_000_000 || got("busy")[0] != 30*900_000 {
 			t.Errorf("honest counts are clipped: %v %v", got("shop"), got("busy"))
 		}
-		if h := got("hostile"); h[0] != most || h[1] == 0 || h[1] > most || l.unleash.variants[fmt.Sprintf("development hostile f %d v", hour)] != most {
+		if h := got("hostile"); h[0] != most || h[1] == 0 || h[1] > most ||
+			l.unleash.variants[fmt.Sprintf("development hostile f %d v", hour)] != most {
 			t.Errorf("the hostile counts are %v", h)
 		}
 		clipped, small := 0, 0

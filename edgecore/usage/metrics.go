@@ -96,7 +96,8 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	for _, e := range m.collector.envs {
 		gauge := func(d *prometheus.Desc, v float64, labels ...string) {
-			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, append([]string{string(e.name)}, labels...)...)
+			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v,
+				append([]string{string(e.name)}, labels...)...)
 		}
 		e.mu.Lock()
 		shares := []*share{&e.backend, &e.frontend}

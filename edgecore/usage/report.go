@@ -260,8 +260,9 @@ func readRegister(body []byte, now time.Time) (report, error) {
 func (r *report) readApplication(v gjson.Result, now time.Time) {
 	a := application{
 		Interval: v.Get("interval").Int(), Started: timeText(now, now),
-		SDKVersion: short(v.Get("sdkVersion")), PlatformName: short(v.Get("platformName")), PlatformVersion: short(v.Get("platformVersion")),
-		Yggdrasil: short(v.Get("yggdrasilVersion")), SpecVersion: short(v.Get("specVersion")),
+		SDKVersion: short(v.Get("sdkVersion")), PlatformName: short(v.Get("platformName")),
+		PlatformVersion: short(v.Get("platformVersion")),
+		Yggdrasil:       short(v.Get("yggdrasilVersion")), SpecVersion: short(v.Get("specVersion")),
 		Strategies: names(v.Get("strategies"), maxStrategies), Projects: names(v.Get("projects"), maxProjects),
 	}
 	if a.Strategies == nil && v.Get("strategies").IsArray() {
@@ -275,7 +276,8 @@ func (r *report) readApplication(v gjson.Result, now time.Time) {
 		a.SDKType = "frontend"
 	}
 	v.Get("connectVia").ForEach(func(_, v gjson.Result) bool {
-		if hop := (via{short(v.Get("appName")), short(v.Get("instanceId"))}); hop.AppName != "" && hop.InstanceID != "" {
+		if hop := (via{short(v.Get("appName")), short(v.Get("instanceId"))}); hop.AppName != "" &&
+			hop.InstanceID != "" {
 			a.ConnectVia = append(a.ConnectVia, hop)
 		}
 		return len(a.ConnectVia) < maxHops

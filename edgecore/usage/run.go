@@ -58,7 +58,8 @@ func (c *Collector) flush(ctx context.Context, e *environment) {
 	c.metrics.drop(shutdown, registrations, uint64(due))
 	e.backend, e.frontend = newShare(0), newShare(0)
 	if left > 0 || due > 0 {
-		c.options.Log.Warn("usage of SDKs is lost: upstream has not taken it before the end", "environment", e.name, "evaluations", left, "registrations", due, "err", err)
+		c.options.Log.Warn("usage of SDKs is lost: upstream has not taken it before the end", "environment", e.name,
+			"evaluations", left, "registrations", due, "err", err)
 	}
 }
 
@@ -100,7 +101,8 @@ func (c *Collector) send(ctx context.Context, e *environment, batch []item, halv
 	case len(batch) == 1 || *halves == 0:
 		c.metrics.drop(refused, evaluations, evaluated)
 		c.metrics.drop(refused, registrations, uint64(registered))
-		c.options.Log.Warn("upstream refuses a part of the usage of SDKs: it is dropped", "environment", e.name, "evaluations", evaluated, "registrations", registered, "err", err)
+		c.options.Log.Warn("upstream refuses a part of the usage of SDKs: it is dropped", "environment", e.name,
+			"evaluations", evaluated, "registrations", registered, "err", err)
 		return nil, nil
 	}
 	*halves--

@@ -37,7 +37,8 @@ func (e *statusError) Error() string {
 // it, or its size. Sending it again would not help.
 func unreadable(err error) bool {
 	var refused *statusError
-	return errors.As(err, &refused) && (refused.status == http.StatusBadRequest || refused.status == http.StatusRequestEntityTooLarge)
+	return errors.As(err, &refused) &&
+		(refused.status == http.StatusBadRequest || refused.status == http.StatusRequestEntityTooLarge)
 }
 
 // post sends one report under a token of the environment: upstream takes no
@@ -69,5 +70,7 @@ func (c *Collector) post(ctx context.Context, e *environment, content []byte) er
 		e.token = (e.token + 1) % len(e.tokens)
 	}
 	seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
-	return &statusError{url: c.url, status: response.StatusCode, retryAfter: time.Duration(min(max(seconds, 0), 3600)) * time.Second}
+	return &statusError{
+		url: c.url, status: response.StatusCode, retryAfter: time.Duration(min(max(seconds, 0), 3600)) * time.Second,
+	}
 }

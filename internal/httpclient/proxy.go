@@ -41,7 +41,8 @@ func ParseProxy(proxy string) (*url.URL, error) {
 		return nil, errors.New("not a URL; write it like http://proxy.example:3128 or socks5://proxy.example:1080")
 	}
 	if !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, address.Scheme) || address.Host == "" {
-		return nil, errors.New("not the URL of a proxy: it starts with http://, https://, socks5:// or socks5h:// and a host")
+		return nil,
+			errors.New("not the URL of a proxy: it starts with http://, https://, socks5:// or socks5h:// and a host")
 	}
 	return address, nil
 }

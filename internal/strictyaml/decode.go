@@ -31,7 +31,8 @@ func (d *Decoder) Struct(n *Node, v reflect.Value, where string) {
 		}
 		if f.secret && taken[f.name] != nil && taken[f.name+"_file"] != nil {
 			d.src.hideBelow(taken[f.name].Value, f.name, everything)
-			d.Add(d.place(e.Key), fmt.Sprintf("both %q and %q are given%s", f.name, f.name+"_file", In(where)), "keep one of them")
+			d.Add(d.place(e.Key), fmt.Sprintf("both %q and %q are given%s", f.name, f.name+"_file", In(where)),
+				"keep one of them")
 			continue
 		}
 		if where == "" {

@@ -17,7 +17,8 @@ type field struct {
 
 // path reports whether a text is a path, by its name.
 func (f *field) path() bool {
-	return f.name == "file" || f.name == "dir" || strings.HasSuffix(f.name, "_file") || strings.HasSuffix(f.name, "_dir")
+	return f.name == "file" || f.name == "dir" || strings.HasSuffix(f.name, "_file") ||
+		strings.HasSuffix(f.name, "_dir")
 }
 
 // fields lists the tagged fields of a struct, those of inlined structs

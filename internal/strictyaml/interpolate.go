@@ -32,7 +32,10 @@ func interpolate(text string, lookup func(string) (string, bool)) (result string
 		default:
 			name, rest, closed := strings.Cut(after[1:], "}")
 			if !closed {
-				return b.String(), append(problems, textProblem{Problem: Problem{`"${" has no "}"`, `write "$${" where the text itself is meant`}})
+				return b.String(),
+					append(problems, textProblem{
+						Problem: Problem{`"${" has no "}"`, `write "$${" where the text itself is meant`},
+					})
 			}
 			text = rest
 			if !variableName.MatchString(name) {

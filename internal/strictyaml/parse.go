@@ -37,7 +37,8 @@ func parse(src *source, text string, faults *collector, addresses []string) *Nod
 		}
 		n := p.build(doc.Body, 0)
 		if root != nil {
-			faults.Add(src.place(n.Line, n.Column), "the file holds a second document", `remove the line "---" before it: a configuration is one document`)
+			faults.Add(src.place(n.Line, n.Column), "the file holds a second document",
+				`remove the line "---" before it: a configuration is one document`)
 			break
 		}
 		root = n
@@ -56,7 +57,8 @@ func parse(src *source, text string, faults *collector, addresses []string) *Nod
 // readable refuses what is not a text, where the parser would guess.
 func readable(src *source, text string, faults *collector) bool {
 	if len(text) > MaxBytes {
-		faults.Add(src.place(1, 1), fmt.Sprintf("the file has %d bytes, the limit is %d", len(text), MaxBytes), "is this the right file?")
+		faults.Add(src.place(1, 1), fmt.Sprintf("the file has %d bytes, the limit is %d", len(text), MaxBytes),
+			"is this the right file?")
 		return false
 	}
 	line, column := 1, 1
@@ -67,7 +69,8 @@ func readable(src *source, text string, faults *collector) bool {
 			faults.Add(src.place(line, column), "the file is not UTF-8 text", "save it as UTF-8")
 			return false
 		case r < ' ' && r != '\t' && r != '\n', r == 0x7f:
-			faults.Add(src.place(line, column), fmt.Sprintf("the file holds the control character %U", r), "is this the right file?")
+			faults.Add(src.place(line, column), fmt.Sprintf("the file holds the control character %U", r),
+				"is this the right file?")
 			return false
 		case r == '\n':
 			line, column = line+1, 1

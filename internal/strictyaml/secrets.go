@@ -61,7 +61,8 @@ func (d *Decoder) secretFile(e *Entry, f *field, where string) {
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {
-		d.missing(e.Value, fmt.Sprintf("%s names %s, which cannot be read: %s", label, Quoted(e.Value.Text), Cause(err)),
+		d.missing(e.Value, fmt.Sprintf("%s names %s, which cannot be read: %s", label, Quoted(e.Value.Text),
+			Cause(err)),
 			"a path that is not absolute starts at the folder of the configuration", true)
 		return
 	}

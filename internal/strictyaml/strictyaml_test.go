@@ -75,7 +75,9 @@ func TestDecode(t *testing.T) {
 		Name: "value of SET", Password: secret.New("from a file"), Wait: 90 * time.Second, Mode: "slow", Color: "red",
 		KeyFile: filepath.Join(dir, "key.pem"), Disks: map[string]*disk{"a": {Size: 1}, "b": {Size: 1}},
 	}
-	if diff := cmp.Diff(want, s, cmp.Comparer(func(a, b secret.Secret) bool { return a.Reveal() == b.Reveal() })); diff != "" {
+	if diff := cmp.Diff(want, s, cmp.Comparer(func(a, b secret.Secret) bool {
+		return a.Reveal() == b.Reveal()
+	})); diff != "" {
 		t.Error(diff)
 	}
 	for key, given := range map[string]bool{"name": true, "password": true, "wait_time": true, "retries": false} {
@@ -95,14 +97,15 @@ func TestDecode(t *testing.T) {
 // TestFaults: each line of a file has one fault, with its hint.
 func TestFaults(t *testing.T) {
 	for line, want := range map[string]string{
-		"delay: 2s":                   `1:1: unknown key "delay" (it is called "wait_time" now)`,
-		"wait_time: 2":                `1:12: "wait_time" must be a duration, not the number 2 (add a unit: 2s or 2ms)`,
-		"wait_time: 1ms":              `1:12: "wait_time" is "1ms", less than 1s`,
-		"retries: many":               `1:10: "retries" must be a whole number, not the text "many"`,
-		"retries: -1":                 `1:10: "retries" must be at least 0`,
-		"mode: fsat":                  `1:7: "mode" is "fsat", not one of fast, slow (did you mean "fast"?)`,
-		"color: blue":                 `1:8: "color" is "blue", which is no color (write red)`,
-		"key_file: ${UNSET}":          `1:11: environment variable "UNSET" is not set, which "key_file" names (set it, or write "$${" where the text itself is meant)`,
+		"delay: 2s":      `1:1: unknown key "delay" (it is called "wait_time" now)`,
+		"wait_time: 2":   `1:12: "wait_time" must be a duration, not the number 2 (add a unit: 2s or 2ms)`,
+		"wait_time: 1ms": `1:12: "wait_time" is "1ms", less than 1s`,
+		"retries: many":  `1:10: "retries" must be a whole number, not the text "many"`,
+		"retries: -1":    `1:10: "retries" must be at least 0`,
+		"mode: fsat":     `1:7: "mode" is "fsat", not one of fast, slow (did you mean "fast"?)`,
+		"color: blue":    `1:8: "color" is "blue", which is no color (write red)`,
+		"key_file: ${UNSET}": `1:11: environment variable "UNSET" is not set, which "key_file" names (set ` +
+			`it, or write "$${" where the text itself is meant)`,
 		"disks: {a: }":                `1:9: disk "a" is empty`,
 		"disks: {a: {size: 1, s: 2}}": `1:22: unknown key "s" in disk "a" (known here: size)`,
 		"mode: [fast]":                `1:7: "mode" must be a text, not a list`,
@@ -131,7 +134,8 @@ func TestFaults(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	for _, text := range []string{
 		"name: n\npassword: PASS\n", "password: [PASS]", "name: *x\npassword: {a: PASS}", "hook: {url: https://a/PASS}",
-		"disks: &a {x: *a}\npassword: PASS", "password: |\n  PASS\nwait: !!x 1", "password: \"PASS", "- password: PASS", "# password: PASS\n",
+		"disks: &a {x: *a}\npassword: PASS", "password: |\n  PASS\nwait: !!x 1", "password: \"PASS", "- password: PASS",
+		"# password: PASS\n",
 	} {
 		f.Add(text)
 	}

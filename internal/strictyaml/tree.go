@@ -110,7 +110,8 @@ func (b *treeBuilder) merge(n, from *Node) {
 	case from.Kind == List:
 		for _, item := range from.Items {
 			if item.Kind != Map && !item.Bad {
-				b.faults.Add(b.src.place(item.Line, item.Column), `"<<" merges mappings, this is `+item.Kind.String(), "")
+				b.faults.Add(b.src.place(item.Line, item.Column), `"<<" merges mappings, this is `+item.Kind.String(),
+					"")
 				continue
 			}
 			b.merge(n, item)
@@ -141,7 +142,8 @@ func (b *treeBuilder) alias(from *ast.AliasNode) *Node {
 	if n, ok := b.anchors[name]; ok {
 		return n
 	}
-	return b.bad(from.Start, "this alias has no anchor before it", `a text that begins with "*" needs quotes, as in ["*:production.…"]`)
+	return b.bad(from.Start, "this alias has no anchor before it",
+		`a text that begins with "*" needs quotes, as in ["*:production.…"]`)
 }
 
 func (b *treeBuilder) tagged(from *ast.TagNode, depth int) *Node {

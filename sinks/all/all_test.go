@@ -102,7 +102,8 @@ func TestSettingsAreDecodedStrictly(t *testing.T) {
 			}
 			for key, typ := range fields {
 				value := "{ a: 1 }"
-				if slices.Contains([]reflect.Kind{reflect.Struct, reflect.Map, reflect.Slice}, typ.Kind()) && typ.Name() != "Secret" {
+				if slices.Contains([]reflect.Kind{reflect.Struct, reflect.Map, reflect.Slice}, typ.Kind()) &&
+					typ.Name() != "Secret" {
 					value = "7"
 				}
 				expect(t, name, key, value, fmt.Sprintf(`"%s" in sink "s" must be `, key))
@@ -164,7 +165,8 @@ func TestOpenRefuses(t *testing.T) {
 	if _, ok := all.Settings("nosuch"); ok {
 		t.Error("an unknown type has settings")
 	}
-	if _, err := all.Open("nosuch", nil); err == nil || !strings.Contains(err.Error(), `sink type "nosuch" is not one of ["cloudflare"`) {
+	if _, err := all.Open("nosuch", nil); err == nil ||
+		!strings.Contains(err.Error(), `sink type "nosuch" is not one of ["cloudflare"`) {
 		t.Errorf("open an unknown type: %v", err)
 	}
 	settings, _ := all.Settings("memory")
@@ -180,7 +182,9 @@ func TestOpenRefuses(t *testing.T) {
 // instance are complete without any key, wherever the file is loaded, and those
 // of an AccessKey pair where the environment has it.
 func TestCredentialsOfTheEnvironment(t *testing.T) {
-	for _, variable := range []string{"ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "ALIBABA_CLOUD_OIDC_TOKEN_FILE"} {
+	for _, variable := range []string{
+		"ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "ALIBABA_CLOUD_OIDC_TOKEN_FILE",
+	} {
 		t.Setenv(variable, "")
 	}
 	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "id")

@@ -70,7 +70,9 @@ func (a *answer) Error() string {
 	for _, p := range a.errors {
 		fmt.Fprintf(&b, ", code %d: %s", p.Code, excerpt(p.Message))
 	}
-	for _, more := range []struct{ before, text string }{{"", a.note}, {"to ", a.location}, {"retry after ", a.retryAfter}} {
+	for _, more := range []struct{ before, text string }{
+		{"", a.note}, {"to ", a.location}, {"retry after ", a.retryAfter},
+	} {
 		if more.text != "" {
 			fmt.Fprintf(&b, ", %s%s", more.before, excerpt(more.text))
 		}
@@ -104,10 +106,12 @@ func (s *Sink) exchange(req *http.Request, next option.MiddlewareNext) (*http.Re
 	body, err := untrusted.ReadBody(resp, limit)
 	_ = resp.Body.Close()
 	if large := new(untrusted.SizeError); errors.As(err, &large) {
-		return nil, fmt.Errorf("answered %d %s, and the answer has %w", resp.StatusCode, http.StatusText(resp.StatusCode), err)
+		return nil,
+			fmt.Errorf("answered %d %s, and the answer has %w", resp.StatusCode, http.StatusText(resp.StatusCode), err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("answered %d %s, and the answer ends early: %w", resp.StatusCode, http.StatusText(resp.StatusCode), err)
+		return nil, fmt.Errorf("answered %d %s, and the answer ends early: %w", resp.StatusCode,
+			http.StatusText(resp.StatusCode), err)
 	}
 	if a := judge(resp, body); a != nil {
 		return nil, a
@@ -122,7 +126,9 @@ func judge(resp *http.Response, body []byte) *answer {
 		Success *bool    `json:"success"`
 		Errors  problems `json:"errors"`
 	}
-	a := &answer{status: resp.StatusCode, retryAfter: resp.Header.Get("Retry-After"), location: resp.Header.Get("Location")}
+	a := &answer{
+		status: resp.StatusCode, retryAfter: resp.Header.Get("Retry-After"), location: resp.Header.Get("Location"),
+	}
 	switch err := json.Unmarshal(body, &envelope); {
 	case err != nil || envelope.Success == nil && len(envelope.Errors) == 0:
 		a.note = foreign(resp.Header.Get("Content-Type"), body)

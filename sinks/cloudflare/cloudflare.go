@@ -105,7 +105,8 @@ func (s *Sink) Put(ctx context.Context, o sinks.Object) error {
 	traced, sent := trace(ctx)
 	var params kv.NamespaceValueUpdateParams
 	params.AccountID.Value, params.AccountID.Present = s.config.Account, true
-	_, err := s.namespaces.Values.Update(traced, s.config.Namespace, string(o.Key), params, option.WithRequestBody(contentType, form))
+	_, err := s.namespaces.Values.Update(traced, s.config.Namespace, string(o.Key), params,
+		option.WithRequestBody(contentType, form))
 	if err != nil {
 		return s.explain(ctx, call, err, sent.Load(), len(o.Body))
 	}
@@ -118,7 +119,8 @@ func (s *Sink) check(o sinks.Object) error {
 		return fmt.Errorf("cloudflare: put: %w", err)
 	}
 	if meta := metadata(o); len(meta) > metadataBytes {
-		return fmt.Errorf("cloudflare: put %q: metadata has %d bytes as JSON, the limit is %d: %w", o.Key, len(meta), metadataBytes, sinks.ErrPermanent)
+		return fmt.Errorf("cloudflare: put %q: metadata has %d bytes as JSON, the limit is %d: %w", o.Key, len(meta),
+			metadataBytes, sinks.ErrPermanent)
 	}
 	return nil
 }

@@ -63,7 +63,9 @@ func (c *Config) Check() []error {
 	}
 	switch token := c.APIToken.Reveal(); {
 	case token == "":
-		absent("api_token", "is missing; create a token with the permission \"Workers KV Storage Write\" and give it as api_token or api_token_file")
+		absent("api_token",
+			"is missing; create a token with the permission \"Workers KV Storage Write\" and give it as api_token or "+
+				"api_token_file")
 	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
 		fault("api_token", "holds a space, a line break or a sign that no token has; copy it again")
 	}

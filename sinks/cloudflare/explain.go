@@ -70,7 +70,8 @@ func (s *Sink) reason(ctx context.Context, err error, sent bool, size int) *fail
 	case errors.As(err, &a):
 		var kind error
 		kind, hint = s.remedy(ctx, a, size)
-		if kind == nil && sent && (slices.Contains(statusesUnknown, a.status) || a.status == http.StatusOK && len(a.errors) == 0) {
+		if kind == nil && sent && (slices.Contains(statusesUnknown, a.status) || a.status == http.StatusOK &&
+			len(a.errors) == 0) {
 			kind = sinks.ErrAmbiguous
 		}
 		if kind != nil {
@@ -120,9 +121,13 @@ func (s *Sink) remedy(ctx context.Context, a *answer, size int) (kind error, hin
 	case a.has(codesNamespace...), a.has(codesAccount...) && !hexID.MatchString(s.config.Namespace):
 		return sinks.ErrPermanent, s.checkNamespace(ctx)
 	case a.has(codesAccount...):
-		return sinks.ErrPermanent, fmt.Sprintf("check account %q (%s) and namespace %q (%s)", s.config.Account, whereAccount, s.config.Namespace, whereNamespace)
-	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden || a.status < 500 && a.has(codesAuth...):
-		return sinks.ErrPermanent, fmt.Sprintf("check api_token: it needs the permission \"Workers KV Storage Write\" for account %q, must not have expired, and must allow the address of this machine", s.config.Account)
+		return sinks.ErrPermanent, fmt.Sprintf("check account %q (%s) and namespace %q (%s)", s.config.Account,
+			whereAccount, s.config.Namespace, whereNamespace)
+	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden || a.status < 500 &&
+		a.has(codesAuth...):
+		return sinks.ErrPermanent,
+			fmt.Sprintf("check api_token: it needs the permission \"Workers KV Storage Write\" for account %q, must "+
+				"not have expired, and must allow the address of this machine", s.config.Account)
 	case a.status >= 300 && a.status < 400, a.status == http.StatusNotFound && len(a.errors) == 0:
 		return sinks.ErrPermanent, fmt.Sprintf("check endpoint %q: it is not Cloudflare's API", s.config.Endpoint)
 	case a.status == http.StatusRequestTimeout, a.status == http.StatusTooEarly:

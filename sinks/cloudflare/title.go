@@ -30,7 +30,8 @@ func (s *Sink) checkNamespace(ctx context.Context) string {
 	case id != "":
 		return fmt.Sprintf("%q is the title of namespace %s: write that id", namespace, id)
 	case !hexID.MatchString(namespace):
-		return fmt.Sprintf("namespace %q looks like a title: the id is needed, 32 hexadecimal digits (%s)", namespace, whereNamespace)
+		return fmt.Sprintf("namespace %q looks like a title: the id is needed, 32 hexadecimal digits (%s)", namespace,
+			whereNamespace)
 	}
 	return fmt.Sprintf("check namespace %q (%s)", namespace, whereNamespace)
 }

@@ -88,16 +88,20 @@ func (d dialect) hint(e *alicloud.Error) string {
 	case is("InvalidTimeStamp"):
 		return "set the clock of this machine: it may be 15 minutes off at most"
 	case is("InvalidSecurityToken", "MissingSecurityToken"):
-		return "renew the temporary keys under credentials (type: sts), or set the clock: they have expired or do not belong together"
+		return "renew the temporary keys under credentials (type: sts), or set the clock: they have expired or do " +
+			"not belong together"
 	case is("InvalidAccessKeyId"):
-		return "check credentials.access_key_id, and site: an account of the China site (cn) does not exist on the international one (intl)"
+		return "check credentials.access_key_id, and site: an account of the China site (cn) does not exist on the " +
+			"international one (intl)"
 	case is("SignatureDoesNotMatch", "IncompleteSignature"):
 		return "check credentials.access_key_secret"
 	case is("Forbidden", "NoPermission", "Unauthorized"):
-		return fmt.Sprintf("allow %s:%s on resource \"*\" in the RAM policy of these keys%s", d.product, e.Action, d.orElse())
+		return fmt.Sprintf("allow %s:%s on resource \"*\" in the RAM policy of these keys%s", d.product, e.Action,
+			d.orElse())
 	case is("InvalidAccount", "DcdnServiceNotFound"), strings.Contains(e.Code, "NotOpen"):
 		return "open EdgeKV for this account in the console" + d.orElse()
-	case is("InvalidAction", "InvalidVersion", "InvalidApi"), e.Code == "" && (e.Status < 400 || e.Status == 404 || e.Status == 405):
+	case is("InvalidAction", "InvalidVersion", "InvalidApi"),
+		e.Code == "" && (e.Status < 400 || e.Status == 404 || e.Status == 405):
 		return "check endpoint, product and site"
 	case e.Status == 407:
 		return "check proxy: it wants a user and a password"

@@ -46,7 +46,8 @@ func (a *advised) Hint() string { return a.hint }
 // explain names the call and the file, and adds what to do. The name of the
 // hidden file that a put writes first does not help and is left out.
 func (s *Sink) explain(call string, key sinks.Key, err error) error {
-	if errors.Is(err, sinks.ErrNotFound) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, sinks.ErrNotFound) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("file: %s %q at %q: %w", call, key, s.Locate(key), err)
 	}
 	if !errors.Is(err, sinks.ErrAmbiguous) {
@@ -59,7 +60,8 @@ func (s *Sink) explain(call string, key sinks.Key, err error) error {
 		switch {
 		case !errors.Is(err, a.err):
 		case a.permanent:
-			err = fmt.Errorf("file: %s %q at %q: %w; %s (%w)", call, key, s.Locate(key), err, a.hint, sinks.ErrPermanent)
+			err = fmt.Errorf("file: %s %q at %q: %w; %s (%w)", call, key, s.Locate(key), err, a.hint,
+				sinks.ErrPermanent)
 			return &advised{err, a.hint}
 		default:
 			return &advised{fmt.Errorf("file: %s %q at %q: %w; %s", call, key, s.Locate(key), err, a.hint), a.hint}

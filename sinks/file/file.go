@@ -32,7 +32,9 @@ func DefaultConfig() Config { return Config{} }
 // Check reports every fault of the settings, each a *sinks.ConfigError.
 func (c *Config) Check() []error {
 	if c.Dir == "" {
-		return []error{&sinks.ConfigError{Key: "dir", Problem: "is missing; name the folder to store files in, such as \"out\""}}
+		return []error{
+			&sinks.ConfigError{Key: "dir", Problem: "is missing; name the folder to store files in, such as \"out\""},
+		}
 	}
 	return nil
 }

@@ -36,7 +36,8 @@ func FuzzParseAnswer(f *testing.F) {
 			return
 		}
 		line := alicloud.Clean(a.message(), keys)
-		if len(line) > 400 || strings.ContainsAny(line, "\n\r") || !utf8.ValidString(line) || strings.Contains(line, "test-secret-key") {
+		if len(line) > 400 || strings.ContainsAny(line, "\n\r") || !utf8.ValidString(line) ||
+			strings.Contains(line, "test-secret-key") {
 			t.Errorf("%q", line)
 		}
 	})

@@ -104,20 +104,27 @@ func (s *Sink) hint(action string, e *alicloud.Error) string {
 		return "" // the credentials say it themselves
 	case e.Code == "NoSuchBucket":
 		if s.cname {
-			return fmt.Sprintf("check bucket, and that the domain %q is bound to it in the OSS console", s.endpoint.Hostname())
+			return fmt.Sprintf("check bucket, and that the domain %q is bound to it in the OSS console",
+				s.endpoint.Hostname())
 		}
 		return "check bucket, or create it"
 	case e.Code == codePublic, says("0048-00000401"):
-		return fmt.Sprintf("this account may not use the public endpoint for objects: inside a VPC of the region set endpoint to %q; "+
-			"elsewhere bind a custom domain to the bucket, set endpoint to the domain and cname to true", internalHost(s.region))
+		return fmt.Sprintf("this account may not use the public endpoint for objects: inside a VPC of the region set "+
+			"endpoint to %q; "+
+			"elsewhere bind a custom domain to the bucket, set endpoint to the domain and cname to true",
+			internalHost(s.region))
 	case e.Code == "AccessDenied" && says("specified endpoint"):
-		return fmt.Sprintf("the bucket is not in region %q: set region to that of the endpoint named here, and endpoint if it is set", s.region)
+		return fmt.Sprintf(
+			"the bucket is not in region %q: set region to that of the endpoint named here, and endpoint if it is set",
+			s.region)
 	case says("signing region"):
 		return fmt.Sprintf("the bucket is not in region %q: set region to its own", s.region)
 	case strings.Contains(e.Code, "SecurityToken"), says("security token"):
-		return "renew the temporary keys under credentials (type: sts), or set the clock: they have expired or do not belong together"
+		return "renew the temporary keys under credentials (type: sts), or set the clock: they have expired or do " +
+			"not belong together"
 	case e.Code == "AccessDenied":
-		return fmt.Sprintf("allow oss:%s on resource %q in the RAM policy of these keys, and check that the policy of the bucket does not deny it", action, resource(s.bucket, s.prefix))
+		return fmt.Sprintf("allow oss:%s on resource %q in the RAM policy of these keys, and check that the policy "+
+			"of the bucket does not deny it", action, resource(s.bucket, s.prefix))
 	case e.Code == "SignatureDoesNotMatch":
 		return "check credentials.access_key_secret"
 	case e.Code == "InvalidAccessKeyId":
@@ -132,7 +139,9 @@ func (s *Sink) hint(action string, e *alicloud.Error) string {
 		return "check proxy: it wants a user and a password"
 	case e.Code == "" && (e.Status < 400 || e.Status == 404 || e.Status == 405):
 		if s.cname {
-			return fmt.Sprintf("check endpoint: %q is not OSS; the domain has to point to the bucket itself, not to a CDN before it", s.endpoint.Host)
+			return fmt.Sprintf(
+				"check endpoint: %q is not OSS; the domain has to point to the bucket itself, not to a CDN before it",
+				s.endpoint.Host)
 		}
 		return fmt.Sprintf("check endpoint: %q is not OSS", s.endpoint.Host)
 	}

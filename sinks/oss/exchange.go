@@ -48,7 +48,10 @@ func (e *exchange) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, err := untrusted.ReadBody(response, answerBytes)
 	_ = response.Body.Close()
 	if genuine && err != nil {
-		return nil, &alicloud.Error{Action: e.action, Status: response.StatusCode, RequestID: id, MaybeApplied: true, Err: fmt.Errorf("read the answer: %w", err)}
+		return nil, &alicloud.Error{
+			Action: e.action, Status: response.StatusCode, RequestID: id, MaybeApplied: true,
+			Err: fmt.Errorf("read the answer: %w", err),
+		}
 	}
 	if genuine {
 		response.Body = io.NopCloser(bytes.NewReader(body))
@@ -63,7 +66,8 @@ func (e *exchange) RoundTrip(r *http.Request) (*http.Response, error) {
 	if answer, ok := parseAnswer(body); ok {
 		failed.Code, failed.Message = answer.Code, answer.message()
 	}
-	failed.Code, failed.Message, failed.RequestID = alicloud.Clean(failed.Code, e.keys), alicloud.Clean(failed.Message, e.keys), alicloud.Clean(failed.RequestID, e.keys)
+	failed.Code, failed.Message, failed.RequestID = alicloud.Clean(failed.Code, e.keys),
+		alicloud.Clean(failed.Message, e.keys), alicloud.Clean(failed.RequestID, e.keys)
 	return nil, failed
 }
 

@@ -64,7 +64,8 @@ func TestTimeoutAfterThePut(t *testing.T) {
 		}
 		object := sinks.Object{Key: "k", Body: []byte("v"), Immutable: true}
 		err := open(late{sinktest.InMemory(server)}).Put(t.Context(), object)
-		if !errors.Is(err, sinks.ErrAmbiguous) || errors.Is(err, sinks.ErrPermanent) || !errors.Is(err, context.DeadlineExceeded) {
+		if !errors.Is(err, sinks.ErrAmbiguous) || errors.Is(err, sinks.ErrPermanent) ||
+			!errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("put answers %v", err)
 		}
 		if stored(server, "k") != "v" {

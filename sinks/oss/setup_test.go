@@ -26,7 +26,8 @@ func settings() (oss.Config, osstest.Options) {
 	config.Credentials.AccessKeySecret = secret.New(testSecret)
 	config.Credentials.SecurityToken = secret.New(testToken)
 	return config, osstest.Options{
-		Bucket: "flags", Region: "cn-hangzhou", AccessKeyID: testID, AccessKeySecret: testSecret, SecurityToken: testToken,
+		Bucket: "flags", Region: "cn-hangzhou", AccessKeyID: testID, AccessKeySecret: testSecret,
+		SecurityToken: testToken,
 	}
 }
 

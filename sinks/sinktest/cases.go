@@ -67,7 +67,8 @@ func storesLarge(p *probe) {
 func returnsForeign(p *probe) {
 	deep := min(256<<10, p.options.Large)
 	bodies := []string{
-		`{"a":1}`, strings.Repeat("[", deep), strings.Repeat(`{"flagcast":`, deep/12), "<html>", `"`, "null", `{"flagcast":{"seq":18446744073709551615}}`, `{"b":2}`,
+		`{"a":1}`, strings.Repeat("[", deep), strings.Repeat(`{"flagcast":`, deep/12),
+		"<html>", `"`, "null", `{"flagcast":{"seq":18446744073709551615}}`, `{"b":2}`,
 	}
 	keys := make([]sinks.Key, len(bodies))
 	for i, body := range bodies {
@@ -129,7 +130,8 @@ func tooLarge(p *probe) {
 	var large *sinks.TooLargeError
 	switch {
 	case !errors.As(err, &large) || !errors.Is(err, sinks.ErrPermanent):
-		p.Fatalf("a put of %d bytes, one above the limit, answers %v, want a permanent *sinks.TooLargeError", limit+1, err)
+		p.Fatalf("a put of %d bytes, one above the limit, answers %v, want a permanent *sinks.TooLargeError", limit+1,
+			err)
 	case large.Size != limit+1 || large.Limit != limit:
 		p.Errorf("the error says %d of %d bytes, want %d of %d", large.Size, large.Limit, limit+1, limit)
 	}
@@ -156,7 +158,9 @@ func longestKey(p *probe) {
 }
 
 func badKeys(p *probe) {
-	for _, key := range []sinks.Key{"", ".", "..", "../up", "a/b", "a.b", "a b", "a?b", "a#b", "a%2fb", "ключ", "a\x00"} {
+	for _, key := range []sinks.Key{
+		"", ".", "..", "../up", "a/b", "a.b", "a b", "a?b", "a#b", "a%2fb", "ключ", "a\x00",
+	} {
 		_, getErr := p.sink.Get(p.Context(), key)
 		for call, err := range map[string]error{
 			"put":    p.sink.Put(p.Context(), object(key, []byte(`{}`))),

@@ -16,7 +16,8 @@ import (
 func (p *probe) many(n int) (keys []sinks.Key, bodies []string) {
 	for i := range n {
 		keys = append(keys, p.key())
-		bodies = append(bodies, fmt.Sprintf(`{"n":%d,"text":"größe-尺寸-🚀 <&> \\ \u2028 `+"\u2028"+`%s"}`, i, strings.Repeat("x", 10*i)))
+		bodies = append(bodies, fmt.Sprintf(`{"n":%d,"text":"größe-尺寸-🚀 <&> \\ \u2028 `+"\u2028"+`%s"}`, i,
+			strings.Repeat("x", 10*i)))
 	}
 	return keys, bodies
 }
@@ -100,7 +101,8 @@ func answersForEach(p *probe) {
 		case i == bad && (!errors.Is(err, sinks.ErrPermanent) || errors.As(err, &tooLarge)):
 			p.Errorf("the key %q among good ones answers %v, want a permanent error of its own", keys[i], err)
 		case i == large && limit > 0 && (!errors.As(err, &tooLarge) || tooLarge.Size != limit+1):
-			p.Errorf("an object of %d bytes, one above the limit, among others answers %v, want a *sinks.TooLargeError", limit+1, err)
+			p.Errorf("an object of %d bytes, one above the limit, among others answers %v, want a *sinks.TooLargeError",
+				limit+1, err)
 		case i != bad && (i != large || limit == 0) && err != nil:
 			p.Errorf("an object beside ones that cannot be stored answers %v", err)
 		}
@@ -152,10 +154,13 @@ func cancelledMany(p *probe) {
 	for call, errs := range map[string][]error{"put": puts, "get": gets} {
 		for i, err := range errs {
 			if !errors.Is(err, context.Canceled) {
-				p.Errorf("%s of many objects with an ended context answers %v for %q, want context.Canceled", call, err, keys[i])
+				p.Errorf("%s of many objects with an ended context answers %v for %q, want context.Canceled", call, err,
+					keys[i])
 			}
-			if errors.Is(err, sinks.ErrPermanent) || errors.Is(err, sinks.ErrAmbiguous) || errors.Is(err, sinks.ErrNotFound) {
-				p.Errorf("%s of many objects with an ended context answers %v for %q: nothing was sent, and the next call may work", call, err, keys[i])
+			if errors.Is(err, sinks.ErrPermanent) || errors.Is(err, sinks.ErrAmbiguous) ||
+				errors.Is(err, sinks.ErrNotFound) {
+				p.Errorf("%s of many objects with an ended context answers %v for %q: nothing was sent, and the next "+
+					"call may work", call, err, keys[i])
 			}
 		}
 	}

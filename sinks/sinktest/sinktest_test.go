@@ -315,7 +315,9 @@ func TestFaultyFailsBeforeOrAfterApplying(t *testing.T) {
 	lost := errors.New("answer lost")
 	for _, apply := range []bool{false, true} {
 		inner := memory.New()
-		f := &sinktest.Faulty{Sink: inner, OnPut: func(context.Context, sinks.Object) (bool, error) { return apply, lost }}
+		f := &sinktest.Faulty{Sink: inner, OnPut: func(context.Context, sinks.Object) (bool, error) {
+			return apply, lost
+		}}
 		if err := f.Put(t.Context(), sinks.Object{Key: "k", Body: []byte("new")}); !errors.Is(err, lost) {
 			t.Errorf("apply %v: put answers %v, want the error of the hook", apply, err)
 		}
@@ -333,7 +335,9 @@ func TestFaultyFailsBeforeOrAfterApplying(t *testing.T) {
 }
 
 func TestFaultyGivesTheSinksErrorFirst(t *testing.T) {
-	f := &sinktest.Faulty{Sink: memory.Limited(1), OnPut: func(context.Context, sinks.Object) (bool, error) { return true, nil }}
+	f := &sinktest.Faulty{Sink: memory.Limited(1), OnPut: func(context.Context, sinks.Object) (bool, error) {
+		return true, nil
+	}}
 	var large *sinks.TooLargeError
 	if err := f.Put(t.Context(), sinks.Object{Key: "k", Body: []byte("12")}); !errors.As(err, &large) {
 		t.Errorf("got %v, want the error of the sink behind it", err)
@@ -366,7 +370,8 @@ func TestFaultyAsksForEachOfMany(t *testing.T) {
 	objects[2].Body = make([]byte, limit+1)
 	errs := sinks.PutAll(t.Context(), f, objects)
 	var large *sinks.TooLargeError
-	if !errors.Is(errs[0], lost) || !errors.Is(errs[1], lost) || !errors.As(errs[2], &large) || errs[3] != nil || calls != 1 {
+	if !errors.Is(errs[0], lost) || !errors.Is(errs[1], lost) || !errors.As(errs[2], &large) || errs[3] != nil ||
+		calls != 1 {
 		t.Errorf("got %v after %d calls", errs, calls)
 	}
 	f.OnGet = func(_ context.Context, key sinks.Key, body []byte, err error) ([]byte, error) {
@@ -376,11 +381,14 @@ func TestFaultyAsksForEachOfMany(t *testing.T) {
 		return body, err
 	}
 	bodies, errs := sinks.GetAll(t.Context(), f, keys)
-	if string(bodies[0]) != "lost" || !errors.Is(errs[1], sinks.ErrNotFound) || !errors.Is(errs[2], sinks.ErrNotFound) || string(bodies[3]) != "older" {
+	if string(bodies[0]) != "lost" || !errors.Is(errs[1], sinks.ErrNotFound) ||
+		!errors.Is(errs[2], sinks.ErrNotFound) || string(bodies[3]) != "older" {
 		t.Errorf("got %q, %v", bodies, errs)
 	}
 }
 
 func TestFaultyWithoutHooksIsTheSink(t *testing.T) {
-	sinktest.Run(t, func(*testing.T) sinks.Sink { return &sinktest.Faulty{Sink: memory.Limited(limit)} }, sinktest.Options{})
+	sinktest.Run(t, func(*testing.T) sinks.Sink {
+		return &sinktest.Faulty{Sink: memory.Limited(limit)}
+	}, sinktest.Options{})
 }

@@ -76,7 +76,8 @@ func open(t *testing.T, kind string) sinks.Sink {
 	case *file.Config:
 		c.Dir = "dir"
 	case *oss.Config:
-		c.Bucket, c.Region, c.Credentials.AccessKeyID, c.Credentials.AccessKeySecret = "bucket", "cn-hangzhou", "id", secret.New("secret")
+		c.Bucket, c.Region, c.Credentials.AccessKeyID, c.Credentials.AccessKeySecret = "bucket", "cn-hangzhou", "id",
+			secret.New("secret")
 	}
 	sink, err := all.Open(kind, settings)
 	if err != nil {

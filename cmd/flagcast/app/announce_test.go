@@ -51,9 +51,12 @@ func TestAnnounce(t *testing.T) {
 				c.Store.Put(d)
 				synctest.Wait()
 			}
-			put(`{"features":[{"name":"a","enabled":true,"strategies":[]},{"name":"b","enabled":false,"strategies":[]}],"meta":{"revisionId":59}}`)
+			put(
+				`{"features":[{"name":"a","enabled":true,"strategies":[]},{"name":"b","enabled":false,` +
+					`"strategies":[]}],"meta":{"revisionId":59}}`)
 			time.Sleep(10 * time.Second)
-			put(`{"features":[{"name":"a","enabled":true,"strategies":[` + after("01:00:00.000") + "," + after("01:00:00.001") + "," + after("01:00:00.002") +
+			put(`{"features":[{"name":"a","enabled":true,"strategies":[` + after("01:00:00.000") + "," +
+				after("01:00:00.001") + "," + after("01:00:00.002") +
 				`]}],"meta":{"revisionId":60}}`)
 			time.Sleep(2 * time.Hour)
 			stop()
@@ -71,7 +74,8 @@ func TestAnnounce(t *testing.T) {
 // after is a strategy with a DATE constraint, at a time of the first day of a
 // synctest bubble.
 func after(clock string) string {
-	return `{"name":"default","constraints":[{"contextName":"currentTime","operator":"DATE_AFTER","value":"2000-01-01T` + clock + `Z"}]}`
+	return `{"name":"default","constraints":[{"contextName":"currentTime","operator":"DATE_AFTER",` +
+		`"value":"2000-01-01T` + clock + `Z"}]}`
 }
 
 // Flags of the state folder are not announced as upstream's: upstream has not

@@ -72,7 +72,9 @@ func NewUnconnected(c *config.Config, file ConfigFile, log *slog.Logger) (*App, 
 		ConfigFile: file,
 		Log:        log,
 		// Answers of several tokens are merged, with some bytes around them.
-		Store: state.New(state.Options{Dir: c.State.Dir, MaxBytes: maxBytes(&c.Upstream)*int64(max(len(c.Upstream.Tokens), 1)) + 64<<10, Log: log}),
+		Store: state.New(state.Options{
+			Dir: c.State.Dir, MaxBytes: maxBytes(&c.Upstream)*int64(max(len(c.Upstream.Tokens), 1)) + 64<<10, Log: log,
+		}),
 
 		registry: prometheus.NewRegistry(),
 	}
@@ -169,7 +171,8 @@ func (c *App) deliver(ctx context.Context, d *edgecore.Definitions) {
 		c.Log.Warn("problem", append([]any{"problem", p.String()}, about...)...)
 	}
 	if more := len(fresh) - loggedProblems; more > 0 {
-		c.Log.Warn("more problems of flags are not logged; repair those that are first", "problems", more, "environment", d.Environment)
+		c.Log.Warn("more problems of flags are not logged; repair those that are first", "problems", more,
+			"environment", d.Environment)
 	}
 }
 
@@ -195,7 +198,8 @@ func (c *App) newFeeds() (map[edgecore.Environment]upstream.Feed, error) {
 		poll, err := upstream.NewPoll(upstream.Options{
 			URL: u.URL, Tokens: tokens, Environment: env, Interval: u.Interval,
 			Timeout: u.Timeout, Headers: u.Headers, Base: base, IsFrontend: frontend,
-			MaxBytes: maxBytes(u), TokenHeader: u.TokenHeader, Version: BuildVersion(), Log: c.Log.With("environment", env),
+			MaxBytes: maxBytes(u), TokenHeader: u.TokenHeader, Version: BuildVersion(),
+			Log: c.Log.With("environment", env),
 		})
 		if err != nil {
 			return nil, exit.With(exit.Usage, err, "")
@@ -296,7 +300,8 @@ func (c *App) newTarget(t *config.Target) publish.Target {
 	if t.History != nil {
 		target.History = &publish.History{Sink: c.Sinks[t.History.Sink], SinkName: t.History.Sink, Keep: t.History.Keep}
 	}
-	if s, ok := sinks.As[sinks.PropagationReporter](target.Sink); ok && target.Sink != nil && target.Sink.Limits().ReportsPropagation {
+	if s, ok := sinks.As[sinks.PropagationReporter](target.Sink); ok && target.Sink != nil &&
+		target.Sink.Limits().ReportsPropagation {
 		target.Probes = append(target.Probes, &propagation{s, t.Combinations()[0].Key})
 	}
 	for _, one := range t.Combinations() {
@@ -323,8 +328,9 @@ const staleAfter = 15 * time.Minute
 // Publishers makes one for each target. listener receives their events.
 func (c *App) Publishers(listener publish.Listener) []*publish.Publisher {
 	options := publish.Options{
-		Log: c.Log, Metrics: publish.NewMetrics(c.registry), Listener: listener, ConfigArgument: c.ConfigFile.Argument(),
-		StaleAfter: max(staleAfter, 3*c.Config.Upstream.Interval), UpstreamStaleAfter: c.Config.Upstream.Stale(),
+		Log: c.Log, Metrics: publish.NewMetrics(c.registry), Listener: listener,
+		ConfigArgument: c.ConfigFile.Argument(),
+		StaleAfter:     max(staleAfter, 3*c.Config.Upstream.Interval), UpstreamStaleAfter: c.Config.Upstream.Stale(),
 		LastConfirmed: func(env edgecore.Environment) time.Time { at, _ := c.heard(env); return at },
 	}
 	var list []*publish.Publisher

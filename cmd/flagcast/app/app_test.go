@@ -19,7 +19,8 @@ import (
 // certificate, behind a proxy that wants Authorization for itself.
 func TestUpstreamTransport(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if len(r.TLS.PeerCertificates) != 1 || r.Header.Get("X-Token") != "token" || r.Header.Get("Authorization") != "Basic proxy" {
+		if len(r.TLS.PeerCertificates) != 1 || r.Header.Get("X-Token") != "token" ||
+			r.Header.Get("Authorization") != "Basic proxy" {
 			w.WriteHeader(http.StatusForbidden)
 		}
 	}))
@@ -35,7 +36,8 @@ func TestUpstreamTransport(t *testing.T) {
 	}
 	// One file with both, as for PEM_CERT_FILE of Unleash Edge.
 	both := filepath.Join(t.TempDir(), "client.pem")
-	content := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: own.Certificate[0]}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})...)
+	content := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: own.Certificate[0]}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})...)
 	if err := os.WriteFile(both, content, 0o600); err != nil {
 		t.Fatal(err)
 	}

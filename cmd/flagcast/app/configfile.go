@@ -83,7 +83,8 @@ func (f ConfigFile) First(err error) error {
 // file can hold, such as "targets".
 func (f ConfigFile) Without(err error, key string) error {
 	if f.Missing {
-		return exit.With(exit.Usage, fmt.Errorf("%s: %s, and the command needs its %s", f.Path, noFile, key), noFileHint)
+		return exit.With(exit.Usage, fmt.Errorf("%s: %s, and the command needs its %s", f.Path, noFile, key),
+			noFileHint)
 	}
 	return exit.With(exit.Usage, err, fmt.Sprintf("add them under %q", key+":"))
 }

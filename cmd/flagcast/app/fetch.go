@@ -83,7 +83,8 @@ func (c *App) loadFrom(path string, stdin io.Reader) error {
 	var env edgecore.Environment
 	for _, t := range c.Targets {
 		if env != "" && t.Environment != env {
-			return exit.With(exit.Usage, fmt.Errorf("--from has one environment, the targets publish %q and %q", env, t.Environment), "choose by --target")
+			return exit.With(exit.Usage, fmt.Errorf("--from has one environment, the targets publish %q and %q", env,
+				t.Environment), "choose by --target")
 		}
 		env = t.Environment
 	}

@@ -27,19 +27,24 @@ func (c *App) handler(publishers []*publish.Publisher) (*api.Handler, error) {
 		header = ""
 	}
 	return api.New(api.Options{
-		States: c.Store, Access: known, Environments: c.Followed(), Log: c.Log, Registry: c.registry, BasePath: cfg.BasePath, LastConfirmed: c.heard,
-		Build:   api.Build{Version: BuildVersion(), Revision: buildRevision()},
-		Targets: func() any { return c.Report(publishers, cfg.PrivateBackstage()) }, Usage: c.usage, WebhookSecret: cfg.WebhookSecret, Trigger: c.nudge,
+		States: c.Store, Access: known, Environments: c.Followed(), Log: c.Log, Registry: c.registry,
+		BasePath: cfg.BasePath, LastConfirmed: c.heard,
+		Build: api.Build{Version: BuildVersion(), Revision: buildRevision()},
+		Targets: func() any {
+			return c.Report(publishers, cfg.PrivateBackstage())
+		}, Usage: c.usage, WebhookSecret: cfg.WebhookSecret, Trigger: c.nudge,
 		TokenHeader: header, NoAll: !cfg.All,
 		CORS: api.CORS{
 			Origins: cfg.CORS.Origins, AllowedHeaders: cfg.CORS.AllowedHeaders, ExposedHeaders: cfg.CORS.ExposedHeaders,
 			Methods: cfg.CORS.Methods, MaxAge: cfg.CORS.MaxAge,
 		},
 		Shared: api.Shared{
-			MaxAge: cfg.Shared.MaxAge, StaleWhileRevalidate: cfg.Shared.StaleWhileRevalidate, StaleIfError: cfg.Shared.StaleIfError,
+			MaxAge: cfg.Shared.MaxAge, StaleWhileRevalidate: cfg.Shared.StaleWhileRevalidate,
+			StaleIfError: cfg.Shared.StaleIfError,
 		},
 		Peers: api.Peers{
-			Allow: config.Prefixes(cfg.Allow), Deny: config.Prefixes(cfg.Deny), Proxies: config.Prefixes(cfg.TrustedProxies),
+			Allow: config.Prefixes(cfg.Allow), Deny: config.Prefixes(cfg.Deny),
+			Proxies: config.Prefixes(cfg.TrustedProxies),
 		},
 		Backstage: api.Backstage{
 			Apart: cfg.Backstage.Listen != "", NoMetrics: !cfg.Backstage.Metrics,

@@ -100,7 +100,10 @@ healthcheck: { url: "SERVER/s3cr3t/well" }
 	if n := told.tell(t, "sync", failed, held); n != 2 || len(told.calls) != 2 {
 		t.Errorf("sync: %d loops, want 2; calls %q, want one for each webhook", n, told.calls)
 	}
-	for i, part := range []string{`POST /s3cr3t/all {"events":[{"time":`, `POST /s3cr3t/held {"mrkdwn":false,"text":"flagcast: target web (sink s) is held"}`} {
+	for i, part := range []string{
+		`POST /s3cr3t/all {"events":[{"time":`,
+		`POST /s3cr3t/held {"mrkdwn":false,"text":"flagcast: target web (sink s) is held"}`,
+	} {
 		if !strings.HasPrefix(told.calls[i], part) {
 			t.Errorf("call %d is %q, want %q", i+1, told.calls[i], part)
 		}
@@ -113,7 +116,8 @@ healthcheck: { url: "SERVER/s3cr3t/well" }
 		t.Errorf("the healthcheck was called by %q", last)
 	}
 	audit, err := os.ReadFile(filepath.Join(told.dir, "audit.jsonl"))
-	if err != nil || strings.Count(string(audit), "\n") != 1 || !strings.Contains(string(audit), `"event":"held"`) || !strings.Contains(string(audit), `"by":"sync"`) {
+	if err != nil || strings.Count(string(audit), "\n") != 1 || !strings.Contains(string(audit), `"event":"held"`) ||
+		!strings.Contains(string(audit), `"by":"sync"`) {
 		t.Errorf("audit file: %v\n%s", err, audit)
 	}
 }
@@ -127,7 +131,8 @@ func TestListenersOfServe(t *testing.T) {
 		publish.Event{Kind: publish.Failed, Target: "web", Sink: "s", Failures: 1, Text: "put: 503"},
 		publish.Event{Kind: publish.Failed, Target: "app", Sink: "s", Failures: 1, Text: "put: 403", Permanent: true},
 		publish.Event{Kind: publish.Held, Target: "web", Sink: "s", Digest: "4f0c29a7e1b3"})
-	want := `POST /s3cr3t/all {"mrkdwn":false,"text":"flagcast: target app (sink s) has failed: put: 403\nflagcast: target web (sink s) is held: ` +
+	want := `POST /s3cr3t/all {"mrkdwn":false,"text":"flagcast: target app (sink s) has failed: put: 403\nflagcast: ` +
+		`target web (sink s) is held: ` +
 		`(if it is meant: flagcast sync --target web --accept 4f0c29a7e1b3 --config 'conf/it'\\''s.yaml')"}` + "\n"
 	if len(told.calls) != 1 || told.calls[0] != want {
 		t.Errorf("calls:\n%s\nwant:\n%s", told.calls, want)

@@ -15,7 +15,8 @@ import (
 
 // Run follows upstream, serves and publishes.
 func (c *App) Run(ctx context.Context, listener *listen.Listeners, publishers []*publish.Publisher) error {
-	c.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	c.registry.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	handler, err := c.handler(publishers)
 	if err != nil {
 		return err

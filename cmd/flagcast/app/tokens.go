@@ -32,7 +32,9 @@ func resolveTokens(ctx context.Context, c *config.Config, validator access.Valid
 		name   string
 		tokens []edgecore.Token
 	}{
-		{"upstream.tokens", c.Upstream.Tokens}, {"api.backend_tokens", c.API.BackendTokens}, {"api.frontend_tokens", c.API.FrontendTokens},
+		{"upstream.tokens", c.Upstream.Tokens}, {
+			"api.backend_tokens", c.API.BackendTokens,
+		}, {"api.frontend_tokens", c.API.FrontendTokens},
 	} {
 		for i := range list.tokens {
 			if list.tokens[i].Other != "" {
@@ -60,7 +62,9 @@ func resolveTokens(ctx context.Context, c *config.Config, validator access.Valid
 			p.token.Environment, p.token.Other = known[i].Scope.Environment, ""
 			continue
 		}
-		log.Warn("a token may be for two environments: the first is used until upstream confirms one by /edge/validate at a start",
+		log.Warn(
+			"a token may be for two environments: the first is used until upstream confirms one by /edge/validate at "+
+				"a start",
 			"token", p.name, "environment", p.token.Environment, "other", p.token.Other)
 	}
 	return checkTargets(c)
@@ -80,7 +84,9 @@ func checkTargets(c *config.Config) error {
 				list = append(list, env)
 			}
 			slices.Sort(list)
-			return exit.With(exit.Usage, fmt.Errorf("target %q publishes environment %q, and no token of upstream is for it", t.Name, t.Environment),
+			return exit.With(exit.Usage,
+				fmt.Errorf("target %q publishes environment %q, and no token of upstream is for it", t.Name,
+					t.Environment),
 				"the tokens are for "+JoinNames(list))
 		}
 	}

@@ -100,7 +100,8 @@ func (s *Server) open(ctx context.Context) error {
 		if s.unserved != nil {
 			return s.unserved
 		}
-		return fmt.Errorf("%s takes none of the tokens: neither its client API nor its frontend API answers with 200", s.name())
+		return fmt.Errorf("%s takes none of the tokens: neither its client API nor its frontend API answers with 200",
+			s.name())
 	}
 	if s.answers {
 		_, err := s.get(ctx, "/api/frontend/all", nil, s.frontend)

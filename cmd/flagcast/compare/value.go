@@ -18,7 +18,9 @@ func decode(document []byte, into any) error {
 // unordered names the lists whose order means nothing: all conditions have to
 // hold, a value is in a list or is not. The first strategy that passes decides
 // about variants, and weights of variants add up in order: those lists keep it.
-var unordered = map[string]bool{"constraints": true, "values": true, "segments": true, "dependencies": true, "tags": true}
+var unordered = map[string]bool{
+	"constraints": true, "values": true, "segments": true, "dependencies": true, "tags": true,
+}
 
 // offByDefault names the members that are false where they are absent. (The
 // member enabled of a dependency is true then.)

@@ -33,7 +33,8 @@ func (k *checker) checkUpstream(c *Config) environments {
 		return k.checkFile(u)
 	}
 	if k.offline {
-		k.Wrong(u, "file", "there is no bootstrap file", "set BOOTSTRAP_FILE or --bootstrap-file to an answer of GET /api/client/features")
+		k.Wrong(u, "file", "there is no bootstrap file",
+			"set BOOTSTRAP_FILE or --bootstrap-file to an answer of GET /api/client/features")
 		return nil
 	}
 	file := k.Given(u, "file") && !k.Given(u, "url")
@@ -41,11 +42,13 @@ func (k *checker) checkUpstream(c *Config) environments {
 		k.checkServer(u)
 	}
 	if k.Given(u, "environment") && !k.Overridden(u, "url") && !file {
-		k.Wrong(u, "environment", `"environment" in upstream is only for "file"`, "the tokens say which environments there are")
+		k.Wrong(u, "environment", `"environment" in upstream is only for "file"`,
+			"the tokens say which environments there are")
 	}
 	for _, name := range slices.Sorted(maps.Keys(u.Headers)) {
 		if strings.EqualFold(strings.TrimSpace(name), u.TokenHeader) {
-			k.Wrong(u, "headers", fmt.Sprintf("%s in headers of upstream is the token, which flagcast sets", strictyaml.Quoted(name)), "remove it; tokens are in \"tokens\"")
+			k.Wrong(u, "headers", fmt.Sprintf("%s in headers of upstream is the token, which flagcast sets",
+				strictyaml.Quoted(name)), "remove it; tokens are in \"tokens\"")
 		}
 	}
 	k.checkHeader(u, "token_header", u.TokenHeader, "upstream")
@@ -62,7 +65,8 @@ func (k *checker) checkUpstream(c *Config) environments {
 func (k *checker) checkFile(u *Upstream) environments {
 	for _, key := range []string{"url", "tokens"} {
 		if k.Given(u, key) {
-			k.Wrong(u, key, fmt.Sprintf(`both "file" and %q are given in upstream`, key), `keep "file", or "url" and "tokens"`)
+			k.Wrong(u, key, fmt.Sprintf(`both "file" and %q are given in upstream`, key),
+				`keep "file", or "url" and "tokens"`)
 		}
 	}
 	if u.Environment == "" {
@@ -81,9 +85,11 @@ func (k *checker) checkServer(u *Upstream) {
 		k.Lacks(partUpstream, u, "", "upstream is missing: nothing says where the flags come from",
 			`set "url" and "tokens" in upstream (or UPSTREAM_URL and TOKENS), or "file"`)
 	case !url:
-		k.Lacks(partUpstream, u, "", `"url" is missing in upstream`, `it is the address of the Unleash server, such as "https://unleash.example"; UPSTREAM_URL sets it too`)
+		k.Lacks(partUpstream, u, "", `"url" is missing in upstream`,
+			`it is the address of the Unleash server, such as "https://unleash.example"; UPSTREAM_URL sets it too`)
 	case !tokens || len(u.Tokens) == 0 && k.Sound(u, "tokens") && !k.tokensBroken:
-		k.Lacks(partUpstream, u, "tokens", `"tokens" are missing in upstream`, `they are backend tokens, such as ["${UNLEASH_TOKEN}"]; TOKENS sets them too`)
+		k.Lacks(partUpstream, u, "tokens", `"tokens" are missing in upstream`,
+			`they are backend tokens, such as ["${UNLEASH_TOKEN}"]; TOKENS sets them too`)
 	}
 	if url && k.Sound(u, "url") {
 		k.checkURL(u)
@@ -97,7 +103,9 @@ func (k *checker) checkURL(u *Upstream) {
 	case err != nil || address.Scheme != "http" && address.Scheme != "https" || address.Hostname() == "":
 		k.Wrong(u, "url", `"url" in upstream is not an address`, `an address looks like "https://unleash.example"`)
 	case address.User != nil:
-		k.Wrong(u, "url", `"url" in upstream holds a user name`, "flagcast sends its token as Authorization: let a proxy before Unleash ask for another header, and set that in headers")
+		k.Wrong(u, "url", `"url" in upstream holds a user name`,
+			"flagcast sends its token as Authorization: let a proxy before Unleash ask for another header, and set "+
+				"that in headers")
 	case address.RawQuery != "" || address.Fragment != "":
 		k.Wrong(u, "url", `"url" in upstream has a "?" or a "#"`, "leave off what follows the path")
 	}
@@ -107,9 +115,11 @@ func (k *checker) checkURL(u *Upstream) {
 func (k *checker) checkCertificates(u *Upstream) {
 	pem, err := os.ReadFile(u.CAFile)
 	if err != nil {
-		k.Lacks(partUpstream, u, "ca_file", `"ca_file" in upstream cannot be read: `+strictyaml.Cause(err), "a path that is not absolute starts at the folder of the configuration")
+		k.Lacks(partUpstream, u, "ca_file", `"ca_file" in upstream cannot be read: `+strictyaml.Cause(err),
+			"a path that is not absolute starts at the folder of the configuration")
 	} else if !x509.NewCertPool().AppendCertsFromPEM(pem) {
-		k.Wrong(u, "ca_file", `"ca_file" in upstream holds no certificate`, "it needs PEM text, -----BEGIN CERTIFICATE-----")
+		k.Wrong(u, "ca_file", `"ca_file" in upstream holds no certificate`,
+			"it needs PEM text, -----BEGIN CERTIFICATE-----")
 	}
 }
 
@@ -120,32 +130,41 @@ func (k *checker) checkAPI(a *API, served environments, file bool) {
 	k.checkPrefixes(a, "allow", a.Allow)
 	k.checkPrefixes(a, "deny", a.Deny)
 	if a.BasePath = strings.TrimRight(a.BasePath, "/"); a.BasePath != "" {
-		if address, err := url.Parse(a.BasePath); err != nil || !strings.HasPrefix(a.BasePath, "/") || address.Path != a.BasePath || path.Clean(a.BasePath) != a.BasePath {
+		if address, err := url.Parse(a.BasePath); err != nil || !strings.HasPrefix(a.BasePath, "/") ||
+			address.Path != a.BasePath || path.Clean(a.BasePath) != a.BasePath {
 			k.Wrong(a, "base_path", `"base_path" in api is not a path`, `write it as "/flags"`)
 		}
 	}
 	for _, key := range []string{"stale_while_revalidate", "stale_if_error"} {
 		if k.Given(&a.Shared, key) && !k.Given(&a.Shared, "max_age") {
-			k.Wrong(&a.Shared, key, strictyaml.Quoted(key)+" in shared_cache of api does nothing without \"max_age\"", "set it, or remove "+strictyaml.Quoted(key))
+			k.Wrong(&a.Shared, key, strictyaml.Quoted(key)+" in shared_cache of api does nothing without \"max_age\"",
+				"set it, or remove "+strictyaml.Quoted(key))
 		}
 	}
 	if file && k.Given(a, "webhook_secret") {
-		k.Wrong(a, "webhook_secret", `"webhook_secret" in api does nothing with "file" in upstream`, "remove it: the file is watched, and no Unleash calls")
+		k.Wrong(a, "webhook_secret", `"webhook_secret" in api does nothing with "file" in upstream`,
+			"remove it: the file is watched, and no Unleash calls")
 	}
 	if served == nil {
 		return
 	}
 	if a.Anonymous != "" && !slices.Contains(served, a.Anonymous) {
-		k.Wrong(a, "anonymous_environment", `"anonymous_environment" in api names an environment that upstream does not serve`, served.hint())
+		k.Wrong(a, "anonymous_environment",
+			`"anonymous_environment" in api names an environment that upstream does not serve`, served.hint())
 	}
-	for key, tokens := range map[string][]edgecore.Token{"frontend_tokens": a.FrontendTokens, "backend_tokens": a.BackendTokens} {
+	for key, tokens := range map[string][]edgecore.Token{
+		"frontend_tokens": a.FrontendTokens, "backend_tokens": a.BackendTokens,
+	} {
 		for i, token := range tokens {
 			switch {
 			case !k.Sound(a, key):
 			case !slices.Contains(served, token.Environment) && !slices.Contains(served, token.Other):
-				k.Wrong(a, key, fmt.Sprintf(`item %d of %q in api is for an environment that upstream does not serve`, i+1, key), served.hint())
+				k.Wrong(a, key, fmt.Sprintf(`item %d of %q in api is for an environment that upstream does not serve`,
+					i+1, key), served.hint())
 			case token.Project == "[]" && file:
-				k.Wrong(a, key, fmt.Sprintf(`item %d of %q in api is for several projects, whose names only an Unleash server has`, i+1, key), `with "file" in upstream use tokens of one project, or of all ("*")`)
+				k.Wrong(a, key,
+					fmt.Sprintf(`item %d of %q in api is for several projects, whose names only an Unleash server has`,
+						i+1, key), `with "file" in upstream use tokens of one project, or of all ("*")`)
 			}
 		}
 	}

@@ -32,7 +32,8 @@ func (c *Config) FileEnvironments() []edgecore.Environment {
 func (k *checker) checkOffline(c *Config) environments {
 	served := c.FileEnvironments()
 	if len(served) == 0 && !k.tokensBroken {
-		k.Wrong(&c.API, "backend_tokens", "there are no tokens: no client could ask", "set CLIENT_TOKENS or FRONTEND_TOKENS, or --client-tokens or --frontend-tokens")
+		k.Wrong(&c.API, "backend_tokens", "there are no tokens: no client could ask",
+			"set CLIENT_TOKENS or FRONTEND_TOKENS, or --client-tokens or --frontend-tokens")
 	}
 	return served
 }
@@ -43,7 +44,8 @@ func (k *checker) checkListeners(a *API) {
 			return
 		}
 		if _, port, err := net.SplitHostPort(value); err != nil || !validPort(port) {
-			k.Wrong(owner, "listen", `"listen" in `+where+` is not an address to listen on`, `write ":3063", "127.0.0.1:3063" or "[::1]:3063"`)
+			k.Wrong(owner, "listen", `"listen" in `+where+` is not an address to listen on`,
+				`write ":3063", "127.0.0.1:3063" or "[::1]:3063"`)
 		}
 	}
 	address(a, "api", a.Listen)
@@ -51,7 +53,8 @@ func (k *checker) checkListeners(a *API) {
 	if a.Backstage.Listen != "" {
 		address(&a.Backstage, "backstage of api", a.Backstage.Listen)
 		if a.Backstage.Listen == a.Listen {
-			k.Wrong(&a.Backstage, "listen", `"listen" in backstage of api is that of api`, "give it an address of its own, or remove it")
+			k.Wrong(&a.Backstage, "listen", `"listen" in backstage of api is that of api`,
+				"give it an address of its own, or remove it")
 		}
 	}
 	k.checkPair(&a.TLS, "cert_file", "key_file", a.TLS.CertFile, a.TLS.KeyFile, "tls of api")
@@ -60,7 +63,8 @@ func (k *checker) checkListeners(a *API) {
 		set bool
 	}{{"only", a.TLS.Only}, {"redirect", a.TLS.Redirect}} {
 		if s.set && a.TLS.CertFile == "" {
-			k.Wrong(&a.TLS, s.key, strictyaml.Quoted(s.key)+" in tls of api needs a certificate", `set "cert_file" and "key_file"`)
+			k.Wrong(&a.TLS, s.key, strictyaml.Quoted(s.key)+" in tls of api needs a certificate",
+				`set "cert_file" and "key_file"`)
 		}
 	}
 }
@@ -70,12 +74,16 @@ func (k *checker) checkPair(owner any, certKey, keyKey, cert, key, where string)
 	switch {
 	case cert == "" && key == "" || !k.Sound(owner, certKey) || !k.Sound(owner, keyKey):
 	case cert == "":
-		k.Wrong(owner, keyKey, strictyaml.Quoted(keyKey)+" in "+where+" is a key without a certificate", "set "+strictyaml.Quoted(certKey))
+		k.Wrong(owner, keyKey, strictyaml.Quoted(keyKey)+" in "+where+" is a key without a certificate",
+			"set "+strictyaml.Quoted(certKey))
 	case key == "":
-		k.Wrong(owner, certKey, strictyaml.Quoted(certKey)+" in "+where+" is a certificate without a key", "set "+strictyaml.Quoted(keyKey))
+		k.Wrong(owner, certKey, strictyaml.Quoted(certKey)+" in "+where+" is a certificate without a key",
+			"set "+strictyaml.Quoted(keyKey))
 	default:
 		if _, err := tls.LoadX509KeyPair(cert, key); err != nil {
-			k.Wrong(owner, certKey, strictyaml.Quoted(certKey)+" and "+strictyaml.Quoted(keyKey)+" in "+where+" are not a certificate with its key: "+strictyaml.Cause(err), "both are PEM text; they may be in one file")
+			k.Wrong(owner, certKey, strictyaml.Quoted(certKey)+" and "+strictyaml.Quoted(keyKey)+" in "+where+
+				" are not a certificate with its key: "+strictyaml.Cause(err),
+				"both are PEM text; they may be in one file")
 		}
 	}
 }
@@ -112,14 +120,16 @@ var headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 
 func (k *checker) checkHeader(owner any, key, name, where string) {
 	if !headerName.MatchString(name) && k.Sound(owner, key) {
-		k.Wrong(owner, key, strictyaml.Quoted(key)+" in "+where+" is not a name of a header", `write it like "Authorization"`)
+		k.Wrong(owner, key, strictyaml.Quoted(key)+" in "+where+" is not a name of a header",
+			`write it like "Authorization"`)
 	}
 }
 
 func (k *checker) checkPrefixes(a *API, key string, list []string) {
 	for i, text := range list {
 		if _, err := parsePrefix(text); err != nil && k.Sound(a, key) {
-			k.Wrong(a, key, fmt.Sprintf("item %d of %q in api is neither an address nor a range of addresses", i+1, key), `write 10.0.0.1, 10.0.0.0/8 or 2001:db8::/32`)
+			k.Wrong(a, key, fmt.Sprintf("item %d of %q in api is neither an address nor a range of addresses", i+1,
+				key), `write 10.0.0.1, 10.0.0.0/8 or 2001:db8::/32`)
 		}
 	}
 }

@@ -221,7 +221,9 @@ func (c *Config) setDefaults() {
 	c.Upstream.TokenHeader = "Authorization"
 	c.API = API{
 		Listen: ":3063", TokenHeader: "Authorization", RevalidateTokens: time.Hour, All: true,
-		TLS: TLS{Listen: ":3043"}, CORS: CORS{Origins: []string{"*"}, MaxAge: 48 * time.Hour}, Backstage: Backstage{Metrics: true},
+		TLS: TLS{Listen: ":3043"}, CORS: CORS{
+			Origins: []string{"*"}, MaxAge: 48 * time.Hour,
+		}, Backstage: Backstage{Metrics: true},
 	}
 	c.Log = Log{Level: slog.LevelInfo, Format: "text"}
 	c.Healthcheck.Interval = time.Minute

@@ -266,7 +266,8 @@ func TestEdgeSettingsAreDocumented(t *testing.T) {
 	}
 	var got, want [][3]string
 	meanings := map[string]string{}
-	for _, row := range regexp.MustCompile("(?m)^\\| (`--[^|]+|—) \\| `([A-Z0-9_]+)` \\| ([^|]+) \\| (.+) \\|$").FindAllStringSubmatch(section, -1) {
+	rows := regexp.MustCompile("(?m)^\\| (`--[^|]+|—) \\| `([A-Z0-9_]+)` \\| ([^|]+) \\| (.+) \\|$")
+	for _, row := range rows.FindAllStringSubmatch(section, -1) {
 		got = append(got, [3]string{row[1], row[2], row[3]})
 		meanings[row[2]] = row[4]
 	}
@@ -286,7 +287,8 @@ func TestEdgeSettingsAreDocumented(t *testing.T) {
 		if !strings.HasPrefix(meaning, s.Fate()) || !strings.Contains(meaning, s.Instead()) {
 			t.Errorf("%s: the document says %q, it is %s: %s", s.Variable, meaning, s.Fate(), s.Instead())
 		}
-		for _, key := range regexp.MustCompile("`((?:api|upstream|state|log)\\.[a-z_.]+)`").FindAllStringSubmatch(meaning, -1) {
+		keys := regexp.MustCompile("`((?:api|upstream|state|log)\\.[a-z_.]+)`")
+		for _, key := range keys.FindAllStringSubmatch(meaning, -1) {
 			rows, _ := tables(t)
 			top, name, _ := strings.Cut(key[1], ".")
 			if _, ok := rows[top][name]; !ok {

@@ -25,7 +25,8 @@ func TestReadNames(t *testing.T) {
 		"upstream: { file: /flags.json }":    {File: "/flags.json"},
 		"upstream: { file: sub/flags.json }": {File: filepath.Join(dir, "sub", "flags.json")},
 		"upstream: { file: \"${FLAGS}\" }":   {},
-		"nosuch: 1\nsinks: { cn: { secret: \"${NOT_SET}\" }, eu: }\ntargets: [ { name: web, sink: nosuch }, { name: app } ]": {
+		"nosuch: 1\nsinks: { cn: { secret: \"${NOT_SET}\" }, eu: }\ntargets: [ { name: web, sink: nosuch }, { name: " +
+			"app } ]": {
 			Sinks: []string{"cn", "eu"}, Targets: []string{"web", "app"},
 		},
 	} {

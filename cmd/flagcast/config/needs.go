@@ -49,7 +49,9 @@ func (c *Config) Require(n Needs) error { return c.settings.ErrAbsent(n.include)
 // Keep removes what is not needed, but for sinks, and may not be whole.
 func (c *Config) Keep(n Needs) {
 	if !n.Upstream {
-		c.Upstream = Upstream{Interval: c.Upstream.Interval, Timeout: c.Upstream.Timeout, UsageInterval: c.Upstream.UsageInterval}
+		c.Upstream = Upstream{
+			Interval: c.Upstream.Interval, Timeout: c.Upstream.Timeout, UsageInterval: c.Upstream.UsageInterval,
+		}
 	}
 	if !n.API {
 		c.API.FrontendTokens, c.API.BackendTokens, c.API.WebhookSecret = nil, nil, API{}.WebhookSecret

@@ -48,20 +48,24 @@ func (k *checker) checkNotify(c *Config) {
 	h := &c.Healthcheck
 	k.checkAddress(h, h.URL, "healthcheck")
 	if k.Given(h, "interval") && !k.Given(h, "url") {
-		k.Wrong(h, "interval", `"interval" in healthcheck does nothing without "url"`, `set "url", or remove healthcheck`)
+		k.Wrong(h, "interval", `"interval" in healthcheck does nothing without "url"`,
+			`set "url", or remove healthcheck`)
 	}
 }
 
 func (k *checker) checkWebhook(c *Config, w *Webhook, where string) {
 	k.checkAddress(w, w.URL, where)
 	if w.Type == "slack" && k.Given(w, "secret") {
-		k.Wrong(w, "secret", `"secret"`+strictyaml.In(where)+" is only for dingtalk, feishu and json", "Slack's address is all that it asks for; remove it")
+		k.Wrong(w, "secret", `"secret"`+strictyaml.In(where)+" is only for dingtalk, feishu and json",
+			"Slack's address is all that it asks for; remove it")
 	}
 	if k.Given(w, "events") && len(w.Events) == 0 && k.Sound(w, "events") {
-		k.Wrong(w, "events", `"events"`+strictyaml.In(where)+" is empty: there is nothing to send", "leave it out for all")
+		k.Wrong(w, "events", `"events"`+strictyaml.In(where)+" is empty: there is nothing to send",
+			"leave it out for all")
 	}
 	if slices.Equal(w.Events, []string{"recovered"}) {
-		k.Wrong(w, "events", `"events"`+strictyaml.In(where)+" has only recovered, which follows on others", `add "failed", "held" or "stale"`)
+		k.Wrong(w, "events", `"events"`+strictyaml.In(where)+" has only recovered, which follows on others",
+			`add "failed", "held" or "stale"`)
 	}
 	if !k.Sound(w, "targets") || !k.Sound(c, "targets") {
 		return
@@ -72,9 +76,11 @@ func (k *checker) checkWebhook(c *Config, w *Webhook, where string) {
 			return ok
 		}
 		if _, err := path.Match(glob, ""); err != nil {
-			k.Wrong(w, "targets", fmt.Sprintf(`item %d of "targets"%s is not a pattern`, i+1, strictyaml.In(where)), globHint)
+			k.Wrong(w, "targets", fmt.Sprintf(`item %d of "targets"%s is not a pattern`, i+1, strictyaml.In(where)),
+				globHint)
 		} else if !slices.ContainsFunc(c.Targets, matches) {
-			k.Wrong(w, "targets", fmt.Sprintf(`item %d of "targets"%s matches no target`, i+1, strictyaml.In(where)), targetsHint(c.Targets))
+			k.Wrong(w, "targets", fmt.Sprintf(`item %d of "targets"%s matches no target`, i+1, strictyaml.In(where)),
+				targetsHint(c.Targets))
 		}
 	}
 }
@@ -97,7 +103,8 @@ func (k *checker) checkAddress(owner any, s secret.Secret, where string) {
 	}
 	address, err := url.Parse(s.Reveal())
 	if err != nil || address.Scheme != "http" && address.Scheme != "https" || address.Hostname() == "" {
-		k.Wrong(owner, "url", `"url"`+strictyaml.In(where)+" is not an address", `an address begins with "https://"; copy it from the service as it is`)
+		k.Wrong(owner, "url", `"url"`+strictyaml.In(where)+" is not an address",
+			`an address begins with "https://"; copy it from the service as it is`)
 	}
 }
 

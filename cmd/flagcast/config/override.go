@@ -49,7 +49,8 @@ func (k *checker) override(c *Config, o Overrides) {
 			if about[s.instead] == nil {
 				unused = append(unused, s.instead)
 			}
-			about[s.instead] = append(about[s.instead], strings.TrimPrefix(strings.TrimPrefix(g.origin, "environment variable "), "flag "))
+			about[s.instead] = append(about[s.instead],
+				strings.TrimPrefix(strings.TrimPrefix(g.origin, "environment variable "), "flag "))
 		}
 	}
 	for _, sentence := range unused {
@@ -120,7 +121,8 @@ func (o *overrider) list(g given) []string {
 func (o *overrider) seconds(g given, least int) (time.Duration, bool) {
 	n, err := strconv.Atoi(g.value)
 	if err != nil || n < least || n > 1<<30 {
-		o.fault(g, strictyaml.Quoted(g.value)+" is not a number of seconds", "write a whole number, at least "+strconv.Itoa(least))
+		o.fault(g, strictyaml.Quoted(g.value)+" is not a number of seconds",
+			"write a whole number, at least "+strconv.Itoa(least))
 		return 0, false
 	}
 	return time.Duration(n) * time.Second, true
@@ -160,7 +162,8 @@ func (o *overrider) headers(g given) {
 	for number, text := range o.list(g) {
 		name, value, ok := strings.Cut(text, ":")
 		if name = strings.TrimSpace(name); !ok || !headerName.MatchString(name) {
-			o.fault(g, "header "+strconv.Itoa(number+1)+" is not of the form name:value", "write X-Api-Key:secret, several separated by commas")
+			o.fault(g, "header "+strconv.Itoa(number+1)+" is not of the form name:value",
+				"write X-Api-Key:secret, several separated by commas")
 			continue
 		}
 		o.setHeader(name, strings.TrimSpace(value))

@@ -61,7 +61,8 @@ func parseOffline(s secret.Secret) (edgecore.Token, *strictyaml.Problem) {
 	}
 	if text := s.Reveal(); text == "" || strings.ContainsFunc(text, notInToken) {
 		return edgecore.Token{}, &strictyaml.Problem{
-			Message: "holds a character that no token has", Hint: "a token is one word of ASCII without quotes and commas",
+			Message: "holds a character that no token has",
+			Hint:    "a token is one word of ASCII without quotes and commas",
 		}
 	}
 	return edgecore.Token{Project: "*", Environment: defaultEnvironment, Secret: s}, nil
@@ -183,7 +184,9 @@ func (o *overrider) trustProxy(g given) {
 	if list, ok := o.given["proxy-trusted-servers"]; ok {
 		o.c.API.TrustedProxies, g = o.list(list), list
 	} else {
-		o.c.unused = append(o.c.unused, "TRUST_PROXY lets every client say that it has another address: set PROXY_TRUSTED_SERVERS (api.trusted_proxies) to the addresses of the proxies")
+		o.c.unused = append(o.c.unused,
+			"TRUST_PROXY lets every client say that it has another address: set PROXY_TRUSTED_SERVERS "+
+				"(api.trusted_proxies) to the addresses of the proxies")
 	}
 	o.from(&o.c.API, "trusted_proxies", g)
 }

@@ -13,7 +13,8 @@ import (
 
 const (
 	cronForm    = cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor
-	cronExample = `examples: "@every 1m", "*/5 * * * *" (minute, hour, day of month, month, day of week), "30 */5 * * * *" (with seconds first)`
+	cronExample = `examples: "@every 1m", "*/5 * * * *" (minute, hour, day of month, month, day of week), "30 */5 * ` +
+		`* * *" (with seconds first)`
 )
 
 // cronFields are the fields of an expression, in order. Each is parsed alone
@@ -79,7 +80,8 @@ func scheduleProblem(text string) *strictyaml.Problem {
 		case "@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly":
 			return nil
 		}
-		return problem("the descriptor is not known", "descriptors: @every 1m, @hourly, @daily, @weekly, @monthly, @yearly")
+		return problem("the descriptor is not known",
+			"descriptors: @every 1m, @hourly, @daily, @weekly, @monthly, @yearly")
 	}
 	words, fields := strings.Fields(text), cronFields
 	if len(words) == len(fields)-1 {
@@ -97,7 +99,9 @@ func scheduleProblem(text string) *strictyaml.Problem {
 		}
 		if step := longestStep(words[i]); step >= f.size {
 			return problem(
-				fmt.Sprintf("the step %d of the %s field, number %d, is longer than the field: it would not run every %d", step, f.name, i+1, step),
+				fmt.Sprintf(
+					"the step %d of the %s field, number %d, is longer than the field: it would not run every %d", step,
+					f.name, i+1, step),
 				f.step,
 			)
 		}
@@ -121,7 +125,8 @@ func longestStep(word string) int {
 func fieldValid(word string, form cron.ParseOption) bool {
 	// The parser would take the first for a zone and panic, and reads the
 	// others as nothing.
-	if strings.Contains(word, "=") || strings.HasPrefix(word, ",") || strings.HasSuffix(word, ",") || strings.Contains(word, ",,") {
+	if strings.Contains(word, "=") || strings.HasPrefix(word, ",") || strings.HasSuffix(word, ",") ||
+		strings.Contains(word, ",,") {
 		return false
 	}
 	_, err := cron.NewParser(form).Parse(word)

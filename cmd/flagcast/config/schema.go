@@ -23,7 +23,9 @@ func schema(o Overrides) *strictyaml.Schema {
 			reflect.TypeFor[KeyPattern]():    decodeKey,
 		},
 		Secrets: map[reflect.Type]func(secret.Secret) (any, *strictyaml.Problem){
-			reflect.TypeFor[edgecore.Token](): func(s secret.Secret) (any, *strictyaml.Problem) { return parseToken(s) },
+			reflect.TypeFor[edgecore.Token](): func(s secret.Secret) (any, *strictyaml.Problem) {
+				return parseToken(s)
+			},
 		},
 		Mappings: map[reflect.Type]strictyaml.Mapping{
 			reflect.TypeFor[StaticContext](): {Decode: decodeStatic},

@@ -31,7 +31,10 @@ sinks:
 		t.Fatal(err)
 	}
 	got := c.ShortSecrets()
-	want := []string{`"webhook_secret" in api`, `"api_token" in sink "a"`, `the content of "api_token_file" in sink "b"`, "token 2 of flag --pretrusted-tokens"}
+	want := []string{
+		`"webhook_secret" in api`, `"api_token" in sink "a"`, `the content of "api_token_file" in sink "b"`,
+		"token 2 of flag --pretrusted-tokens",
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("the places are %q, want %q", got, want)
 	}

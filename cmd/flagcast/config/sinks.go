@@ -49,7 +49,9 @@ func (s sinkDecoder) decode(d *strictyaml.Decoder, n *strictyaml.Node, v any, _,
 	}
 	sink.Settings = settings
 	rest := *n
-	rest.Entries = slices.DeleteFunc(slices.Clone(n.Entries), func(e strictyaml.Entry) bool { return e.Key == kind.Key })
+	rest.Entries = slices.DeleteFunc(slices.Clone(n.Entries), func(e strictyaml.Entry) bool {
+		return e.Key == kind.Key
+	})
 	d.Struct(&rest, reflect.ValueOf(settings).Elem(), where)
 	n.Meant = rest.Meant
 	checkSink(d, n, settings, where)

@@ -49,7 +49,8 @@ func parseToken(s secret.Secret) (edgecore.Token, *strictyaml.Problem) {
 		}
 	case token.Environment == "*":
 		return token, &strictyaml.Problem{
-			Message: "is a token of all environments, an admin token", Hint: "create a backend token for one environment",
+			Message: "is a token of all environments, an admin token",
+			Hint:    "create a backend token for one environment",
 		}
 	}
 	return token, nil

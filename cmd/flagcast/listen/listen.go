@@ -51,7 +51,8 @@ func Open(cfg *config.API, log *slog.Logger) (l *Listeners, err error) {
 			return
 		}
 		if *at, err = net.Listen("tcp", address); err != nil {
-			err = exit.With(exit.Failed, fmt.Errorf("listen on %q: %w", address, err), "another process may have the port; set "+hint)
+			err = exit.With(exit.Failed, fmt.Errorf("listen on %q: %w", address, err),
+				"another process may have the port; set "+hint)
 		}
 	}
 	if cfg.TLS.CertFile != "" {
@@ -96,7 +97,9 @@ func (l *Listeners) Main() (scheme string, addr net.Addr) {
 // Serve answers until ctx ends, then for cfg.Drain more, and then ends what is in
 // hand. Connections stay open while it drains, and end with their next answer: a
 // connection that is closed while a client writes to it loses a request.
-func (l *Listeners) Serve(ctx context.Context, group *errgroup.Group, h *api.Handler, cfg *config.API, log *slog.Logger) {
+func (l *Listeners) Serve(
+	ctx context.Context, group *errgroup.Group, h *api.Handler, cfg *config.API, log *slog.Logger,
+) {
 	var servers []*http.Server
 	var draining atomic.Bool
 	start := func(listener net.Listener, handler http.Handler, certificate *httpclient.Certificate) {
@@ -164,7 +167,8 @@ func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 		Handler:   handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout,
 		WriteTimeout: answerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		HTTP2: &http.HTTP2Config{
-			MaxConcurrentStreams: maxStreams, MaxReceiveBufferPerConnection: maxUnread, MaxReceiveBufferPerStream: maxUnread,
+			MaxConcurrentStreams: maxStreams, MaxReceiveBufferPerConnection: maxUnread,
+			MaxReceiveBufferPerStream: maxUnread,
 		},
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}

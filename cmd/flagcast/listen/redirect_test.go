@@ -56,7 +56,8 @@ func TestRedirectInBrowsers(t *testing.T) {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
 		header := w.Result().Header
-		if w.Code != code || header.Get("Access-Control-Allow-Origin") != "*" || header.Get("Cache-Control") != "no-store" ||
+		if w.Code != code || header.Get("Access-Control-Allow-Origin") != "*" ||
+			header.Get("Cache-Control") != "no-store" ||
 			header.Get("X-Content-Type-Options") != "nosniff" || (header.Get("Location") == "") != (code == 204) {
 			t.Errorf("%s: %d %v", method, w.Code, header)
 		}
@@ -94,7 +95,8 @@ func TestStrictTransport(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = response.Body.Close()
-			if got := response.Header.Get("Strict-Transport-Security"); response.StatusCode != 200 || (got != "") != want {
+			if got := response.Header.Get("Strict-Transport-Security"); response.StatusCode != 200 ||
+				(got != "") != want {
 				t.Errorf("%s with redirect %v: %d %q", host, redirects, response.StatusCode, got)
 			}
 		}

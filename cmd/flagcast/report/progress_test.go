@@ -29,7 +29,8 @@ func TestProgress(t *testing.T) {
 	}
 	var many, few bytes.Buffer
 	put(&many, 200)
-	if text := many.String(); !strings.Contains(text, "/200)") || strings.TrimSpace(text[strings.LastIndexByte(strings.TrimRight(text, "\r"), '\r')+1:]) != "" {
+	if text := many.String(); !strings.Contains(text, "/200)") ||
+		strings.TrimSpace(text[strings.LastIndexByte(strings.TrimRight(text, "\r"), '\r')+1:]) != "" {
 		t.Errorf("the bar shows %q", many.String())
 	}
 	put(&few, worthABar-1)

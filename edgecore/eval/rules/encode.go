@@ -29,7 +29,11 @@ func Encode(p *eval.Program, o Options) ([]byte, error) {
 		e.out.Flags = append(e.out.Flags, e.flag(&p.Rules[i]))
 	}
 	if len(e.refused) > 0 {
-		return nil, &Error{Flags: slices.Sorted(maps.Keys(e.refused)), Why: "flags hold ids that may not leave as they are; leave such flags out, or name fewer fields that hold ids"}
+		return nil, &Error{
+			Flags: slices.Sorted(maps.Keys(e.refused)),
+			Why: "flags hold ids that may not leave as they are; leave such flags out, or name fewer fields that " +
+				"hold ids",
+		}
 	}
 	e.out.Names = strings.Join(names, eval.EndOfText)
 	e.values()
@@ -39,8 +43,9 @@ func Encode(p *eval.Program, o Options) ([]byte, error) {
 // newEncoder returns an encoder that has met nothing yet.
 func newEncoder(p *eval.Program, o Options) *encoder {
 	e := &encoder{
-		p: p, texts: eval.ValueTexts{}, salt: o.Salt, fields: map[int32]int{}, numbers: map[string]int{}, conditions: map[*eval.Condition]int{},
-		stickies: map[string]int{}, shapes: map[string]int{}, postings: map[int32]map[int32][]int{},
+		p: p, texts: eval.ValueTexts{}, salt: o.Salt, fields: map[int32]int{}, numbers: map[string]int{},
+		conditions: map[*eval.Condition]int{},
+		stickies:   map[string]int{}, shapes: map[string]int{}, postings: map[int32]map[int32][]int{},
 		hashed: map[int32]bool{}, refused: map[string]bool{}, segments: map[*eval.Condition]bool{},
 	}
 	for i := 0; i < len(p.Fields) && len(o.Fields) > 0; i++ {
@@ -54,7 +59,8 @@ func newEncoder(p *eval.Program, o Options) *encoder {
 		}
 	}
 	e.out = wireRules{
-		Flags: []any{}, Fields: []any{}, Values: []any{}, Stickies: []any{}, Shares: []any{}, Conditions: []any{}, Shapes: []any{},
+		Flags: []any{}, Fields: []any{}, Values: []any{}, Stickies: []any{}, Shares: []any{}, Conditions: []any{},
+		Shapes:      []any{},
 		Impressions: []int32{}, Hidden: []int32{},
 	}
 	return e
@@ -166,7 +172,9 @@ func (e *encoder) strategy(s *eval.Strategy) any {
 		head = firstShare + perSticky*e.sticky(s.Share.Sticky) + s.Share.Percent
 		if s.Share.Group != e.name {
 			head = ^len(e.out.Shares)
-			e.out.Shares = append(e.out.Shares, []any{firstShare + perSticky*e.sticky(s.Share.Sticky) + s.Share.Percent, s.Share.Group})
+			e.out.Shares = append(e.out.Shares, []any{
+				firstShare + perSticky*e.sticky(s.Share.Sticky) + s.Share.Percent, s.Share.Group,
+			})
 		}
 	}
 	if len(s.Conditions) == 0 {

@@ -100,7 +100,9 @@ func (c *Client) do(ctx context.Context, a *attempts, answer any) *Error {
 		err = json.Unmarshal(body, answer)
 	}
 	if err != nil {
-		return &Error{Status: response.StatusCode, MaybeApplied: true, Err: fmt.Errorf("read the answer as JSON: %w", err)}
+		return &Error{
+			Status: response.StatusCode, MaybeApplied: true, Err: fmt.Errorf("read the answer as JSON: %w", err),
+		}
 	}
 	return nil
 }

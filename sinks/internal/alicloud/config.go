@@ -84,30 +84,42 @@ func (c Config) Check(prefix string) []error {
 			absent("access_key_id", "is missing: set it, or the variable "+variableID)
 		}
 		if keys.AccessKeySecret.IsZero() {
-			absent("access_key_secret", "is missing: set it, name a file in access_key_secret_file, or leave access_key_id out, too, and set the variable "+variableSecret)
+			absent("access_key_secret",
+				"is missing: set it, name a file in access_key_secret_file, or leave access_key_id out, too, and set "+
+					"the variable "+variableSecret)
 		}
 		if c.Type == typeSTS && keys.SecurityToken.IsZero() {
-			absent("security_token", `is missing, and type "sts" needs it: set it, name a file in security_token_file, or leave the others out, too, and set the variable `+variableSession)
+			absent("security_token",
+				`is missing, and type "sts" needs it: set it, name a file in security_token_file, or leave the `+
+					`others out, too, and set the variable `+variableSession)
 		}
 	case typeRRSA:
 		if c.RoleARN != "" && !rolePattern.MatchString(c.RoleARN) {
-			fault("role_arn", fmt.Sprintf(`%q is not the ARN of a role: write it like "acs:ram::1234567890123456:role/flagcast"`, c.RoleARN))
+			fault("role_arn",
+				fmt.Sprintf(`%q is not the ARN of a role: write it like "acs:ram::1234567890123456:role/flagcast"`,
+					c.RoleARN))
 		}
 		if c.OIDCProviderARN != "" && !providerPattern.MatchString(c.OIDCProviderARN) {
-			fault("oidc_provider_arn", fmt.Sprintf(`%q is not the ARN of an OIDC provider: write it like "acs:ram::1234567890123456:oidc-provider/ack-rrsa-c0123456789"`, c.OIDCProviderARN))
+			fault("oidc_provider_arn",
+				fmt.Sprintf(
+					`%q is not the ARN of an OIDC provider: write it like `+
+						`"acs:ram::1234567890123456:oidc-provider/ack-rrsa-c0123456789"`, c.OIDCProviderARN))
 		}
 		if !sessionPattern.MatchString(c.RoleSessionName) {
-			fault("role_session_name", fmt.Sprintf(`%q is not a name: 2 to 64 letters, digits, ".", "@", "-" and "_"`, c.RoleSessionName))
+			fault("role_session_name", fmt.Sprintf(`%q is not a name: 2 to 64 letters, digits, ".", "@", "-" and "_"`,
+				c.RoleSessionName))
 		}
 		if _, problem := ParseEndpoint(c.STSEndpoint, exampleSTS); problem != "" {
 			fault("sts_endpoint", problem)
 		}
 	case typeECS:
 		if c.RoleName != "" && !namePattern.MatchString(c.RoleName) {
-			fault("role_name", fmt.Sprintf(`%q is not the name of a role: letters, digits, ".", "-" and "_", and no ARN`, c.RoleName))
+			fault("role_name",
+				fmt.Sprintf(`%q is not the name of a role: letters, digits, ".", "-" and "_", and no ARN`, c.RoleName))
 		}
 	default:
-		fault("type", fmt.Sprintf("%q is not supported: use %q, %q, %q or %q", c.Type, typeAccessKey, typeSTS, typeRRSA, typeECS))
+		fault("type", fmt.Sprintf("%q is not supported: use %q, %q, %q or %q", c.Type, typeAccessKey, typeSTS, typeRRSA,
+			typeECS))
 		return faults
 	}
 	return append(faults, c.strays(prefix)...)
@@ -137,7 +149,8 @@ func (c Config) strays(prefix string) []error {
 		types := strings.Fields(setting.typesOf)
 		if setting.set && c.Type != types[0] && c.Type != types[len(types)-1] {
 			faults = append(faults, &sinks.ConfigError{
-				Key: prefix + setting.key, Problem: fmt.Sprintf("does not go with type %q: set type %q, or remove it", c.Type, types[0]),
+				Key: prefix + setting.key, Problem: fmt.Sprintf("does not go with type %q: set type %q, or remove it",
+					c.Type, types[0]),
 			})
 		}
 	}

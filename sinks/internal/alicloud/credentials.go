@@ -44,7 +44,8 @@ func (c Config) New(base http.RoundTripper) (Credentials, error) {
 	case typeECS:
 		return newRenewed(newECS(c, base).fetch), nil
 	}
-	return static{Keys{AccessKeyID: c.AccessKeyID, AccessKeySecret: c.AccessKeySecret, SecurityToken: c.SecurityToken}}, nil
+	return static{Keys{AccessKeyID: c.AccessKeyID, AccessKeySecret: c.AccessKeySecret, SecurityToken: c.SecurityToken}},
+		nil
 }
 
 type static struct{ keys Keys }
@@ -89,7 +90,8 @@ func (t temporary) keys() (Keys, time.Time, error) {
 		return Keys{}, ends, errors.New("the answer does not hold temporary keys")
 	}
 	return Keys{
-		AccessKeyID: t.AccessKeyID, AccessKeySecret: secret.New(t.AccessKeySecret), SecurityToken: secret.New(t.SecurityToken),
+		AccessKeyID: t.AccessKeyID, AccessKeySecret: secret.New(t.AccessKeySecret),
+		SecurityToken: secret.New(t.SecurityToken),
 	}, ends, nil
 }
 

@@ -69,7 +69,8 @@ func (r *rrsa) fetch(ctx context.Context) (Keys, time.Time, error) {
 		"RoleArn": {r.config.RoleARN}, "OIDCProviderArn": {r.config.OIDCProviderARN},
 		"RoleSessionName": {r.config.RoleSessionName}, "OIDCToken": {token.Reveal()},
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.endpoint.String()+"/", strings.NewReader(form.Encode()))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.endpoint.String()+"/",
+		strings.NewReader(form.Encode()))
 	if err != nil {
 		return Keys{}, none, Cause(err)
 	}
@@ -78,7 +79,9 @@ func (r *rrsa) fetch(ctx context.Context) (Keys, time.Time, error) {
 	request.Header.Set("User-Agent", "flagcast")
 	response, err := r.client.Do(request)
 	if err != nil {
-		return Keys{}, none, fmt.Errorf("call STS at %q: %w: inside a VPC without a way out, set credentials.sts_endpoint to its own, such as %q", r.endpoint.Host, Cause(err), exampleSTS)
+		return Keys{}, none,
+			fmt.Errorf("call STS at %q: %w: inside a VPC without a way out, set credentials.sts_endpoint to its own, "+
+				"such as %q", r.endpoint.Host, Cause(err), exampleSTS)
 	}
 	defer func() { _ = response.Body.Close() }()
 	body, err := untrusted.ReadBody(response, keysBytes)
@@ -109,21 +112,26 @@ func (r *rrsa) token() (secret.Secret, error) {
 		if setting.value == "" {
 			return secret.Secret{}, &lasting{
 				fmt.Sprintf("credentials.%s is not set, nor is the variable %s", setting.key, setting.variable),
-				"set one, or let ack-pod-identity-webhook do it (namespace label pod-identity.alibabacloud.com/injection=on, annotation pod-identity.alibabacloud.com/role-name of the service account, then a new pod)", nil,
+				"set one, or let ack-pod-identity-webhook do it (namespace label " +
+					"pod-identity.alibabacloud.com/injection=on, annotation pod-identity.alibabacloud.com/role-name " +
+					"of the service account, then a new pod)", nil,
 			}
 		}
 	}
 	path := r.config.OIDCTokenFile
 	content, err := untrusted.ReadFile(path, 4*tokenBytes)
 	text := strings.TrimSpace(string(content))
-	const remedy = "mount the service account's token there, a projected volume with the audience sts.aliyuncs.com, as ack-pod-identity-webhook does for new pods"
+	const remedy = "mount the service account's token there, a projected volume with the audience sts.aliyuncs.com, " +
+		"as ack-pod-identity-webhook does for new pods"
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return secret.Secret{}, &lasting{fmt.Sprintf("token file %q is absent", path), remedy, err}
 	case err != nil:
 		return secret.Secret{}, &lasting{fmt.Sprintf("read the token file: %v", err), "let this process read it", err}
 	case text == "" || len(text) > tokenBytes:
-		return secret.Secret{}, &lasting{fmt.Sprintf("token file %q has %d bytes, which is not a token", path, len(text)), remedy, nil}
+		return secret.Secret{}, &lasting{
+			fmt.Sprintf("token file %q has %d bytes, which is not a token", path, len(text)), remedy, nil,
+		}
 	}
 	return secret.New(text), nil
 }
@@ -150,13 +158,16 @@ func (r *rrsa) hint(e *Error) string {
 	case is("EntityNotExist"), strings.Contains(e.Message, "OIDC Provider"):
 		return fmt.Sprintf("the OIDC provider %q is not registered: %s", r.config.OIDCProviderARN, rebuild)
 	case is("AuthenticationFail.OIDCToken.Expired"):
-		return fmt.Sprintf("the token in %q has ended: it must be one that Kubernetes renews, and the clock must be right", r.config.OIDCTokenFile)
+		return fmt.Sprintf("the token in %q has ended: it must be one that Kubernetes renews, and the clock must be "+
+			"right", r.config.OIDCTokenFile)
 	case is("AuthenticationFail.OIDCToken.AudienceNotMatch"):
 		return "the audience of the projected token must be sts.aliyuncs.com"
 	case is("AuthenticationFail.OIDCToken"):
 		return fmt.Sprintf("the OIDC provider %q does not trust this token: %s", r.config.OIDCProviderARN, rebuild)
 	case is("AuthenticationFail"), is("NoPermission"), is("ImplicitDeny"):
-		return fmt.Sprintf("the role %q does not trust this pod: give it a trust policy with the OIDC provider %q, the audience sts.aliyuncs.com and the service account (flagcast permissions prints it)", r.config.RoleARN, r.config.OIDCProviderARN)
+		return fmt.Sprintf("the role %q does not trust this pod: give it a trust policy with the OIDC provider %q, "+
+			"the audience sts.aliyuncs.com and the service account (flagcast permissions prints it)", r.config.RoleARN,
+			r.config.OIDCProviderARN)
 	case is("InvalidParameter"):
 		return "check role_arn, oidc_provider_arn and role_session_name under credentials"
 	case e.Status == http.StatusProxyAuthRequired:
