@@ -39,7 +39,7 @@ func FuzzPlan(f *testing.F) {
 	})
 }
 
-// FuzzProbe: whatever stands in for a worker's status, the probe ends with a seq
+// FuzzProbe: whatever answers instead of a worker's status, the probe ends with a seq
 // or an error that names it.
 func FuzzProbe(f *testing.F) {
 	for _, text := range []string{

@@ -24,7 +24,7 @@ import (
 	"github.com/flagcast/flagcast/internal/secret"
 )
 
-// upstream knows one token, and counts the questions.
+// upstream has one token, and counts the questions.
 type upstream struct {
 	asked, tokens atomic.Int32
 	down          atomic.Bool
@@ -75,7 +75,7 @@ func TestUnknownTokensAreAskedAboutOnceInAWhile(t *testing.T) {
 		check("*:e.good", access.Frontend, nil)
 		check("*:e.bad", access.Frontend, access.ErrUnavailable)
 		time.Sleep(2 * time.Hour)
-		check("*:e.good", access.Frontend, nil) // last good stands
+		check("*:e.good", access.Frontend, nil) // the last good answer stays
 		check("*:e.new", access.Frontend, access.ErrUnavailable)
 		u.down.Store(false)
 		check("*:e.new", access.Frontend, access.ErrUnauthorized)
@@ -223,12 +223,12 @@ func TestDeletedToken(t *testing.T) {
 		time.Sleep(time.Minute)
 		check(nil)
 		v.deleted.Store(true)
-		time.Sleep(3 * time.Minute) // long out of its time: nothing is answered before upstream is heard
+		time.Sleep(3 * time.Minute) // long out of its time: nothing is answered before upstream answers
 		check(access.ErrUnauthorized)
 	})
 }
 
-// deleting knows every token until they are deleted.
+// deleting has every token until they are deleted.
 type deleting struct{ deleted atomic.Bool }
 
 func (d *deleting) Validate(_ context.Context, tokens []secret.Secret) ([]*access.Known, error) {
@@ -305,7 +305,7 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
-// recorder knows no token, and keeps what it was asked.
+// recorder has no token, and keeps what it was asked.
 type recorder struct {
 	mu    sync.Mutex
 	asked []string
@@ -326,7 +326,7 @@ func (r *recorder) tokens() []string {
 	return slices.Clone(r.asked)
 }
 
-// dotted knows one token of an environment with a dot.
+// dotted has one token of an environment with a dot.
 type dotted struct{}
 
 func (dotted) Validate(_ context.Context, tokens []secret.Secret) ([]*access.Known, error) {

@@ -150,7 +150,7 @@ func TestFloodFromTheAddressOfAll(t *testing.T) {
 	})
 }
 
-// aged knows the tokens that begin with "*:e.old-".
+// aged has the tokens that begin with "*:e.old-".
 type aged struct{}
 
 func (aged) Validate(_ context.Context, tokens []secret.Secret) ([]*access.Known, error) {

@@ -68,7 +68,7 @@ func hostile() map[string]string {
 }
 
 // TestHostileAnswers: an answer of any shape needs a bounded multiple of its size,
-// and what cannot be read is an error, never an answer that knows no token.
+// and what cannot be read is an error, never an answer without tokens.
 func TestHostileAnswers(t *testing.T) {
 	for name, body := range hostile() {
 		var known []*Known

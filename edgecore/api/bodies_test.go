@@ -20,7 +20,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/state"
 )
 
-// place is a response writer that tells where in memory the body lies: what is
+// place is a response writer that records where in memory the body lies: what is
 // made again lies elsewhere.
 type place struct {
 	header http.Header
@@ -140,7 +140,7 @@ func TestPackings(t *testing.T) {
 	}
 }
 
-// TestScopesAreApart: a body of some projects tells nothing of the environment,
+// TestScopesAreApart: a body of some projects says nothing of the environment,
 // so that its tag is as old as its flags; one of all is as upstream sent it.
 func TestScopesAreApart(t *testing.T) {
 	f := newFixture(t, "")

@@ -39,7 +39,7 @@ func requests(t *testing.T) (v struct {
 	return v
 }
 
-// TestCurrentTime: a time counts wherever a context may have it, and what is no
+// TestCurrentTime: a time counts wherever a context may have it, and what is not a
 // time counts as not given. The flag is on from the instant of the vector.
 func TestCurrentTime(t *testing.T) {
 	f := newFixture(t, "")

@@ -51,7 +51,7 @@ func FuzzReadContext(f *testing.F) {
 		}
 		var all, properties map[string]any
 		if json.Unmarshal(document, &all) != nil || all == nil {
-			var numbers map[string]json.RawMessage // some are no float64
+			var numbers map[string]json.RawMessage // some are not a float64
 			if json.Unmarshal(document, &numbers) != nil || numbers == nil {
 				if err == nil {
 					t.Errorf("%s is taken for a context", document)

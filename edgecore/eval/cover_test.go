@@ -63,7 +63,7 @@ func TestCoverReachesEveryKind(t *testing.T) {
 	}
 }
 
-// TestCoverKeepsToItsNumber: with little room the most is made of it.
+// TestCoverKeepsToItsNumber: with few contexts it reaches the most.
 func TestCoverKeepsToItsNumber(t *testing.T) {
 	p := compileDocument(t, `{"version":2,"features":[
 		{"name":"a","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"x","operator":"IN",

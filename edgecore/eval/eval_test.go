@@ -12,7 +12,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/parse"
 )
 
-// mustCompile takes features, and knows one segment.
+// mustCompile compiles features, with one segment.
 func mustCompile(t *testing.T, features string) (*eval.Program, []edgecore.Problem) {
 	t.Helper()
 	d := mustParse(t, features, `{"id":1,"constraints":[{"contextName":"country","operator":"IN","values":["no"]}]}`)

@@ -19,7 +19,7 @@ func regexFlag(name, pattern string, more string) string {
 		name, value, more)
 }
 
-// What rules cannot hold is off there alone, and is a problem of whoever stores
+// What rules cannot hold is off there alone, and is a problem of the caller that stores
 // them.
 func TestFit(t *testing.T) {
 	huge := "^" + strings.Repeat(`[a-z]{1,999}-`, 6)
@@ -84,7 +84,7 @@ func TestFit(t *testing.T) {
 	}
 }
 
-// A class that stands in a pattern many times is stored once.
+// A class that is in a pattern many times is stored once.
 func TestSharedRanges(t *testing.T) {
 	sizes := map[int]int{}
 	for _, n := range []int{5, 30, 60} {

@@ -12,7 +12,7 @@ import (
 )
 
 // Case is that of Unicode 15 whatever tables Go has: the pairs that are newer
-// are none, and every pair of the tables is settled but those.
+// are none, and every pair of the tables is decided but those.
 func TestFoldIsOfUnicode15(t *testing.T) {
 	pairs := 0
 	for r := rune(0); r <= unicode.MaxRune; r++ {

@@ -166,7 +166,7 @@ func TestKnownContextsLeaveConstants(t *testing.T) {
 			if !constant && len(left.Conditions) == 0 && !draws {
 				t.Errorf("%v is no constant: %+v", f, left)
 			}
-			// Nobody gets behind a strategy for everybody.
+			// No context gets behind a strategy for everybody.
 			if len(full) == 0 {
 				continue
 			}

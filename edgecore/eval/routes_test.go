@@ -32,8 +32,8 @@ func throughRules(t tb, p *eval.Program, static *eval.Context) *eval.Program {
 }
 
 // routes are the ways to the answer for one context: the program itself,
-// rules/1 of a target without a static context, of one that knows the whole
-// context, and of one that knows a random part of it.
+// rules/1 of a target without a static context, of one that fixes the whole
+// context, and of one that fixes a random part of it.
 type routes struct {
 	direct, empty, known, split *eval.Program
 	whole, request, nothing     eval.Context

@@ -81,7 +81,7 @@ func specDefinitions(t *testing.T, file string, state []byte) *edgecore.Definiti
 }
 
 // want is the expected result; the variant is as it is where a case does not
-// tell.
+// give it.
 func (tc *specCase) want(t *testing.T, got eval.Result) eval.Result {
 	t.Helper()
 	var variant struct {

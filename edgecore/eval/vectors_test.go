@@ -30,7 +30,7 @@ type vector struct {
 		Seed    string
 		Toggle  string
 		Enabled bool
-		Variant *string // nil: not told
+		Variant *string // nil: not given
 	}
 }
 

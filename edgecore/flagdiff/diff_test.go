@@ -32,7 +32,7 @@ func lines(changes []flagdiff.Change) string {
 	return strings.Join(words, "\n")
 }
 
-// Diff tells of flags whose definition changed, and of those that depend on
+// Diff lists flags whose definition changed, and of those that depend on
 // them.
 func TestDiff(t *testing.T) {
 	for _, tc := range []struct{ name, old, new, want string }{
@@ -398,7 +398,7 @@ func TestDiffOfParents(t *testing.T) {
 	}
 }
 
-// With digests, and for fields of one's own, no id stands in a text.
+// With digests, and for fields of one's own, no id is in a text.
 func TestDiffShowsNoIDs(t *testing.T) {
 	old := withFlag(
 		strategies(having(in("email", "secret-1"), in("userId", "secret-2"), single("sessionId", "REGEX", "secret-3"))))

@@ -19,7 +19,7 @@ import (
 )
 
 // mutable are members that an evaluation may look at; those that lead to most
-// of it stand here several times.
+// of it are here several times.
 var mutable = strings.Fields(`features features features segments
 	enabled strategies strategies strategies strategies variants variants dependencies impressionData name type
 	parameters parameters parameters constraints constraints
@@ -111,7 +111,7 @@ func contextOf(s gen.Source, state *gen.State) eval.Context {
 	return eval.Context{Fields: c.Fields, Time: c.Time, Seed: []string{"", "1", "2"}[s.IntN(3)]}
 }
 
-// Every flag that answers otherwise for some context stands in the difference,
+// Every flag that answers otherwise for some context is in the difference,
 // one that is reported to be off for everyone is, and equal definitions differ in
 // nothing.
 func TestDiffIsComplete(t *testing.T) {

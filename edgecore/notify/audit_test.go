@@ -103,7 +103,7 @@ func TestAuditLinesDoNotMix(t *testing.T) {
 }
 
 // TestAuditWarnsOnce: the file may be moved away, or its folder missing for a
-// while; nobody but the log hears of it.
+// while; only the log has it.
 func TestAuditWarnsOnce(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "folder")
 	path := filepath.Join(folder, "audit.jsonl")

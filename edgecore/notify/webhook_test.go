@@ -25,7 +25,7 @@ import (
 // mark is in every secret of these tests.
 const mark = "s3cr3t"
 
-// service answers like a chat service, and keeps what it was told.
+// service answers like a chat service, and keeps what it has received.
 type service struct {
 	mu      sync.Mutex
 	began   time.Time
@@ -261,7 +261,7 @@ func TestRunSendsWhatIsLeft(t *testing.T) {
 	})
 }
 
-// TestRunEndsInTime: a service that does not answer holds nobody up.
+// TestRunEndsInTime: a service that does not answer delays no other.
 func TestRunEndsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, notify.Options{Service: notify.Slack}, answer{})

@@ -18,7 +18,7 @@ import (
 	"github.com/flagcast/flagcast/test/need"
 )
 
-// Two Unleash servers stand behind one address, and one of them lags. Whatever
+// Two Unleash servers are behind one address, and one of them lags. Whatever
 // the webhook does, nothing that was published is taken back; a database that
 // was restored is accepted in time.
 func TestLaggingUpstream(t *testing.T) {

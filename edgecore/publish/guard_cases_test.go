@@ -205,7 +205,7 @@ func TestGuardCountsStepsOfAnHour(t *testing.T) {
 		"a kill switch in a new process": func(t *testing.T, w *world) {
 			w.target.History = &publish.History{Sink: newShelfSink(t), SinkName: "back", Keep: 10}
 			steps(t, w, 90*time.Minute, 20, 8)
-			accept(w) // which no process but that one knows
+			accept(w) // which only that process has
 			after(3 * time.Minute)
 			w.put(t, document(append(each(names[:7], flag), disabled(names[7]))...))
 			if outcomes, err := w.session().Once(t.Context(), true); err != nil || outcomes[0].Action != "published" {

@@ -99,7 +99,7 @@ func TestGuardAcceptsNoShortDigest(t *testing.T) {
 }
 
 // A held target lives, and neither its heartbeats nor failures in between are a
-// reason to tell again what is held.
+// reason to report again what is held.
 func TestHeldTargetBeats(t *testing.T) {
 	within(t, func(t *testing.T, w *world) {
 		w.target.Heartbeat = 10 * time.Minute

@@ -217,7 +217,7 @@ func (a audited) Event(e publish.Event) {
 	a.step("after audit")
 }
 
-// stepped is a sink that tells its steps.
+// stepped is a sink that reports its steps.
 type stepped struct {
 	sinks.Sink
 	name string

@@ -22,7 +22,7 @@ func (s *process) wrote(key sinks.Key) uint64 {
 type process struct {
 	*lab
 	name        string
-	life        bool // a publisher, and not somebody who pins
+	life        bool // a publisher, and not a person who pins
 	limits      sinks.Limits
 	minInterval time.Duration
 

@@ -17,7 +17,7 @@ func isFrontend(_ context.Context, token secret.Secret) bool {
 }
 
 // A list of tokens for Unleash Edge may hold some of the frontend API: they
-// keep nobody from getting flags. A backend token that is refused does.
+// keep no client from getting flags. A backend token that is refused does.
 func TestPollLeavesFrontendTokensOut(t *testing.T) {
 	const ui = "*:production.frontend-secret"
 	s := &server{

@@ -213,7 +213,7 @@ func TestPollMergesTokensByProject(t *testing.T) {
 		s.set(aToken, flags(2, "y@a"))
 		later(time.Minute)
 		f.expect(t, "x y z", "y z")
-		// One token fails: what it has seen stands, the other goes on.
+		// One token fails: what it has seen stays, the other goes on.
 		s.set(aToken, status(500))
 		s.set(bToken, flags(3, "z@b", "zz@b"))
 		later(10 * time.Minute)
@@ -298,8 +298,8 @@ func TestPollBacksOffAndHonoursRetryAfter(t *testing.T) {
 	})
 }
 
-// An upstream that starts after us is heard soon; one that stays away is asked
-// every interval until it has been heard once, and less and less after that.
+// An upstream that starts after us is followed soon; one that stays away is asked
+// every interval until it has answered once, and less and less after that.
 func TestPollWaitsForTheFirstAnswer(t *testing.T) {
 	s := &server{answers: map[string]http.HandlerFunc{allToken: status(503)}}
 	polling(t, []string{allToken}, s, func(t *testing.T, f *follower) {

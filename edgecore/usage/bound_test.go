@@ -28,7 +28,7 @@ func TestAFloodOfNames(t *testing.T) {
 	body := strings.Repeat(" ", 4<<10)
 	for i := range 4_000 {
 		if i == 1_000 {
-			body = "" // there is no room any more
+			body = "" // no quota is left
 		}
 		app := fmt.Sprint("app-", i, pad)
 		toggles := fmt.Sprintf(
@@ -97,7 +97,7 @@ func TestTheNewestIsKept(t *testing.T) {
 }
 
 // Who has been sent is kept to be recognised, as long as others do not need
-// its room.
+// its quota.
 func TestWhoHasBeenSentMakesRoom(t *testing.T) {
 	running(t, 64<<10, func(t *testing.T, l *lab) {
 		l.must(l.Register(backend("development"), register("shop", "1", "")))
@@ -108,7 +108,7 @@ func TestWhoHasBeenSentMakesRoom(t *testing.T) {
 			}
 		}
 		dropped := func() float64 { return l.values()[`dropped_total{kind="registrations",reason="capacity"}`] }
-		flood("a") // fills the room, of which shop has little
+		flood("a") // uses the quota, of which shop has little
 		before := dropped()
 		l.must(l.Register(backend("development"), register("shop", "1", "")))
 		if before == 0 || dropped() != before {
@@ -118,7 +118,7 @@ func TestWhoHasBeenSentMakesRoom(t *testing.T) {
 		if n := shops(l); n != 1 {
 			t.Errorf("shop was sent %d times", n)
 		}
-		flood("b") // all are known to upstream, and make room
+		flood("b") // all are known to upstream, and free the quota
 		later(65 * time.Second)
 		l.must(l.Register(backend("development"), register("shop", "1", "")))
 		later(65 * time.Second)

@@ -26,7 +26,7 @@ func TestReportsAreMergedAndSentForTheirEnvironment(t *testing.T) {
 			l.Metrics(backend("development"),
 				metrics("shop", "1", now.Add(-2*time.Hour), `"f":{"yes":5},"g":{"no":"7"},"h":{"yes":0,"no":0}`)))
 		l.must(l.Metrics(backend("production"), metrics("shop", "1", now, `"f":{"yes":1.5,"no":null}`)))
-		l.must(l.Metrics(backend("test"), metrics("shop", "1", now, `"f":{"yes":9}`))) // nobody has a token for it
+		l.must(l.Metrics(backend("test"), metrics("shop", "1", now, `"f":{"yes":9}`))) // no token is for it
 		if l.unleash.count() != 0 {
 			t.Error("sent before the interval")
 		}
@@ -94,7 +94,7 @@ func TestRegistrationsAreSentOnce(t *testing.T) {
 		if web["sdkType"] != "frontend" || fmt.Sprint(web["projects"]) != "[web]" {
 			t.Errorf("%v", web)
 		}
-		if _, ok := silent["strategies"]; ok { // they would replace what Unleash knows
+		if _, ok := silent["strategies"]; ok { // they would replace what Unleash has
 			t.Errorf("%v", silent)
 		}
 		l.must(

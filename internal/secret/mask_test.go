@@ -52,8 +52,8 @@ func TestIsShort(t *testing.T) {
 	}
 }
 
-// A secret of ordinary length is in no text that was masked, whatever stands
-// around it; a short one in none where it stands alone.
+// A secret of ordinary length is in no text that was masked, whatever is
+// around it; a short one in none where it is a word of its own.
 func FuzzMask(f *testing.F) {
 	f.Add("through proxy", "x", "proxy")
 	f.Add("aaaa", "aaaa", "aa")

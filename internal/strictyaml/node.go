@@ -43,6 +43,7 @@ const (
 	List
 )
 
+// String names a kind, with its article.
 func (k Kind) String() string {
 	return [...]string{"nothing", "a text", "a number", "true or false", "a mapping", "a list"}[k]
 }

@@ -25,7 +25,7 @@ func TestCheck(t *testing.T) {
 		"empty": {func(c *Config) {
 			*c = DefaultConfig()
 		}, []string{"account: is missing", "namespace: is missing", "api_token: is missing"}},
-		"title": {func(c *Config) { c.Namespace = "my flags" }, nil}, // the service tells its id
+		"title": {func(c *Config) { c.Namespace = "my flags" }, nil}, // the service returns its id
 		"blank": {func(c *Config) {
 			c.Namespace = " "
 		}, []string{"namespace: is missing; give the namespace id, 32 hex"}},

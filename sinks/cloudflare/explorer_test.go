@@ -116,7 +116,7 @@ func TestContractInWorkerd(t *testing.T) {
 
 	t.Run("a title instead of an id", func(t *testing.T) {
 		c := c
-		c.Namespace = "FLAGS" // the explorer knows the binding as the title
+		c.Namespace = "FLAGS" // the explorer uses the binding as the title
 		s, err := New(c, nil)
 		if err != nil {
 			t.Fatal(err)

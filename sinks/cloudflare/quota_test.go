@@ -53,8 +53,8 @@ func TestQuotaHeaders(t *testing.T) {
 	}
 }
 
-// TestQuota: every answer tells, that of a refused call, too; an answer that
-// tells nothing changes nothing.
+// TestQuota: every answer reports it, that of a refused call, too; an answer that
+// reports nothing changes nothing.
 func TestQuota(t *testing.T) {
 	server := cloudflaretest.New(t, cloudflaretest.Options{Calls: 10})
 	synctest.Test(t, func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestPacedByTheQuota(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := inMemory(t, server)
 		paced := sinks.Paced(s, sinks.NewPace(calls, callsIn))
-		for range 80 { // somebody else
+		for range 80 { // another user
 			_, _ = s.Get(t.Context(), "other")
 		}
 		for i := range 150 {

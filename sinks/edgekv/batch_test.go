@@ -114,7 +114,7 @@ func TestBatchWithObjectsThatCannotBeSent(t *testing.T) {
 }
 
 // The service lists keys that it has not stored without a reason: a put by
-// themselves stores them or tells.
+// themselves stores or reports them.
 func TestBatchThatStoresInPart(t *testing.T) {
 	each(t, func(t *testing.T, a actions) {
 		sink, server := setup(t, a.product, nil)

@@ -38,7 +38,7 @@ func TestContract(t *testing.T) {
 }
 
 // A process that was killed leaves the file that it was writing. A later one
-// removes it, and nothing that somebody may still be writing, or that is not its
+// removes it, and nothing that may still be written, or that is not its
 // own.
 func TestLeftoversOfAKilledProcess(t *testing.T) {
 	dir := t.TempDir()

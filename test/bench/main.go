@@ -22,7 +22,7 @@ type figure struct {
 	Named string `json:"named"` // the peer
 	// Peer.Min / Ours.Min, or the other way round where the bar is a share; in serving of the medians
 	Ratio float64 `json:"ratio"`
-	Bar   string  `json:"bar"` // "": none, the figure stands beside another
+	Bar   string  `json:"bar"` // "": none, the figure is beside another
 	Met   bool    `json:"met"`
 }
 

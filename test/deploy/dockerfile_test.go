@@ -59,7 +59,7 @@ func (s *stage) all(instruction string) (found []string) {
 	return found
 }
 
-// TestDockerfile: what the image is, as far as it can be told without making
+// TestDockerfile: what the image is, as far as it can be seen without making
 // it.
 func TestDockerfile(t *testing.T) {
 	list := stages(t)

@@ -110,7 +110,7 @@ func blocks(t *testing.T, heading string) string {
 	return strings.Join(all, "")
 }
 
-// TestAliyunCommands runs the commands of the document with a stand-in for
+// TestAliyunCommands runs the commands of the document with a substitute for
 // aliyun: their quoting holds, and each parameter is one of the API.
 func TestAliyunCommands(t *testing.T) {
 	userData := regexp.MustCompile(`(?s)` + "```yaml\n(#cloud-config.*?)```").FindStringSubmatch(

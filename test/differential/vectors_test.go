@@ -32,7 +32,7 @@ var agreed = []string{
 	"host-name", "lists-are-no-values",
 }
 
-// readVectors returns the vectors by the file that they stand in.
+// readVectors returns the vectors by the file that they are in.
 func readVectors(t *testing.T) map[string][]vector {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(need.Root(), "test", "vectors", "*.json"))
@@ -107,7 +107,7 @@ type vector struct {
 		Seed    string
 		Toggle  string
 		Enabled bool
-		Variant *string // nil: not told
+		Variant *string // nil: not given
 	}
 }
 

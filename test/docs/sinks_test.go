@@ -1,5 +1,5 @@
 // Package docs_test compares what the documents state with what the code does,
-// where no single package knows both. Documents of one package are tested
+// where no single package has both. Documents of one package are tested
 // there: docs/configuration.md in cmd/flagcast/config, docs/commands.md in
 // cmd/flagcast, docs/snapshot-format.md in edgecore/snapshot.
 package docs_test

@@ -13,7 +13,7 @@ import (
 )
 
 // TestCompareWithUnleash: flagcast compare finds that the core answers like the
-// real Unleash server, and finds the one flag that the core has not heard of
+// real Unleash server, and finds the one flag that the core does not have
 // yet.
 func TestCompareWithUnleash(t *testing.T) {
 	unleash := rig.StartUnleash(t)

@@ -126,7 +126,7 @@ func parity(t *testing.T, u *rig.Unleash, core *rig.Flagcast, flags, contexts in
 		contexts, on, answers, variants)
 }
 
-// fetchDefinitions asks the client API as an SDK does that knows segments.
+// fetchDefinitions asks the client API as an SDK does that supports segments.
 func fetchDefinitions(t *testing.T, url, token string) rig.Object {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/api/client/features", nil)

@@ -180,7 +180,7 @@ func nudges(t *testing.T, u *rig.Unleash, core *rig.Flagcast, unleash *witness) 
 	}
 }
 
-// witness stands before a server and notes when that has shown new definitions.
+// witness is in front of a server and notes when that has shown new definitions.
 type witness struct {
 	*httptest.Server
 	showed atomic.Pointer[time.Time]
@@ -206,7 +206,7 @@ func startWitness(t *testing.T, address string) *witness {
 	return w
 }
 
-// registered waits until Unleash knows the Node SDK as an instance that came
+// registered waits until Unleash lists the Node SDK as an instance that came
 // through two cores.
 func registered(t *testing.T, u *rig.Unleash, f *rig.Flagcast) {
 	t.Helper()

@@ -26,7 +26,7 @@ type Options struct {
 	// differently.
 	Without []Class
 	// Odd adds what the server would refuse: bad numbers, unknown operators,
-	// wrong types, missing members, names that stand twice.
+	// wrong types, missing members, names that occur twice.
 	Odd bool
 }
 

@@ -108,7 +108,7 @@ func (u *Unleash) Do(t testing.TB, method, path string, body any) []byte {
 	return answer
 }
 
-// LogIn lets Do act as the first user: what is imported must be somebody's.
+// LogIn lets Do act as the first user: what is imported needs an owner.
 func (u *Unleash) LogIn(t testing.TB) {
 	t.Helper()
 	jar, err := cookiejar.New(nil)

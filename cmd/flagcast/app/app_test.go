@@ -15,7 +15,7 @@ import (
 	"github.com/flagcast/flagcast/internal/secret"
 )
 
-// TestUpstreamTransport: an upstream that nobody trusts, that wants a client
+// TestUpstreamTransport: an upstream with a certificate of its own, that wants a client
 // certificate, behind a proxy that wants Authorization for itself.
 func TestUpstreamTransport(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

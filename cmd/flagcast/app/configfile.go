@@ -14,6 +14,8 @@ import (
 	"github.com/flagcast/flagcast/internal/strictyaml"
 )
 
+// DefaultConfig is the configuration file that is read without --config, where
+// it exists; ConfigVariable names the environment variable of another.
 const (
 	DefaultConfig  = "flagcast.yaml"
 	ConfigVariable = "FLAGCAST_CONFIG"

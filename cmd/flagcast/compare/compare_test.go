@@ -226,7 +226,7 @@ const few = `{"features":[
 ]}`
 
 // TestUnleashItself: what the Unleash server decides by values of its own is
-// left out, and told.
+// left out, and reported.
 func TestUnleashItself(t *testing.T) {
 	run := func(there map[string]string) *Report {
 		r, err := Run(t.Context(), Options{

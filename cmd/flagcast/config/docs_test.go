@@ -41,7 +41,7 @@ func readDocument(t *testing.T) string {
 	return string(text)
 }
 
-// tables reads the rows of four columns by the heading that they stand under,
+// tables reads the rows of four columns by the heading above them,
 // and within it by their keys.
 func tables(t *testing.T) (rows map[string]map[string]documented, meanings map[string]string) {
 	t.Helper()
@@ -154,7 +154,7 @@ func missing(t *testing.T, settings any) []string {
 }
 
 // keys lists the keys of a struct as the document has them. Words that a text
-// may be, and the least value, have to stand in the meaning.
+// may be, and the least value, must be in the meaning.
 func keys(t *testing.T, v reflect.Value, prefix, section string, meanings map[string]string) map[string]documented {
 	t.Helper()
 	list := map[string]documented{}

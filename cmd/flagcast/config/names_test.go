@@ -10,7 +10,7 @@ import (
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 )
 
-// TestReadNames: names are read whatever else is wrong, and nothing that is no
+// TestReadNames: names are read whatever else is wrong, and nothing that is not a
 // configuration ends the program.
 func TestReadNames(t *testing.T) {
 	dir := t.TempDir()

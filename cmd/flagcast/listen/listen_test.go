@@ -116,7 +116,7 @@ func answered(c net.Conn) int {
 // bodyTimeout is what the API gives a body.
 const bodyTimeout = 10 * time.Second
 
-// TestHostileConnections: each is over within its bound, and harms nobody else.
+// TestHostileConnections: each is over within its bound, and harms no other.
 func TestHostileConnections(t *testing.T) {
 	head := "POST /api/frontend HTTP/1.1\r\nHost: x\r\nAuthorization: " + goodToken + "\r\n"
 	for name, tc := range map[string]struct {

@@ -64,7 +64,7 @@ func TestRedirectInBrowsers(t *testing.T) {
 	}
 }
 
-// TestStrictTransport: with tls.redirect answers by TLS tell browsers to stay there,
+// TestStrictTransport: with tls.redirect answers by TLS make browsers stay there,
 // unless the client names a port, which a browser would keep.
 func TestStrictTransport(t *testing.T) {
 	certificate, key := filepath.Join(t.TempDir(), "c.pem"), filepath.Join(t.TempDir(), "k.pem")

@@ -11,7 +11,7 @@ import (
 )
 
 // A bar shows how far many calls have come, is gone in the end, and never
-// stands in what is not a terminal.
+// is in what is not a terminal.
 func TestProgress(t *testing.T) {
 	put := func(w *bytes.Buffer, n int) {
 		t.Helper()

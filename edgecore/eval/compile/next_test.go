@@ -54,7 +54,7 @@ func newHistory(t *testing.T, seed uint64) *history {
 	return h
 }
 
-// feature makes a flag of one of the pool. Its raw text only tells it apart.
+// feature makes a flag of one of the pool. Its raw text only makes it differ.
 func (h *history) feature(name string) edgecore.Feature {
 	h.serial++
 	from := h.sound

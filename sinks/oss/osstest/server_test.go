@@ -350,7 +350,7 @@ func FuzzSignaturesAgree(f *testing.F) {
 	})
 }
 
-// Keys that a Lookup knows are verified as others are, and end.
+// Keys that a Lookup has are verified as others are, and end.
 func TestTemporaryKeysEnd(t *testing.T) {
 	tests := map[string]struct {
 		secret, token string
