@@ -111,6 +111,17 @@ func New(o Options) *Access {
 	return a
 }
 
+// Close ends the questions to the validator and returns when none is under way.
+// Tokens that were validated stay known; others are ErrUnavailable from then on.
+func (a *Access) Close() {
+	if c := a.validated; c != nil {
+		c.mu.Lock()
+		c.stop()
+		c.mu.Unlock()
+		c.running.Wait()
+	}
+}
+
 func scopeOf(t edgecore.Token) Scope {
 	s := Scope{Environment: t.Environment}
 	if t.Project != "*" {

@@ -363,3 +363,50 @@ func TestEnvironmentThatUpstreamNames(t *testing.T) {
 		}
 	})
 }
+
+// TestClose: a question that waits for upstream fails, nothing runs any more, and
+// what is known stays known.
+func TestClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := access.New(access.Options{Validator: &slow{answers: map[string]*access.Known{
+			"*:e.good": {Scope: access.Scope{Environment: "e"}, Kind: access.Frontend},
+		}}})
+		if _, err := a.Check(t.Context(), netip.Addr{}, "*:e.good", access.Frontend); err != nil {
+			t.Fatal(err)
+		}
+		asked := make(chan error)
+		go func() {
+			_, err := a.Check(t.Context(), netip.Addr{}, "*:e.slow", access.Frontend)
+			asked <- err
+		}()
+		synctest.Wait()
+		began := time.Now()
+		a.Close()
+		if err := <-asked; !errors.Is(err, access.ErrUnavailable) {
+			t.Errorf("the question gave %v", err)
+		}
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("the end took %s", took)
+		}
+		if _, err := a.Check(t.Context(), netip.Addr{}, "*:e.good", access.Frontend); err != nil {
+			t.Errorf("a known token gave %v", err)
+		}
+		if _, err := a.Check(t.Context(), netip.Addr{}, "*:e.new", access.Frontend); !errors.Is(err, access.ErrUnavailable) {
+			t.Errorf("a new token gave %v", err)
+		}
+	})
+}
+
+// slow answers about its tokens at once, and about others when the call ends.
+type slow struct{ answers map[string]*access.Known }
+
+func (s *slow) Validate(ctx context.Context, tokens []secret.Secret) ([]*access.Known, error) {
+	known := make([]*access.Known, len(tokens))
+	for i, token := range tokens {
+		if known[i] = s.answers[token.Reveal()]; known[i] == nil {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+	}
+	return known, nil
+}

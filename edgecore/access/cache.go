@@ -31,6 +31,11 @@ type cache struct {
 	dir       string
 	log       *slog.Logger
 
+	// ctx ends what runs beside the requests, which running counts.
+	ctx     context.Context
+	stop    context.CancelFunc
+	running sync.WaitGroup
+
 	mu      sync.Mutex
 	valid   map[digest]entry
 	invalid map[digest]time.Time // until when
@@ -64,6 +69,7 @@ func newCache(o Options) *cache {
 	if c.validFor == 0 {
 		c.validFor = validFor
 	}
+	c.ctx, c.stop = context.WithCancel(context.Background())
 	return c
 }
 
@@ -96,11 +102,14 @@ func (c *cache) look(from source, token secret.Secret, real bool, now time.Time)
 }
 
 // enqueue returns the question about a token, which may be there already, or
-// nil when there is no place for it.
+// nil when there is no place for it, or the cache is closed.
 func (c *cache) enqueue(key digest, token secret.Secret, from source, real bool) *question {
 	if q := c.waiting[key]; q != nil {
 		c.queue.join(q, from)
 		return q
+	}
+	if c.ctx.Err() != nil {
+		return nil
 	}
 	q := &question{key: key, token: token, done: make(chan struct{})}
 	if real {
@@ -122,13 +131,12 @@ func (c *cache) enqueue(key digest, token secret.Secret, from source, real bool)
 	c.waiting[key] = q
 	if !c.asking {
 		c.asking = true
-		go c.ask()
+		c.running.Go(c.ask)
 	}
 	return q
 }
 
-// ask works until the queue is empty. It ends by itself, with the process at
-// the latest: no request waits for it.
+// ask works until the queue is empty. When ctx ends it fails what is left.
 func (c *cache) ask() {
 	for {
 		c.mu.Lock()
@@ -139,7 +147,10 @@ func (c *cache) ask() {
 		}
 		pause := time.Until(c.asked.Add(pace))
 		c.mu.Unlock()
-		time.Sleep(pause) // what comes meanwhile is asked with it
+		select { // what comes meanwhile is asked with it
+		case <-time.After(pause):
+		case <-c.ctx.Done():
+		}
 		c.mu.Lock()
 		batch := c.queue.take(maxBatch)
 		c.asked = time.Now()
@@ -156,7 +167,7 @@ func (c *cache) call(batch []*question) error {
 	for i, q := range batch {
 		tokens[i] = q.token
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(c.ctx, patience)
 	defer cancel()
 	answers, err := c.validator.Validate(ctx, tokens)
 	if err == nil && len(answers) != len(batch) {

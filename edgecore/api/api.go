@@ -81,6 +81,10 @@ type Handler struct {
 // to a process that is about to end. Everything else is answered as before.
 func (h *Handler) Drain() { h.api.draining.Store(true) }
 
+// Close returns when nothing runs beside the requests any more. What was to be
+// packed for later requests is not packed then.
+func (h *Handler) Close() { h.api.bodies.packing.Lock() }
+
 type api struct {
 	Options
 	cors     *cors

@@ -11,8 +11,8 @@ type Operator uint8
 
 // The operators. What is inverted or ignores case says the Condition.
 const (
-	OpIn Operator = iota // the value is in a set
-	OpStartsWith         // it starts with one of the values
+	OpIn         Operator = iota // the value is in a set
+	OpStartsWith                 // it starts with one of the values
 	OpEndsWith
 	OpContains
 	OpNumber  // it compares as a decimal number
@@ -20,7 +20,7 @@ const (
 	OpVersion // it compares as a semantic version
 	OpRegex   // it matches a pattern of RE2
 	OpCIDR    // it is an address in one of the networks
-	OpAll // a segment: every condition of a list
+	OpAll     // a segment: every condition of a list
 )
 
 // Order is what an ordering operator accepts, as bits.

@@ -10,7 +10,8 @@ import (
 	"github.com/flagcast/flagcast/edgecore/publish"
 )
 
-func (c *App) handler(publishers []*publish.Publisher) (*api.Handler, error) {
+// tokens returns what the tokens of requests may see.
+func (c *App) tokens() *access.Access {
 	cfg := &c.Config.API
 	options := access.Options{
 		Backend:  slices.Concat(c.Config.Upstream.Tokens, cfg.BackendTokens),
@@ -22,6 +23,11 @@ func (c *App) handler(publishers []*publish.Publisher) (*api.Handler, error) {
 	}
 	known := access.New(options)
 	known.Restore()
+	return known
+}
+
+func (c *App) handler(publishers []*publish.Publisher, known *access.Access) (*api.Handler, error) {
+	cfg := &c.Config.API
 	header := cfg.TokenHeader
 	if strings.EqualFold(header, "Authorization") {
 		header = ""

@@ -17,10 +17,13 @@ import (
 func (c *App) Run(ctx context.Context, listener *listen.Listeners, publishers []*publish.Publisher) error {
 	c.registry.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	handler, err := c.handler(publishers)
+	known := c.tokens()
+	defer known.Close()
+	handler, err := c.handler(publishers, known)
 	if err != nil {
 		return err
 	}
+	defer handler.Close()
 	c.greet(listener)
 
 	// Two groups: what produces ends first, then the store writes, and usage
