@@ -8,13 +8,13 @@ package bundles
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore/snapshot"
+	"github.com/flagcast/flagcast/internal/plainjson"
 )
 
 // Form is what to emit.
@@ -73,10 +73,4 @@ func module(s *snapshot.Snapshot, typed bool) []byte {
 
 // literal writes a JavaScript string: JSON, in which encoding/json escapes
 // U+2028 and U+2029, is one.
-func literal(text string) string {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(text) // text always encodes
-	return string(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
-}
+func literal(text string) string { return string(plainjson.Must(text)) }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +12,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/internal/disk"
+	"github.com/flagcast/flagcast/internal/plainjson"
 	"github.com/flagcast/flagcast/internal/untrusted"
 	"github.com/flagcast/flagcast/sinks"
 )
@@ -56,14 +56,12 @@ func (r *syncRun) savePlan(path string) error {
 			Target: o.Target, Sink: o.Sink, Key: o.Key, Base: o.Base, Content: o.Wanted.Seal(0, plan.Made),
 		})
 	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false) // the digest covers the text of the content
-	if err := e.Encode(plan); err != nil {
+	text, err := plainjson.Marshal(plan) // the digest covers the text of the content
+	if err != nil {
 		return fmt.Errorf("write the plan: %w", err)
 	}
 	// It may hold what identifiers the flags have.
-	if err := disk.Write(path, b.Bytes(), 0o600); err != nil {
+	if err := disk.Write(path, append(text, '\n'), 0o600); err != nil {
 		return exit.With(exit.Failed, fmt.Errorf("write the plan: %w", err), "")
 	}
 	return nil

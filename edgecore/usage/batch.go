@@ -2,8 +2,9 @@ package usage
 
 import (
 	"bytes"
-	"encoding/json"
 	"time"
+
+	"github.com/flagcast/flagcast/internal/plainjson"
 )
 
 // maxBody is the size of one report: Unleash refuses more than 100 kB.
@@ -89,11 +90,7 @@ func (e *environment) encode(r row) []byte {
 	for _, v := range r.variants {
 		w.Variants[v.name] = v.count
 	}
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(w) // texts and numbers
-	return bytes.TrimSpace(b.Bytes())
+	return plainjson.Must(w)
 }
 
 // restore puts back what was not sent. Meanwhile its memory may have been taken.

@@ -1,12 +1,11 @@
 package edgekv
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"net/url"
 	"strings"
 
+	"github.com/flagcast/flagcast/internal/plainjson"
 	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/internal/alicloud"
 )
@@ -77,11 +76,7 @@ func (b *batch) add(object int, text string, size int) {
 
 // entry is one key of a batch, as the service takes it.
 func entry(o sinks.Object) string {
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)                                                   // it would only make the body longer
-	_ = encoder.Encode(struct{ Key, Value string }{string(o.Key), string(o.Body)}) // two texts: it does not fail
-	return strings.TrimSuffix(text.String(), "\n")
+	return string(plainjson.Must(struct{ Key, Value string }{string(o.Key), string(o.Body)}))
 }
 
 // putBatch sends one call and fills in the errors of its objects. It returns

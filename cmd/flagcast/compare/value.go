@@ -3,9 +3,10 @@ package compare
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
+
+	"github.com/flagcast/flagcast/internal/plainjson"
 )
 
 // decode reads JSON with its numbers as they are written.
@@ -74,15 +75,7 @@ func clean(name string, v any) any {
 
 // encode writes a value that has been decoded, with the names of objects in
 // order.
-func encode(v any) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		panic(fmt.Sprintf("compare: encode what was decoded: %v", err))
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-}
+func encode(v any) []byte { return plainjson.Must(v) }
 
 func equal(a, b any) bool { return bytes.Equal(encode(a), encode(b)) }
 

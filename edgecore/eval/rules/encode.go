@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"bytes"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/internal/plainjson"
 )
 
 // Encode writes a program, as far as it fits (Fit), as the member "rules"
@@ -37,7 +37,7 @@ func Encode(p *eval.Program, o Options) ([]byte, error) {
 	}
 	e.out.Names = strings.Join(names, eval.EndOfText)
 	e.values()
-	return marshal(e.out), nil
+	return plainjson.Must(e.out), nil
 }
 
 // newEncoder returns an encoder that has met nothing yet.
@@ -64,17 +64,6 @@ func newEncoder(p *eval.Program, o Options) *encoder {
 		Impressions: []int32{}, Hidden: []int32{},
 	}
 	return e
-}
-
-// marshal writes JSON without escapes for HTML.
-func marshal(v any) []byte {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
-		panic("eval: encode rules: " + err.Error()) // numbers are finite, and texts always encode
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 // encoder numbers what it meets, in the order in which it meets it, and writes
@@ -206,7 +195,7 @@ func (e *encoder) sticky(s *eval.Sticky) int {
 // intern returns the place of a value in a table, which it extends by what it
 // does not hold.
 func intern(known map[string]int, table *[]any, value any) int {
-	key := string(marshal(value))
+	key := string(plainjson.Must(value))
 	n, ok := known[key]
 	if !ok {
 		n = len(*table)
