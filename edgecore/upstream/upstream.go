@@ -17,6 +17,9 @@ import (
 type Feed interface {
 	Run(ctx context.Context, deliver func(*edgecore.Definitions)) error
 	Status() Status
+	// Changed returns a channel that is closed after the next try. A caller that
+	// takes it before it calls Status misses no try.
+	Changed() <-chan struct{}
 }
 
 // Status is how a feed is doing.
@@ -28,8 +31,9 @@ type Status struct {
 
 // health is the status that a feed keeps.
 type health struct {
-	mu     sync.Mutex
-	status Status
+	mu      sync.Mutex
+	status  Status
+	changed chan struct{} // nil while no caller waits
 }
 
 func (h *health) Status() Status {
@@ -38,10 +42,23 @@ func (h *health) Status() Status {
 	return h.status
 }
 
+func (h *health) Changed() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.changed == nil {
+		h.changed = make(chan struct{})
+	}
+	return h.changed
+}
+
 // note records a try and returns the status before it.
 func (h *health) note(err error) (before Status) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.changed != nil {
+		close(h.changed)
+		h.changed = nil
+	}
 	before = h.status
 	h.status.Err = err
 	if err != nil {
