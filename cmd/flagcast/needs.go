@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 
@@ -24,10 +26,19 @@ func apiNeeds() config.Needs { return config.Needs{Upstream: true, API: true} }
 // needsOf returns what a command needs for the targets that are chosen.
 type needsOf func(chosen []config.Target) config.Needs
 
-// newChosen makes the core of a command that runs once, with the targets that
-// are named and the parts that the command needs; no names mean all targets, of
-// which there must be one.
-func newChosen(c *cobra.Command, names []string, needs needsOf) (*app.App, error) {
+// selection is what a command that runs once has read, for the targets that it is
+// for.
+type selection struct {
+	config *config.Config // with these targets alone
+	file   app.ConfigFile
+	log    *slog.Logger
+	sinks  []string // that the command needs
+}
+
+// selectTargets reads the configuration for the targets that are named, with the
+// parts that the command needs; no names mean all targets, of which there must be
+// one.
+func selectTargets(c *cobra.Command, names []string, needs needsOf) (*selection, error) {
 	uses := func(cfg *config.Config) config.Needs { return needs(chosen(cfg, names)) }
 	cfg, err := load(c, config.Overrides{Needs: uses})
 	if err != nil {
@@ -44,12 +55,39 @@ func newChosen(c *cobra.Command, names []string, needs needsOf) (*app.App, error
 	for _, place := range cfg.ShortSecrets() {
 		log.Warn(shortSecret, "secret", place)
 	}
-	core, err := app.NewUnconnected(cfg, file, log)
+	return &selection{config: cfg, file: file, log: log, sinks: needed.Sinks}, nil
+}
+
+// newChosen makes the parts of a process for the targets that are named; see
+// selectTargets.
+func newChosen(c *cobra.Command, names []string, needs needsOf) (*app.App, error) {
+	s, err := selectTargets(c, names, needs)
 	if err != nil {
 		return nil, err
 	}
-	return core.WithSinks(needed.Sinks)
+	return app.New(s.config, s.file, s.log, s.sinks)
 }
+
+// newOnce makes the parts of a process for everything in the configuration, for a
+// command that runs once.
+func newOnce(c *cobra.Command) (*app.App, error) {
+	cfg, err := load(c, config.Overrides{})
+	if err != nil {
+		return nil, err
+	}
+	return app.New(cfg, app.ConfigFileOf(c), onceLogger(c, cfg), sinkNames(cfg))
+}
+
+// onceLogger is the log of a command whose report says what the log would.
+func onceLogger(c *cobra.Command, cfg *config.Config) *slog.Logger {
+	if cfg.Log.Level == slog.LevelInfo {
+		cfg.Log.Level = slog.LevelWarn
+	}
+	return app.NewLogger(c.ErrOrStderr(), cfg.Log)
+}
+
+// sinkNames lists the sinks of a configuration.
+func sinkNames(cfg *config.Config) []string { return slices.Sorted(maps.Keys(cfg.Sinks)) }
 
 // chosen returns the targets that are named; no names mean all.
 func chosen(cfg *config.Config, names []string) []config.Target {
@@ -120,13 +158,3 @@ func historyNeeds(targets []config.Target) config.Needs {
 
 // noNeeds are those of a command that asks a running core.
 func noNeeds([]config.Target) config.Needs { return config.Needs{} }
-
-// withStored returns the core with the sinks of all targets open, for a command
-// that reads what they have stored.
-func withStored(c *app.App) (*app.App, error) {
-	needs := config.Needs{Sinks: sinksOf(c.Config.Targets, false)}
-	if err := c.Config.Require(needs); err != nil {
-		return nil, err
-	}
-	return c.WithSinks(needs.Sinks)
-}

@@ -107,7 +107,7 @@ func load(c *cobra.Command, flags config.Overrides) (*config.Config, error) {
 
 // serve runs everything until ctx ends or a part cannot go on.
 func serve(ctx context.Context, cfg *config.Config, file app.ConfigFile, log *slog.Logger, publishing bool) error {
-	core, err := app.New(cfg, file, log)
+	core, err := app.New(cfg, file, log, sinkNames(cfg))
 	if err != nil {
 		return err
 	}

@@ -155,7 +155,7 @@ func (f *sourceFlags) definitions(c *cobra.Command) (*edgecore.Definitions, erro
 	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
 	defer cancel()
 	cfg.Targets, cfg.Sinks, cfg.State.Dir = nil, nil, "" // nothing is published or kept
-	core, err := app.New(cfg, app.ConfigFileOf(c), app.NewLogger(c.ErrOrStderr(), cfg.Log))
+	core, err := app.New(cfg, app.ConfigFileOf(c), app.NewLogger(c.ErrOrStderr(), cfg.Log), nil)
 	if err != nil {
 		return nil, err
 	}

@@ -12,8 +12,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/app"
+	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/cmd/flagcast/report"
+	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/internal/httpclient"
 	"github.com/flagcast/flagcast/internal/untrusted"
@@ -32,17 +34,17 @@ reads what the sinks have stored. Stored is what a sink's API shows; seen is
 what the workers show that "worker_status:" names.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			core, err := newChosen(c, names, noNeeds)
+			s, err := selectTargets(c, names, noNeeds)
 			if err != nil {
 				return err
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), timeout)
 			defer cancel()
-			targets, err := askTargets(core, ctx, address, fromSinks)
+			targets, err := askTargets(ctx, s, address, fromSinks)
 			if err != nil {
 				return err
 			}
-			targets.ConfigArgument = core.ConfigFile.Argument()
+			targets.ConfigArgument = s.file.Argument()
 			if asJSON {
 				err = report.JSON(c.OutOrStdout(), targets)
 			} else {
@@ -67,18 +69,27 @@ what the workers show that "worker_status:" names.`,
 }
 
 // askTargets asks a running core, else the sinks.
-func askTargets(c *app.App, ctx context.Context, address string, fromSinks bool) (*report.Targets, error) {
+func askTargets(ctx context.Context, s *selection, address string, fromSinks bool) (*report.Targets, error) {
 	if !fromSinks {
-		targets, err := askCore(c, ctx, address)
+		targets, err := askCore(ctx, s.config, address)
 		switch {
 		case err == nil:
 			return targets, nil
 		case address != "":
 			return nil, exit.With(exit.Failed, err, "is it the address of a flagcast serve, with api.base_path?")
 		}
-		c.Log.Debug("no core answers: reading the sinks", "err", err)
+		s.log.Debug("no core answers: reading the sinks", "err", err)
 	}
-	c, err := withStored(c)
+	return inspectTargets(ctx, s)
+}
+
+// inspectTargets reads what the sinks have stored.
+func inspectTargets(ctx context.Context, s *selection) (*report.Targets, error) {
+	needs := config.Needs{Sinks: sinksOf(s.config.Targets, false)}
+	if err := s.config.Require(needs); err != nil {
+		return nil, err
+	}
+	c, err := app.New(s.config, s.file, s.log, needs.Sinks)
 	if err != nil {
 		return nil, err
 	}
@@ -92,10 +103,10 @@ func askTargets(c *app.App, ctx context.Context, address string, fromSinks bool)
 	return targets, nil
 }
 
-// askCore gets the report of a running core, of the targets that are chosen.
-func askCore(c *app.App, ctx context.Context, address string) (*report.Targets, error) {
+// askCore gets the report of a running core, of the targets of a configuration.
+func askCore(ctx context.Context, cfg *config.Config, address string) (*report.Targets, error) {
 	if address == "" {
-		address = backstageAddress(&c.Config.API)
+		address = backstageAddress(&cfg.API)
 	}
 	address = strings.TrimRight(address, "/") + "/internal-backstage/targets"
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -120,12 +131,15 @@ func askCore(c *app.App, ctx context.Context, address string) (*report.Targets, 
 		return nil, fmt.Errorf("ask %s: the answer is not that of a core", address)
 	}
 	targets := &report.Targets{From: all.From, Targets: []publish.Status{}, Redacted: all.Redacted}
+	publishes := func(env edgecore.Environment) bool {
+		return slices.ContainsFunc(cfg.Targets, func(t config.Target) bool { return t.Environment == env })
+	}
 	for _, s := range all.Upstreams {
-		if slices.Contains(c.Environments(), s.Environment) {
+		if publishes(s.Environment) {
 			targets.Upstreams = append(targets.Upstreams, s)
 		}
 	}
-	for _, t := range c.Targets {
+	for _, t := range cfg.Targets {
 		for _, s := range all.Targets {
 			if s.Target == t.Name {
 				targets.Targets = append(targets.Targets, s)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"slices"
 	"sync"
@@ -14,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/app"
-	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/edgecore/publish"
@@ -154,24 +152,6 @@ func (r *syncRun) do(ctx context.Context, stdin io.Reader) error {
 		r.waitSeen(ctx)
 	}
 	return nil
-}
-
-// newOnce makes the core of a command that runs once: its report says what the
-// log would.
-func newOnce(c *cobra.Command) (*app.App, error) {
-	cfg, err := load(c, config.Overrides{})
-	if err != nil {
-		return nil, err
-	}
-	return app.New(cfg, app.ConfigFileOf(c), onceLogger(c, cfg))
-}
-
-// onceLogger is the log of a command whose report says what the log would.
-func onceLogger(c *cobra.Command, cfg *config.Config) *slog.Logger {
-	if cfg.Log.Level == slog.LevelInfo {
-		cfg.Log.Level = slog.LevelWarn
-	}
-	return app.NewLogger(c.ErrOrStderr(), cfg.Log)
 }
 
 // syncRun is one run of the command.

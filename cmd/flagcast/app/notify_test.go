@@ -53,7 +53,7 @@ targets: [{ name: web, sink: s, environment: e, format: rules/1, key: k }]
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n.core, err = New(c, ConfigFile{}, slog.New(slog.NewTextHandler(&n.log, nil))); err != nil {
+	if n.core, err = New(c, ConfigFile{}, slog.New(slog.NewTextHandler(&n.log, nil)), []string{"s"}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

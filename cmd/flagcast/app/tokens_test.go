@@ -43,7 +43,7 @@ func TestEnvironmentsWithDots(t *testing.T) {
 	defer server.Close()
 	var log bytes.Buffer
 	tokens := "*:eu.prod.secret,*:eu.test.secret,*:plain.secret"
-	core, err := New(configured(t, server.URL, tokens), ConfigFile{}, slog.New(slog.NewTextHandler(&log, nil)))
+	core, err := New(configured(t, server.URL, tokens), ConfigFile{}, slog.New(slog.NewTextHandler(&log, nil)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestEnvironmentsWithDots(t *testing.T) {
 		t.Errorf("environments %s, log:\n%s", got, &log)
 	}
 	server.Close()
-	core, err = New(configured(t, server.URL, tokens), ConfigFile{}, slog.New(slog.NewTextHandler(&log, nil)))
+	core, err = New(configured(t, server.URL, tokens), ConfigFile{}, slog.New(slog.NewTextHandler(&log, nil)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestEnvironmentsWithDots(t *testing.T) {
 	}
 	hex := strings.Repeat("0f", 32)
 	core, err = New(configured(t, server.URL, "*:eu.prod."+hex+",*:eu.test."+hex), ConfigFile{},
-		slog.New(slog.DiscardHandler))
+		slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,8 +57,7 @@ func TestUpstreamTransport(t *testing.T) {
 	} {
 		u := good
 		tc.change(&u)
-		c := &App{Config: &config.Config{Upstream: u}, Log: slog.New(slog.DiscardHandler)}
-		base, err := c.newUpstream()
+		base, err := newTransport(&u, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
