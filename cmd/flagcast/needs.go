@@ -53,7 +53,7 @@ func selectTargets(c *cobra.Command, names []string, needs needsOf) (*selection,
 	cfg.Keep(needed)
 	log := onceLogger(c, cfg)
 	for _, place := range cfg.ShortSecrets() {
-		log.Warn(shortSecret, "secret", place)
+		log.Warn(app.ShortSecret, "secret", place)
 	}
 	return &selection{config: cfg, file: file, log: log, sinks: needed.Sinks}, nil
 }

@@ -72,10 +72,10 @@ func runServe(c *cobra.Command, flags config.Overrides, publishing bool) error {
 		log.Warn("settings of Unleash Edge", "text", sentence)
 	}
 	for _, place := range cfg.ShortSecrets() {
-		log.Warn(shortSecret, "secret", place)
+		log.Warn(app.ShortSecret, "secret", place)
 	}
 	if cfg.API.WeakWebhookSecret() {
-		log.Warn(weakWebhookSecret)
+		log.Warn(app.WeakWebhookSecret)
 	}
 	if cfg.Upstream.SkipVerify {
 		log.Warn("upstream.skip_verify is set: anybody on the way to upstream can read its tokens and change flags; " +
@@ -83,14 +83,6 @@ func runServe(c *cobra.Command, flags config.Overrides, publishing bool) error {
 	}
 	return serve(c.Context(), cfg, app.ConfigFileOf(c), log, publishing)
 }
-
-// shortSecret is what is logged of one.
-const shortSecret = "a secret has fewer than four characters: it can be guessed, " +
-	"and errors hide it only where it is a word of its own"
-
-// weakWebhookSecret is what serve and check say of one.
-const weakWebhookSecret = "api.webhook_secret is shorter than 16 characters and can be guessed: " +
-	"set a random one, such as that of `openssl rand -hex 32`, here and in Unleash"
 
 // load reads the configuration of a command. Only the default file may be
 // missing.

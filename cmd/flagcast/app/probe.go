@@ -74,9 +74,6 @@ func (p *probe) Seen(ctx context.Context, _ uint64) (uint64, error) {
 	return *status.Seq, nil
 }
 
-// CheckKey is the key that check writes and deletes.
-const CheckKey sinks.Key = "flagcast-check"
-
 // propagation asks the service itself whether a key has reached every place.
 type propagation struct {
 	sinks.PropagationReporter

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"fmt"
@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/publish"
@@ -38,9 +37,9 @@ func checked(t *testing.T, document string, target *publish.Target) []report.Fin
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &app.App{Store: state.New(state.Options{Log: slog.New(slog.DiscardHandler)})}
-	c.Store.Put(d)
-	return checkTarget(c, t.Context(), target)
+	store := state.New(state.Options{Log: slog.New(slog.DiscardHandler)})
+	store.Put(d)
+	return checkTarget(t.Context(), store, target)
 }
 
 // TestCheckCountsTheRequest: a snapshot of 1.4 MB is within the 1.8 MB of a
