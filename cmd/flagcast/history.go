@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/app"
+	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/edgecore/publish"
@@ -93,4 +95,10 @@ func histories(c *app.App, ctx context.Context) ([]report.History, error) {
 				"set \"history: { sink: …, keep: 10 }\" of a target")
 	}
 	return list, nil
+}
+
+// historyNeeds are those of targets that keep a history.
+func historyNeeds(targets []config.Target) config.Needs {
+	keeping := slices.DeleteFunc(slices.Clone(targets), func(t config.Target) bool { return t.History == nil })
+	return config.Needs{Sinks: sinksOf(keeping, true)}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/app"
+	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
@@ -283,4 +284,14 @@ func fromSink(c *app.App, ctx context.Context, place string) ([]byte, error) {
 		return nil, exit.With(exit.Failed, err, "")
 	}
 	return body, nil
+}
+
+// needs of pin and unpin. Webhooks take none of their events.
+func (f *pinFlags) needs(targets []config.Target) config.Needs {
+	n := config.Needs{Sinks: sinksOf(targets, true)}
+	if place, ok := strings.CutPrefix(f.from, "sink:"); ok {
+		name, _, _ := strings.Cut(place, "/")
+		n.Sinks = append(n.Sinks, name)
+	}
+	return n
 }

@@ -40,9 +40,10 @@ func (w *write) rewrite() publish.Rewrite {
 const planVersion = 1
 
 // savePlan writes what a dry run would write.
-func (r *syncRun) savePlan(path string) error {
+func savePlan(path string, done []synced) error {
 	plan := planFile{Version: planVersion, Made: time.Now().UTC().Truncate(time.Second), Writes: []write{}}
-	for _, o := range r.outcomes {
+	for _, one := range done {
+		o := one.outcome
 		switch {
 		case o.Err != nil:
 			return exit.With(exit.Failed, fmt.Errorf("no plan was written: %w", o.Err), "")
@@ -92,24 +93,27 @@ func readPlan(path string) (*planFile, error) {
 	return &plan, nil
 }
 
-// apply carries out a plan. Nothing is written unless everything that the plan
+// applyPlan carries out a plan. Nothing is written unless everything that the plan
 // replaces is still there.
-func (r *syncRun) apply(ctx context.Context) error {
-	plan, err := readPlan(r.flags.plan)
+func applyPlan(
+	ctx context.Context, core *app.App, path string, events publish.Listener,
+) (done []synced, err error) {
+	plan, err := readPlan(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	options := r.core.Options(nil, r.listener)
-	publishers := map[string]*publish.Session{}
+	options := core.Options(nil, events)
+	sessions := map[string]*publish.Session{}
 	targets := map[string]*publish.Target{}
-	for i, t := range r.core.Targets {
-		publishers[t.Name], targets[t.Name] = publish.NewSession(t, r.core.Store, options), &r.core.Targets[i]
+	for i, t := range core.Targets {
+		sessions[t.Name], targets[t.Name] = publish.NewSession(t, core.Store, options), &core.Targets[i]
 	}
 	for _, w := range plan.Writes {
-		p := publishers[w.Target]
+		p := sessions[w.Target]
 		if p == nil || targets[w.Target].SinkName != w.Sink {
-			return exit.With(exit.Failed, fmt.Errorf("the plan writes target %q to sink %q, the configuration does not",
-				w.Target, w.Sink), "make another plan")
+			return nil, exit.With(exit.Failed,
+				fmt.Errorf("the plan writes target %q to sink %q, the configuration does not", w.Target, w.Sink),
+				"make another plan")
 		}
 		if err := p.Check(ctx, w.rewrite()); err != nil {
 			hint := ""
@@ -118,19 +122,16 @@ func (r *syncRun) apply(ctx context.Context) error {
 				hint = "nothing was written; make another plan"
 			case errors.Is(err, publish.ErrOlder):
 				hint = "nothing was written; if upstream has gone back to an older revision, flagcast sync" +
-					r.core.ConfigFile.Argument() + " writes it without a plan"
+					core.ConfigFile.Argument() + " writes it without a plan"
 			}
-			return exit.With(exit.Failed, err, hint)
+			return nil, exit.With(exit.Failed, err, hint)
 		}
 	}
 	for _, w := range plan.Writes {
-		p := publishers[w.Target]
+		p := sessions[w.Target]
 		out, _ := p.Rewrite(ctx, w.rewrite())
-		verifying, cancel := context.WithTimeout(ctx, app.VerifyFor)
-		verified := p.Verify(verifying)
-		cancel()
-		r.outcomes = append(r.outcomes, out)
-		r.results = append(r.results, r.result(targets[w.Target], out, verified))
+		result := newResult(core, targets[w.Target], out, verify(ctx, p))
+		done = append(done, synced{outcome: out, result: result})
 	}
-	return nil
+	return done, nil
 }

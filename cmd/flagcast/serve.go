@@ -12,7 +12,6 @@ import (
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/cmd/flagcast/listen"
 	"github.com/flagcast/flagcast/edgecore/publish"
-	"github.com/flagcast/flagcast/sinks/all"
 )
 
 func newServe() *cobra.Command {
@@ -82,19 +81,6 @@ func runServe(c *cobra.Command, flags config.Overrides, publishing bool) error {
 			"set upstream.ca_file instead")
 	}
 	return serve(c.Context(), cfg, app.ConfigFileOf(c), log, publishing)
-}
-
-// load reads the configuration of a command. Only the default file may be
-// missing.
-func load(c *cobra.Command, flags config.Overrides) (*config.Config, error) {
-	file := app.ConfigFileOf(c)
-	path := file.Path
-	if file.Missing {
-		path = ""
-	}
-	flags.Lookup, flags.SinkConfig, flags.SinkTypes = os.LookupEnv, all.Settings, all.Types()
-	cfg, err := config.Load(path, flags)
-	return cfg, file.First(err)
 }
 
 // serve runs everything until ctx ends or a part cannot go on.

@@ -68,6 +68,9 @@ what the workers show that "worker_status:" names.`,
 	return c
 }
 
+// noNeeds are those of a command that asks a running core.
+func noNeeds([]config.Target) config.Needs { return config.Needs{} }
+
 // askTargets asks a running core, else the sinks.
 func askTargets(ctx context.Context, s *selection, address string, fromSinks bool) (*report.Targets, error) {
 	if !fromSinks {

@@ -1,22 +1,14 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/flagcast/flagcast/cmd/flagcast/app"
+	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
-	"github.com/flagcast/flagcast/cmd/flagcast/report"
-	"github.com/flagcast/flagcast/edgecore/publish"
-	"github.com/flagcast/flagcast/sinks"
 )
 
 type syncFlags struct {
@@ -91,116 +83,8 @@ func (f *syncFlags) check() error {
 	return nil
 }
 
-func runSync(c *cobra.Command, flags syncFlags) error {
-	ctx, cancel := context.WithTimeout(c.Context(), flags.timeout+flags.waitSeen)
-	defer cancel()
-	core, err := newChosen(c, flags.targets, flags.needs)
-	if err != nil {
-		return err
-	}
-	run := &syncRun{core: core, flags: flags}
-	ctx, clear := report.WithProgress(ctx, c.ErrOrStderr())
-	defer clear()
-	if flags.dryRun {
-		err = run.do(ctx, c.InOrStdin())
-	} else {
-		err = core.WithListener(ctx, "sync", func(events publish.Listener) error {
-			run.listener = events
-			return run.do(ctx, c.InOrStdin())
-		})
-	}
-	if err != nil {
-		return err
-	}
-	clear()
-	if flags.json {
-		if err := report.JSON(c.OutOrStdout(), run.results); err != nil {
-			return err
-		}
-	} else {
-		report.Results(c.OutOrStdout(), run.results, flags.dryRun)
-	}
-	result := report.Verdict(run.results, flags.exitCode, core.ConfigFile.Argument())
-	if result == nil && !flags.dryRun {
-		core.Ping(ctx)
-	}
-	annotations := c.OutOrStdout()
-	if flags.json {
-		annotations = c.ErrOrStderr() // the runner reads both
-	}
-	return errors.Join(result, report.GitHub(annotations, report.GitHubRows(run.results), os.Getenv))
-}
-
-// do makes the pass, or carries out the plan.
-func (r *syncRun) do(ctx context.Context, stdin io.Reader) error {
-	if r.flags.plan != "" {
-		if err := r.apply(ctx); err != nil {
-			return err
-		}
-	} else {
-		if err := r.core.Obtain(ctx, r.flags.from, stdin); err != nil {
-			return err
-		}
-		r.pass(ctx)
-	}
-	if r.flags.out != "" {
-		if err := r.savePlan(r.flags.out); err != nil {
-			return err
-		}
-	}
-	if r.flags.waitSeen > 0 {
-		r.waitSeen(ctx)
-	}
-	return nil
-}
-
-// syncRun is one run of the command.
-type syncRun struct {
-	core       *app.App
-	flags      syncFlags
-	listener   publish.Listener // nil in a dry run
-	publishers []*publish.Session
-	outcomes   []publish.Outcome
-	results    []report.Result
-}
-
-// pass brings all targets up to date, each by itself.
-func (r *syncRun) pass(ctx context.Context) {
-	options := r.core.Options(r.flags.accept, r.listener)
-	all := make([][]publish.Outcome, len(r.core.Targets))
-	results := make([][]report.Result, len(r.core.Targets))
-	r.publishers = make([]*publish.Session, len(r.core.Targets))
-	var running sync.WaitGroup
-	for i, t := range r.core.Targets {
-		if r.flags.dryRun {
-			t.Sink = sinks.DryRun(t.Sink)
-			if t.History != nil { // which the guard reads
-				history := *t.History
-				history.Sink = sinks.DryRun(history.Sink)
-				t.History = &history
-			}
-		}
-		p := publish.NewSession(t, r.core.Store, options)
-		r.publishers[i] = p
-		running.Go(func() {
-			outcomes, err := p.Once(ctx, true)
-			if outcomes == nil {
-				outcomes = []publish.Outcome{
-					{Target: t.Name, Sink: t.SinkName, Key: t.Outputs[0].Key, Action: publish.ActionFailed, Err: err},
-				}
-			}
-			verified := false
-			if !r.flags.dryRun {
-				verifying, cancel := context.WithTimeout(ctx, app.VerifyFor)
-				verified = p.Verify(verifying)
-				cancel()
-			}
-			all[i] = outcomes
-			for _, o := range outcomes {
-				results[i] = append(results[i], r.result(&t, o, verified))
-			}
-		})
-	}
-	running.Wait()
-	r.outcomes, r.results = slices.Concat(all...), slices.Concat(results...)
+// needs of sync: upstream where the flags come from there, and webhooks where
+// something may be written.
+func (f *syncFlags) needs(targets []config.Target) config.Needs {
+	return config.Needs{Upstream: f.from == "" && f.plan == "", Notify: !f.dryRun, Sinks: sinksOf(targets, true)}
 }

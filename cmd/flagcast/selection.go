@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"strings"
 
@@ -14,14 +13,6 @@ import (
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 )
-
-// needing is for a command that uses some parts of the configuration alone.
-func needing(n config.Needs) config.Overrides {
-	return config.Overrides{Needs: func(*config.Config) config.Needs { return n }}
-}
-
-// apiNeeds are those of a replica that serves the APIs and publishes nothing.
-func apiNeeds() config.Needs { return config.Needs{Upstream: true, API: true} }
 
 // needsOf returns what a command needs for the targets that are chosen.
 type needsOf func(chosen []config.Target) config.Needs
@@ -68,27 +59,6 @@ func newChosen(c *cobra.Command, names []string, needs needsOf) (*app.App, error
 	return app.New(s.config, s.file, s.log, s.sinks)
 }
 
-// newOnce makes the parts of a process for everything in the configuration, for a
-// command that runs once.
-func newOnce(c *cobra.Command) (*app.App, error) {
-	cfg, err := load(c, config.Overrides{})
-	if err != nil {
-		return nil, err
-	}
-	return app.New(cfg, app.ConfigFileOf(c), onceLogger(c, cfg), sinkNames(cfg))
-}
-
-// onceLogger is the log of a command whose report says what the log would.
-func onceLogger(c *cobra.Command, cfg *config.Config) *slog.Logger {
-	if cfg.Log.Level == slog.LevelInfo {
-		cfg.Log.Level = slog.LevelWarn
-	}
-	return app.NewLogger(c.ErrOrStderr(), cfg.Log)
-}
-
-// sinkNames lists the sinks of a configuration.
-func sinkNames(cfg *config.Config) []string { return slices.Sorted(maps.Keys(cfg.Sinks)) }
-
 // chosen returns the targets that are named; no names mean all.
 func chosen(cfg *config.Config, names []string) []config.Target {
 	if len(names) == 0 {
@@ -133,28 +103,3 @@ func sinksOf(targets []config.Target, histories bool) []string {
 	slices.Sort(list)
 	return slices.Compact(list)
 }
-
-// needs of sync: upstream where the flags come from there, and webhooks where
-// something may be written.
-func (f *syncFlags) needs(targets []config.Target) config.Needs {
-	return config.Needs{Upstream: f.from == "" && f.plan == "", Notify: !f.dryRun, Sinks: sinksOf(targets, true)}
-}
-
-// needs of pin and unpin. Webhooks take none of their events.
-func (f *pinFlags) needs(targets []config.Target) config.Needs {
-	n := config.Needs{Sinks: sinksOf(targets, true)}
-	if place, ok := strings.CutPrefix(f.from, "sink:"); ok {
-		name, _, _ := strings.Cut(place, "/")
-		n.Sinks = append(n.Sinks, name)
-	}
-	return n
-}
-
-// historyNeeds are those of targets that keep a history.
-func historyNeeds(targets []config.Target) config.Needs {
-	keeping := slices.DeleteFunc(slices.Clone(targets), func(t config.Target) bool { return t.History == nil })
-	return config.Needs{Sinks: sinksOf(keeping, true)}
-}
-
-// noNeeds are those of a command that asks a running core.
-func noNeeds([]config.Target) config.Needs { return config.Needs{} }
