@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/eval/describe"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
-	"github.com/flagcast/flagcast/internal/printable"
 )
 
 type evalFlags struct {
@@ -103,7 +101,7 @@ func runEval(c *cobra.Command, names []string, flags evalFlags) error {
 		}
 		e := describe.Explain(program, name, context)
 		if !flags.json {
-			printExplanation(out, e, flags.explain)
+			report.Explanation(out, e, flags.explain)
 			continue
 		}
 		r := newEvaluated(e.Result)
@@ -144,38 +142,4 @@ func (f *evalFlags) evalContext() (*eval.Context, error) {
 		c.Time = at
 	}
 	return c, nil
-}
-
-func printExplanation(w io.Writer, e describe.Explanation, why bool) {
-	state := "off"
-	if e.Result.Enabled {
-		state = "on"
-		if e.Result.Variant.Enabled {
-			state += " (" + e.Result.Variant.Name + ")"
-		}
-	}
-	printable.Fprintf(w, "%s: %s\n", e.Flag, state)
-	if !why {
-		return
-	}
-	printable.Fprintf(w, "  %s\n", e.Why)
-	printSteps(w, e.Steps, "  ")
-	if e.Variant != "" {
-		printable.Fprintf(w, "  variant: %s\n", e.Variant)
-	}
-}
-
-func printSteps(w io.Writer, steps []describe.Step, indent string) {
-	for _, s := range steps {
-		mark := "no "
-		if s.Holds {
-			mark = "yes"
-		}
-		line := indent + mark + " " + s.What
-		if s.Why != "" {
-			line += ": " + s.Why
-		}
-		printable.Fprintf(w, "%s\n", line)
-		printSteps(w, s.Steps, indent+"    ")
-	}
 }

@@ -3,10 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,10 +16,8 @@ import (
 	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore"
-	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
-	"github.com/flagcast/flagcast/internal/disk"
 	"github.com/flagcast/flagcast/internal/printable"
 )
 
@@ -175,96 +171,9 @@ func exportRuntime(dir string) error {
 	return nil
 }
 
-// writeResult writes to a file, or to standard output where none is named.
-func writeResult(c *cobra.Command, output string, body []byte) error {
-	if output == "" {
-		_, err := c.OutOrStdout().Write(body)
-		return err
-	}
-	return writeOutput(output, body)
-}
-
 // outcomes says what becomes of flags that the static context does not decide.
 var outcomes = map[snapshot.Contextual]string{
 	snapshot.ContextualOff:      "answers as if no request had more context",
 	snapshot.ContextualOmit:     "leaves out",
 	snapshot.ContextualEvaluate: "fixes by one random draw for everybody",
-}
-
-func warn(c *cobra.Command, text string) {
-	printable.Fprintf(c.ErrOrStderr(), "flagcast: warning: %s\n", text)
-}
-
-// writeOutput replaces a file whole: a reader gets the old
-// one or the new one.
-func writeOutput(path string, body []byte) error {
-	// A path through a file is an error of the write.
-	_ = os.MkdirAll(filepath.Dir(path), 0o777)
-	err := disk.Write(path, body, 0o644)
-	if err == nil {
-		return nil
-	}
-	// The path in the error is that of a hidden file beside the output.
-	if cause := (*fs.PathError)(nil); errors.As(err, &cause) {
-		err = cause.Err
-	} else if cause := (*os.LinkError)(nil); errors.As(err, &cause) {
-		err = cause.Err
-	}
-	return exit.With(exit.Failed, fmt.Errorf("write %q: %w", path, err),
-		"--output names a file in a folder that can be written; folders that are missing are made")
-}
-
-func isOneOf[T ~string](text string, known []T) bool { return slices.Contains(known, T(text)) }
-
-func (f *exportFlags) spec() (snapshot.Spec, error) {
-	spec := snapshot.Spec{
-		Static:     eval.Context{Fields: map[string]string{}},
-		Contextual: snapshot.Contextual(f.undecided), IncludeDisabled: f.includeDisabled,
-		Projects: f.projects, Flags: f.flags,
-	}
-	if f.as != asScript && f.as != asRuntime && !isOneOf(f.as, bundles.Forms()) {
-		return spec, exit.With(exit.Usage, fmt.Errorf("--as %q is not one of %s", f.as, forms()), "")
-	}
-	i := slices.IndexFunc(snapshot.Formats(), func(known snapshot.Format) bool {
-		name, _, _ := strings.Cut(string(known), "/")
-		return f.format == name || f.format == string(known)
-	})
-	if i < 0 {
-		return spec,
-			exit.With(exit.Usage, fmt.Errorf("--format %q is not one of rules, evaluated, definitions", f.format), "")
-	}
-	spec.Format = snapshot.Formats()[i]
-	if err := f.script.check(f, spec.Format); err != nil {
-		return spec, err
-	}
-	switch spec.Contextual {
-	case snapshot.ContextualOff, snapshot.ContextualOmit, snapshot.ContextualEvaluate:
-	default:
-		return spec, exit.With(exit.Usage, fmt.Errorf("--undecided %q is not one of off, omit, evaluate", f.undecided),
-			"")
-	}
-	for _, pair := range f.context {
-		name, value, ok := strings.Cut(pair, "=")
-		if name == "" {
-			return spec,
-				exit.With(exit.Usage, fmt.Errorf("--context %q has no name", pair),
-					"write --context country=cn, or --context userId for a field that no request has")
-		}
-		if !ok {
-			spec.Static.Absent = append(spec.Static.Absent, name)
-			continue
-		}
-		spec.Static.Fields[name] = value
-	}
-	return spec, checkGlobs(f.flags)
-}
-
-func checkGlobs(globs []string) error {
-	for _, glob := range globs {
-		if _, err := path.Match(glob, ""); err != nil {
-			return exit.With(exit.Usage, fmt.Errorf("--flag %q is not a pattern", glob),
-				`patterns have *, ? and [a-z]; "\" before one of these means the character`)
-		}
-	}
-	return nil
 }

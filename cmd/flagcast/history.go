@@ -35,7 +35,7 @@ as --from sink:NAME/KEY. --json has the digests.`,
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), timeout)
 			defer cancel()
-			list, err := histories(core, ctx)
+			list, err := histories(ctx, core)
 			if err != nil {
 				return err
 			}
@@ -61,7 +61,8 @@ as --from sink:NAME/KEY. --json has the digests.`,
 	return c
 }
 
-func histories(c *app.App, ctx context.Context) ([]report.History, error) {
+// histories lists what each key of the targets with a history has published.
+func histories(ctx context.Context, c *app.App) ([]report.History, error) {
 	list := []report.History{}
 	options := c.Options(nil, nil)
 	for _, t := range c.Targets {
