@@ -27,8 +27,7 @@ func warn(c *cobra.Command, text string) {
 	printable.Fprintf(c.ErrOrStderr(), "flagcast: warning: %s\n", text)
 }
 
-// writeOutput replaces a file whole: a reader gets the old
-// one or the new one.
+// writeOutput replaces a file whole: a reader gets the old one or the new one.
 func writeOutput(path string, body []byte) error {
 	// A path through a file is an error of the write.
 	_ = os.MkdirAll(filepath.Dir(path), 0o777)

@@ -43,9 +43,7 @@ func selectTargets(c *cobra.Command, names []string, needs needsOf) (*selection,
 	needed := needs(cfg.Targets)
 	cfg.Keep(needed)
 	log := onceLogger(c, cfg)
-	for _, place := range cfg.ShortSecrets() {
-		log.Warn(app.ShortSecret, "secret", place)
-	}
+	app.WarnOfSecrets(cfg, log)
 	return &selection{config: cfg, file: file, log: log, sinks: needed.Sinks}, nil
 }
 

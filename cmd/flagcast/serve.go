@@ -70,12 +70,8 @@ func runServe(c *cobra.Command, flags config.Overrides, publishing bool) error {
 	for _, sentence := range cfg.Unused() {
 		log.Warn("settings of Unleash Edge", "text", sentence)
 	}
-	for _, place := range cfg.ShortSecrets() {
-		log.Warn(app.ShortSecret, "secret", place)
-	}
-	if cfg.API.WeakWebhookSecret() {
-		log.Warn(app.WeakWebhookSecret)
-	}
+	app.WarnOfSecrets(cfg, log)
+	app.WarnOfWebhookSecret(&cfg.API, log)
 	if cfg.Upstream.SkipVerify {
 		log.Warn("upstream.skip_verify is set: anybody on the way to upstream can read its tokens and change flags; " +
 			"set upstream.ca_file instead")

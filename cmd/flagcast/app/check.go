@@ -33,12 +33,12 @@ func (c *App) Check(ctx context.Context) []report.Finding {
 	}
 	for _, place := range c.Config.ShortSecrets() {
 		findings = append(findings, report.Finding{
-			What: "secrets", Result: "warning", Text: place + ": " + ShortSecret,
+			What: "secrets", Result: "warning", Text: place + ": " + shortSecret,
 		})
 	}
 	switch api := &c.Config.API; {
 	case api.WeakWebhookSecret():
-		findings = append(findings, report.Finding{What: "webhook secret", Result: "warning", Text: WeakWebhookSecret})
+		findings = append(findings, report.Finding{What: "webhook secret", Result: "warning", Text: weakWebhookSecret})
 	case !api.WebhookSecret.IsZero():
 		findings = append(findings, report.Found("webhook secret", nil, ""))
 	}
