@@ -22,9 +22,9 @@ type BatchGetter interface {
 	GetBatch(ctx context.Context, keys []Key) (bodies [][]byte, errs []error)
 }
 
-// together is how many calls PutAll and GetAll have under way at once where
+// parallelCalls is how many calls PutAll and GetAll have under way at once where
 // the service has no call for many objects.
-const together = 8
+const parallelCalls = 8
 
 // PutAll stores objects of different keys in as few calls as the sink can. The
 // result is that of BatchPutter.
@@ -59,7 +59,7 @@ func each(ctx context.Context, n int, f func(i int)) {
 		trace.Began(n)
 	}
 	var running sync.WaitGroup
-	places := make(chan struct{}, together)
+	places := make(chan struct{}, parallelCalls)
 	for i := range n {
 		places <- struct{}{}
 		running.Go(func() {

@@ -55,16 +55,16 @@ func (p *Pace) wait(ctx context.Context) error {
 	return nil
 }
 
-// learn takes what the service says instead of what its documents say, where
+// applyQuota takes what the service says instead of what its documents say, where
 // that is less.
-func (p *Pace) learn(left int, until time.Time) {
+func (p *Pace) applyQuota(left int, until time.Time) {
 	rest := time.Until(until)
 	if rest <= 0 {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if left <= together { // as many may be under way
+	if left <= parallelCalls { // as many may be under way
 		p.shut = until
 		return
 	}
@@ -82,22 +82,22 @@ type paced struct {
 
 func (s *paced) Unwrap() Sink { return s.Sink }
 
-// turn waits and returns what to do after the call.
-func (s *paced) turn(ctx context.Context) (done func(), err error) {
+// acquire waits and returns what to do after the call.
+func (s *paced) acquire(ctx context.Context) (done func(), err error) {
 	if err := s.pace.wait(ctx); err != nil {
 		return nil, err
 	}
 	return func() {
 		if q, ok := As[QuotaReporter](s.Sink); ok {
 			if left, until, known := q.Quota(); known {
-				s.pace.learn(left, until)
+				s.pace.applyQuota(left, until)
 			}
 		}
 	}, nil
 }
 
 func (s *paced) Put(ctx context.Context, o Object) error {
-	done, err := s.turn(ctx)
+	done, err := s.acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("put %q: %w", o.Key, err)
 	}
@@ -106,7 +106,7 @@ func (s *paced) Put(ctx context.Context, o Object) error {
 }
 
 func (s *paced) Get(ctx context.Context, key Key) ([]byte, error) {
-	done, err := s.turn(ctx)
+	done, err := s.acquire(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("get %q: %w", key, err)
 	}
@@ -115,7 +115,7 @@ func (s *paced) Get(ctx context.Context, key Key) ([]byte, error) {
 }
 
 func (s *paced) Delete(ctx context.Context, key Key) error {
-	done, err := s.turn(ctx)
+	done, err := s.acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("delete %q: %w", key, err)
 	}
@@ -127,9 +127,9 @@ func (s *paced) Delete(ctx context.Context, key Key) error {
 func (s *paced) PutBatch(ctx context.Context, objects []Object) []error {
 	b, ok := s.Sink.(BatchPutter)
 	if !ok {
-		return PutAll(ctx, single{s}, objects)
+		return PutAll(ctx, noBatch{s}, objects)
 	}
-	done, err := s.turn(ctx)
+	done, err := s.acquire(ctx)
 	if err != nil {
 		return repeat(fmt.Errorf("put %d objects: %w", len(objects), err), len(objects))
 	}
@@ -141,9 +141,9 @@ func (s *paced) PutBatch(ctx context.Context, objects []Object) []error {
 func (s *paced) GetBatch(ctx context.Context, keys []Key) ([][]byte, []error) {
 	b, ok := s.Sink.(BatchGetter)
 	if !ok {
-		return GetAll(ctx, single{s}, keys)
+		return GetAll(ctx, noBatch{s}, keys)
 	}
-	done, err := s.turn(ctx)
+	done, err := s.acquire(ctx)
 	if err != nil {
 		return make([][]byte, len(keys)), repeat(fmt.Errorf("get %d objects: %w", len(keys), err), len(keys))
 	}
@@ -158,7 +158,7 @@ func (s *paced) Propagated(ctx context.Context, key Key) (bool, error) {
 		return false, fmt.Errorf("ask whether %q is everywhere: %w", key, errors.ErrUnsupported)
 	}
 	if ctx.Err() == nil { // else there is no call
-		done, err := s.turn(ctx)
+		done, err := s.acquire(ctx)
 		if err != nil {
 			return false, fmt.Errorf("ask whether %q is everywhere: %w", key, err)
 		}
@@ -167,8 +167,8 @@ func (s *paced) Propagated(ctx context.Context, key Key) (bool, error) {
 	return inner.Propagated(ctx, key)
 }
 
-// single hides the calls for many objects.
-type single struct{ Sink }
+// noBatch hides the calls for many objects.
+type noBatch struct{ Sink }
 
 func repeat(err error, n int) []error {
 	errs := make([]error, n)

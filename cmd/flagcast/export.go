@@ -21,7 +21,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
-	"github.com/flagcast/flagcast/internal/disk"
+	"github.com/flagcast/flagcast/internal/atomicfile"
 	"github.com/flagcast/flagcast/internal/printable"
 )
 
@@ -200,7 +200,7 @@ func warn(c *cobra.Command, text string) {
 func writeOutput(path string, body []byte) error {
 	// A path through a file is an error of the write.
 	_ = os.MkdirAll(filepath.Dir(path), 0o777)
-	err := disk.Write(path, body, 0o644)
+	err := atomicfile.Write(path, body, 0o644)
 	if err == nil {
 		return nil
 	}

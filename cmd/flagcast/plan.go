@@ -12,7 +12,7 @@ import (
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
-	"github.com/flagcast/flagcast/internal/disk"
+	"github.com/flagcast/flagcast/internal/atomicfile"
 	"github.com/flagcast/flagcast/internal/untrusted"
 	"github.com/flagcast/flagcast/sinks"
 )
@@ -63,7 +63,7 @@ func (r *syncRun) savePlan(path string) error {
 		return fmt.Errorf("write the plan: %w", err)
 	}
 	// It may hold what identifiers the flags have.
-	if err := disk.Write(path, b.Bytes(), 0o600); err != nil {
+	if err := atomicfile.Write(path, b.Bytes(), 0o600); err != nil {
 		return exit.With(exit.Failed, fmt.Errorf("write the plan: %w", err), "")
 	}
 	return nil

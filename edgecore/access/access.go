@@ -50,8 +50,8 @@ var (
 	ErrUncovered = errors.New("the token asks for more than is followed here")
 )
 
-// Known is what is known about a valid token.
-type Known struct {
+// TokenInfo is what is known about a valid token.
+type TokenInfo struct {
 	Kind  Kind
 	Scope Scope
 }
@@ -60,7 +60,7 @@ type Known struct {
 type Validator interface {
 	// Validate says what is known of each token, in their order: nil for one
 	// that is unknown. An error means that there was no answer.
-	Validate(ctx context.Context, tokens []secret.Secret) ([]*Known, error)
+	Validate(ctx context.Context, tokens []secret.Secret) ([]*TokenInfo, error)
 }
 
 // Options say which tokens are good without asking anybody.
@@ -69,10 +69,10 @@ type Options struct {
 	// Anonymous is the environment of frontend requests without a token. "":
 	// refuse them. Definitions always need a token.
 	Anonymous edgecore.Environment
-	// Followed are the projects of each environment that is served here; a nil
+	// Served are the projects of each environment that is served here; a nil
 	// list means all. Tokens of other environments are not asked about, and
 	// tokens of the client API must be within. nil: everything is followed.
-	Followed map[edgecore.Environment][]string
+	Served map[edgecore.Environment][]string
 	// Validator validates the other tokens. nil: there are none.
 	Validator Validator
 	// ValidFor is how long its answer about a valid token is used. 0: an hour.
@@ -84,9 +84,9 @@ type Options struct {
 
 // Access is safe for concurrent use.
 type Access struct {
-	configured map[digest]Known
+	configured map[digest]TokenInfo
 	anonymous  edgecore.Environment
-	followed   map[edgecore.Environment][]string
+	served     map[edgecore.Environment][]string
 	validated  *cache // nil without a validator
 }
 
@@ -96,13 +96,13 @@ func digestOf(token string) digest { return sha256.Sum256([]byte(token)) }
 
 // New makes an Access. It makes no call, and reads nothing.
 func New(o Options) *Access {
-	a := &Access{configured: map[digest]Known{}, anonymous: o.Anonymous, followed: o.Followed}
+	a := &Access{configured: map[digest]TokenInfo{}, anonymous: o.Anonymous, served: o.Served}
 	for kind, tokens := range map[Kind][]edgecore.Token{Client: o.Backend, Frontend: o.Frontend} {
 		for _, token := range tokens {
 			if token.Project == "[]" {
 				continue // only the server has its projects
 			}
-			a.configured[digestOf(token.Secret.Reveal())] = Known{Kind: kind, Scope: scopeOf(token)}
+			a.configured[digestOf(token.Secret.Reveal())] = TokenInfo{Kind: kind, Scope: scopeOf(token)}
 		}
 	}
 	if o.Validator != nil {
@@ -145,7 +145,7 @@ func (a *Access) Check(ctx context.Context, from netip.Addr, authorization strin
 	client := sourceOf(from, false)
 	known, err := a.look(client, text).wait(ctx)
 	if known != nil && known.Kind != kind {
-		known = a.recall(client, text, known).orElse(ctx, known)
+		known = a.revalidate(client, text, known).orElse(ctx, known)
 	}
 	switch {
 	case err != nil:
@@ -177,7 +177,7 @@ const MaxTokens = 500
 // is unknown, or whose environment is not followed here. It is what another
 // core asks, from its address. An error means that it cannot be said of all of
 // them.
-func (a *Access) Validate(ctx context.Context, from netip.Addr, tokens []string) ([]*Known, error) {
+func (a *Access) Validate(ctx context.Context, from netip.Addr, tokens []string) ([]*TokenInfo, error) {
 	if len(tokens) > MaxTokens {
 		return nil, fmt.Errorf("%d tokens at once, the limit is %d", len(tokens), MaxTokens)
 	}
@@ -188,61 +188,61 @@ func (a *Access) Validate(ctx context.Context, from netip.Addr, tokens []string)
 		if errors.Is(list[i].err, ErrUnavailable) {
 			return nil, list[i].err // what was asked before goes on
 		}
-		if list[i].known != nil {
-			recalls[i] = a.recall(peer, tokenOf(token), list[i].known)
+		if list[i].info != nil {
+			recalls[i] = a.revalidate(peer, tokenOf(token), list[i].info)
 		}
 	}
-	answers := make([]*Known, len(tokens))
+	answers := make([]*TokenInfo, len(tokens))
 	for i := range list {
 		known, err := list[i].wait(ctx)
 		switch {
 		case errors.Is(err, ErrUncovered):
 		case err != nil:
 			return nil, err
-		case known != nil && a.follows(known.Scope.Environment):
+		case known != nil && a.serves(known.Scope.Environment):
 			answers[i] = recalls[i].orElse(ctx, known)
 		}
 	}
 	return answers, nil
 }
 
-// look looks a token up, and asks about it where that makes sense.
+// lookup looks a token up, and asks about it where that makes sense.
 func (a *Access) look(from source, text string) lookup {
 	if known, ok := a.configured[digestOf(text)]; ok {
-		return lookup{known: &known}
+		return lookup{info: &known}
 	}
 	// What cannot be a token, or can be none of a client, is not a reason to ask.
 	token, err := edgecore.ParseToken(secret.New(text))
 	if a.validated == nil || len(text) > maxTokenBytes || err != nil || token.Environment == "*" {
 		return lookup{}
 	}
-	if !a.follows(token.Environment) && (token.Other == "" || !a.follows(token.Other)) {
+	if !a.serves(token.Environment) && (token.Other == "" || !a.serves(token.Other)) {
 		return lookup{err: ErrUncovered}
 	}
-	return a.validated.look(from, token.Secret, false, time.Now())
+	return a.validated.lookup(from, token.Secret, false, time.Now())
 }
 
-// recall asks about a token of the configuration whose API matters: among the
+// revalidate asks about a token of the configuration whose API matters: among the
 // tokens of Unleash Edge may be some of the frontend API.
-func (a *Access) recall(from source, text string, known *Known) lookup {
+func (a *Access) revalidate(from source, text string, known *TokenInfo) lookup {
 	if _, ok := a.configured[digestOf(text)]; !ok || a.validated == nil {
-		return lookup{known: known}
+		return lookup{info: known}
 	}
-	return a.validated.look(from, secret.New(text), true, time.Now())
+	return a.validated.lookup(from, secret.New(text), true, time.Now())
 }
 
 // lookup is what is known of a token at once, or the question to wait for.
 type lookup struct {
-	known    *Known // nil: the token is unknown
+	info     *TokenInfo // nil: the token is unknown
 	err      error
-	question *question // not nil: upstream is asked first
-	before   *Known    // the answer when upstream gives none
+	question *question  // not nil: upstream is asked first
+	before   *TokenInfo // the answer when upstream gives none
 }
 
 // wait returns what is known of the token; nil for an unknown token.
-func (l lookup) wait(ctx context.Context) (*Known, error) {
+func (l lookup) wait(ctx context.Context) (*TokenInfo, error) {
 	if l.question == nil {
-		return l.known, l.err
+		return l.info, l.err
 	}
 	select {
 	case <-l.question.done:
@@ -255,12 +255,12 @@ func (l lookup) wait(ctx context.Context) (*Known, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	default:
-		return l.question.known, nil
+		return l.question.info, nil
 	}
 }
 
 // orElse is what is known of the token, or what the configuration says.
-func (l lookup) orElse(ctx context.Context, configured *Known) *Known {
+func (l lookup) orElse(ctx context.Context, configured *TokenInfo) *TokenInfo {
 	if known, err := l.wait(ctx); err == nil && known != nil {
 		return known
 	}
@@ -271,20 +271,20 @@ func (l lookup) orElse(ctx context.Context, configured *Known) *Known {
 // an environment, each up to 100 characters, and a secret of up to 70.
 const maxTokenBytes = 512
 
-// follows reports whether an environment is followed here.
-func (a *Access) follows(env edgecore.Environment) bool {
-	_, here := a.followed[env]
-	return here || a.followed == nil
+// serves reports whether an environment is followed here.
+func (a *Access) serves(env edgecore.Environment) bool {
+	_, here := a.served[env]
+	return here || a.served == nil
 }
 
 // covers reports whether the environment of a token is followed, and everything
 // that a token of the client API sees: a part of it would look like the whole.
-func (a *Access) covers(k *Known) bool {
-	if !a.follows(k.Scope.Environment) {
+func (a *Access) covers(k *TokenInfo) bool {
+	if !a.serves(k.Scope.Environment) {
 		return false
 	}
-	projects := a.followed[k.Scope.Environment]
-	if a.followed == nil || projects == nil || k.Kind != Client {
+	projects := a.served[k.Scope.Environment]
+	if a.served == nil || projects == nil || k.Kind != Client {
 		return true
 	}
 	if k.Scope.Projects == nil {

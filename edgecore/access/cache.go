@@ -12,15 +12,15 @@ import (
 )
 
 // What a flood of garbage tokens can cost, at the most: one call a second, of
-// maxBatch tokens; two shares of questions that wait; and what upstream did not
+// maxBatch tokens; two partitions of questions that wait; and what upstream did not
 // know in the last minute, at maxBatch tokens a second.
 const (
-	validFor   = time.Hour
-	invalidFor = time.Minute // so that a token works soon after it was made
-	pace       = time.Second // from one call to the next
-	patience   = 5 * time.Second
-	maxBatch   = 100 // tokens of one call; Unleash takes 100 kB
-	maxValid   = 10_000
+	validFor        = time.Hour
+	invalidFor      = time.Minute // so that a token works soon after it was made
+	callInterval    = time.Second // from one call to the next
+	validateTimeout = 5 * time.Second
+	maxBatch        = 100 // tokens of one call; Unleash takes 100 kB
+	maxValid        = 10_000
 )
 
 // cache keeps the answers of a validator for a while, and asks it about many
@@ -46,19 +46,19 @@ type cache struct {
 }
 
 type entry struct {
-	known   Known
+	info    TokenInfo
 	expires time.Time
 }
 
 // question is one token that upstream is asked about. known and err may be
 // read when done is closed.
 type question struct {
-	key   digest
-	token secret.Secret
-	line  *line // in which it waits; nil: in none
-	done  chan struct{}
-	known *Known
-	err   error
+	key     digest
+	token   secret.Secret
+	waitsIn *sourceQueue // in which it waits; nil: in none
+	done    chan struct{}
+	info    *TokenInfo
+	err     error
 }
 
 func newCache(o Options) *cache {
@@ -75,9 +75,9 @@ func newCache(o Options) *cache {
 
 var errManyQuestions = errors.New("too many unknown tokens wait for upstream")
 
-// look returns what is known of a token, or the question that waits for upstream.
+// lookup returns what is known of a token, or the question that waits for upstream.
 // real says that the token is known to be a real one, now or before.
-func (c *cache) look(from source, token secret.Secret, real bool, now time.Time) lookup {
+func (c *cache) lookup(from source, token secret.Secret, real bool, now time.Time) lookup {
 	key := digestOf(token.Reveal())
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -86,16 +86,16 @@ func (c *cache) look(from source, token secret.Secret, real bool, now time.Time)
 	}
 	e, hit := c.valid[key]
 	if hit && now.Before(e.expires) {
-		return lookup{known: &e.known}
+		return lookup{info: &e.info}
 	}
 	q := c.enqueue(key, token, from, hit || real)
 	switch {
 	case hit && (q == nil || now.Before(e.expires.Add(c.validFor))):
-		return lookup{known: &e.known} // not long ago, and asked about again
+		return lookup{info: &e.info} // not long ago, and asked about again
 	case q == nil:
 		return lookup{err: fmt.Errorf("%w: %w", ErrUnavailable, errManyQuestions)}
 	case hit:
-		return lookup{question: q, before: &e.known}
+		return lookup{question: q, before: &e.info}
 	default:
 		return lookup{question: q}
 	}
@@ -113,10 +113,10 @@ func (c *cache) enqueue(key digest, token secret.Secret, from source, real bool)
 	}
 	q := &question{key: key, token: token, done: make(chan struct{})}
 	if real {
-		if len(c.queue.known) >= maxValid {
+		if len(c.queue.revalidations) >= maxValid {
 			return nil
 		}
-		c.queue.known = append(c.queue.known, q)
+		c.queue.revalidations = append(c.queue.revalidations, q)
 	} else {
 		dropped, ok := c.queue.add(q, from)
 		if !ok {
@@ -131,13 +131,13 @@ func (c *cache) enqueue(key digest, token secret.Secret, from source, real bool)
 	c.waiting[key] = q
 	if !c.asking {
 		c.asking = true
-		c.running.Go(c.ask)
+		c.running.Go(c.validateQueued)
 	}
 	return q
 }
 
-// ask works until the queue is empty. When ctx ends it fails what is left.
-func (c *cache) ask() {
+// validateQueued works until the queue is empty. When ctx ends it fails what is left.
+func (c *cache) validateQueued() {
 	for {
 		c.mu.Lock()
 		if c.queue.size() == 0 {
@@ -145,7 +145,7 @@ func (c *cache) ask() {
 			c.mu.Unlock()
 			return
 		}
-		pause := time.Until(c.asked.Add(pace))
+		pause := time.Until(c.asked.Add(callInterval))
 		c.mu.Unlock()
 		select { // what comes meanwhile is asked with it
 		case <-time.After(pause):
@@ -167,7 +167,7 @@ func (c *cache) call(batch []*question) error {
 	for i, q := range batch {
 		tokens[i] = q.token
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, patience)
+	ctx, cancel := context.WithTimeout(c.ctx, validateTimeout)
 	defer cancel()
 	answers, err := c.validator.Validate(ctx, tokens)
 	if err == nil && len(answers) != len(batch) {
@@ -175,7 +175,7 @@ func (c *cache) call(batch []*question) error {
 	}
 	for i, q := range batch {
 		if q.err = err; err == nil {
-			q.known = answers[i]
+			q.info = answers[i]
 		}
 	}
 	return err
@@ -194,13 +194,13 @@ func (c *cache) store(batch []*question, err error) (changed bool) {
 		_, was := c.valid[q.key]
 		switch {
 		case err != nil:
-		case q.known == nil:
+		case q.info == nil:
 			delete(c.valid, q.key)
 			c.invalid[q.key] = now.Add(invalidFor)
 			changed = changed || was
 		default:
 			delete(c.invalid, q.key)
-			c.valid[q.key] = entry{known: *q.known, expires: now.Add(c.validFor)}
+			c.valid[q.key] = entry{info: *q.info, expires: now.Add(c.validFor)}
 			changed = changed || !was
 		}
 	}

@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	maxShare = 1000 // questions that wait in one share
-	maxLine  = 200  // of one source
+	maxPartition = 1000 // questions that wait in one partition
+	maxPerSource = 200  // of one source
 )
 
 // source is who asks: a client or another core, by its address. IPv6 counts by
@@ -31,28 +31,28 @@ func sourceOf(address netip.Addr, peer bool) source {
 //
 // It is not safe for concurrent use.
 type queue struct {
-	known          []*question // about tokens that were valid before, the oldest first
-	clients, peers share
+	revalidations  []*question // about tokens that were valid before, the oldest first
+	clients, peers partition
 }
 
-// share is one part of the queue.
-type share struct {
-	lines map[netip.Prefix]*line
-	turns []*line // those of lines, in the order of their turns
-	next  int     // index in turns
-	size  int     // questions
+// partition is one part of the queue.
+type partition struct {
+	sources map[netip.Prefix]*sourceQueue
+	turns   []*sourceQueue // those of lines, in the order of their turns
+	next    int            // index in turns
+	size    int            // questions
 }
 
-// line has the questions of one source, the oldest first. It is never empty.
-type line struct {
+// waitsIn has the questions of one source, the oldest first. It is never empty.
+type sourceQueue struct {
 	at        netip.Prefix
-	share     *share
+	partition *partition
 	questions []*question
 }
 
-func (q *queue) size() int { return len(q.known) + q.clients.size + q.peers.size }
+func (q *queue) size() int { return len(q.revalidations) + q.clients.size + q.peers.size }
 
-func (q *queue) share(from source) *share {
+func (q *queue) partition(from source) *partition {
 	if from.peer {
 		return &q.peers
 	}
@@ -63,12 +63,12 @@ func (q *queue) share(from source) *share {
 // the queue is full. dropped is the question that was removed for it: the newest of
 // the longest line, so that a source with few questions always gets a place.
 func (q *queue) add(one *question, from source) (dropped *question, ok bool) {
-	s := q.share(from)
-	own := s.lines[from.at].len()
-	if own >= maxLine {
+	s := q.partition(from)
+	own := s.sources[from.at].len()
+	if own >= maxPerSource {
 		return nil, false
 	}
-	if s.size >= maxShare {
+	if s.size >= maxPartition {
 		longest := s.longest()
 		if longest.len() <= own+1 {
 			return nil, false
@@ -84,45 +84,45 @@ func (q *queue) add(one *question, from source) (dropped *question, ok bool) {
 // the line of that source if it comes up earlier there: a source that
 // repeats the token of another at the end of a long line does not delay it.
 func (q *queue) join(one *question, from source) {
-	s := q.share(from)
-	if one.line == nil || one.line == s.lines[from.at] || one.line.share != s && s.size >= maxShare {
+	s := q.partition(from)
+	if one.waitsIn == nil || one.waitsIn == s.sources[from.at] || one.waitsIn.partition != s && s.size >= maxPartition {
 		return
 	}
-	if at := slices.Index(one.line.questions, one); s.lines[from.at].len() < at {
-		one.line.remove(at)
+	if at := slices.Index(one.waitsIn.questions, one); s.sources[from.at].len() < at {
+		one.waitsIn.remove(at)
 		s.push(one, from.at)
 	}
 }
 
 // take removes the questions of the next call, n at most.
 func (q *queue) take(n int) []*question {
-	known := min(len(q.known), max(n/2, n-q.clients.size-q.peers.size))
-	batch := slices.Clone(q.known[:known])
-	q.known = slices.Delete(q.known, 0, known) // which clears the rest: nothing keeps a token in clear
+	known := min(len(q.revalidations), max(n/2, n-q.clients.size-q.peers.size))
+	batch := slices.Clone(q.revalidations[:known])
+	q.revalidations = slices.Delete(q.revalidations, 0, known) // which clears the rest: nothing keeps a token in clear
 	rest := n - known
 	clients := min(q.clients.size, max(rest-rest/2, rest-q.peers.size))
 	batch = q.clients.take(batch, clients)
 	return q.peers.take(batch, rest-clients)
 }
 
-func (s *share) push(one *question, at netip.Prefix) {
-	l := s.lines[at]
+func (s *partition) push(one *question, at netip.Prefix) {
+	l := s.sources[at]
 	if l == nil {
-		l = &line{at: at, share: s}
-		if s.lines == nil {
-			s.lines = map[netip.Prefix]*line{}
+		l = &sourceQueue{at: at, partition: s}
+		if s.sources == nil {
+			s.sources = map[netip.Prefix]*sourceQueue{}
 		}
-		s.lines[at] = l
+		s.sources[at] = l
 		s.turns = slices.Insert(s.turns, s.next, l) // its turn is the last of this round
 		s.next = (s.next + 1) % len(s.turns)
 	}
-	one.line = l
+	one.waitsIn = l
 	l.questions = append(l.questions, one)
 	s.size++
 }
 
 // take appends up to n questions to a batch, one of each source in turn.
-func (s *share) take(batch []*question, n int) []*question {
+func (s *partition) take(batch []*question, n int) []*question {
 	for ; n > 0 && s.size > 0; n-- {
 		l := s.turns[s.next]
 		batch = append(batch, l.questions[0])
@@ -134,12 +134,12 @@ func (s *share) take(batch []*question, n int) []*question {
 	return batch
 }
 
-func (s *share) longest() *line {
-	return slices.MaxFunc(s.turns, func(a, b *line) int { return a.len() - b.len() })
+func (s *partition) longest() *sourceQueue {
+	return slices.MaxFunc(s.turns, func(a, b *sourceQueue) int { return a.len() - b.len() })
 }
 
 // len is the number of questions, 0 for no line.
-func (l *line) len() int {
+func (l *sourceQueue) len() int {
 	if l == nil {
 		return 0
 	}
@@ -147,15 +147,15 @@ func (l *line) len() int {
 }
 
 // remove takes a question out of the line, which ends with its last one.
-func (l *line) remove(i int) {
-	l.questions[i].line = nil
+func (l *sourceQueue) remove(i int) {
+	l.questions[i].waitsIn = nil
 	l.questions = slices.Delete(l.questions, i, i+1)
-	s := l.share
+	s := l.partition
 	s.size--
 	if len(l.questions) > 0 {
 		return
 	}
-	delete(s.lines, l.at)
+	delete(s.sources, l.at)
 	turn := slices.Index(s.turns, l)
 	s.turns = slices.Delete(s.turns, turn, turn+1)
 	if turn < s.next {

@@ -40,7 +40,7 @@ func NewUpstream(address string, headers map[string]secret.Secret, base http.Rou
 }
 
 // Validate implements Validator.
-func (u *Upstream) Validate(ctx context.Context, tokens []secret.Secret) ([]*Known, error) {
+func (u *Upstream) Validate(ctx context.Context, tokens []secret.Secret) ([]*TokenInfo, error) {
 	texts, numbers := make([]string, len(tokens)), map[string]int{}
 	for i, token := range tokens {
 		texts[i] = token.Reveal()
@@ -66,11 +66,11 @@ func (u *Upstream) Validate(ctx context.Context, tokens []secret.Secret) ([]*Kno
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("POST %s: %s", u.url, response.Status)
 	}
-	list := make([]*Known, len(tokens))
+	list := make([]*TokenInfo, len(tokens))
 	body, err := untrusted.ReadBody(response, maxAnswer)
 	if err == nil {
 		asked := func(token string) bool { _, ok := numbers[token]; return ok }
-		err = readTokens(body, asked, func(t *wireToken) { list[numbers[t.Token]] = t.known() })
+		err = readTokens(body, asked, func(t *wireToken) { list[numbers[t.Token]] = t.info() })
 	}
 	if err != nil {
 		return nil, fmt.Errorf("POST %s: %w", u.url, err)
@@ -159,14 +159,14 @@ type wireToken struct {
 	Status                   string // in a backup only
 }
 
-// known is what is known of it, as copies; nil for one that is valid for neither
+// info is what is known of it, as copies; nil for one that is valid for neither
 // API.
-func (t *wireToken) known() *Known {
+func (t *wireToken) info() *TokenInfo {
 	kind, ok := kindOf(t.Type)
 	if !ok {
 		return nil
 	}
-	known := Known{Kind: kind, Scope: Scope{Environment: edgecore.Environment(strings.Clone(t.Environment))}}
+	known := TokenInfo{Kind: kind, Scope: Scope{Environment: edgecore.Environment(strings.Clone(t.Environment))}}
 	if t.Environment == "" { // servers of version 5 do not say it; the token does
 		token, err := edgecore.ParseToken(secret.New(t.Token))
 		if err != nil {

@@ -48,14 +48,14 @@ type Options struct {
 	// TokenHeader carries the token of an SDK. "": Authorization. Unleash's
 	// webhook sends Authorization whatever it is.
 	TokenHeader string
-	// NoAll removes /api/frontend/all and the like, which list flags
+	// DisableAll removes /api/frontend/all and the like, which list flags
 	// that are off.
-	NoAll     bool
-	CORS      CORS
-	Shared    Shared
-	Peers     Peers
-	Backstage Backstage
-	// WebhookSecret lets Unleash call POST /hooks/unleash, and Nudge is called
+	DisableAll  bool
+	CORS        CORS
+	SharedCache SharedCache
+	Peers       Peers
+	Backstage   Backstage
+	// WebhookSecret lets Unleash call POST /hooks/unleash, and Trigger is called
 	// then: it must not block. There is no such path without them.
 	WebhookSecret secret.Secret
 	Trigger       func()
@@ -87,16 +87,16 @@ func (h *Handler) Close() { h.api.bodies.packing.Lock() }
 
 type api struct {
 	Options
-	cors     *cors
-	bodies   bodies
-	spares   sync.Pool // of *spare
-	draining atomic.Bool
-	requests *prometheus.HistogramVec
+	cors      *cors
+	bodies    bodies
+	scratches sync.Pool // of *scratch
+	draining  atomic.Bool
+	requests  *prometheus.HistogramVec
 
 	incoming, outgoing budget        // bodies of requests; answers that clients have not read
-	turns              chan struct{} // of work that needs much memory
-	unpackers          sync.Pool     // of *gzip.Reader
-	packers            sync.Pool     // of *packer
+	slots              chan struct{} // of work that needs much memory
+	gzipReaders        sync.Pool     // of *gzip.Reader
+	compressors        sync.Pool     // of *packer
 }
 
 // routes is a mux that keeps its patterns.
@@ -117,7 +117,7 @@ func New(o Options) *Handler {
 	a := &api{
 		Options:  o,
 		requests: newDurations(),
-		turns:    make(chan struct{}, runtime.GOMAXPROCS(0)),
+		slots:    make(chan struct{}, runtime.GOMAXPROCS(0)),
 		cors:     newCORS(&o.CORS),
 	}
 	if a.incoming.max = o.MaxBodies; a.incoming.max == 0 {
@@ -135,20 +135,20 @@ func New(o Options) *Handler {
 		}, func() float64 { return float64(a.outgoing.used.Load()) }),
 	)
 	mux := &routes{}
-	a.client(mux)
-	a.frontend(mux)
-	a.edge(mux)
-	a.hook(mux)
-	a.probes(mux)
-	a.document(mux)
+	a.clientRoutes(mux)
+	a.frontendRoutes(mux)
+	a.edgeRoutes(mux)
+	a.hookRoutes(mux)
+	a.healthRoutes(mux)
+	a.documentRoutes(mux)
 	h := &Handler{Handler: a.guard(&mux.ServeMux), api: a}
 	backstage := mux
-	if o.Backstage.Apart {
+	if o.Backstage.Separate {
 		backstage = &routes{}
-		a.probes(backstage)
+		a.healthRoutes(backstage)
 		h.Backstage = a.guard(&backstage.ServeMux)
 	}
-	a.backstage(backstage)
+	a.backstageRoutes(backstage)
 	h.routes = mux.patterns
 	if backstage != mux {
 		h.routes = append(h.routes, backstage.patterns...)
@@ -161,10 +161,10 @@ func New(o Options) *Handler {
 func (a *api) guard(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start, ctx := time.Now(), r.Context()
-		path := tidy(a.local(r.URL.EscapedPath()))
+		path := cleanPath(a.withoutBasePath(r.URL.EscapedPath()))
 		seen := &statusWriter{ResponseWriter: w, code: http.StatusOK}
 		a.headers(w.Header(), path)
-		if ofAPI(path) {
+		if isAPIPath(path) {
 			seen.failing = func() { a.cors.allow(w.Header(), r) }
 		}
 		route := "none"
@@ -174,15 +174,15 @@ func (a *api) guard(mux *http.ServeMux) http.Handler {
 					panic(p)
 				}
 				a.Log.Error("a request handler has panicked", "route", route, "panic", p)
-				fail(seen, http.StatusInternalServerError, "internal error")
+				writeError(seen, http.StatusInternalServerError, "internal error")
 			}
 			a.requests.WithLabelValues(route, strconv.Itoa(seen.code)).Observe(time.Since(start).Seconds())
 			if a.Log.Enabled(ctx, slog.LevelDebug) { // else its values cost something, too
 				a.Log.Debug("request", "route", route, "code", seen.code, "took", time.Since(start).String())
 			}
 		}()
-		if !a.Peers.admits(r) {
-			fail(seen, http.StatusForbidden, "this address may not ask here")
+		if !a.Peers.allows(r) {
+			writeError(seen, http.StatusForbidden, "this address may not ask here")
 			return
 		}
 		r, ok := a.prepare(seen, r, path)
@@ -191,11 +191,11 @@ func (a *api) guard(mux *http.ServeMux) http.Handler {
 		}
 		h, pattern := mux.Handler(r)
 		if pattern == "" {
-			if r.Method == http.MethodOptions && ofAPI(path) {
+			if r.Method == http.MethodOptions && isAPIPath(path) {
 				a.cors.preflight(seen, r)
 				return
 			}
-			unrouted(seen, r, mux)
+			writeNoRoute(seen, r, mux)
 			return
 		}
 		if route = pattern; strings.Contains(pattern, "{") {
@@ -210,30 +210,30 @@ func (a *api) guard(mux *http.ServeMux) http.Handler {
 func (a *api) headers(h http.Header, path string) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
-	if ofAPI(path) {
+	if isAPIPath(path) {
 		h.Set("Vary", "Accept-Encoding, "+a.tokenHeader())
 	}
 }
 
-// Redirected sets the headers of an answer that is made elsewhere, in place of
+// SetHeaders sets the headers of an answer that is made elsewhere, in place of
 // that of the handler, such as a redirect.
-func (h *Handler) Redirected(w http.ResponseWriter, r *http.Request) {
-	path := tidy(h.api.local(r.URL.EscapedPath()))
+func (h *Handler) SetHeaders(w http.ResponseWriter, r *http.Request) {
+	path := cleanPath(h.api.withoutBasePath(r.URL.EscapedPath()))
 	h.api.headers(w.Header(), path)
-	if ofAPI(path) {
+	if isAPIPath(path) {
 		h.api.cors.allow(w.Header(), r)
 	}
 }
 
-// ofAPI reports whether a path is one that SDKs may ask for.
-func ofAPI(path string) bool { return path == "/api" || strings.HasPrefix(path, "/api/") }
+// isAPIPath reports whether a path is one that SDKs may ask for.
+func isAPIPath(path string) bool { return path == "/api" || strings.HasPrefix(path, "/api/") }
 
 // prepare returns the request as handlers see it, with an escaped path. It has
 // answered when ok is false.
 func (a *api) prepare(w http.ResponseWriter, r *http.Request, path string) (prepared *http.Request, ok bool) {
 	plain, err := url.PathUnescape(path)
-	if err != nil || dotted(plain) {
-		fail(w, http.StatusNotFound, "there is nothing at this path")
+	if err != nil || hasDotSegment(plain) {
+		writeError(w, http.StatusNotFound, "there is nothing at this path")
 		return nil, false
 	}
 	if plain != r.URL.Path {
@@ -242,13 +242,13 @@ func (a *api) prepare(w http.ResponseWriter, r *http.Request, path string) (prep
 		r2.URL = &u
 		r = &r2
 	}
-	r.RemoteAddr = a.Peers.client(r)
+	r.RemoteAddr = a.Peers.clientAddress(r)
 	return r, true
 }
 
-// dotted reports whether a path has segments that lead elsewhere. Nothing that
+// hasDotSegment reports whether a path has segments that lead elsewhere. Nothing that
 // is served has.
-func dotted(path string) bool {
+func hasDotSegment(path string) bool {
 	for segment := range strings.SplitSeq(path, "/") {
 		if segment == "." || segment == ".." {
 			return true
@@ -257,40 +257,40 @@ func dotted(path string) bool {
 	return false
 }
 
-// local is a path without the base path. What comes without it is served, too:
+// withoutBasePath is a path without the base path. What comes without it is served, too:
 // a proxy may have taken it off, and probes come straight.
-func (a *api) local(path string) string {
+func (a *api) withoutBasePath(path string) string {
 	if rest, below := strings.CutPrefix(path, a.BasePath); below && (rest == "" || rest[0] == '/') {
 		return rest
 	}
 	return path
 }
 
-// unrouted answers in JSON what the mux would answer in text: 404, or 405 with
+// writeNoRoute answers in JSON what the mux would answer in text: 404, or 405 with
 // the methods that there are.
-func unrouted(w http.ResponseWriter, r *http.Request, mux http.Handler) {
-	probe := &probe{header: http.Header{}}
+func writeNoRoute(w http.ResponseWriter, r *http.Request, mux http.Handler) {
+	probe := &statusRecorder{header: http.Header{}}
 	mux.ServeHTTP(probe, r)
 	if probe.code == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", probe.header.Get("Allow"))
-		fail(w, probe.code, "this path takes "+probe.header.Get("Allow"))
+		writeError(w, probe.code, "this path takes "+probe.header.Get("Allow"))
 		return
 	}
-	fail(w, http.StatusNotFound, "there is nothing at this path")
+	writeError(w, http.StatusNotFound, "there is nothing at this path")
 }
 
-// probe keeps the status of an answer and drops the rest.
-type probe struct {
+// statusRecorder keeps the status of an answer and drops the rest.
+type statusRecorder struct {
 	header http.Header
 	code   int
 }
 
-func (p *probe) Header() http.Header         { return p.header }
-func (p *probe) WriteHeader(code int)        { p.code = code }
-func (p *probe) Write(b []byte) (int, error) { return len(b), nil }
+func (p *statusRecorder) Header() http.Header         { return p.header }
+func (p *statusRecorder) WriteHeader(code int)        { p.code = code }
+func (p *statusRecorder) Write(b []byte) (int, error) { return len(b), nil }
 
-// tidy drops doubled and trailing slashes.
-func tidy(path string) string {
+// cleanPath drops doubled and trailing slashes.
+func cleanPath(path string) string {
 	for strings.Contains(path, "//") {
 		path = strings.ReplaceAll(path, "//", "/")
 	}
@@ -317,8 +317,8 @@ func (w *statusWriter) WriteHeader(code int) {
 // Unwrap lets http.ResponseController reach the connection.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// fail answers with a JSON error.
-func fail(w http.ResponseWriter, code int, text string) {
+// writeError answers with a JSON error.
+func writeError(w http.ResponseWriter, code int, text string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store") // a cache may keep a 404 otherwise
 	w.Header().Del("ETag")
@@ -336,10 +336,10 @@ func (a *api) tokenHeader() string {
 	return a.TokenHeader
 }
 
-// admit returns what a request may see, and the state of its environment. It
+// authorize returns what a request may see, and the state of its environment. It
 // has answered when ok is false. Not ready is 503: Unleash's Node SDK never
 // polls again after a 401 or 403.
-func (a *api) admit(
+func (a *api) authorize(
 	w http.ResponseWriter, r *http.Request, kind access.Kind,
 ) (scope access.Scope, st *state.State, ok bool) {
 	if scope, ok = a.scope(w, r, kind); !ok {
@@ -347,7 +347,7 @@ func (a *api) admit(
 	}
 	st, err := a.States.Load(scope.Environment)
 	if err != nil {
-		retryLater(w, "no flags of environment "+strconv.Quote(string(scope.Environment))+" yet")
+		writeUnavailable(w, "no flags of environment "+strconv.Quote(string(scope.Environment))+" yet")
 		return scope, nil, false
 	}
 	return scope, st, true
@@ -358,22 +358,22 @@ func (a *api) scope(w http.ResponseWriter, r *http.Request, kind access.Kind) (s
 	scope, err := a.Access.Check(r.Context(), clientOf(r), r.Header.Get(a.tokenHeader()), kind)
 	switch {
 	case errors.Is(err, access.ErrUnavailable):
-		retryLater(w, "the token cannot be validated now: upstream does not answer, or is asked about too many")
+		writeUnavailable(w, "the token cannot be validated now: upstream does not answer, or is asked about too many")
 	case errors.Is(err, access.ErrUncovered):
-		retryLater(w,
+		writeUnavailable(w,
 			"the token is for an environment, or for projects, that are not followed here; a token of upstream has "+
 				"to see them")
 	case errors.Is(err, access.ErrForbidden):
-		fail(w, http.StatusForbidden, "this token is not for the "+string(kind)+" API")
+		writeError(w, http.StatusForbidden, "this token is not for the "+string(kind)+" API")
 	case err != nil:
-		fail(w, http.StatusUnauthorized, "the "+a.tokenHeader()+" header has no token that is known here")
+		writeError(w, http.StatusUnauthorized, "the "+a.tokenHeader()+" header has no token that is known here")
 	}
 	return scope, err == nil
 }
 
-func retryLater(w http.ResponseWriter, text string) {
+func writeUnavailable(w http.ResponseWriter, text string) {
 	w.Header().Set("Retry-After", "1")
-	fail(w, http.StatusServiceUnavailable, text)
+	writeError(w, http.StatusServiceUnavailable, text)
 }
 
 // sendJSON is writeJSON for what may be large.

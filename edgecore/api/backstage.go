@@ -12,10 +12,10 @@ import (
 // Backstage says what is served below /internal-backstage, to the inside of
 // the network: none of it asks for a token.
 type Backstage struct {
-	// Apart gives it a handler of its own. Health and readiness stay with the
+	// Separate gives it a handler of its own. Health and readiness stay with the
 	// others, too.
-	Apart     bool
-	NoMetrics bool
+	Separate       bool
+	DisableMetrics bool
 	// Features serves all definitions of all environments, Tokens what is known
 	// of tokens.
 	Features, Tokens bool
@@ -25,8 +25,8 @@ type Backstage struct {
 // get 503.
 const maxScrapes = 8
 
-// probes are health and readiness.
-func (a *api) probes(mux *routes) {
+// healthRoutes are health and readiness.
+func (a *api) healthRoutes(mux *routes) {
 	health := func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "OK"})
 	}
@@ -36,8 +36,8 @@ func (a *api) probes(mux *routes) {
 	}
 }
 
-func (a *api) backstage(mux *routes) {
-	if !a.Backstage.NoMetrics {
+func (a *api) backstageRoutes(mux *routes) {
+	if !a.Backstage.DisableMetrics {
 		metrics := promhttp.HandlerFor(a.Registry, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes})
 		mux.Handle("GET /internal-backstage/prometheus", metrics)
 		mux.Handle("GET /internal-backstage/metrics", metrics)

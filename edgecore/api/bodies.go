@@ -42,7 +42,7 @@ func newBody(identity []byte, cuts []int, older *[]piece) *body {
 		if older != nil {
 			known = *older
 		}
-		packed, pieces := pack(identity, cuts, known)
+		packed, pieces := gzipPieces(identity, cuts, known)
 		b.pieces.Store(&pieces)
 		return packed
 	})

@@ -33,17 +33,17 @@ var (
 // requestBody is the body of one request, unpacked, and what it takes of the budget.
 // The zero value is an empty one.
 type requestBody struct {
-	bytes  []byte
-	taken  int64
-	budget *budget
+	bytes    []byte
+	reserved int64
+	budget   *budget
 }
 
 // release gives back what the body takes of the budget. It is called when
 // nothing that was made of the body is needed any more.
 func (b *requestBody) release() {
-	if b.taken > 0 {
-		b.budget.give(b.taken)
-		b.taken = 0
+	if b.reserved > 0 {
+		b.budget.release(b.reserved)
+		b.reserved = 0
 	}
 }
 
@@ -57,7 +57,7 @@ func (a *api) readBody(w http.ResponseWriter, r *http.Request, limit int64, publ
 	encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding")))
 	if encoding != "" && encoding != "identity" && encoding != "gzip" {
 		w.Header().Set("Accept-Encoding", "gzip")
-		fail(w, http.StatusUnsupportedMediaType, "a body may be packed by gzip, or not at all")
+		writeError(w, http.StatusUnsupportedMediaType, "a body may be packed by gzip, or not at all")
 		return nil, false
 	}
 	most := a.incoming.max
@@ -66,10 +66,10 @@ func (a *api) readBody(w http.ResponseWriter, r *http.Request, limit int64, publ
 	}
 	b, err := a.receive(w, r, limit, most)
 	if err == nil && encoding == "gzip" && len(b.bytes) > 0 {
-		b, err = a.unpack(r.Context(), b, limit, most)
+		b, err = a.decompress(r.Context(), b, limit, most)
 	}
 	if err != nil {
-		refuseBody(w, r, err)
+		writeBodyError(w, r, err)
 		return nil, false
 	}
 	b.bytes = bytes.TrimPrefix(b.bytes, []byte(byteOrderMark))
@@ -88,7 +88,7 @@ func (a *api) receive(w http.ResponseWriter, r *http.Request, limit, most int64)
 	if r.ContentLength > limit {
 		return nil, &untrusted.SizeError{Max: limit}
 	}
-	if r.ContentLength > free && a.incoming.used.Load()+r.ContentLength > most {
+	if r.ContentLength > unbudgeted && a.incoming.used.Load()+r.ContentLength > most {
 		return nil, errBusy // before anything is read
 	}
 	// A server without deadlines, as in tests, has none for bodies either. When
@@ -114,9 +114,9 @@ func (b *requestBody) fill(r io.Reader, size, limit, most int64) (err error) {
 		}
 	}()
 	if size < 0 {
-		size = free / 8
+		size = unbudgeted / 8
 	}
-	b.bytes = make([]byte, 0, min(size+1, free)) // one more to see the end
+	b.bytes = make([]byte, 0, min(size+1, unbudgeted)) // one more to see the end
 	for {
 		if len(b.bytes) == cap(b.bytes) {
 			if err := b.grow(limit, most); err != nil {
@@ -139,11 +139,11 @@ func (b *requestBody) fill(r io.Reader, size, limit, most int64) (err error) {
 // grow doubles the buffer, within the budget.
 func (b *requestBody) grow(limit, most int64) error {
 	next := min(2*int64(cap(b.bytes)), limit+1)
-	if need := next - free - b.taken; need > 0 {
-		if !b.budget.take(need, most) {
+	if need := next - unbudgeted - b.reserved; need > 0 {
+		if !b.budget.reserve(need, most) {
 			return errBusy
 		}
-		b.taken += need
+		b.reserved += need
 	}
 	larger := make([]byte, len(b.bytes), next)
 	copy(larger, b.bytes)
@@ -151,23 +151,23 @@ func (b *requestBody) grow(limit, most int64) error {
 	return nil
 }
 
-// unpack unpacks a body that has come as a whole, and releases it. It waits for
+// decompress unpacks a body that has come as a whole, and releases it. It waits for
 // nothing but its turn: few bodies are unpacked at a time, and each of them
 // needs the processor only.
-func (a *api) unpack(ctx context.Context, packed *requestBody, limit, most int64) (*requestBody, error) {
+func (a *api) decompress(ctx context.Context, packed *requestBody, limit, most int64) (*requestBody, error) {
 	defer packed.release()
-	done, err := a.turn(ctx)
+	done, err := a.acquireSlot(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	z, _ := a.unpackers.Get().(*gzip.Reader)
+	z, _ := a.gzipReaders.Get().(*gzip.Reader)
 	if z == nil {
 		z = new(gzip.Reader)
 	}
 	defer func() {
 		_ = z.Reset(bytes.NewReader(nil)) // the pool keeps no body
-		a.unpackers.Put(z)
+		a.gzipReaders.Put(z)
 	}()
 	if err := z.Reset(bytes.NewReader(packed.bytes)); err != nil {
 		return nil, errGzip
@@ -181,45 +181,45 @@ func (a *api) unpack(ctx context.Context, packed *requestBody, limit, most int64
 	return b, err
 }
 
-// turn waits until one of few may do work that needs much memory and no network,
+// acquireSlot waits until one of few may do work that needs much memory and no network,
 // such as to unpack or to decode a large body. done ends it.
-func (a *api) turn(ctx context.Context) (done func(), err error) {
+func (a *api) acquireSlot(ctx context.Context) (done func(), err error) {
 	select {
-	case a.turns <- struct{}{}:
-		return func() { <-a.turns }, nil
+	case a.slots <- struct{}{}:
+		return func() { <-a.slots }, nil
 	case <-ctx.Done():
 		return nil, errBusy
 	}
 }
 
-// refuseBody answers for a body that cannot be taken. The connection ends where
+// writeBodyError answers for a body that cannot be taken. The connection ends where
 // the rest of the body may still come: the server does not wait for it.
-func refuseBody(w http.ResponseWriter, r *http.Request, err error) {
+func writeBodyError(w http.ResponseWriter, r *http.Request, err error) {
 	if r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close")
 	}
 	var large *untrusted.SizeError
 	switch {
 	case errors.As(err, &large):
-		fail(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes", large.Max))
+		writeError(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes", large.Max))
 	case errors.Is(err, errBusy):
-		retryLater(w, errBusy.Error())
+		writeUnavailable(w, errBusy.Error())
 	case errors.Is(err, errGzip):
-		fail(w, http.StatusBadRequest, errGzip.Error())
+		writeError(w, http.StatusBadRequest, errGzip.Error())
 	default:
-		fail(w, http.StatusBadRequest, "the request body broke off, or did not come within "+bodyTimeout.String())
+		writeError(w, http.StatusBadRequest, "the request body broke off, or did not come within "+bodyTimeout.String())
 	}
 }
 
 // send writes an answer that was made for this request alone. All that are not
 // read yet are within a budget.
 func (a *api) send(w http.ResponseWriter, content []byte) {
-	if n := int64(cap(content)) - free; n > 0 {
-		if !a.outgoing.take(n, a.outgoing.max) {
-			retryLater(w, "there are too many answers at once that their clients do not read")
+	if n := int64(cap(content)) - unbudgeted; n > 0 {
+		if !a.outgoing.reserve(n, a.outgoing.max) {
+			writeUnavailable(w, "there are too many answers at once that their clients do not read")
 			return
 		}
-		defer a.outgoing.give(n)
+		defer a.outgoing.release(n)
 	}
 	_, _ = w.Write(content)
 }

@@ -37,7 +37,7 @@ func (a *api) readContext(
 	if _, given := edgecore.ReadTime(c.Fields["currentTime"]); !given {
 		c.Time = time.Now()
 	}
-	if a.Shared.may(r, c) {
+	if a.SharedCache.cacheable(r, c) {
 		return c, true, done, true
 	}
 	if _, ok := c.Fields["remoteAddress"]; !ok {
@@ -73,7 +73,7 @@ func (a *api) givenContext(w http.ResponseWriter, r *http.Request) (c eval.Conte
 	}
 	if err != nil {
 		done()
-		fail(w, http.StatusBadRequest, err.Error())
+		writeError(w, http.StatusBadRequest, err.Error())
 		return c, nil, false
 	}
 	return c, done, true

@@ -11,8 +11,8 @@ import (
 	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
-// edge is what other cores, and Unleash Edge, ask.
-func (a *api) edge(mux *routes) {
+// edgeRoutes is what other cores, and Unleash Edge, ask.
+func (a *api) edgeRoutes(mux *routes) {
 	mux.HandleFunc("POST /edge/validate", a.validate)
 	mux.HandleFunc("POST /api/client/metrics/edge", a.instance)
 }
@@ -20,7 +20,7 @@ func (a *api) edge(mux *routes) {
 // instance takes what an Unleash Edge that asks here reports of itself, for the
 // dashboards of Unleash Enterprise. It is not read; a 404 would make it warn.
 func (a *api) instance(w http.ResponseWriter, r *http.Request) {
-	if _, _, ok := a.admit(w, r, access.Client); ok {
+	if _, _, ok := a.authorize(w, r, access.Client); ok {
 		w.WriteHeader(http.StatusAccepted)
 	}
 }
@@ -48,12 +48,12 @@ func (a *api) validate(w http.ResponseWriter, r *http.Request) {
 		if errors.Is(err, errManyTokens) {
 			code = http.StatusRequestEntityTooLarge
 		}
-		fail(w, code, err.Error())
+		writeError(w, code, err.Error())
 		return
 	}
 	known, err := a.Access.Validate(r.Context(), clientOf(r), tokens)
 	if err != nil {
-		retryLater(w, "the tokens cannot be validated now: upstream does not answer, or is asked about too many")
+		writeUnavailable(w, "the tokens cannot be validated now: upstream does not answer, or is asked about too many")
 		return
 	}
 	list := []validatedToken{}

@@ -14,10 +14,10 @@ func etagOf(body []byte) string {
 	return `"` + strconv.FormatUint(xxhash.Sum64(body), 16) + "-" + strconv.Itoa(len(body)) + `"`
 }
 
-// fresh reports whether the client has what the tag names: If-None-Match is a
+// notModified reports whether the client has what the tag names: If-None-Match is a
 // list, compared weakly (RFC 9110, section 13.1.2), since proxies weaken tags. A
 // POST is answered as a whole, as by Unleash: 304 is for GET and HEAD alone.
-func fresh(r *http.Request, etag string) bool {
+func notModified(r *http.Request, etag string) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
 	}

@@ -19,7 +19,7 @@ func (p *Packer) Pack(d *edgecore.Definitions) (body, packed []byte, anew int) {
 	for _, one := range p.pieces {
 		known[&one.packed[0]] = true
 	}
-	packed, p.pieces = pack(body, cutsOf(d), p.pieces)
+	packed, p.pieces = gzipPieces(body, cutsOf(d), p.pieces)
 	for _, one := range p.pieces {
 		if !known[&one.packed[0]] {
 			anew += len(one.text)

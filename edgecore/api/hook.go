@@ -16,11 +16,11 @@ import (
 // The rest is asked to come later. The right one is always taken.
 const maxWrongSecrets = 10
 
-// hook takes a call of Unleash's webhook integration, which says that
+// hookRoutes takes a call of Unleash's webhook integration, which says that
 // something has changed: upstream is asked at once what. The body is not read.
 // Unleash sends the Authorization header that the integration was given, as it
 // is there.
-func (a *api) hook(mux *routes) {
+func (a *api) hookRoutes(mux *routes) {
 	if a.WebhookSecret.IsZero() || a.Trigger == nil {
 		return
 	}
@@ -41,11 +41,11 @@ func (a *api) hook(mux *routes) {
 			w.WriteHeader(http.StatusAccepted)
 		case wrong.Allow():
 			refused.Inc()
-			fail(w, http.StatusUnauthorized, "the Authorization header is not the secret of this hook")
+			writeError(w, http.StatusUnauthorized, "the Authorization header is not the secret of this hook")
 		default:
 			limited.Inc()
 			w.Header().Set("Retry-After", "1")
-			fail(w, http.StatusTooManyRequests, "there are too many calls with a wrong secret")
+			writeError(w, http.StatusTooManyRequests, "there are too many calls with a wrong secret")
 		}
 	})
 }

@@ -16,20 +16,20 @@ type Peers struct {
 	Proxies []netip.Prefix
 }
 
-func (p *Peers) admits(r *http.Request) bool {
+func (p *Peers) allows(r *http.Request) bool {
 	if len(p.Allow)+len(p.Deny) == 0 {
 		return true
 	}
 	ip, ok := addressOf(r.RemoteAddr)
-	return ok && (len(p.Allow) == 0 || within(p.Allow, ip)) && !within(p.Deny, ip)
+	return ok && (len(p.Allow) == 0 || containsIP(p.Allow, ip)) && !containsIP(p.Deny, ip)
 }
 
-// client is the address that a request comes from, as a RemoteAddr: that of
+// clientAddress is the address that a request comes from, as a RemoteAddr: that of
 // the connection, or, where that is a proxy, the last one in its headers that is
 // none. What is before it may have been written by anyone.
-func (p *Peers) client(r *http.Request) string {
+func (p *Peers) clientAddress(r *http.Request) string {
 	ip, ok := addressOf(r.RemoteAddr)
-	if len(p.Proxies) == 0 || !ok || !within(p.Proxies, ip) {
+	if len(p.Proxies) == 0 || !ok || !containsIP(p.Proxies, ip) {
 		return r.RemoteAddr
 	}
 	chain := forwarded(r.Header)
@@ -38,7 +38,7 @@ func (p *Peers) client(r *http.Request) string {
 		if !ok {
 			break // behind what is not an address, nothing is certain
 		}
-		if ip = hop; !within(p.Proxies, ip) {
+		if ip = hop; !containsIP(p.Proxies, ip) {
 			break
 		}
 	}
@@ -86,6 +86,6 @@ func addressOf(text string) (netip.Addr, bool) {
 	return ip.Unmap().WithZone(""), err == nil
 }
 
-func within(list []netip.Prefix, ip netip.Addr) bool {
+func containsIP(list []netip.Prefix, ip netip.Addr) bool {
 	return slices.ContainsFunc(list, func(p netip.Prefix) bool { return p.Contains(ip) })
 }

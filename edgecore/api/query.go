@@ -17,7 +17,7 @@ const maxParameters = eval.MaxFields
 // readQuery decodes a query. It has answered when ok is false.
 func readQuery(w http.ResponseWriter, r *http.Request) (query url.Values, ok bool) {
 	if strings.Count(r.URL.RawQuery, "&") >= maxParameters {
-		fail(w, http.StatusBadRequest, fmt.Sprintf("the query has more than %d parameters", maxParameters))
+		writeError(w, http.StatusBadRequest, fmt.Sprintf("the query has more than %d parameters", maxParameters))
 		return nil, false
 	}
 	return parseQuery(r.URL.RawQuery), true

@@ -28,10 +28,10 @@ func (a *api) report(kind access.Kind, take func(usage.Source, []byte) error) ht
 			return
 		}
 		defer body.release()
-		if len(body.bytes) > free { // decoded it needs several times as much
-			done, err := a.turn(r.Context())
+		if len(body.bytes) > unbudgeted { // decoded it needs several times as much
+			done, err := a.acquireSlot(r.Context())
 			if err != nil {
-				refuseBody(w, r, err)
+				writeBodyError(w, r, err)
 				return
 			}
 			defer done()
@@ -40,7 +40,7 @@ func (a *api) report(kind access.Kind, take func(usage.Source, []byte) error) ht
 			Environment: scope.Environment, Projects: scope.Projects, Frontend: kind == access.Frontend,
 		}
 		if err := take(from, body.bytes); err != nil {
-			fail(w, http.StatusBadRequest, err.Error())
+			writeError(w, http.StatusBadRequest, err.Error())
 			return
 		}
 		w.WriteHeader(http.StatusAccepted)

@@ -34,8 +34,8 @@ type File struct {
 	fault error
 	good  *edgecore.Definitions
 	// What the file was when it was read, nil for unknown, and when that was.
-	info os.FileInfo
-	seen time.Time
+	info   os.FileInfo
+	readAt time.Time
 }
 
 // NewFile makes a feed of a file of at most maxBytes. It reads nothing yet.
@@ -62,7 +62,7 @@ func (f *File) Run(ctx context.Context, deliver func(*edgecore.Definitions)) err
 	if ctx.Err() != nil {
 		return nil
 	}
-	f.note(err)
+	f.record(err)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (f *File) Run(ctx context.Context, deliver func(*edgecore.Definitions)) err
 		if ctx.Err() != nil {
 			return nil
 		}
-		if before := f.note(err); err != nil && (before.Err == nil || before.Err.Error() != err.Error()) {
+		if before := f.record(err); err != nil && (before.Err == nil || before.Err.Error() != err.Error()) {
 			lines := strings.Split(err.Error(), "\n")
 			f.log.Error("cannot read the definitions; the last good flags stay", "err", lines[0], "lines", lines[1:])
 		} else if err == nil && before.Err != nil {
@@ -105,13 +105,13 @@ func (f *File) Run(ctx context.Context, deliver func(*edgecore.Definitions)) err
 
 // unchanged reports whether the file is the one that was read, without reading it.
 func (f *File) unchanged() bool {
-	if f.info == nil || time.Since(f.seen) >= reread {
+	if f.info == nil || time.Since(f.readAt) >= reread {
 		return false
 	}
 	now, err := os.Stat(f.path)
 	return err == nil && os.SameFile(now, f.info) && now.Size() == f.info.Size() &&
 		now.ModTime().Equal(f.info.ModTime()) &&
-		f.seen.Sub(now.ModTime()) >= tick
+		f.readAt.Sub(now.ModTime()) >= tick
 }
 
 // read delivers the file if it has changed. What a version of the file gave
@@ -120,7 +120,7 @@ func (f *File) read(ctx context.Context, deliver func(*edgecore.Definitions)) er
 	if f.unchanged() {
 		return f.fault
 	}
-	f.seen = time.Now()
+	f.readAt = time.Now()
 	f.info, _ = os.Stat(f.path) // before it is read: a change in between is seen later
 	document, err := untrusted.ReadFile(f.path, f.maxBytes)
 	if large := new(untrusted.SizeError); errors.As(err, &large) {

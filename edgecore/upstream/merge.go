@@ -24,7 +24,7 @@ func (p *Poll) merge() *edgecore.Definitions {
 		if a.last.Revision != b.last.Revision {
 			return int(int64(b.last.Revision) - int64(a.last.Revision))
 		}
-		return breadth(a) - breadth(b)
+		return projectCount(a) - projectCount(b)
 	})
 	merged := &edgecore.Definitions{Environment: p.options.Environment, Others: scopes[0].last.Others}
 	features, segments := map[string]bool{}, map[int]bool{}
@@ -61,7 +61,7 @@ func coveredBy(scopes []*scope, project string) bool {
 	})
 }
 
-func breadth(s *scope) int {
+func projectCount(s *scope) int {
 	if s.projects == nil {
 		return 1 << 20
 	}

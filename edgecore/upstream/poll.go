@@ -45,14 +45,14 @@ type Options struct {
 }
 
 // Poll is a feed that asks GET /api/client/features, with an ETag, every
-// interval, and at once when it is nudged.
+// interval, and at once when it is triggered.
 type Poll struct {
 	health
-	options Options
-	scopes  []*scope
-	nudged  chan struct{} // holds one nudge
+	options  Options
+	scopes   []*scope
+	triggers chan struct{} // holds one trigger
 
-	haste burst // owned by Run
+	burst burst // owned by Run
 }
 
 // NewPoll makes a feed. It makes no call yet.
@@ -75,7 +75,7 @@ func NewPoll(o Options) (*Poll, error) {
 	client := httpclient.NewClient(httpclient.Options{
 		Base: o.Base, Attempts: 2, Timeout: o.Timeout, MaxWait: 2 * time.Second,
 	})
-	p := &Poll{options: o, nudged: make(chan struct{}, 1)}
+	p := &Poll{options: o, triggers: make(chan struct{}, 1)}
 	for i, token := range o.Tokens {
 		p.scopes = append(p.scopes, &scope{
 			client: client, url: address, token: token, number: i + 1, headers: o.requestHeaders(), env: o.Environment,
@@ -121,35 +121,35 @@ const maxPause = 5 * time.Minute
 // and it asks again.
 func (p *Poll) Run(ctx context.Context, deliver func(*edgecore.Definitions)) error {
 	for {
-		news, err := p.round(ctx)
+		news, err := p.pollAll(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
 		if news {
 			deliver(p.merge())
 		}
-		p.logOutcome(p.note(err), err)
+		p.logOutcome(p.record(err), err)
 		if !p.wait(ctx, err) {
 			return nil
 		}
 	}
 }
 
-// round asks once for every token, in parallel. news says that there is
+// pollAll asks once for every token, in parallel. news says that there is
 // something to deliver.
-func (p *Poll) round(ctx context.Context) (news bool, err error) {
+func (p *Poll) pollAll(ctx context.Context) (news bool, err error) {
 	errs := make([]error, len(p.scopes))
 	var asking sync.WaitGroup
 	for i, s := range p.scopes {
 		asking.Go(func() { errs[i] = s.fetch(ctx) })
 	}
 	asking.Wait()
-	p.drop(ctx, errs)
+	p.dropFrontendTokens(ctx, errs)
 	return p.hasUndelivered(), errors.Join(errs...)
 }
 
-// drop leaves out the tokens of the frontend API, whose errors are none.
-func (p *Poll) drop(ctx context.Context, errs []error) {
+// dropFrontendTokens leaves out the tokens of the frontend API, whose errors are none.
+func (p *Poll) dropFrontendTokens(ctx context.Context, errs []error) {
 	var kept []*scope
 	for i, s := range p.scopes {
 		var status *StatusError

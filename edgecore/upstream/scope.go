@@ -53,7 +53,7 @@ type regress struct {
 const (
 	// regressAnswers is how many answers in a row must be older before one is
 	// taken, and regressTime how long they have to go on, if an interval is not
-	// longer: a nudge makes several polls within two seconds.
+	// longer: a trigger makes several polls within two seconds.
 	regressAnswers = 3
 	regressTime    = 10 * time.Second
 )
@@ -126,15 +126,15 @@ func (s *scope) fetch(ctx context.Context) error {
 		s.regress = regress{}
 		return nil
 	case response.StatusCode != http.StatusOK:
-		return s.refused(response)
+		return s.statusError(response)
 	}
 	body, err := untrusted.ReadText(response, s.maxBytes, s.size+s.size/16) // most are about as large as the one before
 	if err != nil {
-		return s.unread(body, err)
+		return s.readError(body, err)
 	}
 	d, err := parse.Next(ctx, body, s.env, s.last)
 	if err != nil {
-		return s.unreadable(response, body, err)
+		return s.parseError(response, body, err)
 	}
 	if s.older(d) {
 		s.etag = "" // asked again, it has to answer whole
@@ -148,8 +148,8 @@ func (s *scope) fetch(ctx context.Context) error {
 	return nil
 }
 
-// unread is the error of an answer that did not arrive whole.
-func (s *scope) unread(body string, err error) error {
+// readError is the error of an answer that did not arrive whole.
+func (s *scope) readError(body string, err error) error {
 	var large *untrusted.SizeError
 	if errors.As(err, &large) {
 		return fmt.Errorf("token %d: GET %s: the answer has %w, and no more is read: "+
@@ -185,7 +185,7 @@ func (s *scope) scopeOf(body string) map[string]bool {
 	return projects
 }
 
-func (s *scope) refused(response *http.Response) error {
+func (s *scope) statusError(response *http.Response) error {
 	e := &StatusError{URL: s.url, Status: response.StatusCode}
 	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil {
 		e.RetryAfter = time.Duration(seconds) * time.Second
@@ -217,7 +217,7 @@ func (s *scope) refused(response *http.Response) error {
 	return e
 }
 
-func (s *scope) unreadable(response *http.Response, body string, err error) error {
+func (s *scope) parseError(response *http.Response, body string, err error) error {
 	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	hint := ""
 	switch {

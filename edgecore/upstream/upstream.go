@@ -38,8 +38,8 @@ func (h *health) Status() Status {
 	return h.status
 }
 
-// note records a try and returns the status before it.
-func (h *health) note(err error) (before Status) {
+// record records a try and returns the status before it.
+func (h *health) record(err error) (before Status) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	before = h.status

@@ -6,9 +6,9 @@ import (
 )
 
 const (
-	// again is how long a registration that has been sent need not be sent
+	// resendAfter is how long a registration that has been sent need not be sent
 	// again: clients that live for one request register each time.
-	again = 10 * time.Minute
+	resendAfter = 10 * time.Minute
 	// maxApplication bounds one registration.
 	maxApplication = 16 << 10
 	// instanceCost is what one costs in memory beside its texts, about.
@@ -44,10 +44,10 @@ func newInstances(most int) instances {
 // add takes a registration, and reports whether there was memory for it.
 func (s *instances) add(a application, now time.Time) bool { return s.put(a, now, false) }
 
-// see notes who has sent metrics. What is known of it is kept.
-func (s *instances) see(a application, now time.Time) {
+// touch notes who has sent metrics. What is known of it is kept.
+func (s *instances) touch(a application, now time.Time) {
 	if i := s.known[instanceKey{a.AppName, a.InstanceID}]; i != nil {
-		s.touch(instanceKey{a.AppName, a.InstanceID}, i, now)
+		s.refresh(instanceKey{a.AppName, a.InstanceID}, i, now)
 		return
 	}
 	s.put(a, now, true)
@@ -64,7 +64,7 @@ func (s *instances) put(a application, now time.Time, minimal bool) bool {
 		return false
 	}
 	if before != nil && string(before.application) == string(text) {
-		s.touch(k, before, now)
+		s.refresh(k, before, now)
 		return true
 	}
 	next := &instance{application: text, started: a.Started, due: true, minimal: minimal}
@@ -90,9 +90,9 @@ func (s *instances) put(a application, now time.Time, minimal bool) bool {
 	return true
 }
 
-// touch makes an instance due whose last report was long ago.
-func (s *instances) touch(k instanceKey, i *instance, now time.Time) {
-	if !i.due && now.Sub(i.sent) >= again {
+// refresh makes an instance due whose last report was long ago.
+func (s *instances) refresh(k instanceKey, i *instance, now time.Time) {
+	if !i.due && now.Sub(i.sent) >= resendAfter {
 		s.makeDue(k, i)
 	}
 }
@@ -112,8 +112,8 @@ func (s *instances) forget(k instanceKey, i *instance) {
 	delete(s.due, k)
 }
 
-// pop takes one that is due. It counts as sent from now on.
-func (s *instances) pop(now time.Time) (instanceKey, *instance, bool) {
+// take takes one that is due. It counts as sent from now on.
+func (s *instances) take(now time.Time) (instanceKey, *instance, bool) {
 	for k, i := range s.due {
 		delete(s.due, k)
 		i.due, i.sent = false, now

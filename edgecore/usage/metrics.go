@@ -100,10 +100,10 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 				append([]string{string(e.name)}, labels...)...)
 		}
 		e.mu.Lock()
-		shares := []*share{&e.backend, &e.frontend}
+		partitions := []*partition{&e.backend, &e.frontend}
 		var waiting uint64
 		due, bytes := 0, 0
-		for _, s := range shares {
+		for _, s := range partitions {
 			waiting += s.rows.evaluations()
 			due += len(s.instances.due)
 			bytes += s.rows.used + s.instances.used

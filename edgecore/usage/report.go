@@ -79,7 +79,7 @@ type via struct {
 	InstanceID string `json:"instanceId"`
 }
 
-func object(body []byte) (gjson.Result, error) {
+func parseObject(body []byte) (gjson.Result, error) {
 	if err := untrusted.CheckJSON(body, untrusted.RequestDepth); err != nil {
 		return gjson.Result{}, fmt.Errorf("invalid body: %w", err)
 	}
@@ -102,7 +102,7 @@ func lengthOf(list gjson.Result) (n int) {
 
 func readMetrics(body []byte, now time.Time) (report, error) {
 	var r report
-	root, err := object(body)
+	root, err := parseObject(body)
 	if err != nil {
 		return r, err
 	}
@@ -137,7 +137,7 @@ func readMetrics(body []byte, now time.Time) (report, error) {
 	})
 	if id, ok := clean(root.Get("instanceId").String()); ok {
 		r.seen = &application{
-			AppName: app, InstanceID: id, SDKVersion: short(root.Get("sdkVersion")),
+			AppName: app, InstanceID: id, SDKVersion: optionalText(root.Get("sdkVersion")),
 			Interval: max(int64(stop.Sub(start).Seconds()), 0), Started: timeText(start, now),
 		}
 	}
@@ -194,7 +194,7 @@ func (r *report) readCounts(app string, storable bool, flag string, hour int64, 
 
 func readBulk(body []byte, now time.Time) (report, error) {
 	var r report
-	root, err := object(body)
+	root, err := parseObject(body)
 	if err != nil {
 		return r, err
 	}
@@ -236,7 +236,7 @@ func readBulk(body []byte, now time.Time) (report, error) {
 
 func readRegister(body []byte, now time.Time) (report, error) {
 	var r report
-	root, err := object(body)
+	root, err := parseObject(body)
 	if err != nil {
 		return r, err
 	}
@@ -260,9 +260,9 @@ func readRegister(body []byte, now time.Time) (report, error) {
 func (r *report) readApplication(v gjson.Result, now time.Time) {
 	a := application{
 		Interval: v.Get("interval").Int(), Started: timeText(now, now),
-		SDKVersion: short(v.Get("sdkVersion")), PlatformName: short(v.Get("platformName")),
-		PlatformVersion: short(v.Get("platformVersion")),
-		Yggdrasil:       short(v.Get("yggdrasilVersion")), SpecVersion: short(v.Get("specVersion")),
+		SDKVersion: optionalText(v.Get("sdkVersion")), PlatformName: optionalText(v.Get("platformName")),
+		PlatformVersion: optionalText(v.Get("platformVersion")),
+		Yggdrasil:       optionalText(v.Get("yggdrasilVersion")), SpecVersion: optionalText(v.Get("specVersion")),
 		Strategies: names(v.Get("strategies"), maxStrategies), Projects: names(v.Get("projects"), maxProjects),
 	}
 	if a.Strategies == nil && v.Get("strategies").IsArray() {
@@ -276,7 +276,7 @@ func (r *report) readApplication(v gjson.Result, now time.Time) {
 		a.SDKType = "frontend"
 	}
 	v.Get("connectVia").ForEach(func(_, v gjson.Result) bool {
-		if hop := (via{short(v.Get("appName")), short(v.Get("instanceId"))}); hop.AppName != "" &&
+		if hop := (via{optionalText(v.Get("appName")), optionalText(v.Get("instanceId"))}); hop.AppName != "" &&
 			hop.InstanceID != "" {
 			a.ConnectVia = append(a.ConnectVia, hop)
 		}
@@ -303,8 +303,8 @@ func clean(name string) (string, bool) {
 	return strings.Clone(name), true
 }
 
-// short is a text that is left out if it is none, or cannot be stored.
-func short(v gjson.Result) string {
+// optionalText is a text that is left out if it is none, or cannot be stored.
+func optionalText(v gjson.Result) string {
 	if v.Type != gjson.String {
 		return ""
 	}
@@ -315,7 +315,7 @@ func short(v gjson.Result) string {
 func names(v gjson.Result, most int) []string {
 	var list []string
 	v.ForEach(func(_, v gjson.Result) bool {
-		if text := short(v); text != "" {
+		if text := optionalText(v); text != "" {
 			list = append(list, text)
 		}
 		return len(list) < most
@@ -372,8 +372,8 @@ func readTime(v gjson.Result) (time.Time, error) {
 	return time.Time{}, errors.New("must be a time, such as 2026-01-31T12:00:00Z")
 }
 
-// near takes a time that a clock cannot mean for now.
-func near(t, now time.Time) time.Time {
+// clampTime takes a time that a clock cannot mean for now.
+func clampTime(t, now time.Time) time.Time {
 	if t.After(now) || t.Before(now.Add(-oldest)) {
 		return now
 	}
@@ -381,7 +381,7 @@ func near(t, now time.Time) time.Time {
 }
 
 // hourOf is the hour under which Unleash counts a report, in unix time.
-func hourOf(t, now time.Time) int64 { return near(t, now).Unix() / 3600 }
+func hourOf(t, now time.Time) int64 { return clampTime(t, now).Unix() / 3600 }
 
 func timeText(t, now time.Time) string {
 	if t.After(now) || t.Year() < 2000 {

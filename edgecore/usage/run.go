@@ -25,13 +25,13 @@ const (
 func (c *Collector) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	for _, e := range c.envs {
-		running.Go(func() { c.follow(ctx, e) })
+		running.Go(func() { c.runEnvironment(ctx, e) })
 	}
 	running.Wait()
 	return nil
 }
 
-func (c *Collector) follow(ctx context.Context, e *environment) {
+func (c *Collector) runEnvironment(ctx context.Context, e *environment) {
 	for {
 		pause := time.NewTimer(c.pause(e))
 		select {
@@ -56,7 +56,7 @@ func (c *Collector) flush(ctx context.Context, e *environment) {
 	due := len(e.backend.instances.due) + len(e.frontend.instances.due)
 	c.metrics.drop(shutdown, evaluations, left)
 	c.metrics.drop(shutdown, registrations, uint64(due))
-	e.backend, e.frontend = newShare(0), newShare(0)
+	e.backend, e.frontend = newPartition(0), newPartition(0)
 	if left > 0 || due > 0 {
 		c.options.Log.Warn("usage of SDKs is lost: upstream has not taken it before the end", "environment", e.name,
 			"evaluations", left, "registrations", due, "err", err)
@@ -90,7 +90,7 @@ func (c *Collector) reportOnce(ctx context.Context, e *environment) error {
 // returns what has not been sent, with the error that may pass.
 func (c *Collector) send(ctx context.Context, e *environment, batch []item, halves *int) (left []item, err error) {
 	err = c.post(ctx, e, body(batch))
-	evaluated, registered := weigh(batch)
+	evaluated, registered := totals(batch)
 	switch {
 	case err == nil:
 		c.metrics.sent.add(evaluations, evaluated)

@@ -65,9 +65,9 @@ type environment struct {
 	tokens []edgecore.Token
 
 	mu                sync.Mutex
-	backend, frontend share
-	ceiling           ceiling // of frontend
-	failures          int     // consecutive
+	backend, frontend partition
+	quota             quota // of frontend
+	failures          int   // consecutive
 
 	// Owned by Run.
 	token int // which of the tokens upstream has not refused
@@ -90,7 +90,7 @@ func New(o Options) (*Collector, error) {
 		for _, token := range o.Tokens {
 			env := c.envs[token.Environment]
 			if env == nil {
-				env = &environment{name: token.Environment, ceiling: ceiling{}}
+				env = &environment{name: token.Environment, quota: quota{}}
 				c.envs[token.Environment] = env
 			}
 			env.tokens = append(env.tokens, token)
@@ -100,7 +100,7 @@ func New(o Options) (*Collector, error) {
 		o.MaxBytes = max(maxBytes/max(len(c.envs), 1), minBytes)
 	}
 	for _, env := range c.envs {
-		env.backend, env.frontend = newShare(o.MaxBytes/2), newShare(o.MaxBytes/2)
+		env.backend, env.frontend = newPartition(o.MaxBytes/2), newPartition(o.MaxBytes/2)
 	}
 	c.self = via{AppName: "flagcast", InstanceID: fmt.Sprintf("flagcast-%016x", rand.Uint64())}
 	c.metrics = newMetrics(o.Registry, c)
@@ -115,14 +115,14 @@ type Source struct {
 	Frontend    bool     // a token that browsers have
 }
 
-// share is the memory of backends or of browsers.
-type share struct {
-	rows      pool
+// partition is the memory of backends or of browsers.
+type partition struct {
+	rows      aggregator
 	instances instances
 }
 
-func newShare(room int) share {
-	return share{rows: newPool(room - room/4), instances: newInstances(room / 4)}
+func newPartition(room int) partition {
+	return partition{rows: newAggregator(room - room/4), instances: newInstances(room / 4)}
 }
 
 // Metrics takes the body of POST /api/client/metrics. An error says what is
@@ -204,6 +204,6 @@ func (c *Collector) take(from Source, r report, now time.Time) {
 	// Upstream notes an instance of a backend by its metrics, too.
 	if a := r.seen; a != nil && !from.Frontend {
 		a.Environment, a.Projects, a.ConnectVia = string(env.name), from.Projects, []via{c.self}
-		s.instances.see(*a, now)
+		s.instances.touch(*a, now)
 	}
 }

@@ -69,8 +69,8 @@ func Settings(name string) (settings any, ok bool) {
 	return k.settings(), true
 }
 
-// Open makes a sink of settings that Settings gave. It makes no call.
-func Open(name string, settings any) (sinks.Sink, error) {
+// New makes a sink of settings that Settings gave. It makes no call.
+func New(name string, settings any) (sinks.Sink, error) {
 	k, ok := find(name)
 	if !ok {
 		return nil, fmt.Errorf("sink type %q is not one of %q", name, Types())

@@ -23,9 +23,9 @@ const (
 	bulkAnswerBytes = 6*bulkGetBytes + answerBytes
 )
 
-// answer is what the service said when it did not do what was asked. It keeps
+// apiError is what the service said when it did not do what was asked. It keeps
 // no request, and so no token, unlike the error of the SDK.
-type answer struct {
+type apiError struct {
 	status     int
 	errors     problems
 	note       string // what there is instead of an envelope
@@ -60,11 +60,11 @@ func (p *problems) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-func (a *answer) has(codes ...int) bool {
+func (a *apiError) has(codes ...int) bool {
 	return slices.ContainsFunc(a.errors, func(p problem) bool { return slices.Contains(codes, p.Code) })
 }
 
-func (a *answer) Error() string {
+func (a *apiError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "answered %d %s", a.status, http.StatusText(a.status))
 	for _, p := range a.errors {
@@ -80,10 +80,10 @@ func (a *answer) Error() string {
 	return b.String()
 }
 
-// exchange is between the SDK and its HTTP client: it adds the token, and
+// middleware is between the SDK and its HTTP client: it adds the token, and
 // turns every answer that is not a success into an *answer. The SDK itself takes
 // a 200 that says "success": false for a success.
-func (s *Sink) exchange(req *http.Request, next option.MiddlewareNext) (*http.Response, error) {
+func (s *Sink) middleware(req *http.Request, next option.MiddlewareNext) (*http.Response, error) {
 	for name := range req.Header {
 		if strings.HasPrefix(name, "X-Stainless-") {
 			req.Header.Del(name) // what the SDK reports of this machine
@@ -95,7 +95,7 @@ func (s *Sink) exchange(req *http.Request, next option.MiddlewareNext) (*http.Re
 	if err != nil {
 		return nil, err
 	}
-	s.quota.learn(resp.Header)
+	s.quota.update(resp.Header)
 	if resp.StatusCode == http.StatusOK && req.Method == http.MethodGet && strings.Contains(req.URL.Path, "/values/") {
 		return resp, nil // a value, which has no envelope
 	}
@@ -113,25 +113,25 @@ func (s *Sink) exchange(req *http.Request, next option.MiddlewareNext) (*http.Re
 		return nil, fmt.Errorf("answered %d %s, and the answer ends early: %w", resp.StatusCode,
 			http.StatusText(resp.StatusCode), err)
 	}
-	if a := judge(resp, body); a != nil {
+	if a := checkEnvelope(resp, body); a != nil {
 		return nil, a
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return resp, nil
 }
 
-// judge returns nil for a success.
-func judge(resp *http.Response, body []byte) *answer {
+// checkEnvelope returns nil for a success.
+func checkEnvelope(resp *http.Response, body []byte) *apiError {
 	var envelope struct {
 		Success *bool    `json:"success"`
 		Errors  problems `json:"errors"`
 	}
-	a := &answer{
+	a := &apiError{
 		status: resp.StatusCode, retryAfter: resp.Header.Get("Retry-After"), location: resp.Header.Get("Location"),
 	}
 	switch err := json.Unmarshal(body, &envelope); {
 	case err != nil || envelope.Success == nil && len(envelope.Errors) == 0:
-		a.note = foreign(resp.Header.Get("Content-Type"), body)
+		a.note = describeForeign(resp.Header.Get("Content-Type"), body)
 		return a
 	case resp.StatusCode == http.StatusOK && envelope.Success != nil && *envelope.Success:
 		return nil
@@ -143,8 +143,8 @@ func judge(resp *http.Response, body []byte) *answer {
 	return a
 }
 
-// foreign describes what a gateway or a proxy has answered.
-func foreign(contentType string, body []byte) string {
+// describeForeign describes what a gateway or a proxy has answered.
+func describeForeign(contentType string, body []byte) string {
 	media, _, _ := mime.ParseMediaType(contentType)
 	switch {
 	case len(bytes.TrimSpace(body)) == 0:
@@ -173,5 +173,5 @@ func tooMany(_ int, body []byte) bool {
 	if json.Unmarshal(body, &envelope) != nil {
 		return false
 	}
-	return (&answer{errors: envelope.Errors}).has(codeTooMany)
+	return (&apiError{errors: envelope.Errors}).has(codeTooMany)
 }

@@ -190,7 +190,7 @@ func encodeBatch(objects []sinks.Object, these []int, limit int) (body []byte, n
 }
 
 func tooLarge(err error) bool {
-	a, ok := errors.AsType[*answer](err)
+	a, ok := errors.AsType[*apiError](err)
 	return ok && (a.status == http.StatusRequestEntityTooLarge || a.has(codeTooLarge))
 }
 

@@ -68,7 +68,7 @@ func open(c Config, o httpclient.Options) (*Sink, error) {
 		option.WithBaseURL(strings.TrimRight(c.Endpoint, "/")+"/"),
 		option.WithHTTPClient(httpclient.NewClient(o)),
 		option.WithMaxRetries(0), // the client above retries
-		option.WithMiddleware(s.exchange),
+		option.WithMiddleware(s.middleware),
 	)
 	o.Timeout = 2 * c.Timeout // bulkBytes are twice valueBytes
 	s.bulk = httpclient.NewClient(o)

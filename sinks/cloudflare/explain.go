@@ -64,7 +64,7 @@ func (f *failure) of(call string) error {
 func (s *Sink) reason(ctx context.Context, err error, sent bool, size int) *failure {
 	f := &failure{wraps: []error{err}}
 	hint := ""
-	var a *answer
+	var a *apiError
 	var untrusted *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &a):
@@ -110,7 +110,7 @@ func (s *Sink) withoutToken(text string) string {
 // pass, and what a person can do.
 //
 //nolint:staticcheck // kind is what to wrap, not a failure of this function
-func (s *Sink) remedy(ctx context.Context, a *answer, size int) (kind error, hint string) {
+func (s *Sink) remedy(ctx context.Context, a *apiError, size int) (kind error, hint string) {
 	switch {
 	case a.has(codeKeyNotFound):
 		return sinks.ErrNotFound, ""

@@ -24,12 +24,12 @@ func (s *Sink) Quota() (left int, until time.Time, ok bool) {
 	return s.quota.left, s.quota.until, !s.quota.until.IsZero()
 }
 
-// learn reads the headers of an answer, in the form that the documentation of
+// update reads the headers of an answer, in the form that the documentation of
 // the API's rate limits shows: Ratelimit has an item for each limit, such as
 // "default";r=50;t=30 for 50 calls left and new ones in 30 seconds;
 // Ratelimit-Policy has items such as "default";q=1200;w=300 for a limit of
 // 1,200 calls in 300 seconds. Without t a limit may last for the whole w.
-func (q *quota) learn(h http.Header) {
+func (q *quota) update(h http.Header) {
 	windows := map[string]int{}
 	for _, policy := range items(h.Values("Ratelimit-Policy")) {
 		if w, ok := policy.numbers["w"]; ok {

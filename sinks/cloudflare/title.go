@@ -48,7 +48,7 @@ func (s *Sink) titled(ctx context.Context, title string) string {
 		params.AccountID.Value, params.AccountID.Present = s.config.Account, true
 		params.PerPage.Value, params.PerPage.Present = allNamespaces, true
 		page, err := s.namespaces.List(ctx, params)
-		a, answered := errors.AsType[*answer](err)
+		a, answered := errors.AsType[*apiError](err)
 		refused := answered && a.status >= 400 && a.status < 500 && a.status != http.StatusTooManyRequests
 		s.titles.known = err == nil || refused
 		if err == nil {

@@ -49,14 +49,14 @@ func (s *Sink) PutBatch(ctx context.Context, objects []sinks.Object) []error {
 	for n, i := range alone {
 		rest[n] = objects[i]
 	}
-	for n, err := range sinks.PutAll(ctx, single{s}, rest) {
+	for n, err := range sinks.PutAll(ctx, noBatch{s}, rest) {
 		errs[alone[n]] = err
 	}
 	return errs
 }
 
-// single hides PutBatch.
-type single struct{ sinks.Sink }
+// noBatch hides PutBatch.
+type noBatch struct{ sinks.Sink }
 
 // batch is one call as it grows.
 type batch struct {

@@ -41,8 +41,8 @@ func (c *Config) Check() []error {
 
 // Sink stores objects in one folder. Several may share a folder.
 type Sink struct {
-	dir  string
-	tidy sync.Once
+	dir     string
+	cleanUp sync.Once
 }
 
 // New makes a sink. It touches no file and makes no requests: the transport is
@@ -67,7 +67,7 @@ func (s *Sink) Put(ctx context.Context, o sinks.Object) error {
 	if err := replace(ctx, s.Locate(o.Key), o.Body); err != nil {
 		return s.explain("put", o.Key, err)
 	}
-	s.tidy.Do(func() { tidy(s.dir) })
+	s.cleanUp.Do(func() { removeAbandoned(s.dir) })
 	return nil
 }
 

@@ -20,9 +20,9 @@ const prefix, suffix = ".flagcast-", ".tmp"
 // abandoned is the age of a file beside that is not being written any more.
 const abandoned = time.Hour
 
-// tidy removes what processes that were killed have left in a folder. That it
+// removeAbandoned removes what processes that were killed have left in a folder. That it
 // cannot is not a failure of what was stored.
-func tidy(dir string) {
+func removeAbandoned(dir string) {
 	files, err := os.ReadDir(dir)
 	if err != nil {
 		return

@@ -45,7 +45,7 @@ type App struct {
 	Sinks      map[string]sinks.Sink                  // those that are open, by their names in the configuration
 	Targets    []publish.Target                       // what publishes from the store
 
-	opener *all.Opener
+	opener *all.Factory
 	// usage takes what SDKs report.
 	usage *sdkusage.Collector
 	// registry holds the metrics of everything.
@@ -78,7 +78,7 @@ func NewUnconnected(c *config.Config, file ConfigFile, log *slog.Logger) (*App, 
 
 		registry: prometheus.NewRegistry(),
 	}
-	core.opener = all.NewOpener(sinks.NewMetrics(core.registry))
+	core.opener = all.NewFactory(sinks.NewMetrics(core.registry))
 	var err error
 	if core.upstream, err = core.newUpstream(); err != nil {
 		return nil, err
@@ -262,8 +262,8 @@ func (c *App) newUsage() (*sdkusage.Collector, error) {
 	return collector, nil
 }
 
-// nudge makes every feed ask upstream soon.
-func (c *App) nudge() {
+// trigger makes every feed ask upstream soon.
+func (c *App) trigger() {
 	for _, feed := range c.Feeds {
 		if poll, ok := feed.(*upstream.Poll); ok {
 			poll.Trigger()
@@ -283,7 +283,7 @@ func (c *App) openSinks(names []string) (map[string]sinks.Sink, error) {
 		if s == nil || open[name] != nil {
 			continue // unknown, which the use of its name reports, or open
 		}
-		sink, err := c.opener.Open(name, s.Type, s.Settings)
+		sink, err := c.opener.New(name, s.Type, s.Settings)
 		if err != nil {
 			return nil, exit.With(exit.Usage, fmt.Errorf("open sink %q: %w", name, err), "")
 		}

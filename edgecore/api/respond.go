@@ -9,34 +9,34 @@ import (
 )
 
 const (
-	// minPacked is the size in bytes from which an answer for one request is
+	// minCompressed is the size in bytes from which an answer for one request is
 	// packed: a smaller one fits in one packet of the network as it is.
-	minPacked = 1 << 10
+	minCompressed = 1 << 10
 	// answerLevel packs 300 flags (55 kB) to 1.8 kB in 80 µs. Level 5: 1.7 kB, 280 µs.
 	answerLevel = gzip.BestSpeed
 )
 
-// answer writes JSON that was made for one request, with an entity tag: packed
+// respond writes JSON that was made for one request, with an entity tag: packed
 // where the client takes gzip, or 304. It does not keep the body. release is
 // called when the body is not needed any more: a packed answer does not hold it
 // while the client reads.
-func (a *api) answer(w http.ResponseWriter, r *http.Request, shared bool, body []byte, release func()) {
+func (a *api) respond(w http.ResponseWriter, r *http.Request, shared bool, body []byte, release func()) {
 	defer func() { release() }()
 	etag := etagOf(body)
 	h := w.Header()
 	h.Set("ETag", etag)
 	h.Set("Cache-Control", "no-cache")
 	if shared {
-		h.Set("Cache-Control", a.Shared.header())
+		h.Set("Cache-Control", a.SharedCache.header())
 	}
-	if fresh(r, etag) {
+	if notModified(r, etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	if len(body) >= minPacked && weightOf(r, "gzip") > 0 {
-		packed, err := a.packAnswer(r, body)
+	if len(body) >= minCompressed && qvalue(r, "gzip") > 0 {
+		packed, err := a.compress(r, body)
 		if err != nil {
-			retryLater(w, "the request ended before its answer was packed")
+			writeUnavailable(w, "the request ended before its answer was packed")
 			return
 		}
 		release()
@@ -49,27 +49,27 @@ func (a *api) answer(w http.ResponseWriter, r *http.Request, shared bool, body [
 	a.send(w, body)
 }
 
-// packer packs one answer at a time.
-type packer struct {
+// compressor packs one answer at a time.
+type compressor struct {
 	writer *gzip.Writer
 	buffer bytes.Buffer
 }
 
-// packAnswer returns the gzip form of an answer. A writer has tables of several
+// compress returns the gzip form of an answer. A writer has tables of several
 // hundred kB, so few answers are packed at a time. It returns errBusy where the
 // request ends before its turn.
-func (a *api) packAnswer(r *http.Request, body []byte) ([]byte, error) {
-	done, err := a.turn(r.Context())
+func (a *api) compress(r *http.Request, body []byte) ([]byte, error) {
+	done, err := a.acquireSlot(r.Context())
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	p, _ := a.packers.Get().(*packer)
+	p, _ := a.compressors.Get().(*compressor)
 	if p == nil {
-		p = &packer{}
+		p = &compressor{}
 		p.writer, _ = gzip.NewWriterLevel(nil, answerLevel) // the level is valid
 	}
-	defer a.packers.Put(p)
+	defer a.compressors.Put(p)
 	p.buffer.Reset()
 	p.writer.Reset(&p.buffer)
 	_, _ = p.writer.Write(body) // a buffer takes everything

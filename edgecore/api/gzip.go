@@ -30,10 +30,10 @@ type piece struct {
 	packed       []byte
 }
 
-// pack makes the gzip form of a body that is cut into pieces. The pieces of an
+// gzipPieces makes the gzip form of a body that is cut into pieces. The pieces of an
 // older body that are in this one are taken as they are: packing costs what
 // has changed.
-func pack(body []byte, cuts []int, older []piece) (packed []byte, pieces []piece) {
+func gzipPieces(body []byte, cuts []int, older []piece) (packed []byte, pieces []piece) {
 	known := make(map[uint64]*piece, len(older))
 	for i := range older {
 		known[older[i].sum] = &older[i]

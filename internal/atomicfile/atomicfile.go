@@ -1,6 +1,6 @@
-// Package disk replaces files whole: those of the state folder and those that a
+// Package atomicfile replaces files whole: those of the state folder and those that a
 // user names. What a process that was killed has left beside is removed by a later one.
-package disk
+package atomicfile
 
 import (
 	"fmt"
@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// Replace writes a file that only its owner may read, and makes its folder
+// WritePrivate writes a file that only its owner may read, and makes its folder
 // where there is none. A crash, also of the machine, leaves the old content or
 // the new one, and at most a file that Tidy removes in the same folder.
-func Replace(path string, content []byte) error {
+func WritePrivate(path string, content []byte) error {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -84,11 +84,11 @@ func sync(dir string) error {
 // abandoned is the age of a temporary file that no process writes any more.
 const abandoned = time.Hour
 
-// Tidy removes what calls of Replace that were killed have left in a folder:
+// RemoveAbandoned removes what calls of Replace that were killed have left in a folder:
 // regular files named as Replace names its temporary ones, "." and the name of
 // a file that ours accepts and digits, which are an hour old. It returns how
 // many. One that cannot be removed stays, without an error.
-func Tidy(dir string, ours func(name string) bool) (removed int) {
+func RemoveAbandoned(dir string, ours func(name string) bool) (removed int) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return 0

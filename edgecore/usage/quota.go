@@ -2,13 +2,13 @@ package usage
 
 // A count that overflows in Unleash's database, over several reports of one
 // hour, costs it the reports of everybody, and anybody may have the token of a
-// browser. So what browsers say of one flag in one hour has a ceiling, which
+// browser. So what browsers say of one flag in one hour has a quota, which
 // sixteen replicas together keep below maxCount. Only large counts are
 // remembered: small ones do not get there.
 const (
-	ceilingCount = 1 << 27
-	largeCount   = 1 << 20
-	maxLarge     = 1000
+	quotaCount = 1 << 27
+	largeCount = 1 << 20
+	maxLarge   = 1000
 )
 
 type rowKey struct {
@@ -16,11 +16,11 @@ type rowKey struct {
 	key
 }
 
-// ceiling is what has been taken of large counts.
-type ceiling map[rowKey]uint64
+// quota is what has been taken of large counts.
+type quota map[rowKey]uint64
 
-// clip takes from a row what is above the ceiling.
-func (c ceiling) clip(r row) (clipped row, lost loss) {
+// clip takes from a row what is above the quota.
+func (c quota) clip(r row) (clipped row, lost loss) {
 	if r.largest() < largeCount {
 		return r, loss{}
 	}
@@ -33,7 +33,7 @@ func (c ceiling) clip(r row) (clipped row, lost loss) {
 			}
 		}
 	}
-	left := ceilingCount - min(taken, ceilingCount)
+	left := quotaCount - min(taken, quotaCount)
 	if !known && len(c) >= maxLarge {
 		left = largeCount // of a flood of large counts: as if it were small
 	} else {
@@ -52,7 +52,7 @@ func (c ceiling) clip(r row) (clipped row, lost loss) {
 }
 
 // restore gives back what was clipped and not sent.
-func (c ceiling) restore(r row) {
+func (c quota) restore(r row) {
 	k := rowKey{r.hour, r.key}
 	if taken, known := c[k]; known && r.largest() >= largeCount {
 		c[k] = taken - min(taken, r.largest())

@@ -18,13 +18,13 @@ import (
 // answerBytes is as much as is read of an answer that is not an object.
 const answerBytes = 64 << 10
 
-// exchange is between the SDK and the network, for one call. It makes the
+// transport is between the SDK and the network, for one call. It makes the
 // attempts, since the SDK's own setting for that does nothing, and turns every
 // answer that is not a success of OSS into an *alicloud.Error. The SDK itself
 // would forget the status of an answer that is not XML, leave the body of a
 // redirect and of a put with another CRC open, read an answer of any length,
 // and take whatever has the status 200 for OSS.
-type exchange struct {
+type transport struct {
 	base    http.RoundTripper
 	timeout time.Duration
 	action  string
@@ -33,7 +33,7 @@ type exchange struct {
 
 // RoundTrip makes all attempts with the one signature that the SDK has made,
 // which holds for longer than they take (maxTimeout).
-func (e *exchange) RoundTrip(r *http.Request) (*http.Response, error) {
+func (e *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	a := &attempts{base: e.base}
 	client := httpclient.NewClient(httpclient.Options{Base: a, Timeout: e.timeout, RetryStatus: retryStatus})
 	response, err := client.Do(r)
