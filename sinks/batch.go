@@ -33,7 +33,7 @@ func PutAll(ctx context.Context, s Sink, objects []Object) []error {
 		return b.PutBatch(ctx, objects)
 	}
 	errs := make([]error, len(objects))
-	each(ctx, len(objects), func(i int) { errs[i] = s.Put(ctx, objects[i]) })
+	each(len(objects), func(i int) { errs[i] = s.Put(ctx, objects[i]) })
 	return errs
 }
 
@@ -44,47 +44,26 @@ func GetAll(ctx context.Context, s Sink, keys []Key) ([][]byte, []error) {
 		return b.GetBatch(ctx, keys)
 	}
 	bodies, errs := make([][]byte, len(keys)), make([]error, len(keys))
-	each(ctx, len(keys), func(i int) { bodies[i], errs[i] = s.Get(ctx, keys[i]) })
+	each(len(keys), func(i int) { bodies[i], errs[i] = s.Get(ctx, keys[i]) })
 	return bodies, errs
 }
 
 // each calls f for 0 to n-1, several at once.
-func each(ctx context.Context, n int, f func(i int)) {
+func each(n int, f func(i int)) {
 	if n == 1 {
 		f(0)
 		return
 	}
-	trace, _ := ctx.Value(traceKey{}).(*Trace)
-	if trace != nil {
-		trace.Began(n)
-	}
 	var running sync.WaitGroup
-	places := make(chan struct{}, parallelCalls)
+	slots := make(chan struct{}, parallelCalls)
 	for i := range n {
-		places <- struct{}{}
+		slots <- struct{}{}
 		running.Go(func() {
 			f(i)
-			if trace != nil {
-				trace.Done()
-			}
-			<-places
+			<-slots
 		})
 	}
 	running.Wait()
-}
-
-// Trace says how far PutAll and GetAll have come where a service has no call
-// for many objects. Both functions are called, and Done by several goroutines.
-type Trace struct {
-	Began func(calls int)
-	Done  func() // one of the calls is over
-}
-
-type traceKey struct{}
-
-// WithTrace returns a context whose calls are traced.
-func WithTrace(ctx context.Context, t *Trace) context.Context {
-	return context.WithValue(ctx, traceKey{}, t)
 }
 
 // As finds what a sink can do beside the contract, such as Locator, in the
@@ -99,6 +78,17 @@ func As[T any](s Sink) (T, bool) {
 		if !ok {
 			var none T
 			return none, false
+		}
+		s = decorator.Unwrap()
+	}
+}
+
+// innermost returns the sink that decorators are around.
+func innermost(s Sink) Sink {
+	for {
+		decorator, ok := s.(interface{ Unwrap() Sink })
+		if !ok {
+			return s
 		}
 		s = decorator.Unwrap()
 	}

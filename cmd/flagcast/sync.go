@@ -100,9 +100,10 @@ func runSync(c *cobra.Command, flags syncFlags) error {
 	if err != nil {
 		return err
 	}
-	run := &syncRun{core: core, flags: flags}
-	ctx, clear := report.WithProgress(ctx, c.ErrOrStderr())
+	decorate, clear := report.Progress(c.ErrOrStderr())
 	defer clear()
+	core = core.WithDecorated(decorate)
+	run := &syncRun{core: core, flags: flags}
 	if flags.dryRun {
 		err = run.do(ctx, c.InOrStdin())
 	} else {

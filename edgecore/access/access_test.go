@@ -391,7 +391,8 @@ func TestClose(t *testing.T) {
 		if _, err := a.Check(t.Context(), netip.Addr{}, "*:e.good", access.Frontend); err != nil {
 			t.Errorf("a known token gave %v", err)
 		}
-		if _, err := a.Check(t.Context(), netip.Addr{}, "*:e.new", access.Frontend); !errors.Is(err, access.ErrUnavailable) {
+		_, err := a.Check(t.Context(), netip.Addr{}, "*:e.new", access.Frontend)
+		if !errors.Is(err, access.ErrUnavailable) {
 			t.Errorf("a new token gave %v", err)
 		}
 	})

@@ -73,8 +73,7 @@ type Handler struct {
 	// that it is apart; else nil.
 	Backstage http.Handler
 
-	api    *api
-	routes []string // of both handlers, for tests
+	api *api
 }
 
 // Drain makes /ready answer 503 from now on, so that no new requests are sent
@@ -99,18 +98,11 @@ type api struct {
 	compressors        sync.Pool     // of *packer
 }
 
-// routes is a mux that keeps its patterns.
-type routes struct {
-	http.ServeMux
-	patterns []string
+// router registers handlers by the pattern of their requests (http.ServeMux).
+type router interface {
+	Handle(pattern string, h http.Handler)
+	HandleFunc(pattern string, h func(http.ResponseWriter, *http.Request))
 }
-
-func (m *routes) Handle(pattern string, h http.Handler) {
-	m.patterns = append(m.patterns, pattern)
-	m.ServeMux.Handle(pattern, h)
-}
-
-func (m *routes) HandleFunc(pattern string, h http.HandlerFunc) { m.Handle(pattern, h) }
 
 // New returns the handler of all paths.
 func New(o Options) *Handler {
@@ -134,26 +126,28 @@ func New(o Options) *Handler {
 			Name: "flagcast_http_answer_bytes", Help: "Memory of answers that clients have not read, beyond 4 kB each.",
 		}, func() float64 { return float64(a.outgoing.used.Load()) }),
 	)
-	mux := &routes{}
+	mux := http.NewServeMux()
+	backstage := mux
+	h := &Handler{Handler: a.guard(mux), api: a}
+	if o.Backstage.Separate {
+		backstage = http.NewServeMux()
+		a.healthRoutes(backstage)
+		h.Backstage = a.guard(backstage)
+	}
+	a.register(mux, backstage)
+	return h
+}
+
+// register adds all routes: those of the backstage to a router that may be the
+// same.
+func (a *api) register(mux, backstage router) {
 	a.clientRoutes(mux)
 	a.frontendRoutes(mux)
 	a.edgeRoutes(mux)
 	a.hookRoutes(mux)
 	a.healthRoutes(mux)
 	a.documentRoutes(mux)
-	h := &Handler{Handler: a.guard(&mux.ServeMux), api: a}
-	backstage := mux
-	if o.Backstage.Separate {
-		backstage = &routes{}
-		a.healthRoutes(backstage)
-		h.Backstage = a.guard(&backstage.ServeMux)
-	}
 	a.backstageRoutes(backstage)
-	h.routes = mux.patterns
-	if backstage != mux {
-		h.routes = append(h.routes, backstage.patterns...)
-	}
-	return h
 }
 
 // guard does what every request needs: who may ask at all, a path without doubled or trailing slashes, a count, and an

@@ -26,7 +26,7 @@ type Backstage struct {
 const maxScrapes = 8
 
 // healthRoutes are health and readiness.
-func (a *api) healthRoutes(mux *routes) {
+func (a *api) healthRoutes(mux router) {
 	health := func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "OK"})
 	}
@@ -36,7 +36,7 @@ func (a *api) healthRoutes(mux *routes) {
 	}
 }
 
-func (a *api) backstageRoutes(mux *routes) {
+func (a *api) backstageRoutes(mux router) {
 	if !a.Backstage.DisableMetrics {
 		metrics := promhttp.HandlerFor(a.Registry, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes})
 		mux.Handle("GET /internal-backstage/prometheus", metrics)

@@ -10,7 +10,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/access"
 )
 
-func (a *api) clientRoutes(mux *routes) {
+func (a *api) clientRoutes(mux router) {
 	mux.HandleFunc("GET /api/client/features", a.features)
 	mux.HandleFunc("POST /api/client/features", a.features)
 	mux.HandleFunc("GET /api/client/features/{name}", a.feature)

@@ -12,7 +12,7 @@ import (
 )
 
 // edgeRoutes is what other cores, and Unleash Edge, ask.
-func (a *api) edgeRoutes(mux *routes) {
+func (a *api) edgeRoutes(mux router) {
 	mux.HandleFunc("POST /edge/validate", a.validate)
 	mux.HandleFunc("POST /api/client/metrics/edge", a.instance)
 }

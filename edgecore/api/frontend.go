@@ -10,7 +10,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/eval"
 )
 
-func (a *api) frontendRoutes(mux *routes) {
+func (a *api) frontendRoutes(mux router) {
 	serve := func(path string, h http.HandlerFunc, methods ...string) {
 		for _, method := range methods {
 			mux.HandleFunc(method+" "+path, a.cors.wrap(h))

@@ -20,7 +20,7 @@ const maxWrongSecrets = 10
 // something has changed: upstream is asked at once what. The body is not read.
 // Unleash sends the Authorization header that the integration was given, as it
 // is there.
-func (a *api) hookRoutes(mux *routes) {
+func (a *api) hookRoutes(mux router) {
 	if a.WebhookSecret.IsZero() || a.Trigger == nil {
 		return
 	}

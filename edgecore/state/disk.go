@@ -34,7 +34,8 @@ func (s *Store) Restore(ctx context.Context, environments []edgecore.Environment
 	if s.dir == "" {
 		return
 	}
-	if n := atomicfile.RemoveAbandoned(s.dir, func(name string) bool { return strings.HasSuffix(name, suffix) }); n > 0 {
+	ours := func(name string) bool { return strings.HasSuffix(name, suffix) }
+	if n := atomicfile.RemoveAbandoned(s.dir, ours); n > 0 {
 		s.log.Info("removed temporary files that an earlier run has left", "dir", s.dir, "files", n)
 	}
 	for _, env := range environments {

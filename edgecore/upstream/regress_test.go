@@ -133,7 +133,9 @@ func TestRestoredDatabase(t *testing.T) {
 			flags(7, "old@a"), status(http.StatusNotFound), flags(7, "old@a"), status(http.StatusNotFound),
 			flags(7, "old@a"),
 		}, false, 90 * time.Second, []string{"x", "old"}},
-		"two that lag":     {alternating(flags(7, "old@a"), flags(6, "older@a")), false, 10 * time.Minute, []string{"x"}},
+		"two that lag": {
+			alternating(flags(7, "old@a"), flags(6, "older@a")), false, 10 * time.Minute, []string{"x"},
+		},
 		"one of them":      {alternating(flags(7, "old@a"), flags(9, "x@a")), false, 10 * time.Minute, []string{"x"}},
 		"none, of two":     {alternating(flags(0, "old@a"), flags(9, "x@a")), true, 10 * time.Minute, []string{"x"}},
 		"not yet, trigger": {[]http.HandlerFunc{flags(7, "old@a")}, true, 9 * time.Second, []string{"x"}},

@@ -16,7 +16,7 @@ import (
 
 // WritePrivate writes a file that only its owner may read, and makes its folder
 // where there is none. A crash, also of the machine, leaves the old content or
-// the new one, and at most a file that Tidy removes in the same folder.
+// the new one, and at most a file that RemoveAbandoned removes in the same folder.
 func WritePrivate(path string, content []byte) error {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -25,7 +25,7 @@ func WritePrivate(path string, content []byte) error {
 	return write(path, content, 0o600)
 }
 
-// Write replaces a file as Replace does, in a folder that exists. One that is
+// Write replaces a file as WritePrivate does, in a folder that exists. One that is
 // there keeps its permissions; a new one gets perm, less the umask.
 func Write(path string, content []byte, perm fs.FileMode) error {
 	if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() {
@@ -84,8 +84,8 @@ func sync(dir string) error {
 // abandoned is the age of a temporary file that no process writes any more.
 const abandoned = time.Hour
 
-// RemoveAbandoned removes what calls of Replace that were killed have left in a folder:
-// regular files named as Replace names its temporary ones, "." and the name of
+// RemoveAbandoned removes what calls of WritePrivate that were killed have left in a
+// folder: regular files named as it names its temporary ones, "." and the name of
 // a file that ours accepts and digits, which are an hour old. It returns how
 // many. One that cannot be removed stays, without an error.
 func RemoveAbandoned(dir string, ours func(name string) bool) (removed int) {

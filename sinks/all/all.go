@@ -29,7 +29,7 @@ func table() []kind {
 		entry("cloudflare", cloudflare.DefaultConfig, cloudflare.New),
 		entry("edgekv", edgekv.DefaultConfig, edgekv.New),
 		entry("file", file.DefaultConfig, file.New),
-		entry("memory", memory.DefaultConfig, memory.Open),
+		entry("memory", memory.DefaultConfig, memory.New),
 		entry("oss", oss.DefaultConfig, oss.New),
 	}
 }

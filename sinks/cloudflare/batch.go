@@ -97,12 +97,12 @@ type batch struct {
 	partly  []int // what the service could not write fully
 }
 
-func (b *batch) fail(these []int, why *failure) {
-	if b.again && !slices.Contains(why.wraps, sinks.ErrAmbiguous) {
-		why.wraps = append(why.wraps, sinks.ErrAmbiguous)
+func (b *batch) fail(these []int, why *sinks.CallError) {
+	if b.again && !slices.Contains(why.Causes, sinks.ErrAmbiguous) {
+		why.Causes = append(why.Causes, sinks.ErrAmbiguous)
 	}
 	for _, i := range these {
-		b.errs[i] = why.of(among("put", b.objects[i].Key, len(these)))
+		b.errs[i] = failedCall(why, among("put", b.objects[i].Key, len(these)))
 	}
 }
 
@@ -230,7 +230,7 @@ func (s *Sink) read(ctx context.Context, keys []sinks.Key, these []int, bodies [
 	if err != nil {
 		why := s.reason(ctx, err, false, 0)
 		for _, i := range these {
-			errs[i] = why.of(among("get", keys[i], len(these)))
+			errs[i] = failedCall(why, among("get", keys[i], len(these)))
 		}
 		return
 	}

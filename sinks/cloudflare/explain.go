@@ -28,20 +28,6 @@ var (
 	statusesUnknown = []int{502, 504, 520, 522, 524}
 )
 
-// failure is the error of a call: a text without the token, and what callers
-// may ask of it by errors.Is and errors.As.
-type failure struct {
-	text  string
-	hint  string // the text ends with it; "": there is none
-	wraps []error
-}
-
-func (f *failure) Error() string   { return f.text }
-func (f *failure) Unwrap() []error { return f.wraps }
-
-// Hint implements what sinks.Hint asks for.
-func (f *failure) Hint() string { return f.hint }
-
 var (
 	// errNoID says that the namespace cannot be part of an address.
 	errNoID = errors.New("namespace is not an id")
@@ -52,17 +38,17 @@ var (
 // explain makes the error of a call. sent says that it is a put which the
 // service may have received; size is the size of its body.
 func (s *Sink) explain(ctx context.Context, call string, err error, sent bool, size int) error {
-	return s.reason(ctx, err, sent, size).of(call)
+	return failedCall(s.reason(ctx, err, sent, size), call)
 }
 
-// of says which call has failed.
-func (f *failure) of(call string) error {
-	return &failure{text: "cloudflare: " + call + ": " + f.text, hint: f.hint, wraps: f.wraps}
+// failedCall says which call has failed.
+func failedCall(f *sinks.CallError, call string) error {
+	return &sinks.CallError{Text: "cloudflare: " + call + ": " + f.Text, Advice: f.Advice, Causes: f.Causes}
 }
 
 // reason is explain for several calls that have failed together.
-func (s *Sink) reason(ctx context.Context, err error, sent bool, size int) *failure {
-	f := &failure{wraps: []error{err}}
+func (s *Sink) reason(ctx context.Context, err error, sent bool, size int) *sinks.CallError {
+	f := &sinks.CallError{Causes: []error{err}}
 	hint := ""
 	var a *apiError
 	var untrusted *tls.CertificateVerificationError
@@ -75,30 +61,30 @@ func (s *Sink) reason(ctx context.Context, err error, sent bool, size int) *fail
 			kind = sinks.ErrAmbiguous
 		}
 		if kind != nil {
-			f.wraps = append(f.wraps, kind)
+			f.Causes = append(f.Causes, kind)
 		}
 	case errors.As(err, &untrusted):
-		f.wraps = append(f.wraps, sinks.ErrPermanent)
+		f.Causes = append(f.Causes, sinks.ErrPermanent)
 		hint = "let this machine trust the certificate of endpoint or proxy"
 	case sent:
-		f.wraps = append(f.wraps, sinks.ErrAmbiguous)
+		f.Causes = append(f.Causes, sinks.ErrAmbiguous)
 	case errors.Is(err, context.Canceled), errors.Is(err, errUnsent):
 	case errors.Is(err, errNoID):
-		f.wraps, hint = append(f.wraps, sinks.ErrPermanent), s.checkNamespace(ctx)
+		f.Causes, hint = append(f.Causes, sinks.ErrPermanent), s.checkNamespace(ctx)
 	default:
 		hint = fmt.Sprintf("check that this machine reaches %q, through proxy if it needs one", s.config.Endpoint)
 	}
-	if slices.Contains(f.wraps, sinks.ErrAmbiguous) {
+	if slices.Contains(f.Causes, sinks.ErrAmbiguous) {
 		hint = "the object may have been stored; read it to know"
 	}
-	f.text = err.Error()
+	f.Text = err.Error()
 	if hint != "" {
-		f.hint = s.withoutToken(hint)
-		f.text += "; " + hint
+		f.Advice = s.withoutToken(hint)
+		f.Text += "; " + hint
 	}
 	// Neither the SDK nor the service repeats the token; if one ever does, it
 	// ends here.
-	f.text = s.withoutToken(f.text)
+	f.Text = s.withoutToken(f.Text)
 	return f
 }
 

@@ -32,17 +32,6 @@ var advice = []struct {
 	{syscall.EDQUOT, false, "free space, or raise the quota of the user of this process"},
 }
 
-// advised is an error with its hint, which its text holds, too.
-type advised struct {
-	error
-	hint string
-}
-
-func (a *advised) Unwrap() error { return a.error }
-
-// Hint implements what sinks.Hint asks for.
-func (a *advised) Hint() string { return a.hint }
-
 // explain names the call and the file, and adds what to do. The name of the
 // hidden file that a put writes first does not help and is left out.
 func (s *Sink) explain(call string, key sinks.Key, err error) error {
@@ -62,9 +51,10 @@ func (s *Sink) explain(call string, key sinks.Key, err error) error {
 		case a.permanent:
 			err = fmt.Errorf("file: %s %q at %q: %w; %s (%w)", call, key, s.Locate(key), err, a.hint,
 				sinks.ErrPermanent)
-			return &advised{err, a.hint}
+			return &sinks.CallError{Text: err.Error(), Advice: a.hint, Causes: []error{err}}
 		default:
-			return &advised{fmt.Errorf("file: %s %q at %q: %w; %s", call, key, s.Locate(key), err, a.hint), a.hint}
+			err = fmt.Errorf("file: %s %q at %q: %w; %s", call, key, s.Locate(key), err, a.hint)
+			return &sinks.CallError{Text: err.Error(), Advice: a.hint, Causes: []error{err}}
 		}
 	}
 	return fmt.Errorf("file: %s %q at %q: %w", call, key, s.Locate(key), err)

@@ -14,7 +14,7 @@ import (
 
 // Config of a sink in the configuration file.
 type Config struct {
-	// MaxBytes is the largest body that the sink takes; 0 is any.
+	// MaxBytes is the largest body that the sink accepts; 0 is any.
 	MaxBytes int `yaml:"max_bytes"`
 }
 
@@ -37,18 +37,15 @@ type Sink struct {
 	bodies map[sinks.Key][]byte
 }
 
-// New makes an empty sink without a limit.
-func New() *Sink { return Limited(0) }
+// New makes an empty sink from a configuration. It makes no requests: the
+// transport is not used.
+func New(c Config, _ http.RoundTripper) (*Sink, error) { return WithLimit(c.MaxBytes), nil }
 
-// Limited makes an empty sink that takes bodies of at most valueBytes bytes; 0
-// is any.
-func Limited(valueBytes int) *Sink {
+// WithLimit makes an empty sink that accepts bodies of at most valueBytes bytes;
+// 0 is no limit.
+func WithLimit(valueBytes int) *Sink {
 	return &Sink{limits: sinks.Limits{KeyBytes: 512, ValueBytes: valueBytes}, bodies: map[sinks.Key][]byte{}}
 }
-
-// Open makes an empty sink from a configuration. It makes no requests: the
-// transport is not used.
-func Open(c Config, _ http.RoundTripper) (*Sink, error) { return Limited(c.MaxBytes), nil }
 
 // Limits returns the limit that the sink was made with.
 func (s *Sink) Limits() sinks.Limits { return s.limits }

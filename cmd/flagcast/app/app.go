@@ -112,6 +112,17 @@ func (c *App) WithSinks(names []string) (*App, error) {
 	return &connected, nil
 }
 
+// WithDecorated returns the core with each of its sinks decorated.
+func (c *App) WithDecorated(decorate func(sinks.Sink) sinks.Sink) *App {
+	decorated := *c
+	decorated.Sinks = make(map[string]sinks.Sink, len(c.Sinks))
+	for name, sink := range c.Sinks {
+		decorated.Sinks[name] = decorate(sink)
+	}
+	decorated.Targets = decorated.newTargets()
+	return &decorated
+}
+
 func (c *App) newTargets() []publish.Target {
 	var list []publish.Target
 	for i := range c.Config.Targets {
