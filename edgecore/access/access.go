@@ -46,8 +46,8 @@ var (
 	// many questions wait for it. It passes.
 	ErrUnavailable = errors.New("the token cannot be validated now")
 	// ErrUncovered: the token is for an environment, or for projects, that are
-	// not followed here. It passes when the configuration changes.
-	ErrUncovered = errors.New("the token asks for more than is followed here")
+	// not served here. It passes when the configuration changes.
+	ErrUncovered = errors.New("the token covers environments or projects that this instance does not serve")
 )
 
 // TokenInfo is what is known about a valid token.
@@ -71,7 +71,7 @@ type Options struct {
 	Anonymous edgecore.Environment
 	// Served are the projects of each environment that is served here; a nil
 	// list means all. Tokens of other environments are not asked about, and
-	// tokens of the client API must be within. nil: everything is followed.
+	// tokens of the client API must be within. nil: everything is served.
 	Served map[edgecore.Environment][]string
 	// Validator validates the other tokens. nil: there are none.
 	Validator Validator
@@ -174,7 +174,7 @@ func tokenOf(authorization string) string {
 const MaxTokens = 500
 
 // Validate says what is known of tokens, in their order: nil for one that
-// is unknown, or whose environment is not followed here. It is what another
+// is unknown, or whose environment is not served here. It is what another
 // core asks, from its address. An error means that it cannot be said of all of
 // them.
 func (a *Access) Validate(ctx context.Context, from netip.Addr, tokens []string) ([]*TokenInfo, error) {
@@ -271,13 +271,13 @@ func (l lookup) orElse(ctx context.Context, configured *TokenInfo) *TokenInfo {
 // an environment, each up to 100 characters, and a secret of up to 70.
 const maxTokenBytes = 512
 
-// serves reports whether an environment is followed here.
+// serves reports whether an environment is served here.
 func (a *Access) serves(env edgecore.Environment) bool {
 	_, here := a.served[env]
 	return here || a.served == nil
 }
 
-// covers reports whether the environment of a token is followed, and everything
+// covers reports whether the environment of a token is served, and everything
 // that a token of the client API sees: a part of it would look like the whole.
 func (a *Access) covers(k *TokenInfo) bool {
 	if !a.serves(k.Scope.Environment) {

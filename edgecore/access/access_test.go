@@ -152,7 +152,7 @@ func TestQuestionsAreBatched(t *testing.T) {
 	})
 }
 
-// A token of the client API that sees more than is followed gets no part that
+// A token of the client API that sees more than is served gets no part that
 // looks like the whole.
 func TestUncoveredProjects(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -355,7 +355,7 @@ func TestEnvironmentThatUpstreamNames(t *testing.T) {
 		}
 		if _, err := a.Check(t.Context(), home, "*:eu.test.secret", access.Frontend); !errors.Is(err,
 			access.ErrUncovered) {
-			t.Errorf("an environment that is not followed: %v", err)
+			t.Errorf("an environment that is not served: %v", err)
 		}
 		known, err := a.Validate(t.Context(), home, []string{"*:eu.prod.secret", "*:eu.test.secret"})
 		if err != nil || known[0] == nil || known[0].Scope.Environment != "eu.prod" || known[1] != nil {

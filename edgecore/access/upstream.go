@@ -16,6 +16,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/internal/httpclient"
 	"github.com/flagcast/flagcast/internal/secret"
+	"github.com/flagcast/flagcast/internal/unleashurl"
 	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
@@ -31,9 +32,8 @@ type Upstream struct {
 // end, and headers to send with every request. base nil means the default
 // transport.
 func NewUpstream(address string, headers map[string]secret.Secret, base http.RoundTripper) *Upstream {
-	address = strings.TrimSuffix(strings.TrimRight(address, "/"), "/api")
 	return &Upstream{
-		url: address + "/edge/validate", headers: headers,
+		url: unleashurl.Trim(address) + "/edge/validate", headers: headers,
 		// The next call asks again: this one is made once.
 		client: httpclient.NewClient(httpclient.Options{Base: base, Attempts: 1, Timeout: 3 * time.Second}),
 	}

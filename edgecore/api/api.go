@@ -176,7 +176,7 @@ func (a *api) guard(mux *http.ServeMux) http.Handler {
 			}
 		}()
 		if !a.Peers.allows(r) {
-			writeError(seen, http.StatusForbidden, "this address may not ask here")
+			writeError(seen, http.StatusForbidden, "client address not allowed")
 			return
 		}
 		r, ok := a.prepare(seen, r, path)
@@ -355,8 +355,8 @@ func (a *api) scope(w http.ResponseWriter, r *http.Request, kind access.Kind) (s
 		writeUnavailable(w, "the token cannot be validated now: upstream does not answer, or is asked about too many")
 	case errors.Is(err, access.ErrUncovered):
 		writeUnavailable(w,
-			"the token is for an environment, or for projects, that are not followed here; a token of upstream has "+
-				"to see them")
+			"the token covers environments or projects that this instance does not serve; a token of upstream must "+
+				"cover them")
 	case errors.Is(err, access.ErrForbidden):
 		writeError(w, http.StatusForbidden, "this token is not for the "+string(kind)+" API")
 	case err != nil:

@@ -16,6 +16,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/parse"
+	"github.com/flagcast/flagcast/internal/outage"
 	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
@@ -94,10 +95,11 @@ func (f *File) Run(ctx context.Context, deliver func(*edgecore.Definitions)) err
 		if ctx.Err() != nil {
 			return nil
 		}
-		if before := f.record(err); err != nil && (before.Err == nil || before.Err.Error() != err.Error()) {
+		switch outage.Between(f.record(err).Err, err) {
+		case outage.Began, outage.Differs:
 			lines := strings.Split(err.Error(), "\n")
 			f.log.Error("cannot read the definitions; the last good flags stay", "err", lines[0], "lines", lines[1:])
-		} else if err == nil && before.Err != nil {
+		case outage.Ended:
 			f.log.Info("the definitions can be read again", "file", f.path)
 		}
 	}

@@ -7,15 +7,16 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/internal/backoff"
 	"github.com/flagcast/flagcast/internal/httpclient"
+	"github.com/flagcast/flagcast/internal/outage"
 	"github.com/flagcast/flagcast/internal/secret"
+	"github.com/flagcast/flagcast/internal/unleashurl"
 )
 
 // DefaultMaxBytes bounds an answer of upstream where nothing else is said.
@@ -58,12 +59,13 @@ type Poll struct {
 // NewPoll makes a feed. It makes no call yet.
 func NewPoll(o Options) (*Poll, error) {
 	if len(o.Tokens) == 0 {
-		return nil, fmt.Errorf("poll upstream for environment %q: there is not a token", o.Environment)
+		return nil, fmt.Errorf("poll upstream for environment %q: there is no token", o.Environment)
 	}
-	address, err := featuresURL(o.URL)
+	address, err := unleashurl.Parse(o.URL)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("upstream URL %q %w", o.URL, err)
 	}
+	address.Path += "/api/client/features"
 	if o.Base == nil {
 		if o.Base, err = httpclient.WithCA(nil, o.CAFile); err != nil {
 			return nil, err
@@ -78,22 +80,12 @@ func NewPoll(o Options) (*Poll, error) {
 	p := &Poll{options: o, triggers: make(chan struct{}, 1)}
 	for i, token := range o.Tokens {
 		p.scopes = append(p.scopes, &scope{
-			client: client, url: address, token: token, number: i + 1, headers: o.requestHeaders(), env: o.Environment,
+			client: client, url: address.String(), token: token, number: i + 1, headers: o.requestHeaders(), env: o.Environment,
 			log:      o.Log,
 			interval: o.Interval, maxBytes: o.MaxBytes, tokenHeader: o.TokenHeader,
 		})
 	}
 	return p, nil
-}
-
-func featuresURL(base string) (string, error) {
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return "", fmt.Errorf("upstream URL %q is not of the form https://unleash.example", base)
-	}
-	path := strings.TrimSuffix(strings.TrimRight(u.Path, "/"), "/api")
-	u.Path, u.RawQuery, u.Fragment = path+"/api/client/features", "", ""
-	return u.String(), nil
 }
 
 // requestHeaders are those of Unleash's SDK protocol. With a client
@@ -195,10 +187,9 @@ func (p *Poll) pause(err error) time.Duration {
 		if status.LastOK.IsZero() {
 			wait, longest = min(time.Second, wait), wait
 		}
-		wait = min(wait<<min(status.Failures-1, 10), longest)
-		wait = max(wait, retryAfter(err))
+		wait = max(backoff.Exponential(wait, status.Failures, longest), retryAfter(err))
 	}
-	return wait - wait/20 + rand.N(wait/10+1)
+	return backoff.Jitter(wait-wait/20, wait+wait/20)
 }
 
 // retryAfter is how long upstream has asked to be left alone, within reason.
@@ -210,26 +201,18 @@ func retryAfter(err error) time.Duration {
 	return 0
 }
 
-// logOutcome logs when upstream starts to fail, fails in another way, and recovers.
+// logOutcome logs when upstream starts to fail, fails in another way, and recovers,
+// and every 60th failure in a row.
 func (p *Poll) logOutcome(before Status, err error) {
-	switch {
-	case err == nil && before.Err != nil:
-		p.options.Log.Info("upstream answers again", "after", before.Failures)
-	case err == nil:
-	case before.Err == nil || before.Err.Error() != err.Error() || before.Failures%60 == 0:
-		// The cause is the last line: a reader of the log sees it first.
-		if !before.LastOK.IsZero() {
-			p.options.Log.Warn("the last good flags stay", "last_confirmed", age(before.LastOK))
-		} else if before.Failures == 0 {
-			p.options.Log.Warn("upstream has not answered since the start")
-		}
-		p.options.Log.Error("poll upstream", "err", err, "failures", before.Failures+1)
+	log, failures := p.options.Log, before.Failures
+	switch change := outage.Between(before.Err, err); {
+	case change == outage.Ended:
+		log.Info("upstream answers again", "failures", failures)
+	case err == nil || change == outage.Unchanged && failures%60 != 0:
+	case before.LastOK.IsZero():
+		log.Error("poll failed, upstream has not answered since the start", "err", err, "failures", failures+1)
+	default:
+		log.Error("poll failed, serving the last good flags", "err", err, "failures", failures+1,
+			"last_success", before.LastOK.UTC().Format(time.RFC3339))
 	}
-}
-
-func age(t time.Time) string {
-	if t.IsZero() {
-		return "never"
-	}
-	return time.Since(t).Round(time.Second).String() + " ago"
 }

@@ -3,9 +3,11 @@ package usage
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/flagcast/flagcast/internal/backoff"
+	"github.com/flagcast/flagcast/internal/outage"
 )
 
 const (
@@ -58,7 +60,7 @@ func (c *Collector) flush(ctx context.Context, e *environment) {
 	c.metrics.drop(shutdown, registrations, uint64(due))
 	e.backend, e.frontend = newPartition(0), newPartition(0)
 	if left > 0 || due > 0 {
-		c.options.Log.Warn("usage of SDKs is lost: upstream has not taken it before the end", "environment", e.name,
+		c.options.Log.Warn("usage is lost: upstream did not accept it before the shutdown", "environment", e.name,
 			"evaluations", left, "registrations", due, "err", err)
 	}
 }
@@ -101,7 +103,7 @@ func (c *Collector) send(ctx context.Context, e *environment, batch []item, halv
 	case len(batch) == 1 || *halves == 0:
 		c.metrics.drop(refused, evaluations, evaluated)
 		c.metrics.drop(refused, registrations, uint64(registered))
-		c.options.Log.Warn("upstream refuses a part of the usage of SDKs: it is dropped", "environment", e.name,
+		c.options.Log.Warn("upstream refused a part of a usage report; it is dropped", "environment", e.name,
 			"evaluations", evaluated, "registrations", registered, "err", err)
 		return nil, nil
 	}
@@ -123,14 +125,12 @@ func (c *Collector) logOutcome(e *environment, err error) {
 		e.failures = 0
 	}
 	e.mu.Unlock()
-	switch {
-	case err == nil && before != nil:
-		c.options.Log.Info("upstream takes usage of SDKs again", "environment", e.name)
-	case err != nil && (before == nil || before.Error() != err.Error()):
-		c.options.Log.Error("report usage of SDKs", "err", err, "environment", e.name)
-		if before == nil {
-			c.options.Log.Warn("it waits, and the newest is kept", "environment", e.name)
-		}
+	switch outage.Between(before, err) {
+	case outage.Began, outage.Differs:
+		c.options.Log.Error("cannot report usage; reports are buffered, and the oldest hours are dropped first when full",
+			"err", err, "environment", e.name)
+	case outage.Ended:
+		c.options.Log.Info("upstream accepts usage reports again", "environment", e.name)
 	}
 }
 
@@ -139,11 +139,11 @@ func (c *Collector) logOutcome(e *environment, err error) {
 func (c *Collector) pause(e *environment) time.Duration {
 	wait := c.options.Interval
 	if e.err != nil {
-		wait = min(wait<<min(e.failures-1, 10), max(maxPause, wait))
+		wait = backoff.Exponential(wait, e.failures, max(maxPause, wait))
 		var refused *statusError
 		if errors.As(e.err, &refused) {
 			wait = max(wait, min(refused.retryAfter, maxPause))
 		}
 	}
-	return wait - wait/20 + rand.N(wait/10+1)
+	return backoff.Jitter(wait-wait/20, wait+wait/20)
 }

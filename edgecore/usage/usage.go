@@ -13,8 +13,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -23,6 +21,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/internal/httpclient"
 	"github.com/flagcast/flagcast/internal/secret"
+	"github.com/flagcast/flagcast/internal/unleashurl"
 )
 
 // maxBytes bounds what all environments together keep in memory, but each may
@@ -78,12 +77,11 @@ type environment struct {
 func New(o Options) (*Collector, error) {
 	c := &Collector{options: o, envs: map[edgecore.Environment]*environment{}}
 	if o.URL != "" {
-		u, err := url.Parse(o.URL)
-		if err != nil || u.Host == "" {
-			return nil, fmt.Errorf("report usage: the upstream URL is not of the form https://unleash.example")
+		u, err := unleashurl.Parse(o.URL)
+		if err != nil {
+			return nil, fmt.Errorf("report usage: the upstream URL %w", err)
 		}
-		u.Path = strings.TrimSuffix(strings.TrimRight(u.Path, "/"), "/api") + "/api/client/metrics/bulk"
-		u.RawQuery, u.Fragment = "", ""
+		u.Path += "/api/client/metrics/bulk"
 		c.url = u.String()
 		// A report that is repeated at once may count twice: the loop is slower.
 		c.client = httpclient.NewClient(httpclient.Options{Base: o.Base, Attempts: 1, Timeout: o.Timeout})

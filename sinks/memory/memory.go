@@ -41,8 +41,8 @@ type Sink struct {
 // transport is not used.
 func New(c Config, _ http.RoundTripper) (*Sink, error) { return WithLimit(c.MaxBytes), nil }
 
-// WithLimit makes an empty sink that accepts bodies of at most valueBytes bytes;
-// 0 is no limit.
+// WithLimit makes an empty sink that accepts bodies of at most valueBytes bytes, or
+// of any size for 0.
 func WithLimit(valueBytes int) *Sink {
 	return &Sink{limits: sinks.Limits{KeyBytes: 512, ValueBytes: valueBytes}, bodies: map[sinks.Key][]byte{}}
 }
