@@ -34,19 +34,19 @@ type Options struct {
 	States       States
 	Access       *access.Access
 	Usage        Usage
-	Environments []edgecore.Environment // what must be there to be ready
+	Environments []edgecore.Environment // that must have flags to be ready
 	Log          *slog.Logger
 	Registry     *prometheus.Registry
 	Build        Build
-	// LastConfirmed says when upstream last confirmed an environment, and how often
+	// LastConfirmed returns when upstream last confirmed an environment, and how often
 	// it has failed since, for metrics. nil: unknown.
 	LastConfirmed func(env edgecore.Environment) (at time.Time, failures int)
 	BasePath      string // "" or "/path"
-	// Targets says how what is published is doing, as JSON; nil: nothing is
-	// published.
+	// Targets returns the state of the targets, to be encoded as JSON; nil: nothing
+	// is published.
 	Targets func() any
-	// TokenHeader carries the token of an SDK. "": Authorization. Unleash's
-	// webhook sends Authorization whatever it is.
+	// TokenHeader is the header with the token of an SDK. "": Authorization.
+	// Unleash's webhook always sends Authorization.
 	TokenHeader string
 	// DisableAll removes /api/frontend/all and the like, which list flags
 	// that are off.
@@ -55,13 +55,13 @@ type Options struct {
 	SharedCache SharedCache
 	Peers       Peers
 	Backstage   Backstage
-	// WebhookSecret lets Unleash call POST /hooks/unleash, and Trigger is called
-	// then: it must not block. There is no such path without them.
+	// WebhookSecret lets Unleash call POST /hooks/unleash, which calls Trigger.
+	// Trigger must not block. Without both the path does not exist.
 	WebhookSecret secret.Secret
 	Trigger       func()
-	// MaxBodies and MaxAnswers bound what all requests together hold of bodies
-	// that come in and of answers that clients have not read, in bytes. 0: an
-	// eighth and a quarter of the memory limit of the process.
+	// MaxBodies and MaxAnswers bound the memory of all request bodies, and of all
+	// responses that clients have not read, in bytes. 0: an eighth and a quarter of
+	// the memory limit of the process.
 	MaxBodies, MaxAnswers int64
 }
 
@@ -69,8 +69,8 @@ type Options struct {
 // backstage that has a handler of its own.
 type Handler struct {
 	http.Handler
-	// Backstage answers the paths below /internal-backstage, where Options say
-	// that it is apart; else nil.
+	// Backstage serves the paths below /internal-backstage if Backstage.Separate is
+	// set; else it is nil.
 	Backstage http.Handler
 
 	api *api
@@ -80,8 +80,8 @@ type Handler struct {
 // to a process that is about to end. Everything else is answered as before.
 func (h *Handler) Drain() { h.api.draining.Store(true) }
 
-// Close returns when nothing runs beside the requests any more. What was to be
-// packed for later requests is not packed then.
+// Close waits for the goroutine that compresses bodies for later requests, and
+// prevents another one. It is called once, after the last request.
 func (h *Handler) Close() { h.api.bodies.packing.Lock() }
 
 type api struct {
@@ -95,7 +95,7 @@ type api struct {
 	incoming, outgoing budget        // bodies of requests; answers that clients have not read
 	slots              chan struct{} // of work that needs much memory
 	gzipReaders        sync.Pool     // of *gzip.Reader
-	compressors        sync.Pool     // of *packer
+	compressors        sync.Pool     // of *compressor
 }
 
 // router registers handlers by the pattern of their requests (http.ServeMux).
@@ -120,10 +120,10 @@ func New(o Options) *Handler {
 	}
 	o.Registry.MustRegister(a.requests, newStateCollector(&o), newBuildInfo(o.Build), newReadiness(a),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "flagcast_http_body_bytes", Help: "Memory that bodies of requests take beyond 4 kB each.",
+			Name: "flagcast_http_body_bytes", Help: "Memory of request bodies beyond 4 kB each.",
 		}, func() float64 { return float64(a.incoming.used.Load()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "flagcast_http_answer_bytes", Help: "Memory of answers that clients have not read, beyond 4 kB each.",
+			Name: "flagcast_http_answer_bytes", Help: "Memory of responses that clients have not read, beyond 4 kB each.",
 		}, func() float64 { return float64(a.outgoing.used.Load()) }),
 	)
 	mux := http.NewServeMux()
@@ -138,8 +138,8 @@ func New(o Options) *Handler {
 	return h
 }
 
-// register adds all routes: those of the backstage to a router that may be the
-// same.
+// register adds all routes. backstage, which may be the same router, gets those of
+// the backstage.
 func (a *api) register(mux, backstage router) {
 	a.clientRoutes(mux)
 	a.frontendRoutes(mux)
@@ -150,8 +150,8 @@ func (a *api) register(mux, backstage router) {
 	a.backstageRoutes(backstage)
 }
 
-// guard does what every request needs: who may ask at all, a path without doubled or trailing slashes, a count, and an
-// answer when a handler panics.
+// guard wraps all handlers: it checks the client address, cleans the path, sets common
+// headers, measures, and writes a response when a handler panics.
 func (a *api) guard(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start, ctx := time.Now(), r.Context()
@@ -167,11 +167,11 @@ func (a *api) guard(mux *http.ServeMux) http.Handler {
 				if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 					panic(p)
 				}
-				a.Log.Error("a request handler has panicked", "route", route, "panic", p)
+				a.Log.Error("request handler panicked", "route", route, "panic", p)
 				writeError(seen, http.StatusInternalServerError, "internal error")
 			}
 			a.requests.WithLabelValues(route, strconv.Itoa(seen.code)).Observe(time.Since(start).Seconds())
-			if a.Log.Enabled(ctx, slog.LevelDebug) { // else its values cost something, too
+			if a.Log.Enabled(ctx, slog.LevelDebug) { // so that its values cost nothing otherwise
 				a.Log.Debug("request", "route", route, "code", seen.code, "took", time.Since(start).String())
 			}
 		}()
@@ -199,8 +199,9 @@ func (a *api) guard(mux *http.ServeMux) http.Handler {
 	})
 }
 
-// headers sets what every answer has. Handlers replace Cache-Control where a cache
-// may keep an answer. Below /api each answer, an error too, depends on the token.
+// headers sets the headers of every response. Handlers replace Cache-Control where a
+// cache may keep the response. Below /api every response, also an error, depends on
+// the token.
 func (a *api) headers(h http.Header, path string) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
@@ -209,8 +210,8 @@ func (a *api) headers(h http.Header, path string) {
 	}
 }
 
-// SetHeaders sets the headers of an answer that is made elsewhere, in place of
-// that of the handler, such as a redirect.
+// SetHeaders sets the headers of a response that another handler writes in place of
+// this one, such as a redirect.
 func (h *Handler) SetHeaders(w http.ResponseWriter, r *http.Request) {
 	path := cleanPath(h.api.withoutBasePath(r.URL.EscapedPath()))
 	h.api.headers(w.Header(), path)
@@ -219,15 +220,15 @@ func (h *Handler) SetHeaders(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// isAPIPath reports whether a path is one that SDKs may ask for.
+// isAPIPath reports whether a path is of the APIs for SDKs.
 func isAPIPath(path string) bool { return path == "/api" || strings.HasPrefix(path, "/api/") }
 
-// prepare returns the request as handlers see it, with an escaped path. It has
-// answered when ok is false.
+// prepare returns the request for the handlers, with the escaped path and the client
+// address. If ok is false, the response has been written.
 func (a *api) prepare(w http.ResponseWriter, r *http.Request, path string) (prepared *http.Request, ok bool) {
 	plain, err := url.PathUnescape(path)
 	if err != nil || hasDotSegment(plain) {
-		writeError(w, http.StatusNotFound, "there is nothing at this path")
+		writeError(w, http.StatusNotFound, "no such path")
 		return nil, false
 	}
 	if plain != r.URL.Path {
@@ -240,8 +241,8 @@ func (a *api) prepare(w http.ResponseWriter, r *http.Request, path string) (prep
 	return r, true
 }
 
-// hasDotSegment reports whether a path has segments that lead elsewhere. Nothing that
-// is served has.
+// hasDotSegment reports whether a path has a segment "." or "..". No path that is
+// served has one.
 func hasDotSegment(path string) bool {
 	for segment := range strings.SplitSeq(path, "/") {
 		if segment == "." || segment == ".." {
@@ -251,8 +252,8 @@ func hasDotSegment(path string) bool {
 	return false
 }
 
-// withoutBasePath is a path without the base path. What comes without it is served, too:
-// a proxy may have taken it off, and probes come straight.
+// withoutBasePath returns a path without the base path. A path without it is served,
+// too: a proxy may have removed it, and probes do not use it.
 func (a *api) withoutBasePath(path string) string {
 	if rest, below := strings.CutPrefix(path, a.BasePath); below && (rest == "" || rest[0] == '/') {
 		return rest
@@ -260,20 +261,20 @@ func (a *api) withoutBasePath(path string) string {
 	return path
 }
 
-// writeNoRoute answers in JSON what the mux would answer in text: 404, or 405 with
-// the methods that there are.
+// writeNoRoute writes as JSON what the mux would write as text: 404, or 405 with the
+// methods that are allowed.
 func writeNoRoute(w http.ResponseWriter, r *http.Request, mux http.Handler) {
 	probe := &statusRecorder{header: http.Header{}}
 	mux.ServeHTTP(probe, r)
 	if probe.code == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", probe.header.Get("Allow"))
-		writeError(w, probe.code, "this path takes "+probe.header.Get("Allow"))
+		writeError(w, probe.code, "method not allowed: want "+probe.header.Get("Allow"))
 		return
 	}
-	writeError(w, http.StatusNotFound, "there is nothing at this path")
+	writeError(w, http.StatusNotFound, "no such path")
 }
 
-// statusRecorder keeps the status of an answer and drops the rest.
+// statusRecorder keeps the status and headers of a response and discards the body.
 type statusRecorder struct {
 	header http.Header
 	code   int
@@ -283,7 +284,7 @@ func (p *statusRecorder) Header() http.Header         { return p.header }
 func (p *statusRecorder) WriteHeader(code int)        { p.code = code }
 func (p *statusRecorder) Write(b []byte) (int, error) { return len(b), nil }
 
-// cleanPath drops doubled and trailing slashes.
+// cleanPath removes doubled and trailing slashes.
 func cleanPath(path string) string {
 	for strings.Contains(path, "//") {
 		path = strings.ReplaceAll(path, "//", "/")
@@ -311,7 +312,7 @@ func (w *statusWriter) WriteHeader(code int) {
 // Unwrap lets http.ResponseController reach the connection.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// writeError answers with a JSON error.
+// writeError writes a JSON error.
 func writeError(w http.ResponseWriter, code int, text string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store") // a cache may keep a 404 otherwise
@@ -322,7 +323,7 @@ func writeError(w http.ResponseWriter, code int, text string) {
 	_ = json.NewEncoder(w).Encode(map[string]string{"error": text})
 }
 
-// tokenHeader names the header that answers depend on.
+// tokenHeader returns the name of the header with the token.
 func (a *api) tokenHeader() string {
 	if a.TokenHeader == "" {
 		return "Authorization"
@@ -330,8 +331,8 @@ func (a *api) tokenHeader() string {
 	return a.TokenHeader
 }
 
-// authorize returns what a request may see, and the state of its environment. It
-// has answered when ok is false. Not ready is 503: Unleash's Node SDK never
+// authorize returns the scope of a request, and the state of its environment. If ok
+// is false, the response has been written. Not ready is 503: Unleash's Node SDK never
 // polls again after a 401 or 403.
 func (a *api) authorize(
 	w http.ResponseWriter, r *http.Request, kind access.Kind,
@@ -347,7 +348,8 @@ func (a *api) authorize(
 	return scope, st, true
 }
 
-// scope returns what a request may see. It has answered when ok is false.
+// scope returns the scope of the token of a request. If ok is false, the response has
+// been written.
 func (a *api) scope(w http.ResponseWriter, r *http.Request, kind access.Kind) (scope access.Scope, ok bool) {
 	scope, err := a.Access.Check(r.Context(), clientOf(r), r.Header.Get(a.tokenHeader()), kind)
 	switch {
@@ -360,7 +362,7 @@ func (a *api) scope(w http.ResponseWriter, r *http.Request, kind access.Kind) (s
 	case errors.Is(err, access.ErrForbidden):
 		writeError(w, http.StatusForbidden, "this token is not for the "+string(kind)+" API")
 	case err != nil:
-		writeError(w, http.StatusUnauthorized, "the "+a.tokenHeader()+" header has no token that is known here")
+		writeError(w, http.StatusUnauthorized, "the "+a.tokenHeader()+" header has no known token")
 	}
 	return scope, err == nil
 }
@@ -370,11 +372,11 @@ func writeUnavailable(w http.ResponseWriter, text string) {
 	writeError(w, http.StatusServiceUnavailable, text)
 }
 
-// sendJSON is writeJSON for what may be large.
+// sendJSON is writeJSON for large values.
 func (a *api) sendJSON(w http.ResponseWriter, v any) {
 	content, err := json.Marshal(v)
 	if err != nil {
-		panic(err) // guard logs it; none of our types has what JSON has not
+		panic(err) // guard logs it; all our types can be encoded
 	}
 	w.Header().Set("Content-Type", "application/json")
 	a.send(w, append(content, '\n'))

@@ -53,7 +53,7 @@ func (a *api) features(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(content)
 }
 
-// filter is which of the flags that its token sees a client wants.
+// filter selects flags within the scope of a token.
 type filter struct {
 	prefix   string   // of their names
 	projects []string // none: all
@@ -76,8 +76,8 @@ func (f *filter) narrow(scope access.Scope) access.Scope {
 	return scope
 }
 
-// compressed returns the packed form that a client likes best of those that there
-// are, nil for none.
+// compressed returns the compressed form with the highest q-value of the client,
+// nil if it accepts none of those that are ready.
 func (a *api) compressed(r *http.Request, b *body) (encoding string, content []byte) {
 	zip, br := qvalue(r, "gzip"), qvalue(r, "br")
 	if br > 0 && br >= zip {
@@ -91,8 +91,8 @@ func (a *api) compressed(r *http.Request, b *body) (encoding string, content []b
 	return "", nil
 }
 
-// qvalue is the weight that a client gives an encoding, 0 for one that it does
-// not want (RFC 9110, section 12.5.3).
+// qvalue returns the q-value of an encoding in Accept-Encoding, 0 if the client does
+// not accept it (RFC 9110, section 12.5.3).
 func qvalue(r *http.Request, encoding string) float64 {
 	others := 0.0
 	for _, line := range r.Header.Values("Accept-Encoding") {
@@ -122,7 +122,7 @@ func (a *api) feature(w http.ResponseWriter, r *http.Request) {
 		return f.Name == r.PathValue("name")
 	})
 	if i < 0 || !scope.Sees(st.Definitions.Features[i].Project) {
-		writeError(w, http.StatusNotFound, "there is no such flag")
+		writeError(w, http.StatusNotFound, "no such flag")
 		return
 	}
 	a.respond(w, r, false, []byte(st.Definitions.Features[i].Raw), func() {})

@@ -75,17 +75,17 @@ func (a *api) toggle(w http.ResponseWriter, r *http.Request) {
 	defer done()
 	f, ok := st.Program.Lookup(r.PathValue("name"))
 	if !ok || !scope.Sees(f.Project) {
-		writeError(w, http.StatusNotFound, "there is no such flag")
+		writeError(w, http.StatusNotFound, "no such flag")
 		return
 	}
 	a.respond(w, r, shared, append(appendToggle(nil, &f, st.Program.Evaluate(f.Name, c)), '\n'), func() {})
 }
 
-// scratch is what an answer needs for its time; the next one takes it over.
+// scratch holds buffers that are reused between requests (sync.Pool).
 type scratch struct {
 	view eval.View
 	body []byte
 }
 
-// newSeed draws the seed of one request.
+// newSeed returns the random seed of one request.
 func newSeed() string { return strconv.FormatUint(rand.Uint64(), 36) }

@@ -9,7 +9,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore"
 )
 
-// Build says which flagcast this is, for metrics.
+// Build is the version of this program, for metrics.
 type Build struct {
 	Version  string // such as "v1.2.3"
 	Revision string // of the source, a commit; "" where it is not known
@@ -35,8 +35,8 @@ func newReadiness(a *api) prometheus.Collector {
 	})
 }
 
-// newDurations has buckets from the cached answer of a poll, tens of
-// microseconds, to a body that a slow client sends.
+// newDurations makes a histogram with buckets from the cached response to a poll, tens
+// of microseconds, to a body that a slow client sends.
 func newDurations() *prometheus.HistogramVec {
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "flagcast_http_request_duration_seconds", Help: "Duration of requests by route and status.",
