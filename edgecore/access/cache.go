@@ -11,9 +11,9 @@ import (
 	"github.com/flagcast/flagcast/internal/secret"
 )
 
-// What a flood of garbage tokens can cost, at the most: one call a second, of
-// maxBatch tokens; two partitions of questions that wait; and what upstream did not
-// know in the last minute, at maxBatch tokens a second.
+// A flood of invalid tokens costs at most one call per second, of maxBatch tokens, two
+// full partitions of the queue, and the cache of the tokens that were invalid in the
+// last minute, maxBatch per second.
 const (
 	validFor        = time.Hour
 	invalidFor      = time.Minute // so that a token works soon after it was made
@@ -23,15 +23,14 @@ const (
 	maxValid        = 10_000
 )
 
-// cache keeps the answers of a validator for a while, and asks it about many
-// tokens at once.
+// cache caches the results of a validator, and validates tokens in batches.
 type cache struct {
 	validator Validator
 	validFor  time.Duration
 	dir       string
 	log       *slog.Logger
 
-	// ctx ends what runs beside the requests, which running counts.
+	// ctx ends the goroutine that validates, which running counts.
 	ctx     context.Context
 	stop    context.CancelFunc
 	running sync.WaitGroup
@@ -39,9 +38,9 @@ type cache struct {
 	mu      sync.Mutex
 	valid   map[digest]entry
 	invalid map[digest]time.Time // until when
-	waiting map[digest]*question // in the queue, or being asked
+	waiting map[digest]*question // in the queue, or being validated
 	queue   queue
-	asking  bool      // a goroutine works through the queue
+	asking  bool      // a goroutine validates what is in the queue
 	asked   time.Time // when the last call began
 }
 
@@ -50,12 +49,12 @@ type entry struct {
 	expires time.Time
 }
 
-// question is one token that upstream is asked about. known and err may be
-// read when done is closed.
+// question is one token to be validated. info and err may be read when done is
+// closed.
 type question struct {
 	key     digest
 	token   secret.Secret
-	waitsIn *sourceQueue // in which it waits; nil: in none
+	waitsIn *sourceQueue // nil: it does not wait in a partition
 	done    chan struct{}
 	info    *TokenInfo
 	err     error
@@ -73,10 +72,10 @@ func newCache(o Options) *cache {
 	return c
 }
 
-var errManyQuestions = errors.New("too many unknown tokens wait for upstream")
+var errManyQuestions = errors.New("too many unknown tokens are waiting for validation")
 
-// lookup returns what is known of a token, or the question that waits for upstream.
-// real says that the token is known to be a real one, now or before.
+// lookup returns the cached result for a token, or the question that waits for the
+// validator. real reports that the token is or was valid.
 func (c *cache) lookup(from source, token secret.Secret, real bool, now time.Time) lookup {
 	key := digestOf(token.Reveal())
 	c.mu.Lock()
@@ -91,7 +90,7 @@ func (c *cache) lookup(from source, token secret.Secret, real bool, now time.Tim
 	q := c.enqueue(key, token, from, hit || real)
 	switch {
 	case hit && (q == nil || now.Before(e.expires.Add(c.validFor))):
-		return lookup{info: &e.info} // not long ago, and asked about again
+		return lookup{info: &e.info} // stale-while-revalidate
 	case q == nil:
 		return lookup{err: fmt.Errorf("%w: %w", ErrUnavailable, errManyQuestions)}
 	case hit:
@@ -101,8 +100,8 @@ func (c *cache) lookup(from source, token secret.Secret, real bool, now time.Tim
 	}
 }
 
-// enqueue returns the question about a token, which may be there already, or
-// nil when there is no place for it, or the cache is closed.
+// enqueue returns the question about a token, which may be in the queue already, or
+// nil if the queue is full or the cache is closed.
 func (c *cache) enqueue(key digest, token secret.Secret, from source, real bool) *question {
 	if q := c.waiting[key]; q != nil {
 		c.queue.join(q, from)
@@ -136,7 +135,7 @@ func (c *cache) enqueue(key digest, token secret.Secret, from source, real bool)
 	return q
 }
 
-// validateQueued works until the queue is empty. When ctx ends it fails what is left.
+// validateQueued validates until the queue is empty. When ctx ends, the rest fails.
 func (c *cache) validateQueued() {
 	for {
 		c.mu.Lock()
@@ -147,7 +146,7 @@ func (c *cache) validateQueued() {
 		}
 		pause := time.Until(c.asked.Add(callInterval))
 		c.mu.Unlock()
-		select { // what comes meanwhile is asked with it
+		select { // tokens that arrive meanwhile go into the same batch
 		case <-time.After(pause):
 		case <-c.ctx.Done():
 		}
@@ -161,7 +160,7 @@ func (c *cache) validateQueued() {
 	}
 }
 
-// call asks the validator and fills in its answers.
+// call validates a batch and sets the results.
 func (c *cache) call(batch []*question) error {
 	tokens := make([]secret.Secret, len(batch))
 	for i, q := range batch {
@@ -171,7 +170,7 @@ func (c *cache) call(batch []*question) error {
 	defer cancel()
 	answers, err := c.validator.Validate(ctx, tokens)
 	if err == nil && len(answers) != len(batch) {
-		err = fmt.Errorf("%d answers about %d tokens", len(answers), len(batch))
+		err = fmt.Errorf("%d results for %d tokens", len(answers), len(batch))
 	}
 	for i, q := range batch {
 		if q.err = err; err == nil {
@@ -181,8 +180,8 @@ func (c *cache) call(batch []*question) error {
 	return err
 }
 
-// store keeps what a call has brought, and releases what waits. changed reports
-// that other tokens are valid than before.
+// store caches the results of a call, and closes the questions. changed reports that
+// the set of valid tokens has changed.
 func (c *cache) store(batch []*question, err error) (changed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -207,8 +206,7 @@ func (c *cache) store(batch []*question, err error) (changed bool) {
 	return changed
 }
 
-// forget drops what has run out, and some more of the valid ones when there are
-// very many.
+// forget removes invalid tokens that have expired, and any valid ones beyond maxValid.
 func (c *cache) forget(now time.Time) {
 	for key, until := range c.invalid {
 		if !now.Before(until) {

@@ -36,7 +36,7 @@ func (s *Store) Restore(ctx context.Context, environments []edgecore.Environment
 	}
 	ours := func(name string) bool { return strings.HasSuffix(name, suffix) }
 	if n := atomicfile.RemoveAbandoned(s.dir, ours); n > 0 {
-		s.log.Info("removed temporary files that an earlier run has left", "dir", s.dir, "files", n)
+		s.log.Info("removed temporary files of an earlier run", "dir", s.dir, "files", n)
 	}
 	for _, env := range environments {
 		err := s.restore(ctx, env)
