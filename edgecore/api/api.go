@@ -123,7 +123,8 @@ func New(o Options) *Handler {
 			Name: "flagcast_http_body_bytes", Help: "Memory of request bodies beyond 4 kB each.",
 		}, func() float64 { return float64(a.incoming.used.Load()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "flagcast_http_answer_bytes", Help: "Memory of responses that clients have not read, beyond 4 kB each.",
+			Name: "flagcast_http_answer_bytes",
+			Help: "Memory of responses that clients have not read, beyond 4 kB each.",
 		}, func() float64 { return float64(a.outgoing.used.Load()) }),
 	)
 	mux := http.NewServeMux()

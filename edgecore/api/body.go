@@ -207,7 +207,8 @@ func writeBodyError(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, errGzip):
 		writeError(w, http.StatusBadRequest, errGzip.Error())
 	default:
-		writeError(w, http.StatusBadRequest, "the request body broke off, or did not arrive within "+bodyTimeout.String())
+		writeError(w, http.StatusBadRequest,
+			"the request body broke off, or did not arrive within "+bodyTimeout.String())
 	}
 }
 

@@ -29,26 +29,26 @@ type File struct {
 	maxBytes int64
 	log      *slog.Logger
 
-	// Owned by Run: the digest of what was read last, good or bad, what was wrong
-	// with it, and the last good definitions.
+	// Owned by Run: the digest of what was read last, valid or not, its error, and the
+	// last good definitions.
 	last  [sha256.Size]byte
 	fault error
 	good  *edgecore.Definitions
-	// What the file was when it was read, nil for unknown, and when that was.
+	// The state of the file when it was read, nil for unknown, and when that was.
 	info   os.FileInfo
 	readAt time.Time
 }
 
-// NewFile makes a feed of a file of at most maxBytes. It reads nothing yet.
+// NewFile makes a feed of a file of at most maxBytes. It does not read it yet.
 func NewFile(path string, env edgecore.Environment, maxBytes int64, log *slog.Logger) *File {
 	return &File{path: path, env: env, maxBytes: maxBytes, log: log.With("environment", env)}
 }
 
-// stableFor is how long a file must be unchanged before it is read: editors
-// write in several steps. recheck finds changes that no event reports, as on
-// network volumes: a file that is as it was is not read. Since clocks of file
-// systems are coarse, and those of servers differ, a file must be left alone
-// for tick before its time says anything, and is read every reread anyway.
+// stableFor is how long a file must be unchanged before it is read: editors write in
+// several steps. Every recheck the file is compared, to find changes without events, as
+// on network volumes: a file with the same size and time is not read. Since clocks of
+// file systems are coarse, and those of servers differ, a time counts only if it is at
+// least tick old, and the file is read every reread anyway.
 const (
 	stableFor = 50 * time.Millisecond
 	recheck   = time.Second
@@ -88,7 +88,7 @@ func (f *File) Run(ctx context.Context, deliver func(*edgecore.Definitions)) err
 			quiet.Reset(stableFor)
 			continue
 		case <-quiet.C:
-			f.info = nil // read it, whatever it looks like
+			f.info = nil // read it in any case
 		case <-ticker.C:
 		}
 		err := f.read(ctx, deliver)
@@ -105,7 +105,7 @@ func (f *File) Run(ctx context.Context, deliver func(*edgecore.Definitions)) err
 	}
 }
 
-// unchanged reports whether the file is the one that was read, without reading it.
+// unchanged reports, without reading the file, whether it is the one that was read.
 func (f *File) unchanged() bool {
 	if f.info == nil || time.Since(f.readAt) >= reread {
 		return false
@@ -116,8 +116,8 @@ func (f *File) unchanged() bool {
 		f.readAt.Sub(now.ModTime()) >= tick
 }
 
-// read delivers the file if it has changed. What a version of the file gave
-// once, it gives again.
+// read delivers the file if it has changed. For an unchanged file it returns the error
+// of the last time.
 func (f *File) read(ctx context.Context, deliver func(*edgecore.Definitions)) error {
 	if f.unchanged() {
 		return f.fault

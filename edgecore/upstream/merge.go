@@ -6,10 +6,10 @@ import (
 	"github.com/flagcast/flagcast/edgecore"
 )
 
-// merge makes one set of definitions of what the tokens see. A token of single
-// projects says what is in them; of flags and segments that several tokens
-// see, the copy with the higher revision counts. Members of the document that
-// we do not know are those of the newest.
+// merge combines the definitions of all tokens. Flags of a project are those of the
+// newest answer that covers it; of flags and segments in several answers, the copy
+// with the higher revision is used. Unknown members of the document are those of the
+// newest answer.
 func (p *Poll) merge() *edgecore.Definitions {
 	for _, s := range p.scopes {
 		s.delivered = s.last
@@ -17,8 +17,8 @@ func (p *Poll) merge() *edgecore.Definitions {
 	if len(p.scopes) == 1 {
 		return p.scopes[0].last
 	}
-	// The newest first, and of equally new ones the narrowest: it was asked
-	// for by name.
+	// The newest first, and of equally new ones the one with the fewest projects: its
+	// token names them.
 	scopes := slices.Clone(p.scopes)
 	slices.SortStableFunc(scopes, func(a, b *scope) int {
 		if a.last.Revision != b.last.Revision {
@@ -53,8 +53,8 @@ func (p *Poll) merge() *edgecore.Definitions {
 	return merged
 }
 
-// coveredBy reports whether newer scopes have already said all about a project: a
-// flag that they do not have is gone.
+// coveredBy reports whether a newer scope covers a project: a flag that it does not
+// have was deleted.
 func coveredBy(scopes []*scope, project string) bool {
 	return slices.ContainsFunc(scopes, func(s *scope) bool {
 		return s.projects == nil || s.projects[project]

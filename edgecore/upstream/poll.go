@@ -19,7 +19,7 @@ import (
 	"github.com/flagcast/flagcast/internal/unleashurl"
 )
 
-// DefaultMaxBytes bounds an answer of upstream where nothing else is said.
+// DefaultMaxBytes bounds a response of upstream by default.
 const DefaultMaxBytes = 256 << 20
 
 // Options of a poll. Interval and Timeout are required.
@@ -32,21 +32,20 @@ type Options struct {
 	Interval    time.Duration            // between polls, jittered by a tenth
 	Timeout     time.Duration            // of one request
 	Headers     map[string]secret.Secret // sent with every request
-	MaxBytes    int64                    // of one answer, unpacked; 0: DefaultMaxBytes
-	TokenHeader string                   // that Base sends tokens in, for errors; "": Authorization
+	MaxBytes    int64                    // of one response, decompressed; 0: DefaultMaxBytes
+	TokenHeader string                   // in which Base sends tokens, for errors; "": Authorization
 	Version     string                   // of flagcast, for User-Agent
 	Base        http.RoundTripper        // default: the system's, and CAFile
 	CAFile      string                   // PEM with further authorities for upstream
-	// IsFrontend reports of a token that upstream has refused (403) whether it is
-	// known to be one of the frontend API: lists of tokens for Unleash Edge may
-	// hold some. Such a token is left out from then on, unless it is the only
-	// one. nil: unknown.
+	// IsFrontend reports whether a token that upstream has refused (403) is one of the
+	// frontend API: lists of tokens for Unleash Edge may contain some. Such a token is
+	// not used any more, unless it is the only one. nil: never.
 	IsFrontend func(context.Context, secret.Secret) bool
 	Log        *slog.Logger
 }
 
-// Poll is a feed that asks GET /api/client/features, with an ETag, every
-// interval, and at once when it is triggered.
+// Poll is a feed that polls GET /api/client/features, with an ETag, every interval, and
+// at once when it is triggered.
 type Poll struct {
 	health
 	options  Options
@@ -56,7 +55,7 @@ type Poll struct {
 	burst burst // owned by Run
 }
 
-// NewPoll makes a feed. It makes no call yet.
+// NewPoll makes a feed. It makes no network calls.
 func NewPoll(o Options) (*Poll, error) {
 	if len(o.Tokens) == 0 {
 		return nil, fmt.Errorf("poll upstream for environment %q: there is no token", o.Environment)
@@ -80,7 +79,8 @@ func NewPoll(o Options) (*Poll, error) {
 	p := &Poll{options: o, triggers: make(chan struct{}, 1)}
 	for i, token := range o.Tokens {
 		p.scopes = append(p.scopes, &scope{
-			client: client, url: address.String(), token: token, number: i + 1, headers: o.requestHeaders(), env: o.Environment,
+			client: client, url: address.String(), token: token, number: i + 1,
+			headers: o.requestHeaders(), env: o.Environment,
 			log:      o.Log,
 			interval: o.Interval, maxBytes: o.MaxBytes, tokenHeader: o.TokenHeader,
 		})
@@ -88,8 +88,8 @@ func NewPoll(o Options) (*Poll, error) {
 	return p, nil
 }
 
-// requestHeaders are those of Unleash's SDK protocol. With a client
-// specification of 4.2.0 and more the server sends segments by themselves.
+// requestHeaders returns the headers of Unleash's SDK protocol. From client
+// specification 4.2.0 on the server sends segments separately.
 func (o *Options) requestHeaders() http.Header {
 	h := http.Header{}
 	connection := fmt.Sprintf("%016x%016x", rand.Uint64(), rand.Uint64())
@@ -108,9 +108,9 @@ func (o *Options) requestHeaders() http.Header {
 
 const maxPause = 5 * time.Minute
 
-// Run implements Feed. It delivers for the first time when every token has
-// been answered once. No answer of upstream ends it: what it delivered is kept,
-// and it asks again.
+// Run implements Feed. It delivers for the first time when upstream has answered once
+// for every token. No response of upstream ends it: the last definitions are kept, and
+// it polls again.
 func (p *Poll) Run(ctx context.Context, deliver func(*edgecore.Definitions)) error {
 	for {
 		news, err := p.pollAll(ctx)
@@ -127,7 +127,7 @@ func (p *Poll) Run(ctx context.Context, deliver func(*edgecore.Definitions)) err
 	}
 }
 
-// pollAll asks once for every token, in parallel. news says that there is
+// pollAll polls once for every token, in parallel. news reports whether there is
 // something to deliver.
 func (p *Poll) pollAll(ctx context.Context) (news bool, err error) {
 	errs := make([]error, len(p.scopes))
@@ -140,7 +140,7 @@ func (p *Poll) pollAll(ctx context.Context) (news bool, err error) {
 	return p.hasUndelivered(), errors.Join(errs...)
 }
 
-// dropFrontendTokens leaves out the tokens of the frontend API, whose errors are none.
+// dropFrontendTokens removes tokens of the frontend API, and their errors.
 func (p *Poll) dropFrontendTokens(ctx context.Context, errs []error) {
 	var kept []*scope
 	for i, s := range p.scopes {
@@ -163,8 +163,8 @@ func (p *Poll) dropFrontendTokens(ctx context.Context, errs []error) {
 	p.scopes = kept
 }
 
-// hasUndelivered reports whether there is something to deliver: every token has been
-// answered, and one of the answers has not been delivered yet.
+// hasUndelivered reports whether upstream has answered for every token, and one of the
+// answers has not been delivered yet.
 func (p *Poll) hasUndelivered() bool {
 	news := false
 	for _, s := range p.scopes {
@@ -176,10 +176,10 @@ func (p *Poll) hasUndelivered() bool {
 	return news
 }
 
-// pause is the time until the next round: the interval, longer and longer
-// while upstream fails. Before the first answer of upstream it is
-// asked soon again, and at the latest every interval: nothing can be answered
-// until then, and both may have been started together.
+// pause returns the time until the next round: the interval, with exponential backoff
+// while upstream fails. Before the first answer of upstream the pause begins at a
+// second and is at most the interval: this process has no flags until then, and both
+// may have been started together.
 func (p *Poll) pause(err error) time.Duration {
 	wait := p.options.Interval
 	if err != nil {
@@ -192,7 +192,7 @@ func (p *Poll) pause(err error) time.Duration {
 	return backoff.Jitter(wait-wait/20, wait+wait/20)
 }
 
-// retryAfter is how long upstream has asked to be left alone, within reason.
+// retryAfter returns the Retry-After of an error, at most maxPause.
 func retryAfter(err error) time.Duration {
 	var refused *StatusError
 	if errors.As(err, &refused) {

@@ -65,7 +65,7 @@ func TestLowerRevisions(t *testing.T) {
 				t.Errorf("revisions %v", got)
 			}
 			for _, text := range []string{
-				`an older revision: it is used when all answers, at least three, have it for a time" time=15s`,
+				`an older revision from upstream until all answers, at least three, have one for this time" time=15s`,
 				"has gone back to an older revision",
 			} {
 				if !strings.Contains(f.log.String(), text) {

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// burstDelays are the times after a trigger at which upstream is asked: a webhook of
-// Unleash may come before the change shows in its client API, which takes two
-// internal ticks of a second.
+// burstDelays are the times after a trigger at which upstream is polled: a webhook of
+// Unleash may arrive before its client API has the change, which takes two internal
+// ticks of a second.
 var burstDelays = []time.Duration{0, 250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second}
 
-// Trigger says that something may have changed upstream. It never blocks. Many
-// triggers cost no more than one round of polls after the other; while upstream
-// fails they cost at most one poll in an interval.
+// Trigger starts a burst of polls, since something may have changed upstream. It never
+// blocks. Triggers coalesce: at most one burst runs at a time; while upstream fails
+// they cause at most one poll per interval.
 func (p *Poll) Trigger() {
 	select {
 	case p.triggers <- struct{}{}:
@@ -20,17 +20,17 @@ func (p *Poll) Trigger() {
 	}
 }
 
-// burst is the rest of a round of polls after a trigger.
+// burst is the rest of the polls after a trigger.
 type burst struct {
 	since time.Time
 	left  []time.Duration
 }
 
-// wait pauses until the next poll is due, by the interval or by a trigger. err
-// is what the last one gave. It returns false when ctx ends.
+// wait waits until the next poll is due, by the interval or by a trigger. err is the
+// result of the last poll. It returns false when ctx ends.
 func (p *Poll) wait(ctx context.Context, err error) bool {
 	if err != nil {
-		p.burst.left = nil // no hammering
+		p.burst.left = nil // a burst would load an upstream that fails
 	}
 	if len(p.burst.left) > 0 {
 		next := p.burst.since.Add(p.burst.left[0])
@@ -51,8 +51,8 @@ func (p *Poll) wait(ctx context.Context, err error) bool {
 	return true
 }
 
-// minimalPause is how long a trigger waits after a poll that failed: an interval, or
-// as long as upstream wants to be left alone.
+// minimalPause returns the shortest pause after a poll that failed, for triggers: the
+// interval, or the Retry-After of upstream if that is longer.
 func (p *Poll) minimalPause(pause time.Duration, err error) time.Duration {
 	return min(pause, max(p.options.Interval, retryAfter(err)))
 }

@@ -1,6 +1,6 @@
 package usage
 
-// key is what counts are merged by, within an hour.
+// key identifies the counts that are merged within an hour.
 type key struct{ app, flag string }
 
 // counts of one flag. Each fits Unleash's database: see maxCount.
@@ -16,15 +16,15 @@ type variant struct {
 
 func (c *counts) evaluations() uint64 { return c.yes + c.no }
 
-// row is the counts of one application, flag and hour.
+// row has the counts of one application, flag and hour.
 type row struct {
 	hour int64 // since 1970
 	key
 	counts
 }
 
-// What a row and a variant cost in memory beside their names, about: map entry,
-// struct, allocations.
+// Approximate memory of a row and of a variant without their names, in bytes: map
+// entry, struct, allocations.
 const (
 	rowCost     = 200
 	variantCost = 48
@@ -44,7 +44,7 @@ func newAggregator(most int) aggregator {
 	return aggregator{max: most, hours: map[int64]map[key]*counts{}}
 }
 
-// loss is what had no space.
+// loss counts what was dropped because memory was full.
 type loss struct{ evaluations, variants, registrations uint64 }
 
 // add merges a row. Older hours are dropped for a newer one.
@@ -116,7 +116,7 @@ func (p *aggregator) evict(cost int, hour int64, lost *loss) bool {
 	return true
 }
 
-// first is the oldest hour.
+// first returns the oldest hour.
 func (p *aggregator) first() (hour int64, ok bool) {
 	for h := range p.hours {
 		if !ok || h < hour {
@@ -126,7 +126,7 @@ func (p *aggregator) first() (hour int64, ok bool) {
 	return hour, ok
 }
 
-// take takes a row of the oldest hour.
+// take removes and returns a row of the oldest hour.
 func (p *aggregator) take() (row, bool) {
 	hour, _ := p.first()
 	for k, c := range p.hours[hour] {
@@ -148,7 +148,7 @@ func (p *aggregator) forget(hour int64, k key, c *counts) {
 	}
 }
 
-// evaluations is the sum of all rows.
+// evaluations returns the sum of all rows.
 func (p *aggregator) evaluations() (n uint64) {
 	for _, rows := range p.hours {
 		for _, c := range rows {

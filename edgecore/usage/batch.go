@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// maxBody is the size of one report: Unleash refuses more than 100 kB.
+// maxBody is the largest size of one report in bytes: Unleash refuses more than 100 kB.
 const maxBody = 95 << 10
 
 // item is one registration or one row of a report, with its partition.
@@ -18,7 +18,7 @@ type item struct {
 	row       row
 }
 
-// wireRow is a row as POST /api/client/metrics/bulk takes it.
+// wireRow is a row in the JSON of POST /api/client/metrics/bulk.
 type wireRow struct {
 	FeatureName string            `json:"featureName"`
 	AppName     string            `json:"appName"`
@@ -29,11 +29,11 @@ type wireRow struct {
 	Variants    map[string]uint64 `json:"variants,omitempty"`
 }
 
-// take removes from an environment as much as one report holds.
+// take removes and returns the items of the next report.
 func (e *environment) take(now time.Time) (batch []item, lost loss) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	size := 64 // of what is around the lists
+	size := 64 // of the JSON around the lists
 	for _, s := range []*partition{&e.backend, &e.frontend} {
 		for size < maxBody {
 			k, i, ok := s.instances.take(now)
@@ -92,11 +92,11 @@ func (e *environment) encode(r row) []byte {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(w) // texts and numbers
+	_ = encoder.Encode(w) // strings and numbers always encode
 	return bytes.TrimSpace(b.Bytes())
 }
 
-// restore puts back what was not sent. Meanwhile its memory may have been taken.
+// restore puts back what was not sent. Its memory may be in use meanwhile.
 func (e *environment) restore(batch []item) (lost loss) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -114,7 +114,7 @@ func (e *environment) restore(batch []item) (lost loss) {
 	return lost
 }
 
-// body writes a report.
+// body returns the JSON of a report.
 func body(batch []item) []byte {
 	var applications, rows [][]byte
 	for _, i := range batch {
@@ -133,7 +133,7 @@ func body(batch []item) []byte {
 	return b.Bytes()
 }
 
-// totals sums up a batch, for metrics.
+// totals returns the sums of a batch, for metrics.
 func totals(batch []item) (evaluated uint64, registered int) {
 	for _, i := range batch {
 		if i.instance != nil {

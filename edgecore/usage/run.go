@@ -15,15 +15,14 @@ const (
 	shutdownTimeout = 5 * time.Second
 	// maxPause is the longest time between two tries while upstream fails.
 	maxPause = 5 * time.Minute
-	// maxReports bounds the reports of one turn: what comes in meanwhile may
-	// never end.
+	// maxReports bounds the reports of one round: SDKs go on reporting meanwhile.
 	maxReports = 512
-	// maxHalves bounds the search for what upstream does not take.
+	// maxHalves bounds the search for what upstream refuses.
 	maxHalves = 64
 )
 
-// Run sends until ctx ends, and then once more what is left, for a few
-// seconds. It returns nil.
+// Run sends reports until ctx ends, and then once more what is left, for at most
+// shutdownTimeout. It returns nil.
 func (c *Collector) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	for _, e := range c.envs {
@@ -47,7 +46,7 @@ func (c *Collector) runEnvironment(ctx context.Context, e *environment) {
 	}
 }
 
-// flush sends what is left. What upstream does not take now is lost.
+// flush sends what is left. What upstream does not accept now is lost.
 func (c *Collector) flush(ctx context.Context, e *environment) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
@@ -65,7 +64,7 @@ func (c *Collector) flush(ctx context.Context, e *environment) {
 	}
 }
 
-// reportOnce sends all that waits. What upstream does not take now waits on.
+// reportOnce sends everything that waits. What upstream does not accept waits on.
 func (c *Collector) reportOnce(ctx context.Context, e *environment) error {
 	for range maxReports {
 		batch, over := e.take(time.Now())
@@ -87,9 +86,9 @@ func (c *Collector) reportOnce(ctx context.Context, e *environment) error {
 	return nil
 }
 
-// send posts a batch. Unleash refuses a report as a whole for one thing in it
-// that it cannot read, so such a batch is halved until that is found. It
-// returns what has not been sent, with the error that may pass.
+// send posts a batch. Unleash refuses a whole report for one invalid item, so such a
+// batch is halved until the item is found. send returns what has not been sent, with
+// a temporary error.
 func (c *Collector) send(ctx context.Context, e *environment, batch []item, halves *int) (left []item, err error) {
 	err = c.post(ctx, e, body(batch))
 	evaluated, registered := totals(batch)
@@ -115,7 +114,8 @@ func (c *Collector) send(ctx context.Context, e *environment, batch []item, halv
 	return c.send(ctx, e, batch[half:], halves)
 }
 
-// logOutcome keeps and logs how a turn went.
+// logOutcome stores the result of a round, and logs when reporting starts to fail,
+// fails in another way, and recovers.
 func (c *Collector) logOutcome(e *environment, err error) {
 	before := e.err
 	e.mu.Lock()
@@ -127,15 +127,15 @@ func (c *Collector) logOutcome(e *environment, err error) {
 	e.mu.Unlock()
 	switch outage.Between(before, err) {
 	case outage.Began, outage.Differs:
-		c.options.Log.Error("cannot report usage; reports are buffered, and the oldest hours are dropped first when full",
-			"err", err, "environment", e.name)
+		c.options.Log.Error(
+			"cannot report usage; reports are buffered, and the oldest hours are dropped first when full", "err", err, "environment", e.name)
 	case outage.Ended:
 		c.options.Log.Info("upstream accepts usage reports again", "environment", e.name)
 	}
 }
 
-// pause is the time until the next turn: the interval, longer and longer while
-// upstream fails.
+// pause returns the time until the next round: the interval, with exponential backoff
+// while upstream fails.
 func (c *Collector) pause(e *environment) time.Duration {
 	wait := c.options.Interval
 	if e.err != nil {

@@ -25,7 +25,9 @@ func TestParse(t *testing.T) {
 			t.Errorf("%s: trimmed to %s", address, unleashurl.Trim(address))
 		}
 	}
-	for _, address := range []string{"", "unleash.example", "ftp://unleash.example", "https://", "https://a b/", "/api"} {
+	for _, address := range []string{
+		"", "unleash.example", "ftp://unleash.example", "https://", "https://a b/", "/api",
+	} {
 		if u, err := unleashurl.Parse(address); err == nil {
 			t.Errorf("%q is %s", address, u)
 		}

@@ -42,7 +42,8 @@ func (c *Config) Permissions() []sinks.Permission {
 	}, "", "  ")
 	return []sinks.Permission{
 		{
-			Title: "API token, in the dashboard: Manage Account › Account API Tokens, or My Profile › API Tokens; " +
+			Title: "API token, in the dashboard: " +
+				"Manage Account › Account API Tokens, or My Profile › API Tokens; " +
 				"Create Custom Token",
 			Document: "Permissions: Account › Workers KV Storage › Edit\n" +
 				"Account Resources: Include › " + c.Account,
