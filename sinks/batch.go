@@ -9,21 +9,21 @@ import (
 // call.
 type BatchPutter interface {
 	// PutBatch stores objects of different keys. The result has an entry for
-	// each object: nil, or an error as Put gives it. A sink splits what is more
-	// than one call takes.
+	// each object: nil, or an error like that of Put. A sink splits what is too much
+	// for one call.
 	PutBatch(ctx context.Context, objects []Object) []error
 }
 
 // BatchGetter is implemented by sinks whose service reads many objects in one
 // call.
 type BatchGetter interface {
-	// GetBatch returns for each key a body and nil, or nil and an error as Get
-	// gives it.
+	// GetBatch returns for each key a body and nil, or nil and an error like that of
+	// Get.
 	GetBatch(ctx context.Context, keys []Key) (bodies [][]byte, errs []error)
 }
 
-// parallelCalls is how many calls PutAll and GetAll have under way at once where
-// the service has no call for many objects.
+// parallelCalls is how many calls PutAll and GetAll make at once if the service has no
+// call for many objects.
 const parallelCalls = 8
 
 // PutAll stores objects of different keys in as few calls as the sink can. The
@@ -48,7 +48,7 @@ func GetAll(ctx context.Context, s Sink, keys []Key) ([][]byte, []error) {
 	return bodies, errs
 }
 
-// each calls f for 0 to n-1, several at once.
+// each calls f for 0 to n-1, parallelCalls at once.
 func each(n int, f func(i int)) {
 	if n == 1 {
 		f(0)
@@ -66,9 +66,9 @@ func each(n int, f func(i int)) {
 	running.Wait()
 }
 
-// As finds what a sink can do beside the contract, such as Locator, in the
-// sink or in one that it decorates. What stores and reads is not for As: a
-// decorator that is passed by would not count or pace it.
+// As finds an optional interface, such as Locator, in the sink or in one that it
+// decorates. It is not for methods that store and read: they would bypass the metrics
+// and rate limits of decorators.
 func As[T any](s Sink) (T, bool) {
 	for {
 		if found, ok := s.(T); ok {

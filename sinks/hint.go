@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// hinted is implemented by errors that say what a person can do about them.
-// Their text ends with it, too.
+// hinted is implemented by errors with a hint on what a person can do. Their text ends
+// with it, too.
 type hinted interface {
 	error
 	Hint() string
@@ -34,7 +34,7 @@ func (e *CallError) Hint() string {
 	return e.Advice
 }
 
-// Hint returns what a person can do about an error, "" where it does not say.
+// Hint returns what a person can do about an error, "" if it has no hint.
 func Hint(err error) string {
 	if e, ok := errors.AsType[hinted](err); ok {
 		return e.Hint()

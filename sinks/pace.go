@@ -10,29 +10,29 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Pace keeps the calls of one credential within what its service allows. All
-// sinks that use the credential share one; it is safe for concurrent use.
+// Pace limits the rate of the calls with one credential. All sinks that use the
+// credential share one; it is safe for concurrent use.
 type Pace struct {
 	limiter *rate.Limiter
 	usual   rate.Limit
 
-	mu   sync.Mutex
-	shut time.Time // no call before
+	mu          sync.Mutex
+	closedUntil time.Time // no call before
 }
 
-// NewPace allows calls in each span: a tenth of them at once, the others
-// evenly.
+// NewPace allows a number of calls in each period: a tenth of them at once, the others
+// evenly distributed.
 func NewPace(calls int, in time.Duration) *Pace {
 	burst := max(calls/10, 1)
 	usual := rate.Limit(float64(max(calls-burst, 1)) / in.Seconds())
 	return &Pace{limiter: rate.NewLimiter(usual, burst), usual: usual}
 }
 
-// wait returns when another call is allowed, or with an error when that is not
-// before ctx ends.
+// wait returns when another call is allowed, or an error if that is not before ctx
+// ends.
 func (p *Pace) wait(ctx context.Context) error {
 	p.mu.Lock()
-	shut := time.Until(p.shut)
+	shut := time.Until(p.closedUntil)
 	p.mu.Unlock()
 	if deadline, ok := ctx.Deadline(); shut > 0 && ok && time.Until(deadline) < shut {
 		return fmt.Errorf("the service has no calls left for this credential, new ones in %s", shut.Round(time.Second))
@@ -55,8 +55,8 @@ func (p *Pace) wait(ctx context.Context) error {
 	return nil
 }
 
-// applyQuota takes what the service says instead of what its documents say, where
-// that is less.
+// applyQuota lowers the rate to what the service reports, if that is less than what it
+// documents.
 func (p *Pace) applyQuota(left int, until time.Time) {
 	rest := time.Until(until)
 	if rest <= 0 {
@@ -64,15 +64,15 @@ func (p *Pace) applyQuota(left int, until time.Time) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if left <= parallelCalls { // as many may be under way
-		p.shut = until
+	if left <= parallelCalls { // as many calls may be under way
+		p.closedUntil = until
 		return
 	}
 	p.limiter.SetLimit(min(p.usual, rate.Limit(float64(left)/rest.Seconds())))
 }
 
-// Paced returns a sink whose calls wait for their turn. A call that would wait
-// longer than its context lasts fails at once, and may pass later.
+// Paced returns a sink whose calls wait for the rate limit. A call that would wait
+// beyond the deadline of its context fails at once with a temporary error.
 func Paced(s Sink, p *Pace) Sink { return &paced{s, p} }
 
 type paced struct {
@@ -82,7 +82,7 @@ type paced struct {
 
 func (s *paced) Unwrap() Sink { return s.Sink }
 
-// acquire waits and returns what to do after the call.
+// acquire waits until a call is allowed. done must be called after the call.
 func (s *paced) acquire(ctx context.Context) (done func(), err error) {
 	if err := s.pace.wait(ctx); err != nil {
 		return nil, err
@@ -123,7 +123,7 @@ func (s *paced) Delete(ctx context.Context, key Key) error {
 	return s.Sink.Delete(ctx, key)
 }
 
-// PutBatch counts as one call where the service has a call for many objects.
+// PutBatch counts as one call if the service has a call for many objects.
 func (s *paced) PutBatch(ctx context.Context, objects []Object) []error {
 	b, ok := s.Sink.(BatchPutter)
 	if !ok {
@@ -151,7 +151,8 @@ func (s *paced) GetBatch(ctx context.Context, keys []Key) ([][]byte, []error) {
 	return b.GetBatch(ctx, keys)
 }
 
-// Propagated implements PropagationReporter; errors.ErrUnsupported is for sinks that do not.
+// Propagated implements PropagationReporter. Without one below the error is
+// errors.ErrUnsupported.
 func (s *paced) Propagated(ctx context.Context, key Key) (bool, error) {
 	inner, ok := As[PropagationReporter](s.Sink)
 	if !ok {

@@ -2,16 +2,15 @@ package sinks
 
 import "context"
 
-// Progress is called by a sink that makes many calls for one of PutAll or GetAll,
-// since its service has no call for many objects. Done is called by several
-// goroutines.
+// Progress has callbacks for PutAll and GetAll with a service that has no call for many
+// objects. Both may be called by several goroutines.
 type Progress struct {
 	Began func(calls int)
 	Done  func() // one of the calls is over
 }
 
-// WithProgress returns a sink that reports how far PutAll and GetAll have come.
-// It goes around the other decorators.
+// WithProgress returns a sink that reports the progress of PutAll and GetAll. It must be
+// outside of the other decorators, but for DryRun.
 func WithProgress(s Sink, p Progress) Sink {
 	_, puts := innermost(s).(BatchPutter)
 	_, gets := innermost(s).(BatchGetter)

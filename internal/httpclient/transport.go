@@ -1,5 +1,5 @@
 // Package httpclient makes the HTTP clients of the module: the one place that
-// retries, waits and gives up. SDKs and sinks above it do not retry.
+// retries. SDKs and sinks that use it do not retry.
 package httpclient
 
 import (
@@ -74,9 +74,9 @@ func NewClient(o Options) *http.Client {
 // would carry credentials elsewhere; the caller sees the 3xx.
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// lastAttempt passes on what the last attempt gave. A RoundTripper returns an
-// answer or an error, never both: the answer that came as the caller's context
-// ended is let go.
+// lastAttempt returns the result of the last attempt. A RoundTripper returns a response
+// or an error, never both: a response that arrives as the context of the caller ends is
+// closed.
 func lastAttempt(resp *http.Response, err error, _ int) (*http.Response, error) {
 	if err != nil && resp != nil {
 		_ = resp.Body.Close()
@@ -116,7 +116,7 @@ type peekedBody struct {
 	io.Closer
 }
 
-// retryPause: the server's Retry-After, else full jitter over a doubling window.
+// retryPause returns the Retry-After of the server, or exponential backoff with jitter.
 func retryPause(lowest, highest time.Duration, attempt int, resp *http.Response) time.Duration {
 	if wait := retryAfter(resp); wait > 0 {
 		return wait

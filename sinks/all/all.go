@@ -1,4 +1,4 @@
-// Package all is the table of the sinks that flagcast has.
+// Package all is the table of all sinks.
 package all
 
 import (
@@ -14,8 +14,7 @@ import (
 	"github.com/flagcast/flagcast/sinks/oss"
 )
 
-// kind is one type of sinks: its settings with their defaults, and how a sink
-// is made of them.
+// kind is one type of sinks: its settings with their defaults, and its constructor.
 type kind struct {
 	name     string
 	settings func() any // a new pointer
@@ -69,7 +68,7 @@ func Settings(name string) (settings any, ok bool) {
 	return k.settings(), true
 }
 
-// New makes a sink of settings that Settings gave. It makes no call.
+// New makes a sink with settings from Settings. It makes no network calls.
 func New(name string, settings any) (sinks.Sink, error) {
 	k, ok := find(name)
 	if !ok {

@@ -6,8 +6,8 @@ import (
 	"github.com/flagcast/flagcast/sinks"
 )
 
-// Factory opens the sinks of a configuration. Those that use one credential
-// share its pace, and all are counted.
+// Factory makes the sinks of a configuration. Sinks with the same credential share a
+// rate limit, and all have metrics.
 type Factory struct {
 	metrics *sinks.Metrics
 
@@ -15,13 +15,13 @@ type Factory struct {
 	paces map[string]*sinks.Pace
 }
 
-// NewFactory makes an opener. m nil: nothing is counted.
+// NewFactory makes a factory. m nil: no metrics.
 func NewFactory(m *sinks.Metrics) *Factory {
 	return &Factory{metrics: m, paces: map[string]*sinks.Pace{}}
 }
 
-// New makes a sink of settings that Settings gave, under the name that it has
-// in the configuration. It makes no call.
+// New makes a sink with settings from Settings, under its name in the configuration. It
+// makes no network calls.
 func (o *Factory) New(name, kind string, settings any) (sinks.Sink, error) {
 	sink, err := New(kind, settings)
 	if err != nil {

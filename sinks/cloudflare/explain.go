@@ -12,7 +12,7 @@ import (
 	"github.com/flagcast/flagcast/sinks"
 )
 
-// Error codes of the API that callers or people can do something about.
+// Error codes of the API that have a remedy.
 const (
 	codeKeyNotFound = 10009
 	codeTooMany     = 10022
@@ -24,25 +24,25 @@ var (
 	codesAuth      = []int{6003, 6111, 9106, 9109, 10000, 10037}
 	codesNamespace = []int{10010, 10011, 10013}
 	codesAccount   = []int{7000, 7003, 10003, 10004, 10005, 10006}
-	// Statuses of a gateway that does not know what became of a request.
+	// Statuses of a gateway that has lost the response to a request.
 	statusesUnknown = []int{502, 504, 520, 522, 524}
 )
 
 var (
-	// errNoID says that the namespace cannot be part of an address.
+	// errNoID: the namespace cannot be part of an address.
 	errNoID = errors.New("namespace is not an id")
-	// errUnsent says that the context had ended before the call.
+	// errUnsent: the context had ended before the call.
 	errUnsent = errors.New("nothing was sent")
 )
 
-// explain makes the error of a call. sent says that it is a put which the
-// service may have received; size is the size of its body.
+// explain returns the error of a call. sent reports that it is a put which the service
+// may have received; size is the size of its body.
 func (s *Sink) explain(ctx context.Context, call string, err error, sent bool, size int) error {
-	return failedCall(s.reason(ctx, err, sent, size), call)
+	return callError(s.reason(ctx, err, sent, size), call)
 }
 
-// failedCall says which call has failed.
-func failedCall(f *sinks.CallError, call string) error {
+// callError adds the call to an error.
+func callError(f *sinks.CallError, call string) error {
 	return &sinks.CallError{Text: "cloudflare: " + call + ": " + f.Text, Advice: f.Advice, Causes: f.Causes}
 }
 
@@ -82,8 +82,8 @@ func (s *Sink) reason(ctx context.Context, err error, sent bool, size int) *sink
 		f.Advice = s.withoutToken(hint)
 		f.Text += "; " + hint
 	}
-	// Neither the SDK nor the service repeats the token; if one ever does, it
-	// ends here.
+	// Neither the SDK nor the service repeats the token. If one ever does, it is
+	// redacted here.
 	f.Text = s.withoutToken(f.Text)
 	return f
 }
@@ -92,8 +92,8 @@ func (s *Sink) withoutToken(text string) string {
 	return secret.Mask(text, s.config.APIToken.Reveal())
 }
 
-// remedy sorts an answer: what callers decide on, nil for a fault that may
-// pass, and what a person can do.
+// remedy classifies a response: kind is the error that callers check for, nil for a
+// temporary error, and hint what a person can do.
 //
 //nolint:staticcheck // kind is what to wrap, not a failure of this function
 func (s *Sink) remedy(ctx context.Context, a *apiError, size int) (kind error, hint string) {
@@ -101,7 +101,7 @@ func (s *Sink) remedy(ctx context.Context, a *apiError, size int) (kind error, h
 	case a.has(codeKeyNotFound):
 		return sinks.ErrNotFound, ""
 	case a.status == http.StatusTooManyRequests || a.has(codeTooMany):
-		return nil, "Workers KV takes one write of a key per second, and the API 1,200 requests of a token in 5 minutes"
+		return nil, "Workers KV allows one write of a key per second, and the API 1,200 requests of a token in 5 minutes"
 	case a.status == http.StatusRequestEntityTooLarge || a.has(codeTooLarge):
 		return &sinks.TooLargeError{Size: size, Limit: valueBytes}, fmt.Sprintf("the object has %d bytes", size)
 	case a.has(codesNamespace...), a.has(codesAccount...) && !hexID.MatchString(s.config.Namespace):

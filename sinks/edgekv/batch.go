@@ -35,10 +35,10 @@ func (s *Sink) PutBatch(ctx context.Context, objects []sinks.Object) []error {
 		}
 		text := entry(o)
 		size := len(url.QueryEscape(text))
-		if !b.takes(size) {
+		if !b.fits(size) {
 			send()
 		}
-		if !b.takes(size) {
+		if !b.fits(size) {
 			alone = append(alone, i)
 			continue
 		}
@@ -65,9 +65,9 @@ type batch struct {
 	size    int // of the entries, encoded
 }
 
-// takes reports whether another entry fits: the body is the encoded form of
+// fits reports whether another entry fits: the body is the encoded form of
 // KvList=[entry,entry].
-func (b *batch) takes(size int) bool {
+func (b *batch) fits(size int) bool {
 	return len("KvList=%5B%5D")+b.size+len(b.entries)*len("%2C")+size <= requestBytes
 }
 

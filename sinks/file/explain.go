@@ -14,8 +14,7 @@ import (
 
 const folderInTheWay = "a folder is where the file should be: remove it, or choose another key"
 
-// advice is what to do about an error of the system, and whether a person has
-// to before the call is worth repeating.
+// advice has a hint for errors of the system, and whether they are permanent.
 var advice = []struct {
 	err       error
 	permanent bool
@@ -32,8 +31,8 @@ var advice = []struct {
 	{syscall.EDQUOT, false, "free space, or raise the quota of the user of this process"},
 }
 
-// explain names the call and the file, and adds what to do. The name of the
-// hidden file that a put writes first does not help and is left out.
+// explain returns an error with the call, the file and a hint, without the name of the
+// temporary file of a put.
 func (s *Sink) explain(call string, key sinks.Key, err error) error {
 	if errors.Is(err, sinks.ErrNotFound) || errors.Is(err, context.Canceled) ||
 		errors.Is(err, context.DeadlineExceeded) {
@@ -60,7 +59,7 @@ func (s *Sink) explain(call string, key sinks.Key, err error) error {
 	return fmt.Errorf("file: %s %q at %q: %w", call, key, s.Locate(key), err)
 }
 
-// cause drops the paths that the os package puts before an error.
+// cause returns the error below the paths that the os package adds.
 func cause(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {

@@ -1,5 +1,5 @@
-// Package memory is a sink that keeps objects in memory: for tests, and for
-// trying a configuration without storing anything.
+// Package memory is a sink that keeps objects in memory: for tests, and to try a
+// configuration without storing anything.
 package memory
 
 import (
@@ -14,7 +14,7 @@ import (
 
 // Config of a sink in the configuration file.
 type Config struct {
-	// MaxBytes is the largest body that the sink accepts; 0 is any.
+	// MaxBytes is the largest body that the sink accepts; 0: any size.
 	MaxBytes int `yaml:"max_bytes"`
 }
 
@@ -29,7 +29,7 @@ func (c *Config) Check() []error {
 	return nil
 }
 
-// Sink keeps objects in memory; they end with it. It shows a write at once.
+// Sink keeps objects in memory, and shows a write at once.
 type Sink struct {
 	limits sinks.Limits
 
@@ -79,7 +79,7 @@ func (s *Sink) Get(ctx context.Context, key sinks.Key) ([]byte, error) {
 	return bytes.Clone(body), nil
 }
 
-// Delete forgets the body.
+// Delete removes the body.
 func (s *Sink) Delete(ctx context.Context, key sinks.Key) error {
 	if err := s.check(ctx, key); err != nil {
 		return fmt.Errorf("memory: delete: %w", err)

@@ -38,7 +38,7 @@ func (e *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	client := httpclient.NewClient(httpclient.Options{Base: a, Timeout: e.timeout, RetryStatus: retryStatus})
 	response, err := client.Do(r)
 	if err != nil {
-		return nil, &alicloud.Error{Action: e.action, MaybeApplied: a.unsettled, Err: alicloud.Cause(err)}
+		return nil, &alicloud.Error{Action: e.action, MaybeApplied: a.maybeApplied, Err: alicloud.Cause(err)}
 	}
 	id := response.Header.Get("x-oss-request-id")
 	genuine := response.StatusCode < 300 && id != ""
@@ -57,7 +57,7 @@ func (e *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		response.Body = io.NopCloser(bytes.NewReader(body))
 		return response, nil
 	}
-	failed := &alicloud.Error{Action: e.action, Status: response.StatusCode, RequestID: id, MaybeApplied: a.unsettled}
+	failed := &alicloud.Error{Action: e.action, Status: response.StatusCode, RequestID: id, MaybeApplied: a.maybeApplied}
 	if response.StatusCode < 300 {
 		failed.MaybeApplied = true
 		failed.Err = errors.New("answer has no x-oss-request-id, so it is not of OSS: check endpoint and proxy")
@@ -66,8 +66,8 @@ func (e *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if answer, ok := parseAnswer(body); ok {
 		failed.Code, failed.Message = answer.Code, answer.message()
 	}
-	failed.Code, failed.Message, failed.RequestID = alicloud.Clean(failed.Code, e.keys),
-		alicloud.Clean(failed.Message, e.keys), alicloud.Clean(failed.RequestID, e.keys)
+	failed.Code, failed.Message, failed.RequestID = alicloud.Redact(failed.Code, e.keys),
+		alicloud.Redact(failed.Message, e.keys), alicloud.Redact(failed.RequestID, e.keys)
 	return nil, failed
 }
 
@@ -107,8 +107,8 @@ func retryStatus(_ int, body []byte) bool {
 
 // attempts makes the attempts of one call, one after the other.
 type attempts struct {
-	base      http.RoundTripper
-	unsettled bool // an attempt may have been carried out unseen
+	base         http.RoundTripper
+	maybeApplied bool // an attempt may have been carried out unseen
 }
 
 func (a *attempts) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -119,6 +119,6 @@ func (a *attempts) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	response, err := a.base.RoundTrip(r)
-	a.unsettled = a.unsettled || alicloud.Doubtful(response, err)
+	a.maybeApplied = a.maybeApplied || alicloud.MayBeApplied(response, err)
 	return response, err
 }
