@@ -179,7 +179,7 @@ func (h *hostileUpstream) serve(t *testing.T, upstream string) int64 {
 	_ = listener.Close()
 	file := filepath.Join(dir, "flagcast.yaml")
 	text := fmt.Sprintf("upstream: { url: %q, tokens: [%q], timeout: 1m }\nstate: { dir: state }\napi: { listen: %q, "+
-		"webhook_secret: nudge-nudge-nudge }\n", upstream, backendToken, address)
+		"webhook_secret: trigger-trigger-trigger }\n", upstream, backendToken, address)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func (h *hostileUpstream) serve(t *testing.T, upstream string) int64 {
 			}
 		}
 		ask(http.MethodGet, "/api/client/features", backendToken)
-		ask(http.MethodPost, "/hooks/unleash", "nudge-nudge-nudge")
+		ask(http.MethodPost, "/hooks/unleash", "trigger-trigger-trigger")
 	}
 	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

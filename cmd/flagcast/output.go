@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
-	"github.com/flagcast/flagcast/internal/disk"
+	"github.com/flagcast/flagcast/internal/atomicfile"
 	"github.com/flagcast/flagcast/internal/printable"
 )
 
@@ -31,7 +31,7 @@ func warn(c *cobra.Command, text string) {
 func writeOutput(path string, body []byte) error {
 	// A path through a file is an error of the write.
 	_ = os.MkdirAll(filepath.Dir(path), 0o777)
-	err := disk.Write(path, body, 0o644)
+	err := atomicfile.Write(path, body, 0o644)
 	if err == nil {
 		return nil
 	}

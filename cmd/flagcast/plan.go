@@ -11,7 +11,7 @@ import (
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
-	"github.com/flagcast/flagcast/internal/disk"
+	"github.com/flagcast/flagcast/internal/atomicfile"
 	"github.com/flagcast/flagcast/internal/plainjson"
 	"github.com/flagcast/flagcast/internal/untrusted"
 	"github.com/flagcast/flagcast/sinks"
@@ -62,7 +62,7 @@ func savePlan(path string, done []synced) error {
 		return fmt.Errorf("write the plan: %w", err)
 	}
 	// It may hold what identifiers the flags have.
-	if err := disk.Write(path, append(text, '\n'), 0o600); err != nil {
+	if err := atomicfile.Write(path, append(text, '\n'), 0o600); err != nil {
 		return exit.With(exit.Failed, fmt.Errorf("write the plan: %w", err), "")
 	}
 	return nil

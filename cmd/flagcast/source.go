@@ -106,7 +106,7 @@ func (f *sourceFlags) stored(c *cobra.Command, place string) ([]byte, error) {
 	if !ok {
 		return nil, exit.With(exit.Usage, fmt.Errorf("--from %q: the configuration has no sink %q", f.from, name), "")
 	}
-	sink, err := all.NewOpener(nil).Open(name, configured.Type, configured.Settings)
+	sink, err := all.NewFactory(nil).New(name, configured.Type, configured.Settings)
 	if err != nil {
 		return nil, exit.With(exit.Usage, fmt.Errorf("open sink %q: %w", name, err), "")
 	}

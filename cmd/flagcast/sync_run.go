@@ -28,8 +28,9 @@ func runSync(c *cobra.Command, flags syncFlags) error {
 	if err != nil {
 		return err
 	}
-	ctx, clear := report.WithProgress(ctx, c.ErrOrStderr())
+	decorate, clear := report.Progress(c.ErrOrStderr())
 	defer clear()
+	core = core.WithDecorated(decorate)
 	var done []synced
 	run := func(events publish.Listener) (err error) {
 		done, err = syncTargets(ctx, c, core, flags, events)

@@ -30,19 +30,19 @@ type upstream struct {
 	down          atomic.Bool
 }
 
-func (u *upstream) Validate(_ context.Context, tokens []secret.Secret) ([]*access.Known, error) {
+func (u *upstream) Validate(_ context.Context, tokens []secret.Secret) ([]*access.TokenInfo, error) {
 	u.asked.Add(1)
 	if u.down.Load() {
 		return nil, errors.New("connection refused")
 	}
-	list := make([]*access.Known, len(tokens))
+	list := make([]*access.TokenInfo, len(tokens))
 	for i, token := range tokens {
 		u.tokens.Add(1)
 		switch token.Reveal() {
 		case "*:e.good":
-			list[i] = &access.Known{Kind: access.Frontend, Scope: access.Scope{Environment: "e"}}
+			list[i] = &access.TokenInfo{Kind: access.Frontend, Scope: access.Scope{Environment: "e"}}
 		case "*:e.wide", "a:e.narrow":
-			list[i] = &access.Known{Kind: access.Client, Scope: access.Scope{Environment: "e"}}
+			list[i] = &access.TokenInfo{Kind: access.Client, Scope: access.Scope{Environment: "e"}}
 			if token.Reveal() == "a:e.narrow" {
 				list[i].Scope.Projects = []string{"a"}
 			}
@@ -95,7 +95,7 @@ func heap() uint64 {
 // What cannot be good here is not asked about: it costs nothing at all.
 func TestWhatIsNotAskedAbout(t *testing.T) {
 	u := &upstream{}
-	a := access.New(access.Options{Validator: u, Followed: map[edgecore.Environment][]string{"e": nil}})
+	a := access.New(access.Options{Validator: u, Served: map[edgecore.Environment][]string{"e": nil}})
 	for token, want := range map[string]error{
 		"":                       access.ErrUnauthorized,
 		"garbage":                access.ErrUnauthorized,
@@ -152,12 +152,12 @@ func TestQuestionsAreBatched(t *testing.T) {
 	})
 }
 
-// A token of the client API that sees more than is followed gets no part that
+// A token of the client API that sees more than is served gets no part that
 // looks like the whole.
 func TestUncoveredProjects(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := access.New(access.Options{
-			Validator: &upstream{}, Followed: map[edgecore.Environment][]string{"e": {"a", "b"}},
+			Validator: &upstream{}, Served: map[edgecore.Environment][]string{"e": {"a", "b"}},
 		})
 		for token, want := range map[string]error{"a:e.narrow": nil, "*:e.wide": access.ErrUncovered} {
 			if _, err := a.Check(t.Context(), home, token, access.Client); !errors.Is(err, want) {
@@ -231,11 +231,11 @@ func TestDeletedToken(t *testing.T) {
 // deleting has every token until they are deleted.
 type deleting struct{ deleted atomic.Bool }
 
-func (d *deleting) Validate(_ context.Context, tokens []secret.Secret) ([]*access.Known, error) {
-	list := make([]*access.Known, len(tokens))
+func (d *deleting) Validate(_ context.Context, tokens []secret.Secret) ([]*access.TokenInfo, error) {
+	list := make([]*access.TokenInfo, len(tokens))
 	for i := range list {
 		if !d.deleted.Load() {
-			list[i] = &access.Known{Kind: access.Client, Scope: access.Scope{Environment: "e"}}
+			list[i] = &access.TokenInfo{Kind: access.Client, Scope: access.Scope{Environment: "e"}}
 		}
 	}
 	return list, nil
@@ -258,7 +258,7 @@ func TestUpstreamSpeaksUnleash(t *testing.T) {
 	defer server.Close()
 	u := access.NewUpstream(server.URL+"/api/", nil, nil)
 	scope := func(projects ...string) access.Scope { return access.Scope{Environment: "e", Projects: projects} }
-	want := map[string]*access.Known{
+	want := map[string]*access.TokenInfo{
 		"*:e.backend": {Kind: access.Client, Scope: scope()},
 		"[]:e.some":   {Kind: access.Client, Scope: scope("a", "b")},
 		"*:e.none":    {Kind: access.Frontend, Scope: access.Scope{Environment: "e", Projects: []string{}}},
@@ -291,7 +291,7 @@ func FuzzToken(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, header string) {
 		v := &recorder{}
-		a := access.New(access.Options{Validator: v, Followed: map[edgecore.Environment][]string{"e": nil}})
+		a := access.New(access.Options{Validator: v, Served: map[edgecore.Environment][]string{"e": nil}})
 		_, err := a.Check(t.Context(), home, header, access.Client)
 		if err == nil {
 			t.Fatalf("%q is let in", header)
@@ -311,13 +311,13 @@ type recorder struct {
 	asked []string
 }
 
-func (r *recorder) Validate(_ context.Context, tokens []secret.Secret) ([]*access.Known, error) {
+func (r *recorder) Validate(_ context.Context, tokens []secret.Secret) ([]*access.TokenInfo, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, token := range tokens {
 		r.asked = append(r.asked, token.Reveal())
 	}
-	return make([]*access.Known, len(tokens)), nil
+	return make([]*access.TokenInfo, len(tokens)), nil
 }
 
 func (r *recorder) tokens() []string {
@@ -329,14 +329,14 @@ func (r *recorder) tokens() []string {
 // dotted has one token of an environment with a dot.
 type dotted struct{}
 
-func (dotted) Validate(_ context.Context, tokens []secret.Secret) ([]*access.Known, error) {
-	list := make([]*access.Known, len(tokens))
+func (dotted) Validate(_ context.Context, tokens []secret.Secret) ([]*access.TokenInfo, error) {
+	list := make([]*access.TokenInfo, len(tokens))
 	for i, token := range tokens {
 		switch token.Reveal() {
 		case "*:eu.prod.secret":
-			list[i] = &access.Known{Kind: access.Frontend, Scope: access.Scope{Environment: "eu.prod"}}
+			list[i] = &access.TokenInfo{Kind: access.Frontend, Scope: access.Scope{Environment: "eu.prod"}}
 		case "*:eu.test.secret":
-			list[i] = &access.Known{Kind: access.Frontend, Scope: access.Scope{Environment: "eu.test"}}
+			list[i] = &access.TokenInfo{Kind: access.Frontend, Scope: access.Scope{Environment: "eu.test"}}
 		}
 	}
 	return list, nil
@@ -347,7 +347,7 @@ func (dotted) Validate(_ context.Context, tokens []secret.Secret) ([]*access.Kno
 func TestEnvironmentThatUpstreamNames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := access.New(access.Options{
-			Validator: dotted{}, Followed: map[edgecore.Environment][]string{"eu": nil, "eu.prod": nil},
+			Validator: dotted{}, Served: map[edgecore.Environment][]string{"eu": nil, "eu.prod": nil},
 		})
 		if scope, err := a.Check(t.Context(), home, "*:eu.prod.secret", access.Frontend); err != nil ||
 			scope.Environment != "eu.prod" {
@@ -355,7 +355,7 @@ func TestEnvironmentThatUpstreamNames(t *testing.T) {
 		}
 		if _, err := a.Check(t.Context(), home, "*:eu.test.secret", access.Frontend); !errors.Is(err,
 			access.ErrUncovered) {
-			t.Errorf("an environment that is not followed: %v", err)
+			t.Errorf("an environment that is not served: %v", err)
 		}
 		known, err := a.Validate(t.Context(), home, []string{"*:eu.prod.secret", "*:eu.test.secret"})
 		if err != nil || known[0] == nil || known[0].Scope.Environment != "eu.prod" || known[1] != nil {
@@ -368,7 +368,7 @@ func TestEnvironmentThatUpstreamNames(t *testing.T) {
 // what is known stays known.
 func TestClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := access.New(access.Options{Validator: &slow{answers: map[string]*access.Known{
+		a := access.New(access.Options{Validator: &slow{answers: map[string]*access.TokenInfo{
 			"*:e.good": {Scope: access.Scope{Environment: "e"}, Kind: access.Frontend},
 		}}})
 		if _, err := a.Check(t.Context(), netip.Addr{}, "*:e.good", access.Frontend); err != nil {
@@ -391,18 +391,18 @@ func TestClose(t *testing.T) {
 		if _, err := a.Check(t.Context(), netip.Addr{}, "*:e.good", access.Frontend); err != nil {
 			t.Errorf("a known token gave %v", err)
 		}
-		if _, err := a.Check(t.Context(), netip.Addr{}, "*:e.new", access.Frontend); !errors.Is(err,
-			access.ErrUnavailable) {
+		_, err := a.Check(t.Context(), netip.Addr{}, "*:e.new", access.Frontend)
+		if !errors.Is(err, access.ErrUnavailable) {
 			t.Errorf("a new token gave %v", err)
 		}
 	})
 }
 
 // slow answers about its tokens at once, and about others when the call ends.
-type slow struct{ answers map[string]*access.Known }
+type slow struct{ answers map[string]*access.TokenInfo }
 
-func (s *slow) Validate(ctx context.Context, tokens []secret.Secret) ([]*access.Known, error) {
-	known := make([]*access.Known, len(tokens))
+func (s *slow) Validate(ctx context.Context, tokens []secret.Secret) ([]*access.TokenInfo, error) {
+	known := make([]*access.TokenInfo, len(tokens))
 	for i, token := range tokens {
 		if known[i] = s.answers[token.Reveal()]; known[i] == nil {
 			<-ctx.Done()

@@ -69,7 +69,7 @@ func TestBackupOfUnleashEdge(t *testing.T) {
 	var log bytes.Buffer
 	options := access.Options{
 		Validator: &upstream{}, Dir: dir, Log: slog.New(slog.NewTextHandler(&log, nil)),
-		Followed: map[edgecore.Environment][]string{"e": nil},
+		Served: map[edgecore.Environment][]string{"e": nil},
 	}
 	a := access.New(options)
 	a.Restore()

@@ -153,11 +153,11 @@ func TestFloodFromTheAddressOfAll(t *testing.T) {
 // aged has the tokens that begin with "*:e.old-".
 type aged struct{}
 
-func (aged) Validate(_ context.Context, tokens []secret.Secret) ([]*access.Known, error) {
-	list := make([]*access.Known, len(tokens))
+func (aged) Validate(_ context.Context, tokens []secret.Secret) ([]*access.TokenInfo, error) {
+	list := make([]*access.TokenInfo, len(tokens))
 	for i := range list {
 		if strings.HasPrefix(tokens[i].Reveal(), "*:e.old-") {
-			list[i] = &access.Known{Kind: access.Client, Scope: access.Scope{Environment: "e"}}
+			list[i] = &access.TokenInfo{Kind: access.Client, Scope: access.Scope{Environment: "e"}}
 		}
 	}
 	return list, nil

@@ -56,7 +56,7 @@ type fixture struct {
 	store    *state.Store
 	log      *bytes.Buffer
 	registry *prometheus.Registry
-	nudges   int
+	triggers int
 }
 
 func newFixture(t testing.TB, anonymous edgecore.Environment) *fixture {
@@ -80,7 +80,7 @@ func newFixture(t testing.TB, anonymous edgecore.Environment) *fixture {
 	f.handler = api.New(api.Options{
 		States: f.store, Access: allowed, Environments: []edgecore.Environment{"production"}, Log: log,
 		Registry: f.registry, BasePath: "/base", Usage: collector,
-		WebhookSecret: secret.New("hook-secret"), Trigger: func() { f.nudges++ },
+		WebhookSecret: secret.New("hook-secret"), Trigger: func() { f.triggers++ },
 	})
 	return f
 }

@@ -101,7 +101,7 @@ func BenchmarkFrontend(b *testing.B) {
 	}
 }
 
-// packed returns the gzip form of a body.
+// compressed returns the gzip form of a body.
 func packed(body string) string {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)

@@ -32,10 +32,10 @@ func TestBoundsAreDocumented(t *testing.T) {
 			thousands(eval.MaxFields), thousands(eval.MaxFields), thousands(maxParameters)),
 		fmt.Sprintf("| all bodies at once | beyond %d kB of each: an eighth of the memory limit, at least %d MiB and "+
 			"at most %d MiB; %s.",
-			kB(free), MiB(minBudget), MiB(maxBudget), backends),
+			kB(unbudgeted), MiB(minBudget), MiB(maxBudget), backends),
 		fmt.Sprintf("| all answers at once that clients do not read | beyond %d kB of each: a quarter of the memory "+
 			"limit, "+
-			"at least %d MiB and at most %d MiB; then 503", kB(free), MiB(minBudget), MiB(maxBudget)),
+			"at least %d MiB and at most %d MiB; then 503", kB(unbudgeted), MiB(minBudget), MiB(maxBudget)),
 		fmt.Sprintf("| wrong secrets of the webhook | %d a second; then 429", maxWrongSecrets),
 		fmt.Sprintf("| scrapes of metrics | %d at once; then 503 |", maxScrapes),
 		fmt.Sprintf("those of %s sets of projects, and of %d name prefixes", thousands(maxScopes), maxPrefixed),

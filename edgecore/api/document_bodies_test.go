@@ -134,7 +134,7 @@ func TestOperationsAreNamed(t *testing.T) {
 // TestPathsThatAreOffAreDocumented: a path that is switched off, and no other,
 // answers 404 whatever is asked.
 func TestPathsThatAreOffAreDocumented(t *testing.T) {
-	f, h := with(t, func(o *api.Options) { o.NoAll, o.Backstage.NoMetrics = true, true })
+	f, h := with(t, func(o *api.Options) { o.DisableAll, o.Backstage.DisableMetrics = true, true })
 	served := map[string]bool{}
 	for _, pattern := range h.Routes() {
 		served[pattern] = true

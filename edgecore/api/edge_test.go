@@ -108,7 +108,7 @@ func TestPackedBodies(t *testing.T) {
 
 // TestPathTricks: a path leads to one place or to none, however it is written.
 func TestPathTricks(t *testing.T) {
-	f, _ := with(t, func(o *api.Options) { o.BasePath, o.Backstage.Apart = "/base", true })
+	f, _ := with(t, func(o *api.Options) { o.BasePath, o.Backstage.Separate = "/base", true })
 	f.put(t, strings.Replace(definitions, `"name":"off"`, `"name":"a/b c"`, 1))
 	for path, code := range map[string]int{
 		"/api/client/features/a%2Fb%20c":                          200,
@@ -267,9 +267,9 @@ func TestTokenHeader(t *testing.T) {
 // Authorization: Unleash's webhook sends the secret there and nowhere else, and
 // /edge/validate takes no token at all.
 func TestTokenHeaderIsForTokens(t *testing.T) {
-	nudges := 0
+	triggers := 0
 	f, _ := with(t, func(o *api.Options) {
-		o.TokenHeader, o.WebhookSecret, o.Trigger = "X-Unleash", secret.New("hook-secret"), func() { nudges++ }
+		o.TokenHeader, o.WebhookSecret, o.Trigger = "X-Unleash", secret.New("hook-secret"), func() { triggers++ }
 	})
 	for _, tc := range []struct {
 		authorization, header string
@@ -285,8 +285,8 @@ func TestTokenHeaderIsForTokens(t *testing.T) {
 			t.Errorf("Authorization %q, X-Unleash %q: %d, want %d", tc.authorization, tc.header, r.StatusCode, tc.code)
 		}
 	}
-	if nudges != 3 {
-		t.Errorf("%d nudges, want 3", nudges)
+	if triggers != 3 {
+		t.Errorf("%d triggers, want 3", triggers)
 	}
 	for _, authorization := range []string{"", "Basic of-a-proxy", backend} {
 		r := f.ask("POST", "/edge/validate", authorization, `{"tokens":["`+backend+`"]}`)
@@ -316,8 +316,8 @@ func TestBackstage(t *testing.T) {
 		t.Error("the backstage is apart, although nobody has asked for it")
 	}
 	f, h = with(t, func(o *api.Options) {
-		o.Backstage = api.Backstage{Apart: true, NoMetrics: true, Features: true, Tokens: true}
-		o.NoAll = true
+		o.Backstage = api.Backstage{Separate: true, DisableMetrics: true, Features: true, Tokens: true}
+		o.DisableAll = true
 	})
 	inside := &fixture{handler: h.Backstage}
 	for _, tc := range []struct {
@@ -374,7 +374,7 @@ func TestNotAskedIsNotRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, _ := with(t, func(o *api.Options) {
 			o.Access = access.New(access.Options{
-				Validator: away{}, Followed: map[edgecore.Environment][]string{"production": nil},
+				Validator: away{}, Served: map[edgecore.Environment][]string{"production": nil},
 			})
 		})
 		for _, token := range []string{"*:production.new", "*:elsewhere.new"} {
@@ -393,6 +393,6 @@ func TestNotAskedIsNotRefused(t *testing.T) {
 // away is an upstream that does not answer.
 type away struct{}
 
-func (away) Validate(context.Context, []secret.Secret) ([]*access.Known, error) {
+func (away) Validate(context.Context, []secret.Secret) ([]*access.TokenInfo, error) {
 	return nil, errors.New("connection refused")
 }

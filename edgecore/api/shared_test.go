@@ -26,7 +26,9 @@ const sharing = `{"features":[
 // TestSharedAnswers: what a CDN may keep holds nothing of who asked first.
 func TestSharedAnswers(t *testing.T) {
 	f, _ := with(t, func(o *api.Options) {
-		o.Shared = api.Shared{MaxAge: 30 * time.Second, StaleWhileRevalidate: time.Minute, StaleIfError: 24 * time.Hour}
+		o.SharedCache = api.SharedCache{
+			MaxAge: 30 * time.Second, StaleWhileRevalidate: time.Minute, StaleIfError: 24 * time.Hour,
+		}
 	})
 	f.put(t, sharing)
 	const shared = "public, max-age=0, s-maxage=30, stale-while-revalidate=60, stale-if-error=86400"

@@ -163,10 +163,10 @@ func TestHook(t *testing.T) {
 		"hook-secret": 202, "Bearer hook-secret": 202, "bearer hook-secret": 202,
 		"": 401, "hook-secret2": 401, "Bearer ": 401, "Bearer Bearer hook-secret": 401, backend: 401,
 	} {
-		before := f.nudges
+		before := f.triggers
 		r := f.ask("POST", "/hooks/unleash", authorization, `{"type":"feature-environment-enabled"}`)
-		if r.StatusCode != code || (f.nudges > before) != (code == 202) {
-			t.Errorf("%q: %d and %d nudges, want %d", authorization, r.StatusCode, f.nudges-before, code)
+		if r.StatusCode != code || (f.triggers > before) != (code == 202) {
+			t.Errorf("%q: %d and %d triggers, want %d", authorization, r.StatusCode, f.triggers-before, code)
 		}
 	}
 	if strings.Contains(f.log.String(), "hook-secret") {

@@ -35,7 +35,7 @@ func healthcheck(s *switchboard, log *bytes.Buffer, well func() error) *notify.H
 	s.status.Store(200)
 	return notify.NewHealthcheck(notify.HealthcheckOptions{
 		URL: secret.New("https://hc.test/" + mark), Interval: time.Minute, Well: well,
-		Base: sinktest.InMemory(s), Log: slog.New(slog.NewTextHandler(log, nil)),
+		Base: sinktest.Transport(s), Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 }
 

@@ -90,7 +90,7 @@ func checkLaws(t *rapid.T, steps []step) {
 	})
 	w := notify.NewWebhook(notify.Options{
 		Service: notify.JSON, URL: secret.New("https://hook.test/"), Kinds: notify.Kinds(), After: 1,
-		Base: sinktest.InMemory(handler), Log: slog.New(slog.DiscardHandler),
+		Base: sinktest.Transport(handler), Log: slog.New(slog.DiscardHandler),
 	})
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)

@@ -112,7 +112,7 @@ func start(t *testing.T, o notify.Options, answers ...answer) *running {
 		answers = []answer{taken[o.Service]}
 	}
 	s := &service{began: time.Now(), answers: answers}
-	o.Position, o.Base, o.Log = 2, sinktest.InMemory(s),
+	o.Position, o.Base, o.Log = 2, sinktest.Transport(s),
 		slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	if o.URL.IsZero() {
 		o.URL = secret.New("https://hooks.test/services/" + mark + "/path")

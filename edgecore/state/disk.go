@@ -15,7 +15,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/parse"
-	"github.com/flagcast/flagcast/internal/disk"
+	"github.com/flagcast/flagcast/internal/atomicfile"
 	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
@@ -34,8 +34,9 @@ func (s *Store) Restore(ctx context.Context, environments []edgecore.Environment
 	if s.dir == "" {
 		return
 	}
-	if n := disk.Tidy(s.dir, func(name string) bool { return strings.HasSuffix(name, suffix) }); n > 0 {
-		s.log.Info("removed temporary files that an earlier run has left", "dir", s.dir, "files", n)
+	ours := func(name string) bool { return strings.HasSuffix(name, suffix) }
+	if n := atomicfile.RemoveAbandoned(s.dir, ours); n > 0 {
+		s.log.Info("removed temporary files of an earlier run", "dir", s.dir, "files", n)
 	}
 	for _, env := range environments {
 		err := s.restore(ctx, env)
@@ -163,5 +164,5 @@ func (s *Store) save(failing bool) bool {
 
 // write replaces the file whole: a crash leaves the old one or the new one.
 func (s *Store) write(env edgecore.Environment, d *edgecore.Definitions) error {
-	return disk.Replace(s.file(env), d.Encode())
+	return atomicfile.WritePrivate(s.file(env), d.Encode())
 }

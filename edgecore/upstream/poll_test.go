@@ -268,7 +268,7 @@ func TestPollKeepsTheLastGood(t *testing.T) {
 				}
 				f.expect(t, "x")
 				if !strings.Contains(f.log.String(), tc.says) ||
-					!strings.Contains(f.log.String(), "the last good flags stay") {
+					!strings.Contains(f.log.String(), "serving the last good flags") {
 					t.Errorf("the log does not say %q:\n%s", tc.says, f.log.String())
 				}
 				if lines := strings.Count(f.log.String(), "level=ERROR"); lines != 1 {

@@ -187,7 +187,7 @@ func TestLargeCountsHaveACeiling(t *testing.T) {
 			}
 		}
 		if clipped < 900 || small < 400 {
-			t.Errorf("%d counts at the ceiling, %d small ones", clipped, small)
+			t.Errorf("%d counts at the quota, %d small ones", clipped, small)
 		}
 	}, development)
 }

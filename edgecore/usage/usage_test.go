@@ -187,7 +187,7 @@ func TestReportsWaitWhileUpstreamIsAway(t *testing.T) {
 				if total := l.unleash.total(); total != reports || len(l.unleash.rows) < 6 {
 					t.Errorf("%d of %d evaluations have arrived, for %d hours", total, reports, len(l.unleash.rows))
 				}
-				if !strings.Contains(l.log.String(), "upstream takes usage of SDKs again") {
+				if !strings.Contains(l.log.String(), "upstream accepts usage reports again") {
 					t.Error("the recovery is not told")
 				}
 			}, development)

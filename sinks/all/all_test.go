@@ -165,15 +165,15 @@ func TestOpenRefuses(t *testing.T) {
 	if _, ok := all.Settings("nosuch"); ok {
 		t.Error("an unknown type has settings")
 	}
-	if _, err := all.Open("nosuch", nil); err == nil ||
+	if _, err := all.New("nosuch", nil); err == nil ||
 		!strings.Contains(err.Error(), `sink type "nosuch" is not one of ["cloudflare"`) {
 		t.Errorf("open an unknown type: %v", err)
 	}
 	settings, _ := all.Settings("memory")
-	if _, err := all.Open("file", settings); err == nil {
+	if _, err := all.New("file", settings); err == nil {
 		t.Error("a sink is opened with the settings of another type")
 	}
-	if _, err := all.Open("memory", settings); err != nil {
+	if _, err := all.New("memory", settings); err != nil {
 		t.Error(err)
 	}
 }
@@ -206,7 +206,7 @@ sinks:
 		t.Fatal(err)
 	}
 	for name, sink := range c.Sinks {
-		if _, err := all.Open(sink.Type, sink.Settings); err != nil {
+		if _, err := all.New(sink.Type, sink.Settings); err != nil {
 			t.Errorf("open %s: %v", name, err)
 		}
 	}

@@ -25,7 +25,7 @@ func TestPutBatchGivesUp(t *testing.T) {
 		"after three times": {
 			[]cloudflaretest.Fault{partly, partly, partly},
 			time.Hour, 3,
-			"could not write the object fully", nil,
+			"reported the key as unsuccessful after 3 attempts", nil,
 		},
 		"with the context": {
 			[]cloudflaretest.Fault{partly, partly, partly},
@@ -73,7 +73,7 @@ func TestBatchErrors(t *testing.T) {
 	}{
 		"rate limit": {
 			cloudflaretest.TooManyRequests("1"), 2, nil, nil,
-			"retry after 1; Workers KV takes",
+			"retry after 1; Workers KV allows",
 		},
 		"rate limit without a time": {cloudflaretest.TooManyRequests(""), 2, nil, nil, "answered 429"},
 		"long rate limit":           {cloudflaretest.TooManyRequests("300"), 1, nil, nil, "retry after 300"},

@@ -24,7 +24,7 @@ import (
 // inMemory makes a sink that calls a fake without a network, for synctest.
 func inMemory(t testing.TB, server *cloudflaretest.Server) *Sink {
 	t.Helper()
-	s, err := open(config(server), httpclient.Options{Base: sinktest.InMemory(server), Attempts: 2})
+	s, err := open(config(server), httpclient.Options{Base: sinktest.Transport(server), Attempts: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -384,7 +384,7 @@ func BenchmarkPutBatch(b *testing.B) {
 		})
 		c := DefaultConfig()
 		c.Account, c.Namespace, c.APIToken = "account", "namespace", secret.New("token")
-		s, err := open(c, httpclient.Options{Base: sinktest.InMemory(service)})
+		s, err := open(c, httpclient.Options{Base: sinktest.Transport(service)})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -69,8 +69,8 @@ func TestAnswersAreBounded(t *testing.T) {
 // A list of many errors takes no more memory than its first ones.
 func TestErrorsAreBounded(t *testing.T) {
 	body := []byte(`{"success":false,"errors":[{"code":7,"message":"first"},` + strings.Repeat("{},", 1<<20) + `{}]}`)
-	var a *answer
-	used := need.Allocated(func() { a = judge(&http.Response{StatusCode: 400}, body) })
+	var a *apiError
+	used := need.Allocated(func() { a = checkEnvelope(&http.Response{StatusCode: 400}, body) })
 	if a == nil || !a.has(7) || len(a.errors) != mostProblems || len(a.Error()) > 2000 || used > 1<<20 {
 		t.Errorf("%.200v, %d bytes allocated", a, used)
 	}
@@ -79,7 +79,7 @@ func TestErrorsAreBounded(t *testing.T) {
 		`{"success":false,"errors":{}}`:    "",
 		`{"success":false,"errors":["x"]}`: "is not from the API", `{"errors":[{"code":7,"message":"m"}]}`: "code 7: m",
 	} {
-		if a := judge(&http.Response{StatusCode: 400, Header: http.Header{}}, []byte(text)); a == nil ||
+		if a := checkEnvelope(&http.Response{StatusCode: 400, Header: http.Header{}}, []byte(text)); a == nil ||
 			!strings.Contains(a.Error(), want) {
 			t.Errorf("%s: %v", text, a)
 		}
@@ -103,8 +103,8 @@ func FuzzJudge(f *testing.F) {
 		resp := &http.Response{
 			StatusCode: status, Header: http.Header{"Content-Type": {contentType}, "Retry-After": {contentType}},
 		}
-		var a *answer
-		if used := need.Allocated(func() { a = judge(resp, body) }); used > 16*int64(len(body))+1<<20 {
+		var a *apiError
+		if used := need.Allocated(func() { a = checkEnvelope(resp, body) }); used > 16*int64(len(body))+1<<20 {
 			t.Errorf("%d bytes allocated for %d", used, len(body))
 		}
 		_ = tooMany(status, body)

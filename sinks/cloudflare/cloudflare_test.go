@@ -222,7 +222,7 @@ func TestErrors(t *testing.T) {
 		"rate limit without a time": {
 			faults: twice(cloudflaretest.TooManyRequests("")),
 			calls:  2, text: []string{
-				"answered 429 Too Many Requests, code 10022: too many requests; Workers KV takes",
+				"answered 429 Too Many Requests, code 10022: too many requests; Workers KV allows",
 			},
 		},
 		"unavailable": {

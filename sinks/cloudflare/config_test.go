@@ -32,7 +32,7 @@ func TestCheck(t *testing.T) {
 		"path in an id": {func(c *Config) { c.Account = "../x" }, []string{"account: is not an id"}},
 		"line break": {func(c *Config) {
 			c.APIToken = secret.New("hidden\n")
-		}, []string{"api_token: holds a space, a line break"}},
+		}, []string{"api_token: contains a space, a line break"}},
 		"no URL": {func(c *Config) {
 			c.Endpoint = "api.cloudflare.com"
 		}, []string{"endpoint: is not the URL of an API"}},

@@ -157,5 +157,5 @@ func TestContractOfAnAccount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sinktest.Run(t, func(*testing.T) sinks.Sink { return s }, sinktest.Options{Patience: 3 * s.Limits().Propagation})
+	sinktest.Run(t, func(*testing.T) sinks.Sink { return s }, sinktest.Options{Staleness: 3 * s.Limits().Propagation})
 }

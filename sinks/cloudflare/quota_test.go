@@ -42,7 +42,7 @@ func TestQuotaHeaders(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &Sink{}
-				s.quota.learn(http.Header{"Ratelimit": tt.limits, "Ratelimit-Policy": tt.policies})
+				s.quota.update(http.Header{"Ratelimit": tt.limits, "Ratelimit-Policy": tt.policies})
 				left, until, ok := s.Quota()
 				if ok == tt.unknown ||
 					ok && (left != tt.left || time.Until(until) != time.Duration(tt.seconds)*time.Second) {

@@ -59,7 +59,7 @@ func TestTitleInsteadOfAnID(t *testing.T) {
 			server := cloudflaretest.New(t, tt.options)
 			c := config(server)
 			c.Namespace = tt.namespace
-			s, err := open(c, httpclient.Options{Base: sinktest.InMemory(server), Attempts: 1})
+			s, err := open(c, httpclient.Options{Base: sinktest.Transport(server), Attempts: 1})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -85,7 +85,7 @@ func TestTitleIsAskedForAgain(t *testing.T) {
 	server := cloudflaretest.New(t, cloudflaretest.Options{Title: "my flags"})
 	c := config(server)
 	c.Namespace = "my flags"
-	s, err := open(c, httpclient.Options{Base: sinktest.InMemory(server), Attempts: 1})
+	s, err := open(c, httpclient.Options{Base: sinktest.Transport(server), Attempts: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -86,5 +86,5 @@ func TestContractOnARealAccount(t *testing.T) {
 			t.Fatal(err)
 		}
 		return sink
-	}, sinktest.Options{Patience: 6 * time.Minute})
+	}, sinktest.Options{Staleness: 6 * time.Minute})
 }

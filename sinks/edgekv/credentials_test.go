@@ -39,7 +39,7 @@ func roles(t *testing.T, kind string) (*edgekv.Sink, *edgekvtest.Server, *aliclo
 	mux.Handle("/", server)
 	config := edgekv.DefaultConfig()
 	config.Namespace, config.Credentials.Type = "flags", kind
-	sink, err := edgekv.New(config, sinktest.InMemory(mux))
+	sink, err := edgekv.New(config, sinktest.Transport(mux))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,51 +22,32 @@ func isCode(err error, code string) bool {
 	return ok && answer.Code == code
 }
 
-// failure is an error of the sink: a text for people, and what callers decide
-// on.
-type failure struct {
-	text   string
-	hint   string // the text ends with it; "": there is none
-	causes []error
-}
-
-func (f *failure) Error() string   { return f.text }
-func (f *failure) Unwrap() []error { return f.causes }
-
-// Hint implements what sinks.Hint asks for.
-func (f *failure) Hint() string {
-	if f.hint == "" {
-		return sinks.Hint(errors.Join(f.causes...))
-	}
-	return f.hint
-}
-
 // failed says what was done where, why it failed and what helps, and sorts the
 // error as the contract of sinks.Sink wants it. A nil error stays nil.
 func (s *Sink) failed(verb string, o operation, key sinks.Key, err error) error {
 	if err == nil {
 		return nil
 	}
-	f := &failure{text: fmt.Sprintf("%s %q in %s: %v", verb, key, s, err), causes: []error{err}}
+	f := &sinks.CallError{Text: fmt.Sprintf("%s %q in %s: %v", verb, key, s, err), Causes: []error{err}}
 	answer, ok := errors.AsType[*alicloud.Error](err)
 	if !ok {
 		return f
 	}
 	if answer.MaybeApplied && (o == s.dialect.put || o == s.dialect.batch) && answer.Action == o.action {
-		f.text += ": outcome unknown"
-		f.causes = append(f.causes, sinks.ErrAmbiguous)
+		f.Text += ": outcome unknown"
+		f.Causes = append(f.Causes, sinks.ErrAmbiguous)
 	}
 	if !answer.MayPass() {
-		f.causes = append(f.causes, sinks.ErrPermanent)
+		f.Causes = append(f.Causes, sinks.ErrPermanent)
 		if hint := s.dialect.hint(answer); hint != "" {
-			f.hint = hint
-			f.text += ": " + hint
+			f.Advice = hint
+			f.Text += ": " + hint
 		}
 	}
 	return f
 }
 
-// hint says what a person can do about a permanent error.
+// Advice says what a person can do about a permanent error.
 func (d dialect) hint(e *alicloud.Error) string {
 	is := func(prefixes ...string) bool {
 		for _, prefix := range prefixes {

@@ -71,7 +71,7 @@ func TestTimeouts(t *testing.T) {
 					config := valid()
 					config.Product = a.product
 					config.Credentials.AccessKeyID, config.Credentials.AccessKeySecret = testID, secret.New(testSecret)
-					sink, err := edgekv.New(config, late{sinktest.InMemory(server), applied})
+					sink, err := edgekv.New(config, late{sinktest.Transport(server), applied})
 					if err != nil {
 						t.Fatal(err)
 					}

@@ -45,7 +45,7 @@ func setup(
 		change(&config, &options)
 	}
 	server := edgekvtest.New(options)
-	sink, err := edgekv.New(config, sinktest.InMemory(server))
+	sink, err := edgekv.New(config, sinktest.Transport(server))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -181,7 +181,7 @@ func (s *Sink) Propagated(ctx context.Context, key sinks.Key) (bool, error) {
 	case err == nil:
 		return *answer.Complete, nil
 	}
-	return false, s.failed("ask for the spread of", ask, key, err)
+	return false, s.failed("ask for the propagation of", ask, key, err)
 }
 
 // isAbsent: a key of a namespace that the next put creates is absent, too.

@@ -47,5 +47,5 @@ func TestContractOnARealAccount(t *testing.T) {
 			t.Fatal(err)
 		}
 		return sink
-	}, sinktest.Options{Patience: time.Minute})
+	}, sinktest.Options{Staleness: time.Minute})
 }

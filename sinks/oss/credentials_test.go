@@ -43,7 +43,7 @@ func roles(t *testing.T, kind string) (*oss.Sink, *osstest.Server, *alicloudtest
 		c.RoleARN, c.OIDCProviderARN, c.STSEndpoint = role, provider, "sts-vpc.cn-hangzhou.aliyuncs.com"
 		c.OIDCTokenFile = tokenFile(t)
 	}
-	sink, err := oss.New(config, sinktest.InMemory(mux))
+	sink, err := oss.New(config, sinktest.Transport(mux))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestRoleThatIsNotThere(t *testing.T) {
 		t.Setenv(variable, "")
 	}
 	server := osstest.New(options)
-	sink, err := oss.New(config, sinktest.InMemory(server))
+	sink, err := oss.New(config, sinktest.Transport(server))
 	if err != nil {
 		t.Fatal(err)
 	}

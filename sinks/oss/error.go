@@ -41,25 +41,6 @@ func tooLarge(size int) *sinks.TooLargeError {
 	return &sinks.TooLargeError{Size: size, Limit: int(limit)}
 }
 
-// failure is an error of the sink: a text for people, and what callers decide
-// on.
-type failure struct {
-	text   string
-	hint   string // the text ends with it; "": there is none
-	causes []error
-}
-
-func (f *failure) Error() string   { return f.text }
-func (f *failure) Unwrap() []error { return f.causes }
-
-// Hint implements what sinks.Hint asks for.
-func (f *failure) Hint() string {
-	if f.hint == "" {
-		return sinks.Hint(errors.Join(f.causes...))
-	}
-	return f.hint
-}
-
 // failed says what was done where, why it failed and what helps, and sorts the
 // error as the contract of sinks.Sink wants it. A nil error stays nil.
 func (s *Sink) failed(verb, action string, key sinks.Key, err error) error {
@@ -67,20 +48,20 @@ func (s *Sink) failed(verb, action string, key sinks.Key, err error) error {
 		return nil
 	}
 	answer, ok := errors.AsType[*alicloud.Error](err)
-	f := &failure{text: fmt.Sprintf("%s %q in %s: %v", verb, key, s, err), causes: []error{err}}
+	f := &sinks.CallError{Text: fmt.Sprintf("%s %q in %s: %v", verb, key, s, err), Causes: []error{err}}
 	if large, ok := errors.AsType[*untrusted.SizeError](err); ok && action == actionGet {
-		f.text = fmt.Sprintf("%s %q in %s: the object has %v: %v", verb, key, s, large, sinks.ErrOversized)
-		f.causes = append(f.causes, sinks.ErrOversized)
+		f.Text = fmt.Sprintf("%s %q in %s: the object has %v: %v", verb, key, s, large, sinks.ErrOversized)
+		f.Causes = append(f.Causes, sinks.ErrOversized)
 	}
 	if action == actionPut && (ok && answer.MaybeApplied || isAfterSuccess(err)) {
-		f.text += ": outcome unknown"
-		f.causes = append(f.causes, sinks.ErrAmbiguous)
+		f.Text += ": outcome unknown"
+		f.Causes = append(f.Causes, sinks.ErrAmbiguous)
 	}
 	if ok && !mayPass(answer) {
-		f.causes = append(f.causes, sinks.ErrPermanent)
+		f.Causes = append(f.Causes, sinks.ErrPermanent)
 		if hint := s.hint(action, answer); hint != "" {
-			f.hint = hint
-			f.text += ": " + hint
+			f.Advice = hint
+			f.Text += ": " + hint
 		}
 	}
 	return f
@@ -96,7 +77,7 @@ func isAfterSuccess(err error) bool {
 
 func mayPass(e *alicloud.Error) bool { return e.Code == codeSlow || e.MayPass() }
 
-// hint says what a person can do about a permanent error.
+// Advice says what a person can do about a permanent error.
 func (s *Sink) hint(action string, e *alicloud.Error) string {
 	says := func(part string) bool { return strings.Contains(strings.ToLower(e.Message), part) }
 	switch {

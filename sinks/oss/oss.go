@@ -179,7 +179,7 @@ func (s *Sink) call(ctx context.Context, action string, do func(*sdk.Bucket) err
 			sdk.SecurityToken(keys.SecurityToken.Reveal()),
 			sdk.AuthVersion(sdk.AuthV4), sdk.Region(s.region), sdk.UserAgent("flagcast"), sdk.UseCname(s.cname),
 			sdk.HTTPClient(&http.Client{
-				Transport: &exchange{base: s.base, timeout: s.timeout, action: action, keys: keys},
+				Transport: &transport{base: s.base, timeout: s.timeout, action: action, keys: keys},
 			}),
 		)
 		if err != nil {

@@ -40,7 +40,7 @@ func setup(t *testing.T, change func(*oss.Config, *osstest.Options)) (*oss.Sink,
 		change(&config, &options)
 	}
 	server := osstest.New(options)
-	sink, err := oss.New(config, sinktest.InMemory(server))
+	sink, err := oss.New(config, sinktest.Transport(server))
 	if err != nil {
 		t.Fatal(err)
 	}

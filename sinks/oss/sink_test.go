@@ -422,7 +422,7 @@ func TestSendsNothingAboutTheMachine(t *testing.T) {
 		"Accept-Encoding",
 		"X-Oss-Content-Sha256", "X-Oss-Security-Token", "X-Oss-Forbid-Overwrite", "X-Oss-Meta-Seq",
 	}
-	sink, err := oss.New(config, sinktest.InMemory(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	sink, err := oss.New(config, sinktest.Transport(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for name := range r.Header {
 			if !slices.Contains(known, name) {
 				t.Errorf("%s sends the header %s: %s", r.Method, name, r.Header.Get(name))

@@ -14,7 +14,7 @@ import (
 // cases is the contract, sentence by sentence.
 var cases = []struct {
 	name string
-	run  func(p *probe)
+	run  func(p *tester)
 }{
 	{"stores bytes exactly", storesExactly},
 	{"stores a large object", storesLarge},
@@ -36,7 +36,7 @@ var cases = []struct {
 	{"does nothing for many when the context has ended", cancelledMany},
 }
 
-func storesExactly(p *probe) {
+func storesExactly(p *tester) {
 	bodies := map[string]string{
 		"non-ASCII":       `{"toggles":[{"name":"größe-尺寸-🚀"}]}`,
 		"white space":     " {\n\t\"a\" : 1\r\n}\n",
@@ -56,7 +56,7 @@ func storesExactly(p *probe) {
 	}
 }
 
-func storesLarge(p *probe) {
+func storesLarge(p *tester) {
 	key, body := p.key(), text('a', p.options.Large)
 	p.put(key, body)
 	p.expect(key, body)
@@ -64,7 +64,7 @@ func storesLarge(p *probe) {
 
 // returnsForeign: a sink does not look into objects. One that no reader can
 // make sense of harms neither the sink nor the objects that are read with it.
-func returnsForeign(p *probe) {
+func returnsForeign(p *tester) {
 	deep := min(256<<10, p.options.Large)
 	bodies := []string{
 		`{"a":1}`, strings.Repeat("[", deep), strings.Repeat(`{"flagcast":`, deep/12),
@@ -84,7 +84,7 @@ func returnsForeign(p *probe) {
 	}
 }
 
-func replaces(p *probe) {
+func replaces(p *tester) {
 	key := p.key()
 	p.put(key, `{"long":"a longer object than the one that follows"}`)
 	p.put(key, `{"b":2}`)
@@ -93,7 +93,7 @@ func replaces(p *probe) {
 	p.expect(key, `{"b":2}`)
 }
 
-func absent(p *probe) {
+func absent(p *tester) {
 	p.expectAbsent(p.key())
 	ended, cancel := context.WithCancel(p.Context())
 	cancel()
@@ -102,7 +102,7 @@ func absent(p *probe) {
 	}
 }
 
-func deletes(p *probe) {
+func deletes(p *tester) {
 	key := p.key()
 	p.delete(key)
 	p.put(key, `{"a":1}`)
@@ -114,7 +114,7 @@ func deletes(p *probe) {
 	p.expect(key, `{"a":2}`)
 }
 
-func tooLarge(p *probe) {
+func tooLarge(p *tester) {
 	limit := p.sink.Limits().ValueBytes
 	key := p.key()
 	if limit == 0 { // then it takes what is larger than usual
@@ -138,7 +138,7 @@ func tooLarge(p *probe) {
 	p.expect(key, `{"old":true}`)
 }
 
-func longestKey(p *probe) {
+func longestKey(p *tester) {
 	limit := p.sink.Limits().KeyBytes
 	if limit < 1 || limit > 512 {
 		p.Fatalf("Limits().KeyBytes is %d, want 1 to 512", limit)
@@ -157,7 +157,7 @@ func longestKey(p *probe) {
 	}
 }
 
-func badKeys(p *probe) {
+func badKeys(p *tester) {
 	for _, key := range []sinks.Key{
 		"", ".", "..", "../up", "a/b", "a.b", "a b", "a?b", "a#b", "a%2fb", "ключ", "a\x00",
 	} {
@@ -174,7 +174,7 @@ func badKeys(p *probe) {
 	}
 }
 
-func keepsKeysApart(p *probe) {
+func keepsKeysApart(p *tester) {
 	base := p.key()
 	bodies := map[sinks.Key]string{}
 	for _, suffix := range []sinks.Key{"-", "_", "-a", "_a", "-A", "-json", "-0"} {
@@ -195,7 +195,7 @@ func keepsKeysApart(p *probe) {
 	p.expectAbsent(base)
 }
 
-func concurrentPuts(p *probe) {
+func concurrentPuts(p *tester) {
 	key := p.key()
 	var bodies []string
 	for i := range 8 {
@@ -213,7 +213,7 @@ func concurrentPuts(p *probe) {
 	}
 	group.Wait()
 	for _, err := range errs {
-		if err != nil && p.options.Patience == 0 {
+		if err != nil && p.options.Staleness == 0 {
 			p.Errorf("one of several puts of one key: %v", err)
 		}
 	}
@@ -223,7 +223,7 @@ func concurrentPuts(p *probe) {
 	p.expect(key, bodies...)
 }
 
-func cancelledBefore(p *probe) {
+func cancelledBefore(p *tester) {
 	key := p.key()
 	p.put(key, `{"old":true}`)
 	p.expect(key, `{"old":true}`)
@@ -245,7 +245,7 @@ func cancelledBefore(p *probe) {
 	p.expect(key, `{"old":true}`)
 }
 
-func cancelledDuring(p *probe) {
+func cancelledDuring(p *tester) {
 	key := p.key()
 	old, replacement := text('o', p.options.Large), text('n', p.options.Large)
 	p.put(key, old)
@@ -266,7 +266,7 @@ func cancelledDuring(p *probe) {
 	}
 }
 
-func bodyIsTheCallers(p *probe) {
+func bodyIsTheCallers(p *tester) {
 	key := p.key()
 	body := []byte(`{"mine":true}`)
 	o := object(key, body)

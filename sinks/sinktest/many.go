@@ -13,7 +13,7 @@ import (
 // objects and for those without.
 
 // many makes keys and bodies, all different.
-func (p *probe) many(n int) (keys []sinks.Key, bodies []string) {
+func (p *tester) many(n int) (keys []sinks.Key, bodies []string) {
 	for i := range n {
 		keys = append(keys, p.key())
 		bodies = append(bodies, fmt.Sprintf(`{"n":%d,"text":"größe-尺寸-🚀 <&> \\ \u2028 `+"\u2028"+`%s"}`, i,
@@ -23,7 +23,7 @@ func (p *probe) many(n int) (keys []sinks.Key, bodies []string) {
 }
 
 // putAll stores objects and returns what sinks.PutAll does.
-func (p *probe) putAll(keys []sinks.Key, bodies []string) []error {
+func (p *tester) putAll(keys []sinks.Key, bodies []string) []error {
 	p.Helper()
 	var objects []sinks.Object
 	for i, key := range keys {
@@ -38,7 +38,7 @@ func (p *probe) putAll(keys []sinks.Key, bodies []string) []error {
 }
 
 // expectAll reads until each key has its body; "" is an absent key.
-func (p *probe) expectAll(keys []sinks.Key, bodies []string) {
+func (p *tester) expectAll(keys []sinks.Key, bodies []string) {
 	p.Helper()
 	err := p.until(func() (bool, error) {
 		got, errs := sinks.GetAll(p.Context(), p.sink, keys)
@@ -64,7 +64,7 @@ func (p *probe) expectAll(keys []sinks.Key, bodies []string) {
 	}
 }
 
-func storesMany(p *probe) {
+func storesMany(p *tester) {
 	keys, bodies := p.many(12)
 	for range 2 { // new keys, and the same again
 		for i, err := range p.putAll(keys, bodies) {
@@ -86,7 +86,7 @@ func storesMany(p *probe) {
 }
 
 // answersForEach: one object that cannot be stored keeps back no other.
-func answersForEach(p *probe) {
+func answersForEach(p *tester) {
 	keys, bodies := p.many(5)
 	const bad, large = 1, 3
 	wanted := append([]string(nil), bodies...)
@@ -117,7 +117,7 @@ func answersForEach(p *probe) {
 	}
 }
 
-func readsMany(p *probe) {
+func readsMany(p *tester) {
 	keys, bodies := p.many(4)
 	for _, i := range []int{0, 3} {
 		p.put(keys[i], bodies[i])
@@ -139,7 +139,7 @@ func readsMany(p *probe) {
 	}
 }
 
-func cancelledMany(p *probe) {
+func cancelledMany(p *tester) {
 	keys, bodies := p.many(3)
 	p.put(keys[0], bodies[0])
 	p.expect(keys[0], bodies[0])

@@ -115,7 +115,7 @@ func toSink(rounds, flags, keys int, bar string, limit float64) figure {
 	rounds = max(rounds, 3)
 	log := slog.New(slog.DiscardHandler)
 	store := state.New(state.Options{Log: log})
-	sink := &arrival{memory.New(), make(chan int, 1)}
+	sink := &arrival{memory.WithLimit(0), make(chan int, 1)}
 	t := publish.Target{Name: "t", Environment: benchEnvironment, Sink: sink}
 	for i := range keys {
 		static := eval.Context{Fields: map[string]string{}}

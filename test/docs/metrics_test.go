@@ -68,7 +68,7 @@ func exposed(t *testing.T) map[string]string {
 
 		spec := snapshot.Spec{Format: snapshot.Evaluated1, Environment: env, Target: "t"}
 		target := publish.Target{
-			Name: "t", Environment: env, Sink: sinks.Measured(memory.New(), "s", sinks.NewMetrics(registry)),
+			Name: "t", Environment: env, Sink: sinks.Measured(memory.WithLimit(0), "s", sinks.NewMetrics(registry)),
 			Outputs: []publish.Output{{Key: "k", Spec: spec}}, Probes: []publish.Probe{edge{}},
 		}
 		ctx, stop := context.WithCancel(t.Context())

@@ -79,7 +79,7 @@ func open(t *testing.T, kind string) sinks.Sink {
 		c.Bucket, c.Region, c.Credentials.AccessKeyID, c.Credentials.AccessKeySecret = "bucket", "cn-hangzhou", "id",
 			secret.New("secret")
 	}
-	sink, err := all.Open(kind, settings)
+	sink, err := all.New(kind, settings)
 	if err != nil {
 		t.Fatalf("%s: %v: the test has to know what it needs", kind, err)
 	}

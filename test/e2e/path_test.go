@@ -309,7 +309,7 @@ func (w *world) survivesUnleash(t *testing.T) {
 	want := rig.Toggles(t, w.flagcast.URL, w.unleash.Frontend, query(static))
 	w.unleash.Stop()
 	w.flagcast.Until(t, "flagcast notices", func() bool {
-		return strings.Contains(w.flagcast.Output(), "the last good flags stay")
+		return strings.Contains(w.flagcast.Output(), "serving the last good flags")
 	})
 	if diff := cmp.Diff(want, rig.Toggles(t, w.flagcast.URL, w.unleash.Frontend, query(static))); diff != "" {
 		t.Errorf("the core answers otherwise without Unleash:\n%s", diff)

@@ -57,8 +57,8 @@ func (c *App) deliver(ctx context.Context, d *edgecore.Definitions) {
 	}
 }
 
-// nudge makes every feed ask upstream soon.
-func (c *App) nudge() {
+// trigger makes every feed ask upstream soon.
+func (c *App) trigger() {
 	for _, feed := range c.Feeds {
 		if poll, ok := feed.(*upstream.Poll); ok {
 			poll.Trigger()

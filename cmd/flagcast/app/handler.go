@@ -16,7 +16,7 @@ func (c *App) tokens() *access.Access {
 	options := access.Options{
 		Backend:  slices.Concat(c.Config.Upstream.Tokens, cfg.BackendTokens),
 		Frontend: cfg.FrontendTokens, Anonymous: cfg.Anonymous,
-		Followed: c.scopes(), ValidFor: cfg.RevalidateTokens, Dir: c.Config.State.Dir, Log: c.Log,
+		Served: c.scopes(), ValidFor: cfg.RevalidateTokens, Dir: c.Config.State.Dir, Log: c.Log,
 	}
 	if c.Config.Upstream.URL != "" {
 		options.Validator = access.NewUpstream(c.Config.Upstream.URL, c.Config.Upstream.Headers, c.upstream)
@@ -38,13 +38,13 @@ func (c *App) handler(publishers []*publish.Publisher, known *access.Access) (*a
 		Build: api.Build{Version: BuildVersion(), Revision: buildRevision()},
 		Targets: func() any {
 			return c.Report(publishers, cfg.PrivateBackstage())
-		}, Usage: c.usage, WebhookSecret: cfg.WebhookSecret, Trigger: c.nudge,
-		TokenHeader: header, NoAll: !cfg.All,
+		}, Usage: c.usage, WebhookSecret: cfg.WebhookSecret, Trigger: c.trigger,
+		TokenHeader: header, DisableAll: !cfg.All,
 		CORS: api.CORS{
 			Origins: cfg.CORS.Origins, AllowedHeaders: cfg.CORS.AllowedHeaders, ExposedHeaders: cfg.CORS.ExposedHeaders,
 			Methods: cfg.CORS.Methods, MaxAge: cfg.CORS.MaxAge,
 		},
-		Shared: api.Shared{
+		SharedCache: api.SharedCache{
 			MaxAge: cfg.Shared.MaxAge, StaleWhileRevalidate: cfg.Shared.StaleWhileRevalidate,
 			StaleIfError: cfg.Shared.StaleIfError,
 		},
@@ -53,7 +53,7 @@ func (c *App) handler(publishers []*publish.Publisher, known *access.Access) (*a
 			Proxies: config.Prefixes(cfg.TrustedProxies),
 		},
 		Backstage: api.Backstage{
-			Apart: cfg.Backstage.Listen != "", NoMetrics: !cfg.Backstage.Metrics,
+			Separate: cfg.Backstage.Listen != "", DisableMetrics: !cfg.Backstage.Metrics,
 			Features: cfg.Backstage.Features, Tokens: cfg.Backstage.Tokens,
 		},
 	}), nil

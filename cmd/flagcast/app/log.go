@@ -36,7 +36,7 @@ const (
 )
 
 // listing writes for people what a record has: the attribute that is the point
-// of it right after the message, as in "poll upstream: connection refused", and
+// of it right after the message, as in "publish: connection refused", and
 // its list as lines of their own below it, indented by two spaces.
 type listing struct{ slog.Handler }
 

@@ -21,19 +21,30 @@ import (
 func openSinks(
 	configured map[string]*config.Sink, names []string, registry *prometheus.Registry,
 ) (map[string]sinks.Sink, error) {
-	open, opener := map[string]sinks.Sink{}, all.NewOpener(sinks.NewMetrics(registry))
+	open, factory := map[string]sinks.Sink{}, all.NewFactory(sinks.NewMetrics(registry))
 	for _, name := range names {
 		s := configured[name]
 		if s == nil || open[name] != nil {
 			continue // unknown, which the use of its name reports, or open
 		}
-		sink, err := opener.Open(name, s.Type, s.Settings)
+		sink, err := factory.New(name, s.Type, s.Settings)
 		if err != nil {
 			return nil, exit.With(exit.Usage, fmt.Errorf("open sink %q: %w", name, err), "")
 		}
 		open[name] = sink
 	}
 	return open, nil
+}
+
+// WithDecorated returns the parts with each of the sinks decorated.
+func (c *App) WithDecorated(decorate func(sinks.Sink) sinks.Sink) *App {
+	decorated := *c
+	decorated.Sinks = make(map[string]sinks.Sink, len(c.Sinks))
+	for name, sink := range c.Sinks {
+		decorated.Sinks[name] = decorate(sink)
+	}
+	decorated.Targets = newTargets(c.Config.Targets, decorated.Sinks)
+	return &decorated
 }
 
 func newTargets(configured []config.Target, open map[string]sinks.Sink) []publish.Target {

@@ -45,7 +45,7 @@ func resolveTokens(ctx context.Context, c *config.Config, validator access.Valid
 	if len(open) == 0 {
 		return nil
 	}
-	known := make([]*access.Known, len(open))
+	known := make([]*access.TokenInfo, len(open))
 	if validator != nil {
 		asking, cancel := context.WithTimeout(ctx, tokensTimeout)
 		defer cancel()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/internal/strictyaml"
+	"github.com/flagcast/flagcast/internal/unleashurl"
 )
 
 // check finds the faults that lie between settings. It skips what follows
@@ -109,7 +110,7 @@ func (k *checker) checkURL(u *Upstream) {
 	case address.RawQuery != "" || address.Fragment != "":
 		k.Wrong(u, "url", `"url" in upstream has a "?" or a "#"`, "leave off what follows the path")
 	}
-	u.URL = strings.TrimRight(strings.TrimSuffix(strings.TrimRight(u.URL, "/"), "/api"), "/")
+	u.URL = unleashurl.Trim(u.URL)
 }
 
 func (k *checker) checkCertificates(u *Upstream) {

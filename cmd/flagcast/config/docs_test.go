@@ -356,7 +356,7 @@ func TestExampleLoads(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, sink := range c.Sinks {
-		if _, err := all.Open(sink.Type, sink.Settings); err != nil {
+		if _, err := all.New(sink.Type, sink.Settings); err != nil {
 			t.Errorf("open sink %q: %v", name, err)
 		}
 	}

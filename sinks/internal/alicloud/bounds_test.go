@@ -79,11 +79,11 @@ func FuzzRefusal(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		var failed *Error
-		if used := need.Allocated(func() { failed = refusal(status, body) }); used > 16*int64(len(body))+1<<20 {
+		if used := need.Allocated(func() { failed = errorOf(status, body) }); used > 16*int64(len(body))+1<<20 {
 			t.Errorf("%d bytes allocated for %d", used, len(body))
 		}
 		failed.Action = "GetKv"
-		failed.clean(testKeys)
+		failed.redact(testKeys)
 		line := failed.Error()
 		if len(line) > 1500 || strings.ContainsAny(line, "\n\r") || !utf8.ValidString(line) ||
 			strings.Contains(line, "test-secret") {

@@ -25,7 +25,7 @@ func TestCleanMasksWholeSecrets(t *testing.T) {
 			"id-1234", secret.New("abcd"), secret.New("token"),
 		}, "Aabcd&token=token", "A[redacted]&[redacted]=[redacted]"},
 	} {
-		if got := Clean(c.text, c.keys); got != c.want {
+		if got := Redact(c.text, c.keys); got != c.want {
 			t.Errorf("%q, want %q", got, c.want)
 		}
 	}

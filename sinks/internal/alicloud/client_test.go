@@ -254,7 +254,9 @@ func TestErrorsHoldNoCredential(t *testing.T) {
 // failing has no keys.
 type failing struct{}
 
-func (failing) Retrieve(context.Context) (Keys, error) { return Keys{}, &lasting{what: "no role"} }
+func (failing) Retrieve(context.Context) (Keys, error) {
+	return Keys{}, &permanentError{what: "no role"}
+}
 
 func (failing) Renew(Keys) bool { return false }
 

@@ -53,7 +53,7 @@ const (
 	variableToken    = "ALIBABA_CLOUD_OIDC_TOKEN_FILE"
 )
 
-// DefaultConfig returns the settings that hold where the file says nothing.
+// DefaultConfig returns the default settings.
 func DefaultConfig() Config {
 	return Config{Type: typeAccessKey, RoleSessionName: "flagcast", STSEndpoint: "sts.aliyuncs.com"}
 }
@@ -65,10 +65,9 @@ var (
 	namePattern     = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 )
 
-// Check returns a *sinks.ConfigError for every fault; prefix is put before the
-// name of each setting ("credentials."). What rrsa takes from the environment
-// is missed when it is used, not here: the same file has to load outside of
-// the pod.
+// Check returns a *sinks.ConfigError for every fault; prefix is put before the name of
+// each setting ("credentials."). Missing variables of rrsa are an error when they are
+// used, not here: the same file must load outside of the pod.
 func (c Config) Check(prefix string) []error {
 	var faults []error
 	fault := func(key, problem string) {
@@ -122,13 +121,13 @@ func (c Config) Check(prefix string) []error {
 			typeECS))
 		return faults
 	}
-	return append(faults, c.strays(prefix)...)
+	return append(faults, c.checkUnused(prefix)...)
 }
 
 const exampleSTS = "sts-vpc.cn-hangzhou.aliyuncs.com"
 
-// strays are settings that another type has.
-func (c Config) strays(prefix string) []error {
+// checkUnused returns an error for every setting of another type.
+func (c Config) checkUnused(prefix string) []error {
 	var faults []error
 	defaults := DefaultConfig()
 	for _, setting := range []struct {
@@ -157,8 +156,8 @@ func (c Config) strays(prefix string) []error {
 	return faults
 }
 
-// resolved fills what is absent from the environment. Keys are taken from one
-// place or the other, never half and half.
+// resolved adds missing settings from the environment. Keys are either all from the
+// settings or all from the environment.
 func (c Config) resolved() Config {
 	switch c.Type {
 	case typeAccessKey, typeSTS:
@@ -181,8 +180,8 @@ func (c Config) resolved() Config {
 	return c
 }
 
-// Credential names who calls a service, without showing it: equal settings
-// give the same name, other keys or roles another.
+// Credential returns an identifier of the credential that does not reveal it: equal
+// settings have the same identifier, other keys or roles another.
 func (c Config) Credential(service string) string {
 	c = c.resolved()
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []string{service, c.Type, c.AccessKeyID, c.RoleARN, c.RoleName}))

@@ -64,7 +64,7 @@ func (e *ecs) fetch(ctx context.Context) (Keys, time.Time, error) {
 		}
 		role, _, _ = strings.Cut(strings.TrimSpace(list), "\n")
 		if status == http.StatusNotFound || status == http.StatusOK && role == "" {
-			return Keys{}, none, &lasting{
+			return Keys{}, none, &permanentError{
 				"no RAM role is attached to this instance", "attach one that trusts ecs.aliyuncs.com", nil,
 			}
 		}
@@ -88,7 +88,7 @@ func (e *ecs) fetch(ctx context.Context) (Keys, time.Time, error) {
 	}
 	if json.Unmarshal([]byte(text), &answer) != nil || answer.Code != "Success" {
 		return Keys{}, none, fmt.Errorf("ask the metadata service for keys of the role %q: it answered %q", role,
-			Clean(answer.Code, Keys{}))
+			Redact(answer.Code, Keys{}))
 	}
 	keys, ends, err := answer.keys()
 	if err != nil {
@@ -122,5 +122,5 @@ func answered(status int, what, remedy string) error {
 	if status >= 500 || status == http.StatusTooManyRequests {
 		return errors.New(text)
 	}
-	return &lasting{text, remedy, nil}
+	return &permanentError{text, remedy, nil}
 }

@@ -20,7 +20,7 @@ import (
 const (
 	assumeRole = "AssumeRoleWithOIDC"
 	stsVersion = "2015-04-01"
-	// tokenBytes is as much as STS takes for a token.
+	// tokenBytes is the largest token that STS accepts.
 	tokenBytes = 20_000
 	// stsTimeout and stsAttempts leave a call of a sink, which may wait for
 	// this, half of its minute.
@@ -31,8 +31,8 @@ const (
 )
 
 // rrsa assumes a role with the token that Kubernetes gives a pod ("RAM Roles
-// for Service Accounts" of ACK). The call to STS is not signed: the token says
-// who calls.
+// for Service Accounts" of ACK). The call to STS is not signed: the token identifies the
+// caller.
 type rrsa struct {
 	config   Config // resolved
 	endpoint *url.URL
@@ -46,8 +46,8 @@ func newRRSA(c Config, base http.RoundTripper) *rrsa {
 	})}
 }
 
-// stamped gives each attempt a time and a nonce of its own, as the OpenAPI
-// wants of calls without a signature, too.
+// stamped gives each attempt a time and a nonce of its own, which the OpenAPI requires
+// also of calls without a signature.
 type stamped struct{ base http.RoundTripper }
 
 func (s stamped) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -110,7 +110,7 @@ func (r *rrsa) token() (secret.Secret, error) {
 		{r.config.OIDCTokenFile, "oidc_token_file", variableToken},
 	} {
 		if setting.value == "" {
-			return secret.Secret{}, &lasting{
+			return secret.Secret{}, &permanentError{
 				fmt.Sprintf("credentials.%s is not set, nor is the variable %s", setting.key, setting.variable),
 				"set one, or let ack-pod-identity-webhook do it (namespace label " +
 					"pod-identity.alibabacloud.com/injection=on, annotation pod-identity.alibabacloud.com/role-name " +
@@ -125,26 +125,28 @@ func (r *rrsa) token() (secret.Secret, error) {
 		"as ack-pod-identity-webhook does for new pods"
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return secret.Secret{}, &lasting{fmt.Sprintf("token file %q is absent", path), remedy, err}
+		return secret.Secret{}, &permanentError{fmt.Sprintf("token file %q is absent", path), remedy, err}
 	case err != nil:
-		return secret.Secret{}, &lasting{fmt.Sprintf("read the token file: %v", err), "let this process read it", err}
+		return secret.Secret{}, &permanentError{
+			fmt.Sprintf("read the token file: %v", err), "let this process read it", err,
+		}
 	case text == "" || len(text) > tokenBytes:
-		return secret.Secret{}, &lasting{
+		return secret.Secret{}, &permanentError{
 			fmt.Sprintf("token file %q has %d bytes, which is not a token", path, len(text)), remedy, nil,
 		}
 	}
 	return secret.New(text), nil
 }
 
-// refused reads an error of STS.
+// refused returns the error of a response of STS.
 func (r *rrsa) refused(status int, body []byte, token secret.Secret) error {
-	failed := refusal(status, body)
+	failed := errorOf(status, body)
 	failed.Action = assumeRole
-	failed.clean(Keys{SecurityToken: token})
+	failed.redact(Keys{SecurityToken: token})
 	if failed.MayPass() {
 		return failed
 	}
-	return &lasting{failed.Error(), r.hint(failed), failed}
+	return &permanentError{failed.Error(), r.hint(failed), failed}
 }
 
 // hint says what a person can do ("Error messages and solutions" of RRSA in

@@ -37,7 +37,7 @@ func pod(t *testing.T) (Config, *alicloudtest.STS, *alicloudtest.Issuer, http.Ro
 	sts := alicloudtest.NewSTS(issuer, testRole, testProvider, podToken)
 	mux := http.NewServeMux()
 	mux.Handle("sts.aliyuncs.com/", sts)
-	return of(typeRRSA, nil), sts, issuer, sinktest.InMemory(mux)
+	return of(typeRRSA, nil), sts, issuer, sinktest.Transport(mux)
 }
 
 // retrieve makes credentials and asks them once.
@@ -228,7 +228,7 @@ func instance(role string) (*alicloudtest.Metadata, *alicloudtest.Issuer, http.R
 	service := alicloudtest.NewMetadata(issuer, role)
 	mux := http.NewServeMux()
 	mux.Handle("100.100.100.200/", service)
-	return service, issuer, sinktest.InMemory(mux)
+	return service, issuer, sinktest.Transport(mux)
 }
 
 func TestRoleOfAnInstance(t *testing.T) {
@@ -361,7 +361,7 @@ func TestFakesAreStrict(t *testing.T) {
 		r.Header.Set("Content-Type", test.kind)
 		w := httptest.NewRecorder()
 		sts.ServeHTTP(w, r)
-		if code := refusal(w.Code, w.Body.Bytes()).Code; code != test.code {
+		if code := errorOf(w.Code, w.Body.Bytes()).Code; code != test.code {
 			t.Errorf("%s: answers %d %q, want %q", test.name, w.Code, code, test.code)
 		}
 	}

@@ -16,19 +16,19 @@ import (
 	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
-// As much is read of an answer that is not a value: one that names 10,000 keys,
-// and one with bulkGetBytes of values, each byte escaped to six.
+// Bounds of responses other than values, in bytes: one that names 10,000 keys, and one
+// with bulkGetBytes of values, each byte escaped to six.
 const (
 	answerBytes     = 8 << 20
 	bulkAnswerBytes = 6*bulkGetBytes + answerBytes
 )
 
-// answer is what the service said when it did not do what was asked. It keeps
-// no request, and so no token, unlike the error of the SDK.
-type answer struct {
+// apiError is a response that is not a success. Unlike the error of the SDK it does not
+// contain the request, and so no token.
+type apiError struct {
 	status     int
 	errors     problems
-	note       string // what there is instead of an envelope
+	note       string // describes a response without an envelope
 	retryAfter string
 	location   string
 }
@@ -38,7 +38,7 @@ type problem struct {
 	Message string `json:"message"`
 }
 
-// problems are the first ones of a list: the others take no memory.
+// problems are the first mostProblems of a list: the others need no memory.
 type problems []problem
 
 const mostProblems = 20
@@ -60,11 +60,11 @@ func (p *problems) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-func (a *answer) has(codes ...int) bool {
+func (a *apiError) has(codes ...int) bool {
 	return slices.ContainsFunc(a.errors, func(p problem) bool { return slices.Contains(codes, p.Code) })
 }
 
-func (a *answer) Error() string {
+func (a *apiError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "answered %d %s", a.status, http.StatusText(a.status))
 	for _, p := range a.errors {
@@ -80,13 +80,13 @@ func (a *answer) Error() string {
 	return b.String()
 }
 
-// exchange is between the SDK and its HTTP client: it adds the token, and
-// turns every answer that is not a success into an *answer. The SDK itself takes
-// a 200 that says "success": false for a success.
-func (s *Sink) exchange(req *http.Request, next option.MiddlewareNext) (*http.Response, error) {
+// middleware runs between the SDK and its HTTP client: it adds the token, and returns an
+// *apiError for every response that is not a success. The SDK itself treats 200 with
+// "success": false as a success.
+func (s *Sink) middleware(req *http.Request, next option.MiddlewareNext) (*http.Response, error) {
 	for name := range req.Header {
 		if strings.HasPrefix(name, "X-Stainless-") {
-			req.Header.Del(name) // what the SDK reports of this machine
+			req.Header.Del(name) // they describe this machine
 		}
 	}
 	req.Header.Set("User-Agent", "flagcast")
@@ -95,7 +95,7 @@ func (s *Sink) exchange(req *http.Request, next option.MiddlewareNext) (*http.Re
 	if err != nil {
 		return nil, err
 	}
-	s.quota.learn(resp.Header)
+	s.quota.update(resp.Header)
 	if resp.StatusCode == http.StatusOK && req.Method == http.MethodGet && strings.Contains(req.URL.Path, "/values/") {
 		return resp, nil // a value, which has no envelope
 	}
@@ -113,25 +113,25 @@ func (s *Sink) exchange(req *http.Request, next option.MiddlewareNext) (*http.Re
 		return nil, fmt.Errorf("answered %d %s, and the answer ends early: %w", resp.StatusCode,
 			http.StatusText(resp.StatusCode), err)
 	}
-	if a := judge(resp, body); a != nil {
+	if a := checkEnvelope(resp, body); a != nil {
 		return nil, a
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return resp, nil
 }
 
-// judge returns nil for a success.
-func judge(resp *http.Response, body []byte) *answer {
+// checkEnvelope returns an error for a response that is not a success.
+func checkEnvelope(resp *http.Response, body []byte) *apiError {
 	var envelope struct {
 		Success *bool    `json:"success"`
 		Errors  problems `json:"errors"`
 	}
-	a := &answer{
+	a := &apiError{
 		status: resp.StatusCode, retryAfter: resp.Header.Get("Retry-After"), location: resp.Header.Get("Location"),
 	}
 	switch err := json.Unmarshal(body, &envelope); {
 	case err != nil || envelope.Success == nil && len(envelope.Errors) == 0:
-		a.note = foreign(resp.Header.Get("Content-Type"), body)
+		a.note = describeForeign(resp.Header.Get("Content-Type"), body)
 		return a
 	case resp.StatusCode == http.StatusOK && envelope.Success != nil && *envelope.Success:
 		return nil
@@ -143,8 +143,8 @@ func judge(resp *http.Response, body []byte) *answer {
 	return a
 }
 
-// foreign describes what a gateway or a proxy has answered.
-func foreign(contentType string, body []byte) string {
+// describeForeign describes a response of a gateway or a proxy.
+func describeForeign(contentType string, body []byte) string {
 	media, _, _ := mime.ParseMediaType(contentType)
 	switch {
 	case len(bytes.TrimSpace(body)) == 0:
@@ -155,7 +155,7 @@ func foreign(contentType string, body []byte) string {
 	return fmt.Sprintf("with a body that is not from the API: %q", excerpt(string(body)))
 }
 
-// excerpt keeps an error on one line.
+// excerpt returns the start of a text, in one line.
 func excerpt(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
 	if runes := []rune(text); len(runes) > 200 {
@@ -164,8 +164,8 @@ func excerpt(text string) string {
 	return text
 }
 
-// tooMany finds the documented code of a busy service under another status
-// than 429.
+// tooMany reports whether a response has the documented code of a busy service, whose
+// status is not always 429.
 func tooMany(_ int, body []byte) bool {
 	var envelope struct {
 		Errors problems `json:"errors"`
@@ -173,5 +173,5 @@ func tooMany(_ int, body []byte) bool {
 	if json.Unmarshal(body, &envelope) != nil {
 		return false
 	}
-	return (&answer{errors: envelope.Errors}).has(codeTooMany)
+	return (&apiError{errors: envelope.Errors}).has(codeTooMany)
 }

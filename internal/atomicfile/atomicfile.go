@@ -1,6 +1,6 @@
-// Package disk replaces files whole: those of the state folder and those that a
-// user names. What a process that was killed has left beside is removed by a later one.
-package disk
+// Package atomicfile replaces files completely or not at all. Temporary files of killed
+// processes are removed by a later one.
+package atomicfile
 
 import (
 	"fmt"
@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// Replace writes a file that only its owner may read, and makes its folder
-// where there is none. A crash, also of the machine, leaves the old content or
-// the new one, and at most a file that Tidy removes in the same folder.
-func Replace(path string, content []byte) error {
+// WritePrivate writes a file that only its owner may read, and creates its folder if it
+// is missing. A crash, also of the machine, leaves the old content or
+// the new one, and at most a file that RemoveAbandoned removes in the same folder.
+func WritePrivate(path string, content []byte) error {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -25,8 +25,8 @@ func Replace(path string, content []byte) error {
 	return write(path, content, 0o600)
 }
 
-// Write replaces a file as Replace does, in a folder that exists. One that is
-// there keeps its permissions; a new one gets perm, less the umask.
+// Write replaces a file like WritePrivate, in a folder that exists. An existing file
+// keeps its permissions; a new one gets perm, less the umask.
 func Write(path string, content []byte, perm fs.FileMode) error {
 	if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() {
 		perm = info.Mode().Perm()
@@ -84,11 +84,11 @@ func sync(dir string) error {
 // abandoned is the age of a temporary file that no process writes any more.
 const abandoned = time.Hour
 
-// Tidy removes what calls of Replace that were killed have left in a folder:
-// regular files named as Replace names its temporary ones, "." and the name of
-// a file that ours accepts and digits, which are an hour old. It returns how
-// many. One that cannot be removed stays, without an error.
-func Tidy(dir string, ours func(name string) bool) (removed int) {
+// RemoveAbandoned removes temporary files of killed processes from a folder: regular
+// files that are an hour old and whose name is ".", the name of a file that ours accepts,
+// and digits. It returns their number. A file that cannot be removed stays, without an
+// error.
+func RemoveAbandoned(dir string, ours func(name string) bool) (removed int) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return 0

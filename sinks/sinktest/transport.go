@@ -7,11 +7,11 @@ import (
 	"net/http/httptrace"
 )
 
-// InMemory returns a transport that calls a handler as if over a network, so
+// Transport returns a transport that calls a handler as if over a network, so
 // that pauses between attempts take no real time under synctest. A handler that
 // panics, as with http.ErrAbortHandler, breaks the connection; one that waits
 // for the context of its request is slow, and its answer then comes too late.
-func InMemory(handler http.Handler) http.RoundTripper { return inMemory{handler} }
+func Transport(handler http.Handler) http.RoundTripper { return inMemory{handler} }
 
 type inMemory struct{ handler http.Handler }
 

@@ -1,4 +1,4 @@
-package disk_test
+package atomicfile_test
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/flagcast/flagcast/internal/disk"
+	"github.com/flagcast/flagcast/internal/atomicfile"
 )
 
 // dirVariable makes this test binary a process that writes until it is killed.
@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	}
 	content := []byte(strings.Repeat("x", 4<<20))
 	for n := 0; ; n++ {
-		if err := disk.Replace(filepath.Join(dir, "a.json"), content); err != nil {
+		if err := atomicfile.WritePrivate(filepath.Join(dir, "a.json"), content); err != nil {
 			panic(err)
 		}
 		if n == 0 {
@@ -55,10 +55,10 @@ func age(t *testing.T, path string) {
 	}
 }
 
-func TestReplace(t *testing.T) {
+func TestWritePrivate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "new", "a.json")
 	for _, content := range []string{"one", "two, longer", ""} {
-		if err := disk.Replace(path, []byte(content)); err != nil {
+		if err := atomicfile.WritePrivate(path, []byte(content)); err != nil {
 			t.Fatal(err)
 		}
 		got, err := os.ReadFile(path)
@@ -75,9 +75,9 @@ func TestReplace(t *testing.T) {
 	}
 }
 
-// TestTidyAfterKills: what processes leave that are killed while they write is
+// TestRemoveAbandonedAfterKills: what processes leave that are killed while they write is
 // found by its name, and removed once it is old.
-func TestTidyAfterKills(t *testing.T) {
+func TestRemoveAbandonedAfterKills(t *testing.T) {
 	dir := t.TempDir()
 	ours := func(name string) bool { return name == "a.json" }
 	left := func() []string {
@@ -104,14 +104,14 @@ func TestTidyAfterKills(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := disk.Tidy(dir, ours); n != 0 || len(left()) == 0 {
+	if n := atomicfile.RemoveAbandoned(dir, ours); n != 0 || len(left()) == 0 {
 		t.Errorf("%d files of this minute were removed", n)
 	}
 	for _, name := range left() {
 		age(t, filepath.Join(dir, name))
 	}
 	want := len(left())
-	if n := disk.Tidy(dir, ours); n != want || len(left()) != 0 {
+	if n := atomicfile.RemoveAbandoned(dir, ours); n != want || len(left()) != 0 {
 		t.Errorf("%d were removed, %q are left", n, left())
 	}
 	if content, err := os.ReadFile(filepath.Join(dir, "a.json")); err != nil || len(content) != 4<<20 {
@@ -119,7 +119,7 @@ func TestTidyAfterKills(t *testing.T) {
 	}
 }
 
-func TestTidyLeavesWhatIsNotItsOwn(t *testing.T) {
+func TestRemoveAbandonedLeavesOtherFiles(t *testing.T) {
 	dir := t.TempDir()
 	for name, stays := range map[string]bool{
 		".a.json123456":       false,
@@ -139,7 +139,7 @@ func TestTidyLeavesWhatIsNotItsOwn(t *testing.T) {
 			t.Fatal(err)
 		}
 		age(t, path)
-		disk.Tidy(dir, func(name string) bool { return name == "a.json" })
+		atomicfile.RemoveAbandoned(dir, func(name string) bool { return name == "a.json" })
 		if _, err := os.Stat(path); (err == nil) != stays {
 			t.Errorf("%s stays: %t, want %t", name, err == nil, stays)
 		}
@@ -155,11 +155,11 @@ func TestTidyLeavesWhatIsNotItsOwn(t *testing.T) {
 	}
 	age(t, filepath.Join(other, ".a.json1"))
 	age(t, filepath.Join(dir, "a.json"))
-	disk.Tidy(other, func(string) bool { return true })
+	atomicfile.RemoveAbandoned(other, func(string) bool { return true })
 	if diff := cmp.Diff([]string{".a.json1", ".a.json2"}, names(t, other)); diff != "" {
 		t.Error(diff)
 	}
-	if n := disk.Tidy(filepath.Join(dir, "missing"), func(string) bool { return true }); n != 0 {
+	if n := atomicfile.RemoveAbandoned(filepath.Join(dir, "missing"), func(string) bool { return true }); n != 0 {
 		t.Errorf("%d files of a folder that does not exist", n)
 	}
 }
@@ -170,7 +170,7 @@ func TestWrite(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a.js")
 	for i, perm := range []os.FileMode{0o640, 0o600} {
-		if err := disk.Write(path, []byte(fmt.Sprint(i)), perm); err != nil {
+		if err := atomicfile.Write(path, []byte(fmt.Sprint(i)), perm); err != nil {
 			t.Fatal(err)
 		}
 		got, err := os.ReadFile(path)
@@ -179,13 +179,13 @@ func TestWrite(t *testing.T) {
 			t.Errorf("%q, %v, %v", got, err, info.Mode())
 		}
 	}
-	if err := disk.Write(filepath.Join(dir, "nosuch", "a.js"), nil, 0o600); err == nil {
+	if err := atomicfile.Write(filepath.Join(dir, "nosuch", "a.js"), nil, 0o600); err == nil {
 		t.Error("no error for a folder that is missing")
 	}
 	if err := os.Mkdir(filepath.Join(dir, "folder"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := disk.Write(filepath.Join(dir, "folder"), nil, 0o600); err == nil {
+	if err := atomicfile.Write(filepath.Join(dir, "folder"), nil, 0o600); err == nil {
 		t.Error("a folder was replaced")
 	}
 	if list := names(t, dir); !slices.Equal(list, []string{"a.js", "folder"}) {

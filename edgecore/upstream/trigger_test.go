@@ -57,18 +57,18 @@ const ms = time.Millisecond
 
 var round = []time.Duration{0, 250 * ms, 500 * ms, 1000 * ms, 2000 * ms}
 
-func TestNudge(t *testing.T) {
+func TestTrigger(t *testing.T) {
 	nudging(t, flags(1, "x@a"), func(t *testing.T, c *clocked, f *follower) {
 		later(5 * time.Second)
-		nudged := time.Now()
+		triggered := time.Now()
 		f.Trigger()
 		later(10 * time.Second)
-		if diff := cmp.Diff(round, c.since(nudged)); diff != "" {
+		if diff := cmp.Diff(round, c.since(triggered)); diff != "" {
 			t.Errorf("asked at (-want +got)\n%s", diff)
 		}
 		// Polling goes on, an interval after the last.
 		later(10 * time.Second)
-		if n := len(c.since(nudged)); n != len(round)+1 {
+		if n := len(c.since(triggered)); n != len(round)+1 {
 			t.Errorf("%d requests after the next interval", n)
 		}
 		// What shows late in the round is served.
@@ -80,10 +80,10 @@ func TestNudge(t *testing.T) {
 	})
 }
 
-func TestManyNudgesCostOneRoundAfterTheOther(t *testing.T) {
+func TestManyTriggersCostOneRoundAfterTheOther(t *testing.T) {
 	nudging(t, flags(1, "x@a"), func(t *testing.T, c *clocked, f *follower) {
 		later(time.Second)
-		nudged := time.Now()
+		triggered := time.Now()
 		for range 10_000 {
 			for range 10 {
 				f.Trigger()
@@ -91,11 +91,11 @@ func TestManyNudgesCostOneRoundAfterTheOther(t *testing.T) {
 			later(ms)
 		}
 		later(4 * time.Second)
-		got := c.since(nudged)
+		got := c.since(triggered)
 		if n := len(got); n < 25 || n > 35 {
-			t.Errorf("%d requests for 100,000 nudges in 10 seconds", n)
+			t.Errorf("%d requests for 100,000 triggers in 10 seconds", n)
 		}
-		// A nudge in a round begins one of its own when that is over.
+		// A trigger in a round begins one of its own when that is over.
 		want := slices.Clone(round)
 		for _, d := range round {
 			want = append(want, d+2*time.Second)
@@ -108,8 +108,8 @@ func TestManyNudgesCostOneRoundAfterTheOther(t *testing.T) {
 	})
 }
 
-// While upstream fails, nudges bring no more polls than the interval would.
-func TestNudgesDoNotHammer(t *testing.T) {
+// While upstream fails, triggers bring no more polls than the interval would.
+func TestTriggersDoNotHammer(t *testing.T) {
 	for name, answer := range map[string]http.HandlerFunc{
 		"401": status(401), "503": status(503),
 		"a long Retry-After": func(w http.ResponseWriter, _ *http.Request) {
@@ -124,7 +124,7 @@ func TestNudgesDoNotHammer(t *testing.T) {
 				quiet := time.Now()
 				later(10 * time.Minute)
 				without := len(c.since(quiet))
-				nudged := time.Now()
+				triggered := time.Now()
 				for range 10 * 60 * 4 {
 					f.Trigger()
 					later(250 * ms)
@@ -136,8 +136,8 @@ func TestNudgesDoNotHammer(t *testing.T) {
 				if name == "a long Retry-After" {
 					most = 10 * 60 / 120
 				}
-				if n := len(c.since(nudged)); n > most+1 || n < without {
-					t.Errorf("%d requests in ten minutes of nudges, %d without; want at most %d", n, without, most)
+				if n := len(c.since(triggered)); n > most+1 || n < without {
+					t.Errorf("%d requests in ten minutes of triggers, %d without; want at most %d", n, without, most)
 				}
 				// But one that comes when upstream is back ends the wait.
 				c.set(flags(2, "y@a"))
@@ -155,12 +155,12 @@ func TestNudgesDoNotHammer(t *testing.T) {
 func TestAFailureEndsTheRound(t *testing.T) {
 	nudging(t, flags(1, "x@a"), func(t *testing.T, c *clocked, f *follower) {
 		later(time.Second)
-		nudged := time.Now()
+		triggered := time.Now()
 		f.Trigger()
 		later(300 * ms)
 		c.set(status(401))
 		later(10 * time.Second)
-		if got := fmt.Sprint(c.since(nudged)); got != "[0s 250ms 500ms]" {
+		if got := fmt.Sprint(c.since(triggered)); got != "[0s 250ms 500ms]" {
 			t.Errorf("asked at %s", got)
 		}
 	})

@@ -1,6 +1,6 @@
 package usage
 
-// key is what counts are merged by, within an hour.
+// key identifies the counts that are merged within an hour.
 type key struct{ app, flag string }
 
 // counts of one flag. Each fits Unleash's database: see maxCount.
@@ -16,15 +16,15 @@ type variant struct {
 
 func (c *counts) evaluations() uint64 { return c.yes + c.no }
 
-// row is the counts of one application, flag and hour.
+// row has the counts of one application, flag and hour.
 type row struct {
 	hour int64 // since 1970
 	key
 	counts
 }
 
-// What a row and a variant cost in memory beside their names, about: map entry,
-// struct, allocations.
+// Approximate memory of a row and of a variant without their names, in bytes: map
+// entry, struct, allocations.
 const (
 	rowCost     = 200
 	variantCost = 48
@@ -33,24 +33,26 @@ const (
 	maxVariants = 16 << 10
 )
 
-// pool merges rows within a number of bytes. It has no clock and no lock.
-type pool struct {
+// aggregator merges rows within a number of bytes. It has no clock and no lock.
+type aggregator struct {
 	max, used int
 	hours     map[int64]map[key]*counts
 	rows      int
 }
 
-func newPool(most int) pool { return pool{max: most, hours: map[int64]map[key]*counts{}} }
+func newAggregator(most int) aggregator {
+	return aggregator{max: most, hours: map[int64]map[key]*counts{}}
+}
 
-// loss is what had no space.
+// loss counts what was dropped because memory was full.
 type loss struct{ evaluations, variants, registrations uint64 }
 
 // add merges a row. Older hours are dropped for a newer one.
-func (p *pool) add(r row) (lost loss) {
+func (p *aggregator) add(r row) (lost loss) {
 	have := p.hours[r.hour][r.key]
 	if have == nil {
 		cost := rowCost + len(r.app) + len(r.flag)
-		if !p.makeRoom(cost, r.hour, &lost) {
+		if !p.evict(cost, r.hour, &lost) {
 			lost.evaluations += r.evaluations()
 			lost.variants += sum(r.variants)
 			return lost
@@ -71,7 +73,7 @@ func (p *pool) add(r row) (lost loss) {
 	return lost
 }
 
-func (p *pool) addVariant(have *counts, hour int64, v variant, lost *loss) {
+func (p *aggregator) addVariant(have *counts, hour int64, v variant, lost *loss) {
 	bytes := 0
 	for i := range have.variants {
 		if have.variants[i].name == v.name {
@@ -81,7 +83,7 @@ func (p *pool) addVariant(have *counts, hour int64, v variant, lost *loss) {
 		bytes += variantCost + len(have.variants[i].name)
 	}
 	cost := variantCost + len(v.name)
-	if bytes+cost > maxVariants || !p.makeRoom(cost, hour, lost) {
+	if bytes+cost > maxVariants || !p.evict(cost, hour, lost) {
 		lost.variants += v.count
 		return
 	}
@@ -98,8 +100,8 @@ func capped(a, b uint64, lost *uint64) uint64 {
 	return a + b
 }
 
-// makeRoom drops whole hours before one, the oldest first.
-func (p *pool) makeRoom(cost int, hour int64, lost *loss) bool {
+// evict drops whole hours before one, the oldest first.
+func (p *aggregator) evict(cost int, hour int64, lost *loss) bool {
 	for p.used+cost > p.max {
 		first, ok := p.first()
 		if !ok || first >= hour {
@@ -114,8 +116,8 @@ func (p *pool) makeRoom(cost int, hour int64, lost *loss) bool {
 	return true
 }
 
-// first is the oldest hour.
-func (p *pool) first() (hour int64, ok bool) {
+// first returns the oldest hour.
+func (p *aggregator) first() (hour int64, ok bool) {
 	for h := range p.hours {
 		if !ok || h < hour {
 			hour, ok = h, true
@@ -124,8 +126,8 @@ func (p *pool) first() (hour int64, ok bool) {
 	return hour, ok
 }
 
-// pop takes a row of the oldest hour.
-func (p *pool) pop() (row, bool) {
+// take removes and returns a row of the oldest hour.
+func (p *aggregator) take() (row, bool) {
 	hour, _ := p.first()
 	for k, c := range p.hours[hour] {
 		p.forget(hour, k, c)
@@ -134,7 +136,7 @@ func (p *pool) pop() (row, bool) {
 	return row{}, false
 }
 
-func (p *pool) forget(hour int64, k key, c *counts) {
+func (p *aggregator) forget(hour int64, k key, c *counts) {
 	p.used -= rowCost + len(k.app) + len(k.flag)
 	for _, v := range c.variants {
 		p.used -= variantCost + len(v.name)
@@ -146,8 +148,8 @@ func (p *pool) forget(hour int64, k key, c *counts) {
 	}
 }
 
-// evaluations is the sum of all rows.
-func (p *pool) evaluations() (n uint64) {
+// evaluations returns the sum of all rows.
+func (p *aggregator) evaluations() (n uint64) {
 	for _, rows := range p.hours {
 		for _, c := range rows {
 			n += c.evaluations()

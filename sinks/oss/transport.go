@@ -18,13 +18,13 @@ import (
 // answerBytes is as much as is read of an answer that is not an object.
 const answerBytes = 64 << 10
 
-// exchange is between the SDK and the network, for one call. It makes the
+// transport is between the SDK and the network, for one call. It makes the
 // attempts, since the SDK's own setting for that does nothing, and turns every
 // answer that is not a success of OSS into an *alicloud.Error. The SDK itself
 // would forget the status of an answer that is not XML, leave the body of a
 // redirect and of a put with another CRC open, read an answer of any length,
 // and take whatever has the status 200 for OSS.
-type exchange struct {
+type transport struct {
 	base    http.RoundTripper
 	timeout time.Duration
 	action  string
@@ -33,12 +33,12 @@ type exchange struct {
 
 // RoundTrip makes all attempts with the one signature that the SDK has made,
 // which holds for longer than they take (maxTimeout).
-func (e *exchange) RoundTrip(r *http.Request) (*http.Response, error) {
+func (e *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	a := &attempts{base: e.base}
 	client := httpclient.NewClient(httpclient.Options{Base: a, Timeout: e.timeout, RetryStatus: retryStatus})
 	response, err := client.Do(r)
 	if err != nil {
-		return nil, &alicloud.Error{Action: e.action, MaybeApplied: a.unsettled, Err: alicloud.Cause(err)}
+		return nil, &alicloud.Error{Action: e.action, MaybeApplied: a.maybeApplied, Err: alicloud.Cause(err)}
 	}
 	id := response.Header.Get("x-oss-request-id")
 	genuine := response.StatusCode < 300 && id != ""
@@ -57,7 +57,9 @@ func (e *exchange) RoundTrip(r *http.Request) (*http.Response, error) {
 		response.Body = io.NopCloser(bytes.NewReader(body))
 		return response, nil
 	}
-	failed := &alicloud.Error{Action: e.action, Status: response.StatusCode, RequestID: id, MaybeApplied: a.unsettled}
+	failed := &alicloud.Error{
+		Action: e.action, Status: response.StatusCode, RequestID: id, MaybeApplied: a.maybeApplied,
+	}
 	if response.StatusCode < 300 {
 		failed.MaybeApplied = true
 		failed.Err = errors.New("answer has no x-oss-request-id, so it is not of OSS: check endpoint and proxy")
@@ -66,8 +68,8 @@ func (e *exchange) RoundTrip(r *http.Request) (*http.Response, error) {
 	if answer, ok := parseAnswer(body); ok {
 		failed.Code, failed.Message = answer.Code, answer.message()
 	}
-	failed.Code, failed.Message, failed.RequestID = alicloud.Clean(failed.Code, e.keys),
-		alicloud.Clean(failed.Message, e.keys), alicloud.Clean(failed.RequestID, e.keys)
+	failed.Code, failed.Message, failed.RequestID = alicloud.Redact(failed.Code, e.keys),
+		alicloud.Redact(failed.Message, e.keys), alicloud.Redact(failed.RequestID, e.keys)
 	return nil, failed
 }
 
@@ -107,8 +109,8 @@ func retryStatus(_ int, body []byte) bool {
 
 // attempts makes the attempts of one call, one after the other.
 type attempts struct {
-	base      http.RoundTripper
-	unsettled bool // an attempt may have been carried out unseen
+	base         http.RoundTripper
+	maybeApplied bool // an attempt may have been carried out unseen
 }
 
 func (a *attempts) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -119,6 +121,6 @@ func (a *attempts) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	response, err := a.base.RoundTrip(r)
-	a.unsettled = a.unsettled || alicloud.Doubtful(response, err)
+	a.maybeApplied = a.maybeApplied || alicloud.MayBeApplied(response, err)
 	return response, err
 }

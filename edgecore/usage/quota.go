@@ -1,14 +1,14 @@
 package usage
 
-// A count that overflows in Unleash's database, over several reports of one
-// hour, costs it the reports of everybody, and anybody may have the token of a
-// browser. So what browsers say of one flag in one hour has a ceiling, which
-// sixteen replicas together keep below maxCount. Only large counts are
-// remembered: small ones do not get there.
+// A count that overflows in Unleash's database, over several reports of one hour, makes
+// it lose the reports of all clients, and the token of a browser is public. So the
+// counts of browsers for one flag in one hour have a quota, which keeps sixteen
+// replicas together below maxCount. Only large counts are tracked: small ones cannot
+// reach it.
 const (
-	ceilingCount = 1 << 27
-	largeCount   = 1 << 20
-	maxLarge     = 1000
+	quotaCount = 1 << 27
+	largeCount = 1 << 20
+	maxLarge   = 1000
 )
 
 type rowKey struct {
@@ -16,11 +16,11 @@ type rowKey struct {
 	key
 }
 
-// ceiling is what has been taken of large counts.
-type ceiling map[rowKey]uint64
+// quota holds the sums of large counts that have been sent.
+type quota map[rowKey]uint64
 
-// clip takes from a row what is above the ceiling.
-func (c ceiling) clip(r row) (clipped row, lost loss) {
+// clip cuts the counts of a row at the quota.
+func (c quota) clip(r row) (clipped row, lost loss) {
 	if r.largest() < largeCount {
 		return r, loss{}
 	}
@@ -33,9 +33,9 @@ func (c ceiling) clip(r row) (clipped row, lost loss) {
 			}
 		}
 	}
-	left := ceilingCount - min(taken, ceilingCount)
+	left := quotaCount - min(taken, quotaCount)
 	if !known && len(c) >= maxLarge {
-		left = largeCount // of a flood of large counts: as if it were small
+		left = largeCount // a flood of large counts: treat it as small
 	} else {
 		c[k] = taken + min(r.largest(), left)
 	}
@@ -51,15 +51,15 @@ func (c ceiling) clip(r row) (clipped row, lost loss) {
 	return r, lost
 }
 
-// restore gives back what was clipped and not sent.
-func (c ceiling) restore(r row) {
+// restore subtracts a row that was clipped and not sent.
+func (c quota) restore(r row) {
 	k := rowKey{r.hour, r.key}
 	if taken, known := c[k]; known && r.largest() >= largeCount {
 		c[k] = taken - min(taken, r.largest())
 	}
 }
 
-// largest is the largest count of a row: each has a column of its own.
+// largest returns the largest count of a row: each has a column of its own.
 func (r *row) largest() uint64 {
 	n := max(r.yes, r.no)
 	for _, v := range r.variants {
