@@ -1,4 +1,5 @@
 import { matches } from './regex.js'
+import { CIDR, CONTAINS, ENDS_WITH, NUMBER, REGEX, SHARED_REGEX, STARTS_WITH, VERSION } from './wire.js'
 
 /**
  * Compares a value by the operator of a condition. Lists, dates and segments
@@ -10,12 +11,12 @@ import { matches } from './regex.js'
  */
 export function compare(k, value) {
   const op = k[0]
-  if (op < 7) return compareText(k, op, value)
-  if (op === 10 || op === 13) return matches(k.slice(2), value)
-  if (op === 11) return containsAddress(k, parseAddress(value))
+  if (op < NUMBER) return compareText(k, op, value)
+  if (op === REGEX || op === SHARED_REGEX) return matches(k.slice(2), value)
+  if (op === CIDR) return containsAddress(k, parseAddress(value))
   value = value.trim()
-  if (op === 7) return isNumber(value) && accepts(k[2], value - k[3])
-  if (op === 9) {
+  if (op === NUMBER) return isNumber(value) && accepts(k[2], value - k[3])
+  if (op === VERSION) {
     const version = parseVersion(value)
     if (!version) return false
     const a = precedence(version)
@@ -28,13 +29,12 @@ export function compare(k, value) {
 /** order is what an ordering accepts: 1 less, 2 equal, 4 greater. */
 export const accepts = (order, difference) => (order & (difference < 0 ? 1 : difference > 0 ? 4 : 2)) > 0
 
-// 1 to 3: starts with, ends with, contains; 4 to 6: the same in any case.
 function compareText(k, op, value) {
-  if (op > 3) {
+  if (op > CONTAINS) {
     value = fold(value)
-    op -= 3
+    op -= CONTAINS
   }
-  return k.slice(2).some(text => op === 1 ? value.startsWith(text) : op === 2 ? value.endsWith(text) : value.includes(text))
+  return k.slice(2).some(text => op === STARTS_WITH ? value.startsWith(text) : op === ENDS_WITH ? value.endsWith(text) : value.includes(text))
 }
 
 // The lower case of each character by itself, as in Go: in JavaScript the

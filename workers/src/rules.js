@@ -1,6 +1,7 @@
 import { accepts, compare } from './condition.js'
 import { timeOf, valueOf } from './context.js'
 import { ROLLOUT, VARIANT, digest, finish, start, wordsOf } from './hash.js'
+import { ALL, BASE, DATE, END, EVERYBODY, FIRST_SHARE, IN, MORE, PER_STICKY, POSTINGS, RANDOM, SEPARATOR, SHARED_REGEX } from './wire.js'
 
 // Functions in parentheses are those that the first request needs: see hash.js.
 
@@ -39,7 +40,7 @@ export const createProgram = (function (rules) {
     const ids = [] // by sticky
     const words = [] // by sticky and alignment: of the id
 
-    if (!names) names = rules.names.split('\x7f')
+    if (!names) names = rules.names.split(SEPARATOR)
 
     const toggle = (function (name) {
       let low = 0
@@ -93,7 +94,7 @@ export const createProgram = (function (rules) {
     })
 
     const share = (function (n, i) {
-      if (n === 1) return true
+      if (n === EVERYBODY) return true
       let group = names[i]
       if (n < 0) {
         const entry = shares[~n]
@@ -101,8 +102,8 @@ export const createProgram = (function (rules) {
         group = entry[1]
         n = entry[0]
       }
-      const percent = (n - 2) % 101
-      const sticky = (n - 2 - percent) / 101
+      const percent = (n - FIRST_SHARE) % PER_STICKY
+      const sticky = (n - FIRST_SHARE - percent) / PER_STICKY
       if (percent === 100) return idOf(sticky) !== null
       const at = bucket(sticky, i, ROLLOUT, group, 100)
       return at > 0 && at <= percent
@@ -116,7 +117,7 @@ export const createProgram = (function (rules) {
 
     const decider = (function (sticky) {
       for (const by of sticky) {
-        if (by === -1) return seed === undefined ? seed = String(Math.random()) : seed
+        if (by === RANDOM) return seed === undefined ? seed = String(Math.random()) : seed
         if (typeof by === 'string') return by
         const value = field(by)
         if (value) return value
@@ -147,7 +148,7 @@ export const createProgram = (function (rules) {
       const n = reference < 0 ? ~reference : reference
       const k = conditions[n]
       let is
-      if (k[0] === 0) {
+      if (k[0] === IN) {
         const i = k[1]
         is = (lists[i] || (lists[i] = listsOf(i))).has(n)
       } else {
@@ -164,18 +165,18 @@ export const createProgram = (function (rules) {
       if (value === null) return found
       if (rules.hashed && rules.hashed.includes(i)) value = digest(rules.salt, value)
       const joined = values[i]
-      let at = joined.indexOf('\x7f' + value + '\x80')
-      if (at < 0 || value.includes('\x7f') || value.includes('\x80')) return found
+      let at = joined.indexOf(SEPARATOR + value + POSTINGS)
+      if (at < 0 || value.includes(SEPARATOR) || value.includes(POSTINGS)) return found
       at += value.length + 2
       let number = -1
       let scale = 1
-      for (let c; (c = joined.charCodeAt(at)) < 127; at++) {
-        if (c < 93) {
-          found.add(number += (c - 35) * scale)
+      for (let c; (c = joined.charCodeAt(at)) < MORE + BASE; at++) {
+        if (c < MORE) {
+          found.add(number += (c - END) * scale)
           scale = 1
         } else {
-          number += (c - 93) * scale
-          scale *= 34
+          number += (c - MORE) * scale
+          scale *= BASE
         }
       }
       return found
@@ -183,12 +184,12 @@ export const createProgram = (function (rules) {
 
     function compute(k, n) {
       const op = k[0]
-      if (op === 8) {
+      if (op === DATE) {
         if (time === undefined) time = timeOf(context)
         return accepts(k[1], time - k[2])
       }
-      if (op !== 12) {
-        if (!(op > 0 && op < 14)) throw new Error('unknown operator')
+      if (op !== ALL) {
+        if (!(op > 0 && op <= SHARED_REGEX)) throw new Error('unknown operator')
         const value = field(k[1])
         return value !== null && compare(k, value)
       }
