@@ -26,6 +26,9 @@ type Script struct {
 	// one. It imports "flagcast", the runtime, and "flagcast/bundle", the
 	// constant; everything else as with esbuild.
 	Entry string
+	// ReadsStore makes the stock worker the one that reads the store of the
+	// platform, in place of the one that has the flags in it.
+	ReadsStore bool
 	// Dir is where relative paths begin; "" is the working directory.
 	Dir string
 	// Output names the file that the script becomes. A source map refers to it
@@ -41,6 +44,8 @@ type Linked struct {
 	Code []byte
 	Map  []byte // nil without Script.SourceMap
 	Size Size
+	// Inputs are the paths of the user's files in it.
+	Inputs []string
 }
 
 // Size says what the bytes of a script are.
@@ -69,15 +74,8 @@ func Link(s *snapshot.Snapshot, script Script) (*Linked, error) {
 	if output == "" {
 		output = "worker.js"
 	}
-	entry := stockPrefix + string(script.Platform)
-	if script.Entry != "" {
-		// Without "./" esbuild would look for a package of this name.
-		if entry = script.Entry; !filepath.IsAbs(entry) {
-			entry = "./" + filepath.ToSlash(entry)
-		}
-	}
 	options := api.BuildOptions{
-		EntryPoints:   []string{entry},
+		EntryPoints:   []string{script.entry()},
 		AbsWorkingDir: dir,
 		Outfile:       output,
 		Bundle:        true,
@@ -110,8 +108,11 @@ func Link(s *snapshot.Snapshot, script Script) (*Linked, error) {
 		}
 	}
 	var exports []string
-	if linked.Size, exports, err = readMetafile(built.Metafile); err != nil {
+	if linked.Size, exports, linked.Inputs, err = readMetafile(built.Metafile); err != nil {
 		return nil, fmt.Errorf("link script: %w", err)
+	}
+	for i, input := range linked.Inputs {
+		linked.Inputs[i] = filepath.Join(dir, filepath.FromSlash(input))
 	}
 	// The form of another platform links, and then answers no request.
 	fault := ""
@@ -129,12 +130,26 @@ func Link(s *snapshot.Snapshot, script Script) (*Linked, error) {
 	return linked, nil
 }
 
+// entry is what esbuild begins with.
+func (s *Script) entry() string {
+	switch {
+	case s.Entry == "" && s.ReadsStore:
+		return entryPrefix + string(s.Platform)
+	case s.Entry == "":
+		return stockPrefix + string(s.Platform)
+	case filepath.IsAbs(s.Entry):
+		return s.Entry
+	}
+	return "./" + filepath.ToSlash(s.Entry) // without "./" esbuild looks for a package of this name
+}
+
 // Modules that do not come from the user's disk, by their namespaces in esbuild.
 const (
 	runtimeSpace  = "flagcast"
 	constantSpace = "flagcast-bundle"
 	stockSpace    = "flagcast-stock"
 	stockPrefix   = stockSpace + "/"
+	entryPrefix   = "flagcast/entries/"
 )
 
 // modules serves the runtime, the constant and the stock workers from memory.
@@ -159,7 +174,13 @@ func modules(constant []byte) api.Plugin {
 			func(name string) ([]byte, error) { return fs.ReadFile(workers.Source, "src/"+name) })
 		serve("^flagcast/bundle$", constantSpace, func(api.OnResolveArgs) string { return "constant.js" },
 			func(string) ([]byte, error) { return constant, nil })
-		// The stock worker acts by being run.
+		// A stock worker acts by being run.
+		build.OnResolve(api.OnResolveOptions{Filter: "^" + entryPrefix + "[a-z]+$"},
+			func(a api.OnResolveArgs) (api.OnResolveResult, error) {
+				return api.OnResolveResult{
+					Path: strings.TrimPrefix(a.Path, "flagcast/") + ".js", Namespace: runtimeSpace,
+				}, nil
+			})
 		build.OnResolve(api.OnResolveOptions{Filter: "^" + stockPrefix},
 			func(a api.OnResolveArgs) (api.OnResolveResult, error) {
 				return api.OnResolveResult{
@@ -184,9 +205,9 @@ func modules(constant []byte) api.Plugin {
 }
 
 // readMetafile sorts the bytes of the script by what they come from, and lists
-// what it exports. What esbuild puts between belongs to no part and counts in
-// Total alone.
-func readMetafile(metafile string) (size Size, exports []string, err error) {
+// what it exports and the user's files in it, as esbuild names them. What esbuild
+// puts between belongs to no part and counts in Total alone.
+func readMetafile(metafile string) (size Size, exports, yours []string, err error) {
 	var meta struct {
 		Outputs map[string]struct {
 			Bytes   int
@@ -195,7 +216,7 @@ func readMetafile(metafile string) (size Size, exports []string, err error) {
 		}
 	}
 	if err := json.Unmarshal([]byte(metafile), &meta); err != nil {
-		return Size{}, nil, fmt.Errorf("read what esbuild reports of its output: %w", err)
+		return Size{}, nil, nil, fmt.Errorf("read what esbuild reports of its output: %w", err)
 	}
 	for name, output := range meta.Outputs {
 		if strings.HasSuffix(name, ".map") {
@@ -210,10 +231,12 @@ func readMetafile(metafile string) (size Size, exports []string, err error) {
 				size.Runtime += of.BytesInOutput
 			default:
 				size.Yours += of.BytesInOutput
+				yours = append(yours, input)
 			}
 		}
 	}
-	return size, exports, nil
+	slices.Sort(yours)
+	return size, exports, yours, nil
 }
 
 // LinkError is what is wrong with the files of a script.

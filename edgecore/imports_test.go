@@ -40,6 +40,7 @@ var allowed = map[string][]string{
 	"sinks/sinktest":          {"sinks"},
 	"sinks/all":               {"sinks/file", "sinks/memory", "sinks/cloudflare", "sinks/edgekv", "sinks/oss"},
 	"test/need":               {},
+	"examples/quickstart":     {"edgecore"},
 }
 
 // aSink is what every package under sinks that is not named above may import.

@@ -15,22 +15,31 @@ import (
 // node_modules of a folder or of one around it; else node; else nil. What is
 // named has to exist.
 func Find(named, dir string) (Engine, error) {
-	if named != "" {
-		path := program(named)
-		if path == "" {
-			return nil, fmt.Errorf("find workerd: there is no program %q", named)
-		}
-		return Workerd{Path: path}, nil
+	path, err := FindWorkerd(named, dir)
+	if err != nil {
+		return nil, err
 	}
-	if runtime.GOOS == "linux" {
-		if path := findWorkerd(dir); path != "" {
-			return Workerd{Path: path}, nil
-		}
+	if path != "" && (named != "" || runtime.GOOS == "linux") {
+		return Workerd{Path: path}, nil
 	}
 	if path, err := exec.LookPath("node"); err == nil {
 		return Node{Path: path}, nil
 	}
 	return nil, nil
+}
+
+// FindWorkerd returns the path of workerd: of the program that is named, else of one on
+// the PATH or in the node_modules of a folder or of one around it; "" if there is none.
+// What is named has to exist.
+func FindWorkerd(named, dir string) (string, error) {
+	if named == "" {
+		return findWorkerd(dir), nil
+	}
+	path := program(named)
+	if path == "" {
+		return "", fmt.Errorf("find workerd: there is no program %q", named)
+	}
+	return path, nil
 }
 
 func findWorkerd(dir string) string {
@@ -74,7 +83,7 @@ func program(path string) string {
 	}
 	arch := map[string]string{"amd64": "64", "arm64": "arm64"}[runtime.GOARCH]
 	for dir := filepath.Dir(path); dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		binary := filepath.Join(dir, "node_modules", "@cloudflare", "workerd-linux-"+arch, "bin", "workerd")
+		binary := filepath.Join(dir, "node_modules", "@cloudflare", "workerd-"+runtime.GOOS+"-"+arch, "bin", "workerd")
 		if _, err := os.Stat(binary); err == nil {
 			return binary
 		}

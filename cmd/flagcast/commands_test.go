@@ -35,7 +35,7 @@ func commands() map[string]func(ts *testscript.TestScript, neg bool, args []stri
 		"needtsc":    needTSC,
 		"needv8":     needV8,
 		"nov8":       noV8,
-		"quickstart": quickstart,
+		"quickstart": copyQuickstart,
 		"edit":       edit,
 		"fill":       fill,
 		"cut":        cut,
@@ -127,9 +127,9 @@ func dropEntry(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.Remove(filepath.Join(ts.MkAbs(args[0]), fmt.Sprintf("%s_%d.json", args[1], list.Entries[n].Seq))))
 }
 
-// quickstart DIR copies examples/quickstart, with its port replaced by a free
+// copyQuickstart is "quickstart DIR". It copies examples/quickstart, with its port replaced by a free
 // one.
-func quickstart(ts *testscript.TestScript, neg bool, args []string) {
+func copyQuickstart(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, !neg && len(args) == 1, "quickstart DIR")
 	from := "../../examples/quickstart"
 	ts.Check(os.MkdirAll(ts.MkAbs(args[0]), 0o777))

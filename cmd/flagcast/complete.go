@@ -12,6 +12,7 @@ import (
 	"github.com/flagcast/flagcast/bundles"
 	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/cmd/flagcast/dev"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
 
@@ -62,6 +63,8 @@ func valuesOf(c *cobra.Command, f *pflag.Flag) cobra.CompletionFunc {
 		return local(localFlags)
 	case "platform":
 		return fixed(words(bundles.Platforms())...)
+	case "engine":
+		return fixed(dev.AnyEngine, dev.WorkerdEngine, dev.NodeEngine)
 	case "as":
 		return fixed(append(words(bundles.Forms()), asScript, asRuntime)...)
 	case "format":

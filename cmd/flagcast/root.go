@@ -28,7 +28,7 @@ Cloudflare KV, a folder. It serves the APIs of Unleash Edge meanwhile.`,
 	root.Flags().Bool("version", false, "print the version")
 	root.PersistentFlags().String("config", app.DefaultConfig, "configuration `file` ("+app.ConfigVariable+")")
 	root.AddCommand(newServe(), newEdge(), newOffline(), newHealth(), newReady(), newSync(), newStatus(), newHistory(),
-		newPin(), newUnpin(), newCheck(), newPermissions(), newExport(), newTypes(), newEval(), newCompare(),
+		newPin(), newUnpin(), newCheck(), newPermissions(), newExport(), newDev(), newTypes(), newEval(), newCompare(),
 		newVersion())
 	complete(root)
 	return root

@@ -17,7 +17,7 @@ import (
 func newServe() *cobra.Command {
 	flags := map[string]*string{"upstream-url": new(string), "port": new(string), "interface": new(string)}
 	var tokens []string
-	var apiOnly bool
+	var apiOnly, demo bool
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Follow Unleash, serve its APIs, publish snapshots",
@@ -28,11 +28,16 @@ flags change, when a date constraint flips, and on the target's schedule.
 It goes on with the last good flags when upstream does not answer, and, with a
 state folder, starts with them. "edge" is the same with all flags of Unleash
 Edge.`,
-		Example: "  flagcast serve --config examples/quickstart/flagcast.yaml\n" +
+		Example: "  flagcast serve --demo\n" +
 			"  UPSTREAM_URL=https://unleash.example TOKENS='*:production.secret' \\\n" +
 			"    flagcast serve",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if demo {
+				if err := useDemo(c); err != nil {
+					return err
+				}
+			}
 			given := map[string]string{"tokens": strings.Join(tokens, ",")}
 			for name, value := range flags {
 				given[name] = *value
@@ -45,6 +50,8 @@ Edge.`,
 	c.Flags().StringSliceVarP(&tokens, "tokens", "t", nil, "backend `tokens`, separated by commas (TOKENS)")
 	c.Flags().StringVarP(flags["port"], "port", "p", "", "`port` of the API (PORT)")
 	c.Flags().StringVarP(flags["interface"], "interface", "i", "", "`address` of the API (INTERFACE)")
+	c.Flags().BoolVar(&demo, "demo", false,
+		"an example: flags and a configuration in a folder flagcast-demo that is made for them")
 	c.Flags().BoolVar(&apiOnly, "no-publish", false, "serve the APIs alone: one replica publishes, the others do not")
 	return c
 }

@@ -24,6 +24,14 @@ func (c *App) follow(ctx context.Context, group *errgroup.Group, environments []
 	}
 }
 
+// Follow fills the store from upstream until ctx ends, for a command that neither
+// serves the API nor publishes.
+func (c *App) Follow(ctx context.Context) error {
+	group, running := errgroup.WithContext(ctx)
+	c.follow(running, group, c.Followed())
+	return group.Wait()
+}
+
 // loggedProblems is how many new faults of single flags are logged at once.
 const loggedProblems = 20
 

@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/internal/strictyaml"
 )
 
@@ -46,4 +47,13 @@ func Load(path string, o Overrides) (*Config, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// OfFile returns a configuration that follows a file of flags, and has neither sinks
+// nor targets.
+func OfFile(path string, env edgecore.Environment) *Config {
+	c := &Config{settings: strictyaml.NoFile()}
+	c.setDefaults()
+	c.Upstream.File, c.Upstream.Environment = path, env
+	return c
 }
