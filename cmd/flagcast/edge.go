@@ -8,13 +8,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 )
 
 // newEdge is serve with the flags of Unleash Edge.
 func newEdge() *cobra.Command {
-	var apiOnly bool
+	var apiOnly, version bool
 	flags := edgeFlags{}
 	c := &cobra.Command{
 		Use:   "edge",
@@ -24,15 +23,17 @@ use for are accepted; the log says once what to use instead. They may
 precede the name of the command, too.`,
 		Example: "  flagcast edge --upstream-url https://unleash.example \\\n" +
 			"    --tokens '*:production.secret'",
-		Args:    cobra.NoArgs,
-		Version: app.VersionLine(), // where "edge" alone is the name of the program
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if version { // of the program, where it is called "edge"
+				return printVersion(c)
+			}
 			return runServe(c, config.Overrides{Flags: flags}, !apiOnly)
 		},
 	}
 	flags.add(c, "edge")
 	c.Flags().BoolVar(&apiOnly, "no-publish", false, "serve the APIs alone: one replica publishes, the others do not")
-	c.Flags().Bool("version", false, "print the version")
+	c.Flags().BoolVar(&version, "version", false, "print the version")
 	return c
 }
 

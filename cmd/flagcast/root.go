@@ -8,6 +8,7 @@ import (
 )
 
 func newRoot() *cobra.Command {
+	var version bool
 	root := &cobra.Command{
 		Use:   "flagcast",
 		Short: "Unleash feature flags inside CDN workers",
@@ -18,14 +19,20 @@ Cloudflare KV, a folder. It serves the APIs of Unleash Edge meanwhile.`,
 		SilenceErrors: true,
 		// cobra puts them into the error, on lines of their own.
 		DisableSuggestions: true,
-		Version:            app.VersionLine(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			if version {
+				return printVersion(c)
+			}
+			return c.Help()
+		},
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return exit.With(exit.Usage, err, flagHint(c, err))
 	})
 	root.SetUsageFunc(printUsage)
-	root.SetVersionTemplate("{{.Version}}\n")
-	root.Flags().Bool("version", false, "print the version")
+	// Not by cobra's own flag: its template would link text/template, with which the
+	// linker keeps every exported method of the program.
+	root.Flags().BoolVar(&version, "version", false, "print the version")
 	root.PersistentFlags().String("config", app.DefaultConfig, "configuration `file` ("+app.ConfigVariable+")")
 	root.AddCommand(newServe(), newEdge(), newOffline(), newHealth(), newReady(), newSync(), newStatus(), newHistory(),
 		newPin(), newUnpin(), newCheck(), newPermissions(), newExport(), newDev(), newTypes(), newEval(), newCompare(),

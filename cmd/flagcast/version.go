@@ -12,9 +12,11 @@ func newVersion() *cobra.Command {
 		Use:   "version",
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			_, err := printable.Fprintf(c.OutOrStdout(), "%s\n", app.VersionLine())
-			return err
-		},
+		RunE:  func(c *cobra.Command, _ []string) error { return printVersion(c) },
 	}
+}
+
+func printVersion(c *cobra.Command) error {
+	_, err := printable.Fprintf(c.OutOrStdout(), "%s\n", app.VersionLine())
+	return err
 }

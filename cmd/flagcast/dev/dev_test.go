@@ -24,6 +24,7 @@ import (
 // TestChangesLoseNoRequest: while flags change, requests are answered, and what a
 // change has written is in the answers that begin after it.
 func TestChangesLoseNoRequest(t *testing.T) {
+	engine := node{need.Node(t)}
 	log := slog.New(slog.DiscardHandler)
 	store := state.New(state.Options{Log: log})
 	put := func(n int) {
@@ -44,7 +45,7 @@ func TestChangesLoseNoRequest(t *testing.T) {
 	done := make(chan error, 1)
 	go func() {
 		done <- Run(ctx, Options{
-			Listener: listener, Engine: node{need.Node(t)}, Platform: bundles.ESA, Store: store, Key: "unleash-rules",
+			Listener: listener, Engine: engine, Platform: bundles.ESA, Store: store, Key: "unleash-rules",
 			Spec: snapshot.Spec{Format: snapshot.Rules1, Environment: "e"}, Log: log,
 		})
 	}()
