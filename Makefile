@@ -5,7 +5,7 @@ NODE ?= node
 NPM  ?= npm
 
 .PHONY: all help build quick one test test-go test-bounds test-sinks test-evaluation test-workers test-e2e test-gosdk \
-	test-deploy test-matrix check bench platforms deps clean
+	test-deploy test-matrix test-release check bench platforms release deps clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,9 +69,11 @@ test/matrix/node_modules/.package-lock.json: test/matrix/package.json test/matri
 	cd test/matrix && $(NPM) ci --ignore-scripts --loglevel=error
 	@touch $@
 
-# A module of its own: the validator of manifests, with Kubernetes' schemas.
-test-deploy: ## the manifests and scripts in deploy/
+# Modules of their own: the validator of manifests, with Kubernetes' schemas, and what
+# makes an image.
+test-deploy: ## the manifests, the chart, the scripts and the image in deploy/
 	cd test/deploy && $(GO) test -shuffle=on -timeout 20m ./...
+	cd deploy/release && $(GO) test -shuffle=on -timeout 20m ./...
 
 test-workers: deps ## the worker runtime, with each installed version of Node
 	FLAGCAST_NO_SKIP=1 $(NODE) --test workers/test/*.test.js
@@ -85,12 +87,29 @@ PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 wind
 platforms: ## compile for every platform: some 30 s for each where nothing is cached
 	@for p in $(PLATFORMS); do echo "$$p"; CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build ./... || exit 1; done
 
+GORELEASER = github.com/goreleaser/goreleaser/v2@v2.17.0
+
+# A tag of this commit is the version; without one it is a snapshot.
+release: ## all that a release is, in dist/ and build/release/; nothing is uploaded
+	@if git describe --exact-match --tags HEAD >/dev/null 2>&1; \
+	then $(GO) run $(GORELEASER) release --clean --skip=publish,announce; \
+	else $(GO) run $(GORELEASER) release --clean --snapshot; fi
+
+# Not in test: it compiles for six platforms, twice.
+test-release: deps ## not in test: a release has the same bytes twice, and each part of it works
+	@test -z "$$(git status --porcelain)" || { echo 'make test-release needs a checkout without changes'; exit 2; }
+	$(MAKE) release
+	rm -rf build/again && git clone -q . build/again && $(MAKE) -C build/again release
+	cmp dist/checksums.txt build/again/dist/checksums.txt
+	cd deploy/release && FLAGCAST_DIST=$(CURDIR)/dist $(GO) test -count=1 -v -run 'TestDist' .
+
 check: platforms ## what needs no running: platforms, vet, lint, tidy, known vulnerabilities
 	$(GO) mod tidy -diff
 	$(GO) vet ./...
 	cd test/bench && $(GO) vet ./...
 	cd test/deploy && $(GO) vet ./...
 	cd test/gosdk && $(GO) vet ./...
+	cd deploy/release && $(GO) vet ./...
 	$(GO) run $(GOLANGCI) run
 	$(GO) run $(GOVULNCHECK) ./...
 
@@ -100,4 +119,4 @@ bench: deps ## speed and size against named peers, as tables; Unleash Edge where
 	$(NODE) test/bench/worker.mjs
 
 clean: ## remove what was built or installed
-	rm -rf bin test/node_modules test/matrix/node_modules test/schemathesis/venv
+	rm -rf bin build dist test/node_modules test/matrix/node_modules test/schemathesis/venv

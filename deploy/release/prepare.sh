@@ -4,6 +4,10 @@
 # package. VERSION is without a "v". Run it at the root of the repository.
 set -eu
 version=$1 revision=$2 seconds=$3
+if [ "$revision" = none ]; then
+	echo 'prepare.sh: goreleaser knows no commit: the checkout needs one, and a git remote' >&2
+	exit 1
+fi
 out=$PWD/build/release
 rm -rf "$out"
 mkdir -p "$out"
