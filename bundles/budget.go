@@ -10,7 +10,7 @@ import (
 
 // Budget is what a script may be and cost.
 type Budget struct {
-	// Size is what the script has to be smaller than, in bytes; 0: off.
+	// Size is what the script must be smaller than, in bytes; 0: off.
 	Size int
 	// Gzip says that the platform counts the bytes after gzip.
 	Gzip bool
@@ -79,7 +79,7 @@ func parseTime(text string) (time.Duration, error) {
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 {
-		return 0, errors.New("it has to be a time such as 50ms, or off")
+		return 0, errors.New("it must be a time such as 50ms, or off")
 	}
 	return d, nil
 }
@@ -103,5 +103,5 @@ func parseSize(text string) (int, error) {
 			break
 		}
 	}
-	return 0, errors.New("it has to be a size such as 1MB, 512KiB or 1000000, or off")
+	return 0, errors.New("it must be a size such as 1MB, 512KiB or 1000000, or off")
 }

@@ -24,13 +24,13 @@ func TestBudgetOverride(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"size":         "it has to be a size",
-		"size=1GB":     "it has to be a size",
-		"size=-1":      "it has to be a size",
-		"size=0.1":     "it has to be a size",
-		"cpu=50":       "it has to be a time",
-		"cpu=0s":       "it has to be a time",
-		"startup=-1ms": "it has to be a time",
+		"size":         "it must be a size",
+		"size=1GB":     "it must be a size",
+		"size=-1":      "it must be a size",
+		"size=0.1":     "it must be a size",
+		"cpu=50":       "it must be a time",
+		"cpu=0s":       "it must be a time",
+		"startup=-1ms": "it must be a time",
 		"memory=1":     "none of size, cpu, startup",
 		"cpu=1ms,":     "none of size, cpu, startup",
 		"":             "none of size, cpu, startup",

@@ -113,7 +113,7 @@ func Link(s *snapshot.Snapshot, script Script) (*Linked, error) {
 	if linked.Size, exports, err = readMetafile(built.Metafile); err != nil {
 		return nil, fmt.Errorf("link script: %w", err)
 	}
-	// The form of another platform links, and then answers nobody.
+	// The form of another platform links, and then answers no request.
 	fault := ""
 	if script.Platform.Listener() && !bytes.Contains(linked.Code, []byte("addEventListener")) {
 		fault = "it has no addEventListener: a worker for %s is addEventListener('fetch', event => event.respondWith(…))"
@@ -168,7 +168,7 @@ func modules(constant []byte) api.Plugin {
 }
 
 // readMetafile sorts the bytes of the script by what they come from, and lists
-// what it exports. What esbuild puts between belongs to nobody and counts in
+// what it exports. What esbuild puts between belongs to no part and counts in
 // Total alone.
 func readMetafile(metafile string) (size Size, exports []string, err error) {
 	var meta struct {
@@ -179,7 +179,7 @@ func readMetafile(metafile string) (size Size, exports []string, err error) {
 		}
 	}
 	if err := json.Unmarshal([]byte(metafile), &meta); err != nil {
-		return Size{}, nil, fmt.Errorf("read what esbuild tells of its output: %w", err)
+		return Size{}, nil, fmt.Errorf("read what esbuild reports of its output: %w", err)
 	}
 	for name, output := range meta.Outputs {
 		if strings.HasSuffix(name, ".map") {
@@ -225,6 +225,7 @@ func newLinkError(messages []api.Message) error {
 	return e
 }
 
+// String returns a fault as one line, with its place.
 func (f *LinkFault) String() string {
 	switch {
 	case f.File == "":

@@ -21,7 +21,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
 
-// update writes the golden files anew: go test ./bundles -update.
+// update writes the golden files again: go test ./bundles -update.
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // encode makes a snapshot of testdata/flags.json.

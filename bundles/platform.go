@@ -33,7 +33,7 @@ func (p Platform) check() error {
 	return nil
 }
 
-// Listener tells whether a script of the platform registers a listener; else it
+// Listener reports whether a script of the platform registers a listener; else it
 // is a module that exports its handler.
 func (p Platform) Listener() bool { return p == EdgeRoutine }
 

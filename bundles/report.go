@@ -31,9 +31,9 @@ type Report struct {
 	Gzip   int    `json:"gzip"` // bytes of the script after gzip
 	Budget Budget `json:"-"`
 	Limits Limits `json:"limits"`
-	// Room is about how many more flags like these fit, below 0 how many are
+	// Fits is about how many more flags like these fit, below 0 how many are
 	// too many; 0 with no limit.
-	Room int `json:"room"`
+	Fits int `json:"fits"`
 	// Largest are the flags whose removal saves the most bytes, at most 100,
 	// and Shared what several flags use, where the size is over budget.
 	Largest []rules.Size `json:"largest,omitempty"`
@@ -76,7 +76,7 @@ func NewReport(s *snapshot.Snapshot, p Platform, l *Linked, b Budget) *Report {
 	counted := r.counted()
 	if r.Flags > 0 && l.Size.Flags > 0 {
 		perFlag := float64(counted) / float64(l.Size.Total) * float64(l.Size.Flags) / float64(r.Flags)
-		r.Room = int(math.Floor(float64(b.Size-1-counted) / perFlag))
+		r.Fits = int(math.Floor(float64(b.Size-1-counted) / perFlag))
 	}
 	if counted >= b.Size {
 		r.Over = append(r.Over, fmt.Sprintf("size: %s bytes%s are not less than %s", grouped(counted), r.after(), grouped(b.Size)))
@@ -165,10 +165,10 @@ func (r *Report) Text(name string) string {
 	switch {
 	case r.Size.Flags == 0:
 		b.WriteString("  the worker does not import flagcast/bundle: the flags are not in it\n")
-	case r.Room > 0:
-		fmt.Fprintf(&b, "  room for about %s more flags like these\n", grouped(rounded(r.Room)))
-	case r.Room < 0:
-		fmt.Fprintf(&b, "  about %s flags like these are too many\n", grouped(rounded(-r.Room)))
+	case r.Fits > 0:
+		fmt.Fprintf(&b, "  space for about %s more flags like these\n", grouped(rounded(r.Fits)))
+	case r.Fits < 0:
+		fmt.Fprintf(&b, "  about %s flags like these are too many\n", grouped(rounded(-r.Fits)))
 	}
 	if len(r.Largest) > 0 {
 		r.writeLargest(&b)

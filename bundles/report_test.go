@@ -46,7 +46,7 @@ func TestReport(t *testing.T) {
 	golden(t, "report.txt", []byte(r.Text("worker.js")))
 	var decoded struct {
 		Over   []string
-		Room   int
+		Fits   int
 		Limits struct{ Bytes, CPUMs, StartupMs float64 }
 	}
 	text, err := json.Marshal(r)
@@ -56,7 +56,7 @@ func TestReport(t *testing.T) {
 	if err := json.Unmarshal(text, &decoded); err != nil {
 		t.Fatal(err)
 	}
-	if len(decoded.Over) != 2 || decoded.Room != -3 || decoded.Limits.Bytes != 13_000 || decoded.Limits.CPUMs != 50 {
+	if len(decoded.Over) != 2 || decoded.Fits != -3 || decoded.Limits.Bytes != 13_000 || decoded.Limits.CPUMs != 50 {
 		t.Errorf("as JSON it is %s", text)
 	}
 }

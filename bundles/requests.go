@@ -90,8 +90,8 @@ func asked(p *eval.Program) (names []string) {
 // standard are the fields that Unleash's frontend API takes by their own names.
 var standard = []string{"userId", "sessionId", "remoteAddress", "environment", "appName"}
 
-// request tells a context in every way that a worker may look at: as a query, as
-// cookies, and as what Cloudflare knows of a request. property is how the query
+// request writes a context in every way that a worker may look at: as a query, as
+// cookies, and as what Cloudflare adds to a request. property is how the query
 // names a field that Unleash has no name for.
 func request(path string, c *eval.Context, property string) measure.Request {
 	query := url.Values{}

@@ -12,7 +12,7 @@ import (
 
 // FlagTypes writes the names of the flags that takes accepts, of their
 // variants, and the type of each variant's payload, as an interface of
-// TypeScript: no rules, no values. The runtime's createFlags<Flags> knows by it
+// TypeScript: no rules, no values. The runtime's createFlags<Flags> finds by it
 // what there is.
 func FlagTypes(d *edgecore.Definitions, takes func(edgecore.Feature) bool) []byte {
 	var b bytes.Buffer

@@ -16,10 +16,10 @@ type Environment string
 type Definitions struct {
 	Environment Environment
 	// Revision is upstream's meta.revisionId, 0 where upstream sends none.
-	// It tells where definitions come from; it does not order them.
+	// It says where definitions come from; it does not order them.
 	Revision uint64
 	// Features in upstream's order. Names are unique: of two features with
-	// one name the last one stands, and a Problem says so.
+	// one name the last one is used, and a Problem says so.
 	Features []Feature
 	// Segments in upstream's order, unique by ID like features by name.
 	Segments []Segment
@@ -107,7 +107,7 @@ type Override struct {
 // Dependency makes a flag depend on the state of a parent flag.
 type Dependency struct {
 	Feature  string
-	Enabled  bool     // what the parent has to be
+	Enabled  bool     // what the parent must be
 	Variants []string // names of parent variants that satisfy it; empty: any
 }
 

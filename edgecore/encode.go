@@ -56,7 +56,7 @@ func (d *Definitions) Encode() []byte {
 	return b.Bytes()
 }
 
-// Equal tells whether two definitions hold the same flags, segments, revision
+// Equal reports whether two definitions hold the same flags, segments, revision
 // and members that we do not know, byte for byte.
 func (d *Definitions) Equal(o *Definitions) bool {
 	if d == nil || o == nil {

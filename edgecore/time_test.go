@@ -36,6 +36,6 @@ func TestReadTime(t *testing.T) {
 		}
 	}
 	if _, ok := edgecore.ReadTime("2026-11-30T12:00:00." + strings.Repeat("9", 1<<20) + "Z"); !ok {
-		t.Error("a long fraction is no time")
+		t.Error("a long fraction is not a time")
 	}
 }

@@ -8,10 +8,10 @@ import (
 )
 
 // Token is what the text of an Unleash API token says by itself. Whether the
-// server knows it is another question.
+// server has it is another question.
 type Token struct {
 	// Project is "*" for all projects, "[]" for several whose names only the
-	// server knows, else the name of one.
+	// server has, else the name of one.
 	Project     string
 	Environment Environment
 	Other       Environment   // of the other reading of the text; "" for none
@@ -25,7 +25,7 @@ var ErrToken = errors.New("a token looks like project:environment.secret")
 // only parser of tokens. The name of an environment and a secret made by hand
 // may have dots: the text is cut at the last one if what follows is a secret as
 // Unleash makes it, else at the first. With several dots Other is the
-// environment of the other reading; only the server knows which one is right.
+// environment of the other reading; only the server can say which one is right.
 func ParseToken(s secret.Secret) (Token, error) {
 	text := strings.TrimSpace(s.Reveal())
 	project, rest, ok := strings.Cut(text, ":")

@@ -73,7 +73,7 @@ func each(ctx context.Context, n int, f func(i int)) {
 	running.Wait()
 }
 
-// Trace tells how far PutAll and GetAll have come where a service has no call
+// Trace says how far PutAll and GetAll have come where a service has no call
 // for many objects. Both functions are called, and Done by several goroutines.
 type Trace struct {
 	Began func(calls int)

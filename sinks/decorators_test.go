@@ -114,7 +114,7 @@ func TestManyObjects(t *testing.T) {
 	}
 }
 
-// A trace is told of each call, and of none where one call is enough.
+// A trace is called for each call, and for none where one call is enough.
 func TestTrace(t *testing.T) {
 	list, _ := objects(20)
 	for _, batches := range []bool{false, true} {
@@ -233,30 +233,30 @@ func TestPaceFollowsTheQuota(t *testing.T) {
 	})
 }
 
-// spreading is a sink whose service tells how far a write has come.
-type spreading struct{ sinks.Sink }
+// reporting is a sink whose service says how far a write has come.
+type reporting struct{ sinks.Sink }
 
-func (s spreading) Spread(ctx context.Context, _ sinks.Key) (bool, error) { return true, ctx.Err() }
+func (s reporting) Propagated(ctx context.Context, _ sinks.Key) (bool, error) { return true, ctx.Err() }
 
 // The question how far a write has come is a call, too.
 func TestSpreadIsPaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		asked, ok := sinks.As[sinks.Spreader](sinks.Measured(sinks.Paced(spreading{memory.New()}, sinks.NewPace(2, time.Second)), "s", sinks.NewMetrics(prometheus.NewRegistry())))
+		asked, ok := sinks.As[sinks.PropagationReporter](sinks.Measured(sinks.Paced(reporting{memory.New()}, sinks.NewPace(2, time.Second)), "s", sinks.NewMetrics(prometheus.NewRegistry())))
 		if !ok {
 			t.Fatal("it does not ask")
 		}
 		began := time.Now()
 		for range 5 {
-			if done, err := asked.Spread(t.Context(), "k"); !done || err != nil {
+			if done, err := asked.Propagated(t.Context(), "k"); !done || err != nil {
 				t.Errorf("%v, %v", done, err)
 			}
 		}
 		if took := time.Since(began); took < 3*time.Second || took > 5*time.Second {
 			t.Errorf("five calls took %s, two in a second are allowed", took)
 		}
-		silent, _ := sinks.As[sinks.Spreader](sinks.Paced(memory.New(), sinks.NewPace(1, time.Hour)))
+		silent, _ := sinks.As[sinks.PropagationReporter](sinks.Paced(memory.New(), sinks.NewPace(1, time.Hour)))
 		for range 3 { // no call is made
-			if _, err := silent.Spread(t.Context(), "k"); !errors.Is(err, errors.ErrUnsupported) {
+			if _, err := silent.Propagated(t.Context(), "k"); !errors.Is(err, errors.ErrUnsupported) {
 				t.Errorf("%v", err)
 			}
 		}

@@ -88,7 +88,7 @@ func (s *paced) turn(ctx context.Context) (done func(), err error) {
 		return nil, err
 	}
 	return func() {
-		if q, ok := As[Quoted](s.Sink); ok {
+		if q, ok := As[QuotaReporter](s.Sink); ok {
 			if left, until, known := q.Quota(); known {
 				s.pace.learn(left, until)
 			}
@@ -151,9 +151,9 @@ func (s *paced) GetBatch(ctx context.Context, keys []Key) ([][]byte, []error) {
 	return b.GetBatch(ctx, keys)
 }
 
-// Spread implements Spreader; errors.ErrUnsupported is for sinks that do not.
-func (s *paced) Spread(ctx context.Context, key Key) (bool, error) {
-	inner, ok := As[Spreader](s.Sink)
+// Propagated implements PropagationReporter; errors.ErrUnsupported is for sinks that do not.
+func (s *paced) Propagated(ctx context.Context, key Key) (bool, error) {
+	inner, ok := As[PropagationReporter](s.Sink)
 	if !ok {
 		return false, fmt.Errorf("ask whether %q is everywhere: %w", key, errors.ErrUnsupported)
 	}
@@ -164,7 +164,7 @@ func (s *paced) Spread(ctx context.Context, key Key) (bool, error) {
 		}
 		defer done()
 	}
-	return inner.Spread(ctx, key)
+	return inner.Propagated(ctx, key)
 }
 
 // single hides the calls for many objects.

@@ -1,8 +1,8 @@
 // Package sinks is the contract of the places that store snapshots: bytes
-// under keys, with a little metadata. A sink knows nothing about flags.
+// under keys, with a little metadata. A sink has no notion of flags.
 //
 // Package sinktest holds the contract as a test suite; every sink passes it.
-// What all sinks need is written once and is no concern of a sink: retrying
+// What all sinks need is written once and is not a concern of a sink: retrying
 // (internal/httpclient), pacing, metrics, dry runs.
 package sinks
 
@@ -22,7 +22,7 @@ import (
 // may pass. Error texts name the sink, the key and what the service answered;
 // they never hold a credential.
 type Sink interface {
-	// Limits tells what the service accepts and how fast it shows it.
+	// Limits says what the service accepts and how fast it shows it.
 	Limits() Limits
 	// Put stores the object and replaces what was there. nil means that the
 	// service has accepted it whole; readers may see the old one for
@@ -32,7 +32,7 @@ type Sink interface {
 	// Get returns what is stored, possibly an older object. A key that does
 	// not exist is ErrNotFound; every other failure is another error.
 	Get(ctx context.Context, key Key) ([]byte, error)
-	// Delete removes the object. A key that does not exist is no error.
+	// Delete removes the object. A key that does not exist is not an error.
 	Delete(ctx context.Context, key Key) error
 }
 
@@ -61,6 +61,9 @@ type Limits struct {
 	// PropagationMax what the service promises at worst, 0 where it
 	// promises nothing.
 	Propagation, PropagationMax time.Duration
+	// ReportsPropagation says that the service reports whether a write has
+	// reached every place. The sink is then a PropagationReporter.
+	ReportsPropagation bool
 	// Calls is how many calls one credential may make in each span of CallsIn,
 	// all sinks that use it taken together; 0 where nothing is documented.
 	Calls   int
@@ -166,6 +169,7 @@ func formBytes(body []byte) (n int) {
 // limit the form encoding.
 type TooLargeError struct{ Size, Limit, FormSize, FormLimit int }
 
+// Error returns the size and the limit.
 func (e *TooLargeError) Error() string {
 	if e.FormLimit > 0 {
 		return fmt.Sprintf("object has %d bytes, the limit is %d; form-encoded, as a request sends it, it has %d, the limit is %d",
@@ -186,26 +190,27 @@ type ConfigError struct {
 	Absent bool
 }
 
+// Error returns the key and the problem.
 func (e *ConfigError) Error() string { return e.Key + ": " + e.Problem }
 
-// Quoted is implemented by sinks whose service tells how many calls are left.
-type Quoted interface {
+// QuotaReporter is implemented by sinks whose service says how many calls are left.
+type QuotaReporter interface {
 	// Quota returns what the last answer said: the number of calls that the
 	// credential has left, and when it gets new ones; ok is false where no
 	// answer has said anything. It is safe for concurrent use.
 	Quota() (left int, until time.Time, ok bool)
 }
 
-// Spreader is implemented by sinks whose service tells whether a write has
+// PropagationReporter is implemented by sinks whose service reports whether a write has
 // reached every place at the edge.
-type Spreader interface {
-	// Spread reports whether the last write of a key is everywhere. A sink of
-	// several products of which some cannot tell wraps errors.ErrUnsupported
+type PropagationReporter interface {
+	// Propagated reports whether the last write of a key is everywhere. A sink of
+	// several products of which some cannot report it wraps errors.ErrUnsupported
 	// for those: ask no more, the answer is not known.
-	Spread(ctx context.Context, key Key) (bool, error)
+	Propagated(ctx context.Context, key Key) (bool, error)
 }
 
-// Locator is implemented by sinks that can tell a person where an object is,
+// Locator is implemented by sinks that can say where a person finds an object,
 // such as a path or a page of a console.
 type Locator interface {
 	Locate(key Key) string

@@ -1,5 +1,5 @@
-// Package measure runs a finished worker script in V8 and tells what CPU time it
-// takes over a worker that does nothing. Subrequests are stubbed. It knows
+// Package measure runs a finished worker script in V8 and says what CPU time it
+// takes over a worker that does nothing. Subrequests are stubbed. It has
 // scripts and requests, and no flags.
 package measure
 
@@ -80,6 +80,7 @@ type ScriptError struct {
 	Endless bool // it does not come to an end
 }
 
+// Error returns what the script has failed with.
 func (e *ScriptError) Error() string {
 	line, _, _ := strings.Cut(e.What, "\n") // the rest is a stack of minified code
 	return "the script fails: " + line

@@ -104,7 +104,7 @@ func TestScriptsThatFail(t *testing.T) {
 	}
 }
 
-// TestEndless: a script that does not come to an end is told from one that
+// TestEndless: a script that does not come to an end is distinguished from one that
 // fails, at its start and in a request.
 func TestEndless(t *testing.T) {
 	for name, engine := range engines(t) {

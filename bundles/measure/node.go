@@ -42,7 +42,7 @@ func (n Node) Measure(ctx context.Context, job Job) (*Result, error) {
 		}
 	}
 	if err := json.Unmarshal(output, &told); err != nil {
-		return nil, fmt.Errorf("read what node tells: %w", err)
+		return nil, fmt.Errorf("read what node reports: %w", err)
 	}
 	if told.Failure == "endless" {
 		return nil, job.endless()
@@ -51,7 +51,7 @@ func (n Node) Measure(ctx context.Context, job Job) (*Result, error) {
 		return nil, &ScriptError{What: told.Failure}
 	}
 	if len(told.Kinds) != len(job.Kinds) {
-		return nil, errors.New("read what node tells: figures are missing")
+		return nil, errors.New("read what node reports: figures are missing")
 	}
 	r := &Result{Engine: told.Engine, Isolates: job.Isolates, Startup: over(durations(told.Startup), durations(told.EmptyStartup))}
 	for i, k := range told.Kinds {

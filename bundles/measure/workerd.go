@@ -19,7 +19,7 @@ import (
 )
 
 // Workerd measures in workerd, the engine of Cloudflare Workers, on Linux. Its
-// clock stands still within a request, so the kernel's accounting of its
+// clock does not move within a request, so the kernel's accounting of its
 // threads counts.
 type Workerd struct{ Path string }
 
@@ -98,7 +98,7 @@ type process struct {
 	endless error // what it is when a request is not answered
 }
 
-// output is what a process has printed, of which nobody needs more than the
+// output is what a process has printed, of which no more is needed than the
 // begin.
 type output struct {
 	mu   sync.Mutex
@@ -205,14 +205,14 @@ func (p *process) stop() {
 
 // cost is the CPU time of some requests in a row to one isolate.
 func (p *process) cost(ctx context.Context, isolate, kind, from, times int) (time.Duration, error) {
-	before, err := p.settled(ctx)
+	before, err := p.idleCPU(ctx)
 	if err != nil {
 		return 0, err
 	}
 	if err := p.ask(ctx, isolate, kind, from, times); err != nil {
 		return 0, err
 	}
-	after, err := p.settled(ctx)
+	after, err := p.idleCPU(ctx)
 	return after - before, err
 }
 
@@ -250,9 +250,9 @@ func (p *process) ask(ctx context.Context, isolate, kind, from, times int) error
 	return nil
 }
 
-// settled is the CPU time of all threads once they do nothing more: what a
+// idleCPU is the CPU time of all threads once they do nothing more: what a
 // request leaves to other threads, such as the collection of garbage, is its.
-func (p *process) settled(ctx context.Context) (time.Duration, error) {
+func (p *process) idleCPU(ctx context.Context) (time.Duration, error) {
 	const pause, noise, patience = 2 * time.Millisecond, 20 * time.Microsecond, 50
 	now, err := p.cpu()
 	for range patience {

@@ -2,7 +2,7 @@
 import { bundle, createFlags } from 'flagcast'
 import constant from 'flagcast/bundle'
 
-const flags = createFlags({ source: bundle(constant), maxAge: Infinity, clientIP: 'cf-connecting-ip' })
+const flags = createFlags({ source: bundle(constant), maxAgeMs: Infinity, clientIP: 'cf-connecting-ip' })
 
 export default {
   fetch(request, env, ctx) {

@@ -2,7 +2,7 @@
 import { bundle, createFlags } from 'flagcast'
 import constant from 'flagcast/bundle'
 
-const flags = createFlags({ source: bundle(constant), maxAge: Infinity })
+const flags = createFlags({ source: bundle(constant), maxAgeMs: Infinity })
 
 export default {
   fetch(request, env, ctx) {

@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/tidwall/gjson"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/internal/untrusted"
@@ -20,7 +22,7 @@ import (
 // an error, and the next one is read.
 func runBatch(c *cobra.Command, names []string, flags evalFlags) error {
 	if len(names) > 0 || flags.explain || len(flags.context) > 0 {
-		return failed(exitUsage, errors.New("--batch takes flags and contexts from its lines"), "leave out names, --context and --explain")
+		return exit.With(exit.Usage, errors.New("--batch takes flags and contexts from its lines"), "leave out names, --context and --explain")
 	}
 	b := batch{seed: flags.seed}
 	if flags.source.from != "" {
@@ -41,7 +43,7 @@ func runBatch(c *cobra.Command, names []string, flags evalFlags) error {
 				return err
 			}
 		}
-		// Whoever waits for an answer gets it; a pipe full of lines is
+		// A reader that waits for an answer gets it; a pipe full of lines is
 		// answered in larger pieces.
 		if in.Buffered() == 0 || err != nil {
 			if flushed := out.Flush(); flushed != nil {
@@ -78,7 +80,7 @@ func (b *batch) answer(line []byte) any {
 }
 
 func (b *batch) load(state []byte) any {
-	d, err := parseDefinitions(state, "default")
+	d, err := app.ParseDefinitions(state, "default")
 	if err != nil {
 		return answerError(err.Error())
 	}
@@ -92,7 +94,7 @@ func (b *batch) evaluate(root gjson.Result) any {
 		return answerError(`there is no "state" yet`)
 	}
 	if name.Type != gjson.String {
-		return answerError(`"toggle" is no text`)
+		return answerError(`"toggle" is not text`)
 	}
 	context := eval.Context{Fields: map[string]string{}}
 	if given := root.Get("context"); given.Exists() && given.Type != gjson.Null {

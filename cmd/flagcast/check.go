@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -12,24 +11,18 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
+	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/internal/printable"
 	"github.com/flagcast/flagcast/sinks"
 )
-
-// finding is what check has found about one thing.
-type finding struct {
-	What   string `json:"what"`   // such as `sink "cf": write`
-	Result string `json:"result"` // "ok", "warning" or "failed"
-	Text   string `json:"text,omitempty"`
-	Hint   string `json:"hint,omitempty"` // what to do; the text ends with it
-}
 
 func newCheck() *cobra.Command {
 	var asJSON bool
@@ -38,7 +31,7 @@ func newCheck() *cobra.Command {
 		Use:   "check",
 		Short: "Find everything that is wrong, at once",
 		Long: `Check reads the configuration, fetches the flags of every environment, tries
-each action of each sink under a key of its own (` + string(checkKey) + `), and makes
+each action of each sink under a key of its own (` + string(app.CheckKey) + `), and makes
 every snapshot without storing it. It names what is missing, and does not stop
 at the first fault.`,
 		Args: cobra.NoArgs,
@@ -49,17 +42,17 @@ at the first fault.`,
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), timeout)
 			defer cancel()
-			findings := core.check(ctx)
+			findings := check(core, ctx)
 			if asJSON {
-				err = printJSON(c.OutOrStdout(), findings)
+				err = report.JSON(c.OutOrStdout(), findings)
 			} else {
-				printFindings(c.OutOrStdout(), findings)
+				report.Findings(c.OutOrStdout(), findings)
 			}
 			if err != nil {
 				return err
 			}
-			if n := len(slices.DeleteFunc(findings, func(f finding) bool { return f.Result != "failed" })); n > 0 {
-				return failed(exitFailed, fmt.Errorf("%s failed", count(n, "check")), "")
+			if n := len(slices.DeleteFunc(findings, func(f report.Finding) bool { return f.Result != "failed" })); n > 0 {
+				return exit.With(exit.Failed, fmt.Errorf("%s failed", printable.Count(n, "check")), "")
 			}
 			return nil
 		},
@@ -69,77 +62,38 @@ at the first fault.`,
 	return c
 }
 
-// printFindings writes a line for each finding, and a closing one. What does not
-// fit into the line is below it, what to do first.
-func printFindings(w io.Writer, findings []finding) {
-	paint := painterOf(w)
-	number := map[string]int{}
-	for _, f := range findings {
-		number[f.Result]++
-		word := paint.Paint(printable.Plain, "ok     ")
-		switch f.Result {
-		case "warning":
-			word = paint.Paint(printable.Yellow, "WARNING")
-		case "failed":
-			word = paint.Paint(printable.Red, "FAILED ")
-		}
-		if f.Text != "" && f.Hint == "" && utf8.RuneCountInString(f.What+": "+f.Text)+9 <= reportWidth {
-			printable.Fprintf(w, "%s  %s: %s\n", word, f.What, f.Text)
-			continue
-		}
-		printable.Fprintf(w, "%s  %s\n", word, f.What)
-		for _, line := range []string{f.Hint, sinks.WithoutHint(f.Text, f.Hint)} {
-			if line != "" {
-				printable.Fprintf(w, "         %s\n", line)
-			}
-		}
+func check(c *app.App, ctx context.Context) []report.Finding {
+	var findings []report.Finding
+	if c.Config.State.Dir != "" {
+		findings = append(findings, report.Found("state folder", writable(c.Config.State.Dir), ""))
 	}
-	printable.Fprintf(w, "%s: %d ok, %s, %d failed\n",
-		count(len(findings), "check"), number["ok"], count(number["warning"], "warning"), number["failed"])
-}
-
-// checkKey is the key that check writes and deletes.
-const checkKey sinks.Key = "flagcast-check"
-
-func found(what string, err error, text string) finding {
-	if err != nil {
-		return finding{What: what, Result: "failed", Text: err.Error(), Hint: hintOf(err)}
+	for _, sentence := range c.Config.ShortSecrets() {
+		findings = append(findings, report.Finding{What: "secrets", Result: "warning", Text: sentence})
 	}
-	return finding{What: what, Result: "ok", Text: text}
-}
-
-func (c *core) check(ctx context.Context) []finding {
-	var findings []finding
-	if c.config.State.Dir != "" {
-		findings = append(findings, found("state folder", writable(c.config.State.Dir), ""))
-	}
-	for _, sentence := range c.config.ShortSecrets() {
-		findings = append(findings, finding{What: "secrets", Result: "warning", Text: sentence})
-	}
-	switch api := &c.config.API; {
+	switch api := &c.Config.API; {
 	case api.WeakWebhookSecret():
-		findings = append(findings, finding{What: "webhook secret", Result: "warning", Text: weakWebhookSecret})
+		findings = append(findings, report.Finding{What: "webhook secret", Result: "warning", Text: weakWebhookSecret})
 	case !api.WebhookSecret.IsZero():
-		findings = append(findings, found("webhook secret", nil, ""))
+		findings = append(findings, report.Found("webhook secret", nil, ""))
 	}
-	names := slices.Sorted(maps.Keys(c.sinks))
-	of := make([][]finding, len(names))
+	names := slices.Sorted(maps.Keys(c.Sinks))
+	of := make([][]report.Finding, len(names))
 	var trying sync.WaitGroup
 	for i, name := range names {
-		trying.Go(func() { of[i] = trySink(ctx, name, c.sinks[name]) })
+		trying.Go(func() { of[i] = trySink(ctx, name, c.Sinks[name]) })
 	}
-	environments := c.environments()
-	upstream := make([]finding, len(environments))
+	environments := c.Followed()
+	upstream := make([]report.Finding, len(environments))
 	var following sync.WaitGroup
 	for i, env := range environments {
-		following.Go(func() { upstream[i] = c.tryUpstream(ctx, env) })
+		following.Go(func() { upstream[i] = tryUpstream(c, ctx, env) })
 	}
 	following.Wait()
 	trying.Wait()
 	findings = append(findings, upstream...)
 	findings = append(findings, slices.Concat(of...)...)
-	for i := range c.targets {
-		findings = append(findings, c.checkTarget(ctx, &c.targets[i])...)
+	for i := range c.Targets {
+		findings = append(findings, checkTarget(c, ctx, &c.Targets[i])...)
 	}
 	return findings
 }
@@ -148,7 +102,7 @@ func writable(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	name := filepath.Join(dir, string(checkKey))
+	name := filepath.Join(dir, string(app.CheckKey))
 	if err := os.WriteFile(name, nil, 0o600); err != nil {
 		return err
 	}
@@ -156,45 +110,42 @@ func writable(dir string) error {
 }
 
 // tryUpstream fetches one environment.
-func (c *core) tryUpstream(ctx context.Context, env edgecore.Environment) finding {
+func tryUpstream(c *app.App, ctx context.Context, env edgecore.Environment) report.Finding {
 	what := fmt.Sprintf("upstream, environment %q", env)
-	one := *c
-	one.feeds = maps.Clone(c.feeds)
-	one.only(env)
 	began := time.Now()
-	if err := one.fetch(ctx); err != nil {
-		return found(what, err, "")
+	if err := c.Fetch(ctx, []edgecore.Environment{env}); err != nil {
+		return report.Found(what, err, "")
 	}
-	st, err := c.store.Load(env)
+	st, err := c.Store.Load(env)
 	if err != nil {
-		return found(what, err, "")
+		return report.Found(what, err, "")
 	}
-	text := fmt.Sprintf("%s, revision %d, in %d ms", count(len(st.Definitions.Features), "flag"), st.Definitions.Revision, time.Since(began).Milliseconds())
+	text := fmt.Sprintf("%s, revision %d, in %d ms", printable.Count(len(st.Definitions.Features), "flag"), st.Definitions.Revision, time.Since(began).Milliseconds())
 	switch {
 	case len(st.Definitions.Features) == 0:
-		return finding{What: what, Result: "warning", Text: text + "; does the token see a project with flags?"}
+		return report.Finding{What: what, Result: "warning", Text: text + "; does the token see a project with flags?"}
 	case len(st.Problems) > 0:
-		return finding{What: what, Result: "warning", Text: text + "; " + problemsText(st.Problems)}
+		return report.Finding{What: what, Result: "warning", Text: text + "; " + problemsText(st.Problems)}
 	}
-	return found(what, nil, text)
+	return report.Found(what, nil, text)
 }
 
 // problemsText counts problems, of which there is one at least, and names the
 // first.
 func problemsText(problems []edgecore.Problem) string {
-	return count(len(problems), "problem") + ", the first: " + problems[0].String()
+	return printable.Count(len(problems), "problem") + ", the first: " + problems[0].String()
 }
 
 // trySink tries each action. What a write needs is known only after the write.
-func trySink(ctx context.Context, name string, sink sinks.Sink) []finding {
+func trySink(ctx context.Context, name string, sink sinks.Sink) []report.Finding {
 	what := func(action string) string { return fmt.Sprintf("sink %q: %s", name, action) }
-	_, err := sink.Get(ctx, checkKey)
+	_, err := sink.Get(ctx, app.CheckKey)
 	if errors.Is(err, sinks.ErrNotFound) {
 		err = nil
 	}
-	findings := []finding{found(what("read"), err, "")}
-	err = sink.Put(ctx, sinks.Object{Key: checkKey, Body: []byte(`{"check":true}`), ContentType: "application/json"})
-	findings = append(findings, found(what("write"), err, ""))
+	findings := []report.Finding{report.Found(what("read"), err, "")}
+	err = sink.Put(ctx, sinks.Object{Key: app.CheckKey, Body: []byte(`{"check":true}`), ContentType: "application/json"})
+	findings = append(findings, report.Found(what("write"), err, ""))
 	if err == nil {
 		pause := time.NewTimer(sink.Limits().WritePace)
 		select {
@@ -203,43 +154,43 @@ func trySink(ctx context.Context, name string, sink sinks.Sink) []finding {
 			pause.Stop()
 		}
 	}
-	return append(findings, found(what("delete"), sink.Delete(ctx, checkKey), ""))
+	return append(findings, report.Found(what("delete"), sink.Delete(ctx, app.CheckKey), ""))
 }
 
 // checkTarget makes the snapshots, and stores none.
-func (c *core) checkTarget(ctx context.Context, t *publish.Target) []finding {
-	var findings []finding
+func checkTarget(c *app.App, ctx context.Context, t *publish.Target) []report.Finding {
+	var findings []report.Finding
 	limits := t.Sink.Limits()
-	st, err := c.store.Load(t.Environment)
-	for _, one := range t.Cells {
+	st, err := c.Store.Load(t.Environment)
+	for _, one := range t.Outputs {
 		what := fmt.Sprintf("target %q, key %s", t.Name, one.Key)
 		if err != nil {
-			findings = append(findings, found(what, fmt.Errorf("environment %q: %w", t.Environment, err), ""))
+			findings = append(findings, report.Found(what, fmt.Errorf("environment %q: %w", t.Environment, err), ""))
 			continue
 		}
 		snap, err := snapshot.Encode(st.Definitions, st.Program, one.Spec, time.Now())
 		if err != nil {
-			findings = append(findings, found(what, err, ""))
+			findings = append(findings, report.Found(what, err, ""))
 			continue
 		}
 		body := snap.Seal(uint64(time.Now().UnixMilli()), time.Now())
 		err = limits.CheckSize(sinks.Object{Key: one.Key, Body: body})
 		if len(snap.Problems) > 0 {
-			findings = append(findings, finding{What: what, Result: "warning", Text: problemsText(snap.Problems)})
+			findings = append(findings, report.Finding{What: what, Result: "warning", Text: problemsText(snap.Problems)})
 		}
 		if n := len(snap.Contextual); err == nil && n > 0 && one.Spec.Undecided() {
-			findings = append(findings, finding{What: what, Result: "warning", Text: publish.ContextualNote(n)})
+			findings = append(findings, report.Finding{What: what, Result: "warning", Text: publish.ContextualNote(n)})
 			continue
 		}
-		findings = append(findings, found(what, err, fmt.Sprintf("%s, %s bytes", count(snap.Count, "flag"), share(len(body), limits.Usage(body)))))
+		findings = append(findings, report.Found(what, err, fmt.Sprintf("%s, %s bytes", printable.Count(snap.Count, "flag"), report.SizeText(len(body), limits.Usage(body)))))
 		if h := t.History; h != nil {
 			if err := h.Sink.Limits().CheckKey(publish.EntryKey(one.Key, uint64(time.Now().UnixMilli()))); err != nil {
-				findings = append(findings, found(what+", history", err, ""))
+				findings = append(findings, report.Found(what+", history", err, ""))
 			}
 		}
 	}
-	for _, seen := range publish.Look(ctx, t.Seers, 0) {
-		f := found(fmt.Sprintf("target %q, probe", t.Name), nil, fmt.Sprintf("%s shows seq %d", seen.Probe, seen.Seq))
+	for _, seen := range publish.ProbeAll(ctx, t.Probes, 0) {
+		f := report.Found(fmt.Sprintf("target %q, probe", t.Name), nil, fmt.Sprintf("%s shows seq %d", seen.Probe, seen.Seq))
 		if seen.Error != "" {
 			f.Result, f.Text = "warning", strings.TrimSpace(seen.Error)
 		}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
+	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
@@ -23,19 +25,19 @@ func edgeKVTarget(t *testing.T, spec snapshot.Spec) *publish.Target {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &publish.Target{Name: "web", Environment: "default", Sink: sink, Cells: []publish.Cell{{Key: "unleash-flags", Spec: spec}}}
+	return &publish.Target{Name: "web", Environment: "default", Sink: sink, Outputs: []publish.Output{{Key: "unleash-flags", Spec: spec}}}
 }
 
 // checked returns what check finds about a target with the definitions.
-func checked(t *testing.T, document string, target *publish.Target) []finding {
+func checked(t *testing.T, document string, target *publish.Target) []report.Finding {
 	t.Helper()
 	d, err := parse.Definitions([]byte(document), "default")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &core{store: state.New(state.Options{Log: slog.New(slog.DiscardHandler)})}
-	c.store.Put(d)
-	return c.checkTarget(t.Context(), target)
+	c := &app.App{Store: state.New(state.Options{Log: slog.New(slog.DiscardHandler)})}
+	c.Store.Put(d)
+	return checkTarget(c, t.Context(), target)
 }
 
 // TestCheckCountsTheRequest: a snapshot of 1.4 MB is within the 1.8 MB of a

@@ -11,7 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/compare"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
+	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/internal/httpclient"
 	"github.com/flagcast/flagcast/internal/secret"
 )
@@ -35,8 +38,8 @@ func newCompare() *cobra.Command {
 	var flags compareFlags
 	c := &cobra.Command{
 		Use:   "compare URL URL",
-		Short: "Tell whether two servers answer alike",
-		Long: `Compare asks two servers the same and tells where they differ: the Unleash
+		Short: "Report whether two servers answer alike",
+		Long: `Compare asks two servers the same and reports where they differ: the Unleash
 server, Unleash Edge or flagcast. It compares the definitions of the client API,
 field by field, and the answers of the frontend API in contexts that take the
 branches of these flags. It writes to neither.
@@ -65,7 +68,7 @@ Exit codes: 0 equal, 1 different, 2 they could not be compared.`,
 
 func runCompare(c *cobra.Command, addresses []string, flags compareFlags) error {
 	if flags.samples < 1 {
-		return failed(exitUsage, fmt.Errorf("--samples %d: it takes at least one context", flags.samples), "")
+		return exit.With(exit.Usage, fmt.Errorf("--samples %d: it takes at least one context", flags.samples), "")
 	}
 	tokens, err := readTokens(flags.tokens, tokenVariable)
 	if err != nil {
@@ -80,27 +83,27 @@ func runCompare(c *cobra.Command, addresses []string, flags compareFlags) error 
 	}
 	base, err := httpclient.WithCA(nil, flags.caFile)
 	if err != nil {
-		return failed(exitUsage, err, "")
+		return exit.With(exit.Usage, err, "")
 	}
 	client := httpclient.NewClient(httpclient.Options{Base: base, Timeout: flags.timeout})
-	header := http.Header{"User-Agent": {"flagcast/" + buildVersion()}, "Unleash-Appname": {"flagcast-compare"}}
+	header := http.Header{"User-Agent": {"flagcast/" + app.BuildVersion()}, "Unleash-Appname": {"flagcast-compare"}}
 	ctx, cancel := context.WithTimeout(c.Context(), flags.timeout)
 	defer cancel()
-	report, err := compare.Run(ctx, compare.Options{
+	result, err := compare.Run(ctx, compare.Options{
 		A:       &compare.Server{URL: addresses[0], Tokens: tokens, Client: client, Header: header},
 		B:       &compare.Server{URL: addresses[1], Tokens: tokensB, Client: client, Header: header},
 		Samples: flags.samples, Seed: flags.seed,
 	})
 	if err != nil {
-		return failed(exitUsage, err, "an address is that of the server, without /api; give a backend and a frontend token by --token, TOKEN or @FILE")
+		return exit.With(exit.Usage, err, "an address is that of the server, without /api; give a backend and a frontend token by --token, TOKEN or @FILE")
 	}
 	if flags.json {
-		err = printJSON(c.OutOrStdout(), report)
+		err = report.JSON(c.OutOrStdout(), result)
 	} else {
-		err = report.Print(c.OutOrStdout())
+		err = result.Print(c.OutOrStdout())
 	}
-	if err == nil && !report.Equal {
-		err = failed(exitFailed, errors.New(""), "") // the report has told
+	if err == nil && !result.Equal {
+		err = exit.With(exit.Failed, errors.New(""), "") // the report has said it
 	}
 	return err
 }
@@ -117,7 +120,7 @@ func readTokens(given []string, variable string) ([]secret.Secret, error) {
 		if path, ok := strings.CutPrefix(text, "@"); ok {
 			content, err := os.ReadFile(path)
 			if err != nil {
-				return nil, failed(exitUsage, fmt.Errorf("read a token: %w", err), "")
+				return nil, exit.With(exit.Usage, fmt.Errorf("read a token: %w", err), "")
 			}
 			text = strings.TrimSpace(string(content))
 		}

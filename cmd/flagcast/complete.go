@@ -10,6 +10,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/flagcast/flagcast/bundles"
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
@@ -96,7 +97,7 @@ func fromFileOrSink(c *cobra.Command, _ []string, written string) ([]string, cob
 }
 
 func configuredNames(c *cobra.Command) config.Names {
-	return config.ReadNames(configFileOf(c).path)
+	return config.ReadNames(app.ConfigFileOf(c).Path)
 }
 
 // localFlags lists the flags of the file of --from, else of upstream.file.
@@ -108,7 +109,7 @@ func localFlags(c *cobra.Command) []string {
 	if path == "" || path == "-" || strings.HasPrefix(path, "sink:") {
 		return nil
 	}
-	document, err := readFrom(path, nil)
+	document, err := app.ReadFrom(path, nil)
 	if err != nil {
 		return nil
 	}
@@ -121,7 +122,7 @@ func localFlags(c *cobra.Command) []string {
 		}
 		return names
 	}
-	if d, err := decodeDefinitions(path, document, "default"); err == nil {
+	if d, err := app.DecodeDefinitions(path, document, "default"); err == nil {
 		for i := range d.Features {
 			names = append(names, d.Features[i].Name)
 		}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
+
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 )
 
 const completedConfig = `
@@ -24,7 +26,7 @@ targets:
 func completions(t *testing.T, args ...string) ([]string, string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	if code := run(t.Context(), append([]string{cobra.ShellCompNoDescRequestCmd}, args...), &stdout, &stderr); code != exitDone {
+	if code := run(t.Context(), append([]string{cobra.ShellCompNoDescRequestCmd}, args...), &stdout, &stderr); code != exit.Done {
 		t.Fatalf("%q ends with %d: %s", args, code, &stderr)
 	}
 	lines := strings.Split(strings.TrimSuffix(stdout.String(), "\n"), "\n")
@@ -88,7 +90,7 @@ func TestCompletion(t *testing.T) {
 func exported(t *testing.T, format string) string {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	if code := run(t.Context(), []string{"export", "--from", "flags.json", "--format", format}, &stdout, &stderr); code != exitDone {
+	if code := run(t.Context(), []string{"export", "--from", "flags.json", "--format", format}, &stdout, &stderr); code != exit.Done {
 		t.Fatal(stderr.String())
 	}
 	return stdout.String()

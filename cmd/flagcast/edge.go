@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 )
 
@@ -19,12 +20,12 @@ func newEdge() *cobra.Command {
 		Use:   "edge",
 		Short: "Be what Unleash Edge is: serve, with its flags",
 		Long: `Edge is serve with all flags of "unleash-edge edge". Those that flagcast has no
-use for are accepted; the log says once what to use instead. They may stand
-before the name of the command, too.`,
+use for are accepted; the log says once what to use instead. They may
+precede the name of the command, too.`,
 		Example: "  flagcast edge --upstream-url https://unleash.example \\\n" +
 			"    --tokens '*:production.secret'",
 		Args:    cobra.NoArgs,
-		Version: versionLine(), // where "edge" alone is the name of the program
+		Version: app.VersionLine(), // where "edge" alone is the name of the program
 		RunE: func(c *cobra.Command, _ []string) error {
 			return runServe(c, config.Overrides{Flags: flags}, !apiOnly)
 		},
@@ -93,7 +94,7 @@ func (v *edgeValue) Type() string   { return v.kind }
 func (v *edgeValue) Set(text string) error {
 	name := v.name
 	// Before the name of the command -p is the port, behind it the pretrusted
-	// tokens, which are no numbers.
+	// tokens, which are not numbers.
 	if _, err := strconv.Atoi(text); name == "port" && err != nil && strings.ContainsAny(text, ":@") {
 		name = "pretrusted-tokens"
 	}
@@ -104,7 +105,7 @@ func (v *edgeValue) Set(text string) error {
 	return nil
 }
 
-// commandFirst moves flags of Unleash Edge that stand before the name of a
+// commandFirst moves flags of Unleash Edge that precede the name of a
 // command behind it, where cobra looks for them.
 func commandFirst(root *cobra.Command, args []string) []string {
 	settings := config.EdgeSettings()

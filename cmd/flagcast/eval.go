@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/eval/describe"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
@@ -31,10 +33,10 @@ func newEval() *cobra.Command {
 		Use:   "eval [NAME…]",
 		Short: "Evaluate flags for a context",
 		Long: `Eval decides flags as the core and the worker do, for one context: those that
-are named, or all. With --explain it tells why: which strategy and which
+are named, or all. With --explain it shows why: which strategy and which
 constraint have decided.
 
-A random draw selects nobody unless --seed is given: the same seed draws the
+A random draw selects no user unless --seed is given: the same seed draws the
 same.
 
 With --batch it reads JSON lines from standard input and writes one line for
@@ -56,7 +58,7 @@ evaluates a flag.`,
 	f.StringArrayVar(&flags.context, "context", nil, "`name=value` of the context; may be repeated")
 	f.StringVar(&flags.at, "time", "", "`time` of the evaluation, such as 2026-01-31T12:00:00Z; now without it")
 	f.StringVar(&flags.seed, "seed", "", "`text` that decides random draws")
-	f.BoolVar(&flags.explain, "explain", false, "tell why")
+	f.BoolVar(&flags.explain, "explain", false, "show why")
 	f.BoolVar(&flags.batch, "batch", false, "read JSON lines from standard input")
 	f.BoolVar(&flags.json, "json", false, "write JSON")
 	return c
@@ -96,7 +98,7 @@ func runEval(c *cobra.Command, names []string, flags evalFlags) error {
 	results := make([]evaluated, 0, len(names))
 	for _, name := range names {
 		if _, ok := program.Lookup(name); !ok {
-			return failed(exitFailed, fmt.Errorf("there is no flag %q", name), "flagcast eval"+configFileOf(c).argument()+" without a name lists all flags")
+			return exit.With(exit.Failed, fmt.Errorf("there is no flag %q", name), "flagcast eval"+app.ConfigFileOf(c).Argument()+" without a name lists all flags")
 		}
 		e := describe.Explain(program, name, context)
 		if !flags.json {
@@ -125,17 +127,17 @@ func (f *evalFlags) evalContext() (*eval.Context, error) {
 	for _, pair := range f.context {
 		name, value, ok := strings.Cut(pair, "=")
 		if name == "" || !ok {
-			return nil, failed(exitUsage, fmt.Errorf("--context %q is no name=value", pair), "write --context userId=42; a field that is not given is missing")
+			return nil, exit.With(exit.Usage, fmt.Errorf("--context %q is not name=value", pair), "write --context userId=42; a field that is not given is missing")
 		}
 		c.Fields[name] = value
 	}
 	if !c.SetCurrentTime() {
-		return nil, failed(exitUsage, fmt.Errorf("invalid currentTime %q", c.Fields["currentTime"]), "write it as 2026-01-31T12:00:00Z")
+		return nil, exit.With(exit.Usage, fmt.Errorf("invalid currentTime %q", c.Fields["currentTime"]), "write it as 2026-01-31T12:00:00Z")
 	}
 	if f.at != "" {
 		at, err := time.Parse(time.RFC3339, f.at)
 		if err != nil {
-			return nil, failed(exitUsage, fmt.Errorf("--time %q is no time", f.at), "write it as 2026-01-31T12:00:00Z")
+			return nil, exit.With(exit.Usage, fmt.Errorf("--time %q is not a time", f.at), "write it as 2026-01-31T12:00:00Z")
 		}
 		c.Time = at
 	}

@@ -15,6 +15,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/bundles"
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/eval/compile"
@@ -24,11 +26,11 @@ import (
 )
 
 type exportFlags struct {
-	source                           sourceFlags
+	source                        sourceFlags
 	as, format, output, undecided string
-	context, projects, flags         []string
-	includeDisabled                  bool
-	script                           scriptFlags
+	context, projects, flags      []string
+	includeDisabled               bool
+	script                        scriptFlags
 }
 
 // Forms that are more than a constant.
@@ -37,7 +39,7 @@ const (
 	asRuntime = "runtime"
 )
 
-func forms() string { return names(bundles.Forms()) + ", " + asScript + ", " + asRuntime }
+func forms() string { return app.JoinNames(bundles.Forms()) + ", " + asScript + ", " + asRuntime }
 
 func newExport() *cobra.Command {
 	var flags exportFlags
@@ -98,25 +100,25 @@ func runExport(c *cobra.Command, flags exportFlags) error {
 	}
 	spec.Environment = d.Environment
 	program, problems := compile.Program(d)
-	if flags.source.from != "" { // definitions from upstream have told theirs in the log
+	if flags.source.from != "" { // definitions from upstream have theirs in the log
 		for _, p := range slices.Concat(d.Problems, problems) {
-			warn(c, problemText(d, p))
+			warn(c, app.ProblemText(d, p))
 		}
 	}
 	taken := func(f edgecore.Feature) bool { return spec.Takes(f.Name, f.Project) }
 	if len(d.Features) > 0 && !slices.ContainsFunc(d.Features, taken) {
-		warn(c, fmt.Sprintf("--project and --flag leave none of %s: the export is empty", count(len(d.Features), "flag")))
+		warn(c, fmt.Sprintf("--project and --flag leave none of %s: the export is empty", printable.Count(len(d.Features), "flag")))
 	}
 	snap, err := snapshot.Encode(d, program, spec, time.Now())
 	if err != nil {
-		return failed(exitUsage, err, "")
+		return exit.With(exit.Usage, err, "")
 	}
 	for _, p := range snap.Problems {
 		warn(c, p.String())
 	}
 	if len(snap.Contextual) > 0 && spec.Format == snapshot.Evaluated1 {
 		warn(c, fmt.Sprintf("the static context does not decide %s, which the export %s (--undecided %s): %s",
-			count(len(snap.Contextual), "flag"), outcomes[spec.Contextual], spec.Contextual, strings.Join(snap.Contextual, ", ")))
+			printable.Count(len(snap.Contextual), "flag"), outcomes[spec.Contextual], spec.Contextual, strings.Join(snap.Contextual, ", ")))
 	}
 	if flags.as == asScript {
 		return exportScript(c, flags, &snap)
@@ -124,7 +126,7 @@ func runExport(c *cobra.Command, flags exportFlags) error {
 	types := bundles.FlagTypes(d, taken)
 	out, err := bundles.Emit(&snap, bundles.Form(flags.as), types)
 	if err != nil {
-		return failed(exitUsage, err, "")
+		return exit.With(exit.Usage, err, "")
 	}
 	if beside, ok := declarations(flags.output); ok && flags.as == string(bundles.ESM) {
 		if err := writeOutput(beside, bundles.Declarations(&snap, types)); err != nil {
@@ -149,14 +151,14 @@ func declarations(module string) (string, bool) {
 // made where it does not exist.
 func exportRuntime(dir string) error {
 	if dir == "" {
-		return failed(exitUsage, errors.New("--as runtime needs --output, a folder"), "flagcast export --as runtime -o vendor/flagcast")
+		return exit.With(exit.Usage, errors.New("--as runtime needs --output, a folder"), "flagcast export --as runtime -o vendor/flagcast")
 	}
 	files, err := bundles.Runtime()
 	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return failed(exitFailed, fmt.Errorf("write the runtime: %w", err), "")
+		return exit.With(exit.Failed, fmt.Errorf("write the runtime: %w", err), "")
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if err := writeOutput(filepath.Join(dir, name), files[name]); err != nil {
@@ -186,7 +188,7 @@ func warn(c *cobra.Command, text string) {
 	printable.Fprintf(c.ErrOrStderr(), "flagcast: warning: %s\n", text)
 }
 
-// writeOutput replaces a file whole: whoever bundles it meanwhile gets the old
+// writeOutput replaces a file whole: a reader gets the old
 // one or the new one.
 func writeOutput(path string, body []byte) error {
 	// A path through a file is an error of the write.
@@ -201,7 +203,7 @@ func writeOutput(path string, body []byte) error {
 	} else if cause := (*os.LinkError)(nil); errors.As(err, &cause) {
 		err = cause.Err
 	}
-	return failed(exitFailed, fmt.Errorf("write %q: %w", path, err), "--output names a file in a folder that can be written; folders that are missing are made")
+	return exit.With(exit.Failed, fmt.Errorf("write %q: %w", path, err), "--output names a file in a folder that can be written; folders that are missing are made")
 }
 
 func isOneOf[T ~string](text string, known []T) bool { return slices.Contains(known, T(text)) }
@@ -213,14 +215,14 @@ func (f *exportFlags) spec() (snapshot.Spec, error) {
 		Projects: f.projects, Flags: f.flags,
 	}
 	if f.as != asScript && f.as != asRuntime && !isOneOf(f.as, bundles.Forms()) {
-		return spec, failed(exitUsage, fmt.Errorf("--as %q is not one of %s", f.as, forms()), "")
+		return spec, exit.With(exit.Usage, fmt.Errorf("--as %q is not one of %s", f.as, forms()), "")
 	}
 	i := slices.IndexFunc(snapshot.Formats(), func(known snapshot.Format) bool {
 		name, _, _ := strings.Cut(string(known), "/")
 		return f.format == name || f.format == string(known)
 	})
 	if i < 0 {
-		return spec, failed(exitUsage, fmt.Errorf("--format %q is not one of rules, evaluated, definitions", f.format), "")
+		return spec, exit.With(exit.Usage, fmt.Errorf("--format %q is not one of rules, evaluated, definitions", f.format), "")
 	}
 	spec.Format = snapshot.Formats()[i]
 	if err := f.script.check(f, spec.Format); err != nil {
@@ -229,12 +231,12 @@ func (f *exportFlags) spec() (snapshot.Spec, error) {
 	switch spec.Contextual {
 	case snapshot.ContextualOff, snapshot.ContextualOmit, snapshot.ContextualEvaluate:
 	default:
-		return spec, failed(exitUsage, fmt.Errorf("--undecided %q is not one of off, omit, evaluate", f.undecided), "")
+		return spec, exit.With(exit.Usage, fmt.Errorf("--undecided %q is not one of off, omit, evaluate", f.undecided), "")
 	}
 	for _, pair := range f.context {
 		name, value, ok := strings.Cut(pair, "=")
 		if name == "" {
-			return spec, failed(exitUsage, fmt.Errorf("--context %q has no name", pair), "write --context country=cn, or --context userId for a field that no request has")
+			return spec, exit.With(exit.Usage, fmt.Errorf("--context %q has no name", pair), "write --context country=cn, or --context userId for a field that no request has")
 		}
 		if !ok {
 			spec.Static.Absent = append(spec.Static.Absent, name)
@@ -248,7 +250,7 @@ func (f *exportFlags) spec() (snapshot.Spec, error) {
 func checkGlobs(globs []string) error {
 	for _, glob := range globs {
 		if _, err := path.Match(glob, ""); err != nil {
-			return failed(exitUsage, fmt.Errorf("--flag %q is no pattern", glob), `patterns have *, ? and [a-z]; "\" before one of these means the character`)
+			return exit.With(exit.Usage, fmt.Errorf("--flag %q is not a pattern", glob), `patterns have *, ? and [a-z]; "\" before one of these means the character`)
 		}
 	}
 	return nil

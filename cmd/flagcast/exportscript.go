@@ -13,7 +13,11 @@ import (
 
 	"github.com/flagcast/flagcast/bundles"
 	"github.com/flagcast/flagcast/bundles/measure"
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
+	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
+	"github.com/flagcast/flagcast/internal/printable"
 )
 
 // scriptFlags are those of export that are for whole scripts.
@@ -56,31 +60,31 @@ func (f *scriptFlags) names() (set []string) {
 	return set
 }
 
-// check refuses what is no script before anything is read.
+// check refuses what is not a script before anything is read.
 func (f *scriptFlags) check(flags *exportFlags, format snapshot.Format) error {
 	if flags.as != asScript {
 		if set := f.names(); len(set) > 0 {
-			return failed(exitUsage, fmt.Errorf("%s is for --as script", set[0]), "")
+			return exit.With(exit.Usage, fmt.Errorf("%s is for --as script", set[0]), "")
 		}
 		return nil
 	}
-	switch known := names(bundles.Platforms()); {
+	switch known := app.JoinNames(bundles.Platforms()); {
 	case f.platform == "":
-		return failed(exitUsage, errors.New("--as script needs --platform"), "platforms: "+known)
+		return exit.With(exit.Usage, errors.New("--as script needs --platform"), "platforms: "+known)
 	case !isOneOf(f.platform, bundles.Platforms()):
-		return failed(exitUsage, fmt.Errorf("--platform %q is not one of %s", f.platform, known), "")
+		return exit.With(exit.Usage, fmt.Errorf("--platform %q is not one of %s", f.platform, known), "")
 	case format == snapshot.Definitions1:
-		return failed(exitUsage, errors.New("--as script takes rules or evaluated: the worker does not read definitions"), "")
+		return exit.With(exit.Usage, errors.New("--as script takes rules or evaluated: the worker does not read definitions"), "")
 	case f.sourceMap && flags.output == "":
-		return failed(exitUsage, errors.New("--sourcemap needs --output: the map is written beside it"), "")
+		return exit.With(exit.Usage, errors.New("--sourcemap needs --output: the map is written beside it"), "")
 	case f.json && flags.output == "":
-		return failed(exitUsage, errors.New("--json needs --output: the report is on standard output"), "")
+		return exit.With(exit.Usage, errors.New("--json needs --output: the report is on standard output"), "")
 	case len(f.requests) > 0 && f.entry == "":
-		return failed(exitUsage, errors.New("--request is for --entry: the stock worker has paths of its own"), "")
+		return exit.With(exit.Usage, errors.New("--request is for --entry: the stock worker has paths of its own"), "")
 	}
 	for _, path := range f.requests {
 		if !strings.HasPrefix(path, "/") {
-			return failed(exitUsage, fmt.Errorf("--request %q does not begin with /", path), "")
+			return exit.With(exit.Usage, fmt.Errorf("--request %q does not begin with /", path), "")
 		}
 	}
 	_, err := f.limits()
@@ -95,7 +99,7 @@ func (f *scriptFlags) limits() (bundles.Budget, error) {
 	}
 	b, err := b.Override(f.budget)
 	if err != nil {
-		return b, failed(exitUsage, fmt.Errorf("--budget: %w", err), "write --budget size=1MB,cpu=50ms,startup=off")
+		return b, exit.With(exit.Usage, fmt.Errorf("--budget: %w", err), "write --budget size=1MB,cpu=50ms,startup=off")
 	}
 	return b, nil
 }
@@ -111,18 +115,18 @@ func exportScript(c *cobra.Command, flags exportFlags, snap *snapshot.Snapshot) 
 	if err != nil {
 		return err
 	}
-	report := bundles.NewReport(snap, bundles.Platform(f.platform), linked, budget)
-	if err := f.measure(c, report, linked, snap); err != nil {
+	measured := bundles.NewReport(snap, bundles.Platform(f.platform), linked, budget)
+	if err := f.measure(c, measured, linked, snap); err != nil {
 		return err
 	}
-	if err := f.print(c, report, cmp.Or(flags.output, "the script")); err != nil {
+	if err := f.print(c, measured, cmp.Or(flags.output, "the script")); err != nil {
 		return err
 	}
 	switch {
-	case report.Measured == nil && f.requireCPU:
-		return failed(exitFailed, errors.New("CPU was not measured, and --require-cpu is set: "+report.NotMeasured), "")
-	case len(report.Over) > 0 && !f.force:
-		return failed(exitBudget, fmt.Errorf("%s is over budget, and not written: %s", cmp.Or(flags.output, "the script"), report.Over[0]),
+	case measured.Measured == nil && f.requireCPU:
+		return exit.With(exit.Failed, errors.New("CPU was not measured, and --require-cpu is set: "+measured.NotMeasured), "")
+	case len(measured.Over) > 0 && !f.force:
+		return exit.With(exit.Budget, fmt.Errorf("%s is over budget, and not written: %s", cmp.Or(flags.output, "the script"), measured.Over[0]),
 			"--flag and --project leave flags out, --context decides what it can; --budget raises a limit, --force writes it all the same")
 	}
 	if linked.Map != nil {
@@ -144,7 +148,7 @@ func link(c *cobra.Command, flags exportFlags, snap *snapshot.Snapshot) (*bundle
 		if flags.script.entry != "" {
 			what = filepath.ToSlash(flags.script.entry)
 		}
-		return nil, failed(exitFailed, fmt.Errorf("link %s: %s", what, count(len(faults.Faults), "fault")), "")
+		return nil, exit.With(exit.Failed, fmt.Errorf("link %s: %s", what, printable.Count(len(faults.Faults), "fault")), "")
 	}
 	return linked, err
 }
@@ -153,33 +157,33 @@ func link(c *cobra.Command, flags exportFlags, snap *snapshot.Snapshot) (*bundle
 const workerdVariable = "FLAGCAST_WORKERD"
 
 // measure adds the times to a report, or says why there are none.
-func (f *scriptFlags) measure(c *cobra.Command, report *bundles.Report, linked *bundles.Linked, snap *snapshot.Snapshot) error {
-	if report.Budget.CPU == 0 && report.Budget.Startup == 0 && !f.requireCPU {
-		report.NotMeasured = "both of its budgets are off"
+func (f *scriptFlags) measure(c *cobra.Command, measured *bundles.Report, linked *bundles.Linked, snap *snapshot.Snapshot) error {
+	if measured.Budget.CPU == 0 && measured.Budget.Startup == 0 && !f.requireCPU {
+		measured.NotMeasured = "both of its budgets are off"
 		return nil
 	}
 	engine, err := measure.Find(os.Getenv(workerdVariable), ".")
 	if err != nil {
-		return failed(exitUsage, err, workerdVariable+" names the program workerd")
+		return exit.With(exit.Usage, err, workerdVariable+" names the program workerd")
 	}
 	if engine == nil {
-		report.NotMeasured = "there is neither workerd nor node: npm install workerd, or name it with " + workerdVariable
+		measured.NotMeasured = "there is neither workerd nor node: npm install workerd, or name it with " + workerdVariable
 		return nil
 	}
 	load := bundles.NewLoad(snap, f.entry != "", f.requests)
 	result, err := engine.Measure(c.Context(), measure.Job{Script: linked.Code, Stored: snap.Seal(0, time.Time{}), Kinds: load.Kinds})
 	if err != nil {
-		report.AddFailure(err)
+		measured.AddFailure(err)
 		return c.Context().Err()
 	}
-	report.AddMeasured(result, load)
+	measured.AddMeasured(result, load)
 	return nil
 }
 
-func (f *scriptFlags) print(c *cobra.Command, report *bundles.Report, name string) error {
+func (f *scriptFlags) print(c *cobra.Command, measured *bundles.Report, name string) error {
 	if !f.json {
-		fmt.Fprint(c.ErrOrStderr(), report.Text(name))
+		fmt.Fprint(c.ErrOrStderr(), measured.Text(name))
 		return nil
 	}
-	return printJSON(c.OutOrStdout(), report)
+	return report.JSON(c.OutOrStdout(), measured)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
 
@@ -45,7 +46,7 @@ func FuzzProbe(f *testing.F) {
 	answer := ""
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(answer)) }))
 	f.Cleanup(server.Close)
-	p := newProbe(server.URL + "/status")
+	p := app.NewProbe(server.URL + "/status")
 	f.Fuzz(func(t *testing.T, text string) {
 		answer = text
 		if seq, err := p.Seen(t.Context(), 1); err != nil && (seq != 0 || !strings.HasPrefix(err.Error(), "probe ")) {

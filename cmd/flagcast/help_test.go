@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/spf13/pflag"
+
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 )
 
 // TestHelp: every command says what it is for, in sentences, and what each of
@@ -104,7 +106,7 @@ func TestHelpOfEdge(t *testing.T) {
 func helpOf(t *testing.T, command string) string {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	if code := run(t.Context(), []string{command, "--help"}, &stdout, &stderr); code != exitDone || stderr.Len() > 0 {
+	if code := run(t.Context(), []string{command, "--help"}, &stdout, &stderr); code != exit.Done || stderr.Len() > 0 {
 		t.Fatalf("--help exits with %d: %s", code, &stderr)
 	}
 	return stdout.String()

@@ -4,26 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
+	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
-	"github.com/flagcast/flagcast/internal/printable"
-	"github.com/flagcast/flagcast/sinks"
 )
-
-// kept is the history of one key, as --json prints it.
-type kept struct {
-	Target  string          `json:"target"`
-	Sink    string          `json:"sink"` // of the history
-	Key     sinks.Key       `json:"key"`
-	Stored  string          `json:"stored"` // digest of what is stored, "" for nothing
-	Entries []publish.Entry `json:"entries"`
-	Problem string          `json:"problem,omitempty"` // why the list is not whole
-}
 
 func newHistory() *cobra.Command {
 	var names []string
@@ -43,15 +33,15 @@ as --from sink:NAME/KEY. --json has the digests.`,
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), timeout)
 			defer cancel()
-			list, err := core.histories(ctx)
+			list, err := histories(core, ctx)
 			if err != nil {
 				return err
 			}
 			if asJSON {
-				return printJSON(c.OutOrStdout(), list)
+				return report.JSON(c.OutOrStdout(), list)
 			}
 			for i := range list {
-				if err := list[i].print(c.OutOrStdout()); err != nil {
+				if err := list[i].Print(c.OutOrStdout()); err != nil {
 					return err
 				}
 			}
@@ -69,43 +59,18 @@ as --from sink:NAME/KEY. --json has the digests.`,
 	return c
 }
 
-// print writes a heading, and a row for each entry.
-func (k *kept) print(w io.Writer) error {
-	printable.Fprintf(w, "%s: %s\n", k.Target, k.Key)
-	if len(k.Entries) == 0 {
-		printable.Fprintf(w, "  nothing is kept yet\n")
-		return nil
-	}
-	var entries table
-	paint := painterOf(w)
-	entries.add("  PUBLISHED", "REVISION", "BYTES", "FROM")
-	stored := k.Stored
-	for _, e := range k.Entries {
-		mark := "  "
-		if e.Digest == stored {
-			mark, stored = "> ", ""
-		}
-		from := fmt.Sprintf("sink:%s/%s", k.Sink, publish.EntryKey(k.Key, e.Seq))
-		entries.add(mark+e.At.UTC().Format(time.RFC3339), e.Revision, e.Bytes, from)
-		if e.Pinned != "" {
-			entries.add(paint.Paint(printable.Yellow, "    pinned: "+e.Pinned))
-		}
-	}
-	return entries.print(w)
-}
-
-func (c *core) histories(ctx context.Context) ([]kept, error) {
-	list := []kept{}
-	options := c.once(nil)
-	for _, t := range c.targets {
+func histories(c *app.App, ctx context.Context) ([]report.History, error) {
+	list := []report.History{}
+	options := c.Options(nil, nil)
+	for _, t := range c.Targets {
 		if t.History == nil {
 			continue
 		}
-		p := publish.New(t, c.store, options)
-		for _, one := range t.Cells {
+		p := publish.NewSession(t, c.Store, options)
+		for _, one := range t.Outputs {
 			stored, err := p.Stored(ctx, one.Key)
 			if err != nil {
-				return nil, failed(exitFailed, err, "")
+				return nil, exit.With(exit.Failed, err, "")
 			}
 			meta, _ := snapshot.Open(stored)
 			entries, err := t.History.List(ctx, one.Key)
@@ -114,13 +79,16 @@ func (c *core) histories(ctx context.Context) ([]kept, error) {
 				problem, err = err.Error(), nil
 			}
 			if err != nil {
-				return nil, failed(exitFailed, err, "")
+				return nil, exit.With(exit.Failed, err, "")
 			}
-			list = append(list, kept{t.Name, t.History.SinkName, one.Key, meta.Digest, append([]publish.Entry{}, entries...), problem})
+			list = append(list, report.History{
+				Target: t.Name, Sink: t.History.SinkName, Key: one.Key, Stored: meta.Digest,
+				Entries: append([]publish.Entry{}, entries...), Problem: problem,
+			})
 		}
 	}
 	if len(list) == 0 {
-		return nil, failed(exitFailed, fmt.Errorf("none of the targets keeps a history"), "set \"history: { sink: …, keep: 10 }\" of a target")
+		return nil, exit.With(exit.Failed, fmt.Errorf("none of the targets keeps a history"), "set \"history: { sink: …, keep: 10 }\" of a target")
 	}
 	return list, nil
 }

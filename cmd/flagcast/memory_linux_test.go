@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 )
 
 const (
@@ -34,7 +36,7 @@ func TestMemoryOfHostileAnswers(t *testing.T) {
 	if raceDetector {
 		t.Skip("the race detector takes memory of its own: make test-bounds runs it without")
 	}
-	largest := int(answerBytes(memoryGiven, 1))
+	largest := int(app.AnswerBytes(memoryGiven, 1))
 	// filled is a document of the largest size with flags of a kind, of which
 	// version makes each another one.
 	filled := func(flag func(i, version int) string) func(version int) []byte {

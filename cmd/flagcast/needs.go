@@ -8,7 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 )
 
 // needing is for a command that uses some parts of the configuration alone.
@@ -24,14 +26,14 @@ type needsOf func(chosen []config.Target) config.Needs
 
 // newChosen makes the core of a command that runs once, with the targets that
 // are named and the parts that the command needs; no names mean all targets, of
-// which there has to be one.
-func newChosen(c *cobra.Command, names []string, needs needsOf) (*core, error) {
+// which there must be one.
+func newChosen(c *cobra.Command, names []string, needs needsOf) (*app.App, error) {
 	uses := func(cfg *config.Config) config.Needs { return needs(chosen(cfg, names)) }
 	cfg, err := load(c, config.Overrides{Needs: uses})
 	if err != nil {
 		return nil, err
 	}
-	file := configFileOf(c)
+	file := app.ConfigFileOf(c)
 	if err := checkNames(cfg, names, file); err != nil {
 		return nil, err
 	}
@@ -42,12 +44,11 @@ func newChosen(c *cobra.Command, names []string, needs needsOf) (*core, error) {
 	for _, sentence := range cfg.ShortSecrets() {
 		log.Warn(sentence)
 	}
-	core, err := newUnconnected(cfg, log)
+	core, err := app.NewUnconnected(cfg, file, log)
 	if err != nil {
 		return nil, err
 	}
-	core.file = file
-	return core, core.connect(needed.Sinks)
+	return core.WithSinks(needed.Sinks)
 }
 
 // chosen returns the targets that are named; no names mean all.
@@ -64,9 +65,9 @@ func chosen(cfg *config.Config, names []string) []config.Target {
 	return list
 }
 
-func checkNames(cfg *config.Config, names []string, file configFile) error {
+func checkNames(cfg *config.Config, names []string, file app.ConfigFile) error {
 	if len(cfg.Targets) == 0 {
-		return file.without(errors.New("the configuration has no targets: there is nothing to publish"), "targets")
+		return file.Without(errors.New("the configuration has no targets: there is nothing to publish"), "targets")
 	}
 	known := make([]string, len(cfg.Targets))
 	for i := range cfg.Targets {
@@ -74,7 +75,7 @@ func checkNames(cfg *config.Config, names []string, file configFile) error {
 	}
 	for _, name := range names {
 		if !slices.Contains(known, name) {
-			return failed(exitUsage, fmt.Errorf("target %q is not in the configuration", name), "targets: "+strings.Join(known, ", "))
+			return exit.With(exit.Usage, fmt.Errorf("target %q is not in the configuration", name), "targets: "+strings.Join(known, ", "))
 		}
 	}
 	return nil
@@ -119,12 +120,12 @@ func historyNeeds(targets []config.Target) config.Needs {
 // noNeeds are those of a command that asks a running core.
 func noNeeds([]config.Target) config.Needs { return config.Needs{} }
 
-// connectStored opens the sinks of all targets, for a command that reads what
-// they have stored.
-func (c *core) connectStored() error {
-	needs := config.Needs{Sinks: sinksOf(c.config.Targets, false)}
-	if err := c.config.Require(needs); err != nil {
-		return err
+// withStored returns the core with the sinks of all targets open, for a command
+// that reads what they have stored.
+func withStored(c *app.App) (*app.App, error) {
+	needs := config.Needs{Sinks: sinksOf(c.Config.Targets, false)}
+	if err := c.Config.Require(needs); err != nil {
+		return nil, err
 	}
-	return c.connect(needs.Sinks)
+	return c.WithSinks(needs.Sinks)
 }

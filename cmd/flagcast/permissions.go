@@ -9,7 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/internal/printable"
 	"github.com/flagcast/flagcast/sinks"
 )
@@ -40,11 +42,11 @@ credential: run it before you create one.`,
 			known := slices.Sorted(maps.Keys(cfg.Sinks))
 			for _, name := range names {
 				if !slices.Contains(known, name) {
-					return failed(exitUsage, fmt.Errorf("the configuration has no sink %q", name), "sinks: "+strings.Join(known, ", "))
+					return exit.With(exit.Usage, fmt.Errorf("the configuration has no sink %q", name), "sinks: "+strings.Join(known, ", "))
 				}
 			}
 			if len(known) == 0 {
-				return configFileOf(c).without(errors.New("the configuration has no sinks"), "sinks")
+				return app.ConfigFileOf(c).Without(errors.New("the configuration has no sinks"), "sinks")
 			}
 			for _, name := range known {
 				if len(names) > 0 && !slices.Contains(names, name) {

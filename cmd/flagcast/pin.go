@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/internal/printable"
@@ -43,7 +45,7 @@ upstream.`,
 				}
 			}
 			if chosen != 1 {
-				return failed(exitUsage, errors.New("pin needs to know what to hold"), "give one of --previous, --current, --from FILE, --from sink:NAME/KEY")
+				return exit.With(exit.Usage, errors.New("pin needs to know what to hold"), "give one of --previous, --current, --from FILE, --from sink:NAME/KEY")
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), flags.timeout)
 			defer cancel()
@@ -81,30 +83,30 @@ content within a minute; flagcast sync does it at once.`,
 
 // oneTarget is what pin and unpin work on.
 type oneTarget struct {
-	*core
-	*publish.Publisher
+	*app.App
+	*publish.Session
 	target *publish.Target
 	out    io.Writer
 }
 
-// onTarget runs f on one target of the configuration, and tells of its events.
+// onTarget runs f on one target of the configuration, and sends its events.
 func onTarget(ctx context.Context, c *cobra.Command, by string, flags pinFlags, f func(*oneTarget) error) error {
 	if flags.target == "" {
-		return failed(exitUsage, errors.New("--target is missing"), "name one target of the configuration")
+		return exit.With(exit.Usage, errors.New("--target is missing"), "name one target of the configuration")
 	}
 	core, err := newChosen(c, []string{flags.target}, flags.needs)
 	if err != nil {
 		return err
 	}
-	return core.telling(ctx, by, func() error {
-		t := &core.targets[0]
-		return f(&oneTarget{core, publish.New(*t, core.store, core.once(nil)), t, c.OutOrStdout()})
+	return core.WithListener(ctx, by, func(events publish.Listener) error {
+		t := &core.Targets[0]
+		return f(&oneTarget{core, publish.NewSession(*t, core.Store, core.Options(nil, events)), t, c.OutOrStdout()})
 	})
 }
 
 // readBack says when what was written does not show yet.
 func (o *oneTarget) readBack(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, verifyFor)
+	ctx, cancel := context.WithTimeout(ctx, app.VerifyFor)
 	defer cancel()
 	if !o.Verify(ctx) {
 		fmt.Fprintln(o.out, "The sink has accepted it, and does not show it yet.")
@@ -113,7 +115,7 @@ func (o *oneTarget) readBack(ctx context.Context) {
 
 func (o *oneTarget) unpin(ctx context.Context) error {
 	pinned := false
-	for _, cell := range o.target.Cells {
+	for _, cell := range o.target.Outputs {
 		stored, err := o.Stored(ctx, cell.Key)
 		if err != nil {
 			return err
@@ -133,27 +135,27 @@ func (o *oneTarget) unpin(ctx context.Context) error {
 	}
 	o.readBack(ctx)
 	printable.Fprintf(o.out, "A running publisher brings it up to date within a minute, and at once: flagcast sync --target %s%s\n",
-		o.target.Name, o.file.argument())
+		o.target.Name, o.ConfigFile.Argument())
 	return nil
 }
 
 func (o *oneTarget) pin(ctx context.Context, flags pinFlags) error {
 	t := o.target
-	if flags.from != "" && len(t.Cells) > 1 {
-		return failed(exitUsage, fmt.Errorf("target %q has %d keys, --from holds one snapshot", t.Name, len(t.Cells)), "use --previous, or --current")
+	if flags.from != "" && len(t.Outputs) > 1 {
+		return exit.With(exit.Usage, fmt.Errorf("target %q has %d keys, --from holds one snapshot", t.Name, len(t.Outputs)), "use --previous, or --current")
 	}
 	// Everything is read and checked before anything is written.
-	contents := make([][]byte, len(t.Cells))
-	for i, cell := range t.Cells {
+	contents := make([][]byte, len(t.Outputs))
+	for i, cell := range t.Outputs {
 		stored, err := o.Stored(ctx, cell.Key)
 		if err != nil {
 			return err
 		}
-		if contents[i], err = o.pinned(ctx, flags, t, cell, stored); err != nil {
+		if contents[i], err = contentToPin(o.App, ctx, flags, t, cell, stored); err != nil {
 			return err
 		}
 	}
-	for i, cell := range t.Cells {
+	for i, cell := range t.Outputs {
 		out, err := o.Rewrite(ctx, publish.Rewrite{Key: cell.Key, Content: contents[i], Pinned: flags.reason, Kind: publish.Pinned})
 		if err != nil {
 			return err
@@ -163,28 +165,28 @@ func (o *oneTarget) pin(ctx context.Context, flags pinFlags) error {
 			t.Name, cell.Key, t.SinkName, out.Seq, meta.Digest, meta.Revision, meta.PublishedAt.Format(time.RFC3339))
 	}
 	o.readBack(ctx)
-	printable.Fprintf(o.out, "It stays until: flagcast unpin --target %s%s\n", t.Name, o.file.argument())
+	printable.Fprintf(o.out, "It stays until: flagcast unpin --target %s%s\n", t.Name, o.ConfigFile.Argument())
 	return nil
 }
 
-// pinned returns the content to hold, which has to be what the target
+// contentToPin returns the content to hold, which must be what the target
 // publishes.
-func (c *core) pinned(ctx context.Context, flags pinFlags, t *publish.Target, one publish.Cell, stored []byte) ([]byte, error) {
+func contentToPin(c *app.App, ctx context.Context, flags pinFlags, t *publish.Target, one publish.Output, stored []byte) ([]byte, error) {
 	var content []byte
 	var err error
 	place, inSink := strings.CutPrefix(flags.from, "sink:")
 	switch {
 	case flags.current:
 		if content = stored; stored == nil {
-			err = failed(exitFailed, fmt.Errorf("nothing is stored under %q in %s", one.Key, t.SinkName), "")
+			err = exit.With(exit.Failed, fmt.Errorf("nothing is stored under %q in %s", one.Key, t.SinkName), "")
 		}
 	case flags.previous:
-		content, err = c.previous(ctx, t, one.Key, stored)
+		content, err = previous(c, ctx, t, one.Key, stored)
 	case inSink:
-		content, err = c.fromSink(ctx, place)
+		content, err = fromSink(c, ctx, place)
 	default:
 		if content, err = untrusted.ReadFile(flags.from, sinks.MaxObject); err != nil {
-			err = failed(exitFailed, err, "--from names a file with a snapshot, or sink:NAME/KEY")
+			err = exit.With(exit.Failed, err, "--from names a file with a snapshot, or sink:NAME/KEY")
 		}
 	}
 	if err != nil {
@@ -192,24 +194,24 @@ func (c *core) pinned(ctx context.Context, flags pinFlags, t *publish.Target, on
 	}
 	meta, err := snapshot.Open(content)
 	if err != nil {
-		return nil, failed(exitFailed, fmt.Errorf("hold target %q: %w", t.Name, err), "it has to be what flagcast has stored, byte for byte")
+		return nil, exit.With(exit.Failed, fmt.Errorf("hold target %q: %w", t.Name, err), "it must be what flagcast has stored, byte for byte")
 	}
 	if meta.Format != one.Spec.Format || meta.Environment != t.Environment {
-		return nil, failed(exitFailed, fmt.Errorf("hold target %q: the snapshot is %s of %q, the target publishes %s of %q", t.Name, meta.Format, meta.Environment, one.Spec.Format, t.Environment), "")
+		return nil, exit.With(exit.Failed, fmt.Errorf("hold target %q: the snapshot is %s of %q, the target publishes %s of %q", t.Name, meta.Format, meta.Environment, one.Spec.Format, t.Environment), "")
 	}
 	return content, nil
 }
 
 // previous finds in the history what was published before what is stored.
-func (c *core) previous(ctx context.Context, t *publish.Target, key sinks.Key, stored []byte) ([]byte, error) {
+func previous(c *app.App, ctx context.Context, t *publish.Target, key sinks.Key, stored []byte) ([]byte, error) {
 	if t.History == nil {
-		return nil, failed(exitUsage, fmt.Errorf("target %q keeps no history", t.Name), "set \"history: { sink: …, keep: 10 }\", or give --from")
+		return nil, exit.With(exit.Usage, fmt.Errorf("target %q keeps no history", t.Name), "set \"history: { sink: …, keep: 10 }\", or give --from")
 	}
 	entries, err := t.History.List(ctx, key)
 	if errors.Is(err, publish.ErrHistoryDamaged) {
-		c.log.Warn(err.Error())
+		c.Log.Warn(err.Error())
 	} else if err != nil {
-		return nil, failed(exitFailed, err, "")
+		return nil, exit.With(exit.Failed, err, "")
 	}
 	now, _ := snapshot.Open(stored) // what is damaged is like nothing
 	for i, e := range entries {
@@ -220,14 +222,14 @@ func (c *core) previous(ctx context.Context, t *publish.Target, key sinks.Key, s
 		if errors.Is(err, sinks.ErrNotFound) {
 			err = fmt.Errorf("the snapshot before what is stored (seq %d, revision %d, published %s) is missing in the history: %w",
 				e.Seq, e.Revision, e.At.Format(time.RFC3339), err)
-			return nil, failed(exitFailed, err, olderEntry(t.History.SinkName, key, entries[i+1:], now.Digest))
+			return nil, exit.With(exit.Failed, err, olderEntry(t.History.SinkName, key, entries[i+1:], now.Digest))
 		}
 		if err != nil {
-			return nil, failed(exitFailed, err, "")
+			return nil, exit.With(exit.Failed, err, "")
 		}
 		return body, nil
 	}
-	return nil, failed(exitFailed, fmt.Errorf("the history of %q in %s has nothing else than what is stored", key, t.History.SinkName), "flagcast history"+c.file.argument()+" lists it; --from takes a file")
+	return nil, exit.With(exit.Failed, fmt.Errorf("the history of %q in %s has nothing else than what is stored", key, t.History.SinkName), "flagcast history"+c.ConfigFile.Argument()+" lists it; --from takes a file")
 }
 
 // olderEntry says how to pin the entry that comes next, since going back further
@@ -243,19 +245,19 @@ func olderEntry(sink string, key sinks.Key, entries []publish.Entry, stored stri
 }
 
 // fromSink reads NAME/KEY.
-func (c *core) fromSink(ctx context.Context, place string) ([]byte, error) {
+func fromSink(c *app.App, ctx context.Context, place string) ([]byte, error) {
 	name, text, _ := strings.Cut(place, "/")
 	key, err := sinks.ParseKey(text)
 	if err != nil {
-		return nil, failed(exitUsage, fmt.Errorf("--from sink:%s: %w", place, err), "write sink:NAME/KEY, with the name of a sink in the configuration")
+		return nil, exit.With(exit.Usage, fmt.Errorf("--from sink:%s: %w", place, err), "write sink:NAME/KEY, with the name of a sink in the configuration")
 	}
-	sink := c.sinks[name]
+	sink := c.Sinks[name]
 	if sink == nil {
-		return nil, failed(exitUsage, fmt.Errorf("--from sink:%s: the configuration has no sink %q", place, name), "")
+		return nil, exit.With(exit.Usage, fmt.Errorf("--from sink:%s: the configuration has no sink %q", place, name), "")
 	}
 	body, err := sink.Get(ctx, key)
 	if err != nil {
-		return nil, failed(exitFailed, err, "")
+		return nil, exit.With(exit.Failed, err, "")
 	}
 	return body, nil
 }

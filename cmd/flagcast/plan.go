@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/internal/disk"
@@ -27,7 +29,7 @@ type write struct {
 	Target  string          `json:"target"`
 	Sink    string          `json:"sink"`
 	Key     sinks.Key       `json:"key"`
-	Base    publish.Base    `json:"base"`    // what has to be stored still
+	Base    publish.Base    `json:"base"`    // what must be stored still
 	Content json.RawMessage `json:"content"` // a snapshot, whose seq the write decides
 }
 
@@ -43,10 +45,10 @@ func (r *syncRun) savePlan(path string) error {
 	for _, o := range r.outcomes {
 		switch {
 		case o.Err != nil:
-			return failed(exitFailed, fmt.Errorf("no plan was written: %w", o.Err), "")
-		case o.Action == "held":
-			return failed(exitHeld, fmt.Errorf("no plan was written: target %q is held: %s", o.Target, o.Text), fmt.Sprintf("if it is meant, add --accept %.12s", o.Digest))
-		case o.Wanted == nil || o.Action == "pinned":
+			return exit.With(exit.Failed, fmt.Errorf("no plan was written: %w", o.Err), "")
+		case o.Action == publish.ActionHeld:
+			return exit.With(exit.Held, fmt.Errorf("no plan was written: target %q is held: %s", o.Target, o.Text), fmt.Sprintf("if it is meant, add --accept %.12s", o.Digest))
+		case o.Wanted == nil || o.Action == publish.ActionPinned:
 			continue
 		}
 		plan.Writes = append(plan.Writes, write{
@@ -61,26 +63,26 @@ func (r *syncRun) savePlan(path string) error {
 	}
 	// It may hold what identifiers the flags have.
 	if err := disk.Write(path, b.Bytes(), 0o600); err != nil {
-		return failed(exitFailed, fmt.Errorf("write the plan: %w", err), "")
+		return exit.With(exit.Failed, fmt.Errorf("write the plan: %w", err), "")
 	}
 	return nil
 }
 
 func readPlan(path string) (*planFile, error) {
-	text, err := untrusted.ReadFile(path, fromBytes)
+	text, err := untrusted.ReadFile(path, app.FromBytes)
 	if err != nil {
-		return nil, failed(exitFailed, fmt.Errorf("read the plan: %w", err), "sync --dry-run --out FILE writes one")
+		return nil, exit.With(exit.Failed, fmt.Errorf("read the plan: %w", err), "sync --dry-run --out FILE writes one")
 	}
 	var plan planFile
 	if err := json.Unmarshal(text, &plan); err != nil || plan.Version == 0 {
-		return nil, failed(exitFailed, fmt.Errorf("read the plan %s: it is none", path), "sync --dry-run --out FILE writes one")
+		return nil, exit.With(exit.Failed, fmt.Errorf("read the plan %s: it is none", path), "sync --dry-run --out FILE writes one")
 	}
 	if plan.Version != planVersion {
-		return nil, failed(exitFailed, fmt.Errorf("read the plan %s: it has version %d, this flagcast reads %d", path, plan.Version, planVersion), "use the flagcast that made it")
+		return nil, exit.With(exit.Failed, fmt.Errorf("read the plan %s: it has version %d, this flagcast reads %d", path, plan.Version, planVersion), "use the flagcast that made it")
 	}
 	for _, w := range plan.Writes {
 		if _, err := snapshot.Open(w.Content); err != nil {
-			return nil, failed(exitFailed, fmt.Errorf("read the plan %s: content of %q: %w", path, w.Key, err), "it has been changed; make another one")
+			return nil, exit.With(exit.Failed, fmt.Errorf("read the plan %s: content of %q: %w", path, w.Key, err), "it has been changed; make another one")
 		}
 	}
 	return &plan, nil
@@ -93,16 +95,16 @@ func (r *syncRun) apply(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	options := r.core.once(nil)
-	publishers := map[string]*publish.Publisher{}
+	options := r.core.Options(nil, r.listener)
+	publishers := map[string]*publish.Session{}
 	targets := map[string]*publish.Target{}
-	for i, t := range r.core.targets {
-		publishers[t.Name], targets[t.Name] = publish.New(t, r.core.store, options), &r.core.targets[i]
+	for i, t := range r.core.Targets {
+		publishers[t.Name], targets[t.Name] = publish.NewSession(t, r.core.Store, options), &r.core.Targets[i]
 	}
 	for _, w := range plan.Writes {
 		p := publishers[w.Target]
 		if p == nil || targets[w.Target].SinkName != w.Sink {
-			return failed(exitFailed, fmt.Errorf("the plan writes target %q to sink %q, the configuration does not", w.Target, w.Sink), "make another plan")
+			return exit.With(exit.Failed, fmt.Errorf("the plan writes target %q to sink %q, the configuration does not", w.Target, w.Sink), "make another plan")
 		}
 		if err := p.Check(ctx, w.rewrite()); err != nil {
 			hint := ""
@@ -110,15 +112,15 @@ func (r *syncRun) apply(ctx context.Context) error {
 			case errors.Is(err, publish.ErrChanged):
 				hint = "nothing was written; make another plan"
 			case errors.Is(err, publish.ErrOlder):
-				hint = "nothing was written; if upstream has gone back to an older revision, flagcast sync" + r.core.file.argument() + " writes it without a plan"
+				hint = "nothing was written; if upstream has gone back to an older revision, flagcast sync" + r.core.ConfigFile.Argument() + " writes it without a plan"
 			}
-			return failed(exitFailed, err, hint)
+			return exit.With(exit.Failed, err, hint)
 		}
 	}
 	for _, w := range plan.Writes {
 		p := publishers[w.Target]
 		out, _ := p.Rewrite(ctx, w.rewrite())
-		verifying, cancel := context.WithTimeout(ctx, verifyFor)
+		verifying, cancel := context.WithTimeout(ctx, app.VerifyFor)
 		verified := p.Verify(verifying)
 		cancel()
 		r.outcomes = append(r.outcomes, out)

@@ -21,7 +21,10 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
+	"github.com/flagcast/flagcast/cmd/flagcast/report"
 )
 
 // hostile is a name that would begin commands of GitHub Actions, move the
@@ -209,7 +212,7 @@ func hostileServer(t *testing.T) *httptest.Server {
 func TestLogIsPrintable(t *testing.T) {
 	log := func(format string) string {
 		var out bytes.Buffer
-		l := newLogger(&out, config.Log{Format: format, Level: slog.LevelDebug}).With("environment", hostile)
+		l := app.NewLogger(&out, config.Log{Format: format, Level: slog.LevelDebug}).With("environment", hostile)
 		l.Info(hostile, "key", hostile, "plain", "##[error]\xffcut\ufffdoff", "err", errors.New(hostile), "list", []string{hostile}, "n", 7)
 		l.WithGroup("g").Warn("::error::first", "several", "a\nb", "any", struct{ Name string }{hostile})
 		return out.String()
@@ -239,7 +242,7 @@ func TestLogIsPrintable(t *testing.T) {
 func TestLogListsChanges(t *testing.T) {
 	log := func(format string) string {
 		var out bytes.Buffer
-		l := newLogger(&out, config.Log{Format: format}).With("target", "web")
+		l := app.NewLogger(&out, config.Log{Format: format}).With("target", "web")
 		l.Info("published to out in 3 ms", "changed", 7, "changes", []string{"!! a on -> OFF for everyone", "+ b\nERR forged", "… and 5 more flags"})
 		return out.String()
 	}
@@ -363,10 +366,10 @@ func harmless(arg ast.Expr) bool {
 
 func TestHostileGitHub(t *testing.T) {
 	summary := filepath.Join(t.TempDir(), "summary.md")
-	rows := []githubRow{{target: "::warning::" + hostile, action: hostile, key: hostile, err: hostile}}
+	rows := []report.GitHubRow{{Target: "::warning::" + hostile, Action: hostile, Key: hostile, Err: hostile}}
 	variables := map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": summary}
 	var out bytes.Buffer
-	if err := reportToGitHub(&out, rows, func(name string) string { return variables[name] }); err != nil {
+	if err := report.GitHub(&out, rows, func(name string) string { return variables[name] }); err != nil {
 		t.Fatal(err)
 	}
 	const began = "::error title=flagcast%3A target "
@@ -392,11 +395,11 @@ func TestReport(t *testing.T) {
 	for want, err := range map[string]error{
 		"flagcast: error: one\n":            errors.New("one"),
 		"flagcast: error: x\\n::error::y\n": errors.New("x\n::error::y"),
-		"flagcast: error: open: a\n  b\\n::error::c\nflagcast: hint: mend it\\n\n": failed(1, fmt.Errorf("open: %w", errors.Join(errors.New("a"), errors.New("b\n::error::c"))), "mend it\n"),
+		"flagcast: error: open: a\n  b\\n::error::c\nflagcast: hint: mend it\\n\n": exit.With(1, fmt.Errorf("open: %w", errors.Join(errors.New("a"), errors.New("b\n::error::c"))), "mend it\n"),
 		"flagcast: error: a.json:1:2: no\n  text\\x1b\n   ^\n":                     errors.New("a.json:1:2: no\n  text\x1b\n   ^"),
 	} {
 		var out bytes.Buffer
-		if report(&out, err); out.String() != want {
+		if exit.Report(&out, err); out.String() != want {
 			t.Errorf("got %q, want %q", out.String(), want)
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"unsafe"
+
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 )
 
 // onTerminal runs a command whose output is a terminal, and returns what the
@@ -64,15 +66,15 @@ func TestColors(t *testing.T) {
 	const flags = `{"version":1,"features":[{"name":"search","enabled":%t,"strategies":[]},
 		{"name":"users","enabled":true,"strategies":[{"name":"wrong"},{"name":"default"}]}]}`
 	writeFile(t, "flags.json", fmt.Sprintf(flags, true))
-	if code := run(t.Context(), []string{"sync", "--target", "rules"}, io.Discard, io.Discard); code != exitDone {
+	if code := run(t.Context(), []string{"sync", "--target", "rules"}, io.Discard, io.Discard); code != exit.Done {
 		t.Fatal(code)
 	}
-	if code := run(t.Context(), []string{"pin", "--target", "rules", "--current"}, io.Discard, io.Discard); code != exitDone {
+	if code := run(t.Context(), []string{"pin", "--target", "rules", "--current"}, io.Discard, io.Discard); code != exit.Done {
 		t.Fatal(code)
 	}
 	_, history := onTerminal(t, "history")
 	_, pinned := onTerminal(t, "status", "--stored")
-	if code := run(t.Context(), []string{"unpin", "--target", "rules"}, io.Discard, io.Discard); code != exitDone {
+	if code := run(t.Context(), []string{"unpin", "--target", "rules"}, io.Discard, io.Discard); code != exit.Done {
 		t.Fatal(code)
 	}
 	writeFile(t, "flags.json", fmt.Sprintf(flags, false))

@@ -70,7 +70,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// update writes the expected outputs of the scripts anew: go test -update.
+// update writes the expected outputs of the scripts again: go test -update.
 var update = flag.Bool("update", false, "write the expected outputs of the scripts anew")
 
 // secretMark is in every secret of the tests, and in nothing else.

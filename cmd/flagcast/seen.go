@@ -14,20 +14,20 @@ func (r *syncRun) waitSeen(ctx context.Context) {
 	defer cancel()
 	for i := range r.results {
 		result := &r.results[i]
-		for _, t := range r.core.targets {
-			if t.Name != result.Target || len(t.Seers) == 0 || result.Error != "" {
+		for _, t := range r.core.Targets {
+			if t.Name != result.Target || len(t.Probes) == 0 || result.Error != "" {
 				continue
 			}
-			seen := await(ctx, t.Seers, result.Seq)
+			seen := await(ctx, t.Probes, result.Seq)
 			result.Seen = &seen
 		}
 	}
 }
 
-// await asks until every seer shows a seq or ctx ends.
-func await(ctx context.Context, seers []publish.Seer, seq uint64) bool {
+// await asks until every probe shows a seq or ctx ends.
+func await(ctx context.Context, seers []publish.Probe, seq uint64) bool {
 	for pause := time.Second; ; pause = min(2*pause, 15*time.Second) {
-		if publish.All(publish.Look(ctx, seers, seq), seq) {
+		if publish.AllAtLeast(publish.ProbeAll(ctx, seers, seq), seq) {
 			return true
 		}
 		timer := time.NewTimer(pause)

@@ -2,25 +2,16 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"os"
-	"slices"
 	"strings"
-	"time"
 
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
-	"github.com/flagcast/flagcast/edgecore"
-	"github.com/flagcast/flagcast/edgecore/access"
-	"github.com/flagcast/flagcast/edgecore/api"
+	"github.com/flagcast/flagcast/cmd/flagcast/listen"
 	"github.com/flagcast/flagcast/edgecore/publish"
-	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/all"
 )
 
@@ -73,9 +64,9 @@ func runServe(c *cobra.Command, flags config.Overrides, publishing bool) error {
 		cfg.Keep(apiNeeds())
 		cfg.Targets, cfg.Sinks = nil, nil
 	}
-	log := newLogger(c.ErrOrStderr(), cfg.Log)
+	log := app.NewLogger(c.ErrOrStderr(), cfg.Log)
 	defer logHangups(hangups, log)()
-	limitMemory(os.DirFS("/"), os.Getenv, log)
+	app.LimitMemory(os.DirFS("/"), os.Getenv, log)
 	for _, sentence := range cfg.Unused() {
 		log.Warn(sentence)
 	}
@@ -88,7 +79,7 @@ func runServe(c *cobra.Command, flags config.Overrides, publishing bool) error {
 	if cfg.Upstream.SkipVerify {
 		log.Warn("upstream.skip_verify is set: anybody on the way to upstream can read its tokens and change flags; set upstream.ca_file instead")
 	}
-	return serve(c.Context(), cfg, configFileOf(c), log, publishing)
+	return serve(c.Context(), cfg, app.ConfigFileOf(c), log, publishing)
 }
 
 // weakWebhookSecret is what serve and check say of one.
@@ -98,180 +89,33 @@ const weakWebhookSecret = "api.webhook_secret is shorter than 16 characters and 
 // load reads the configuration of a command. Only the default file may be
 // missing.
 func load(c *cobra.Command, flags config.Overrides) (*config.Config, error) {
-	file := configFileOf(c)
-	path := file.path
-	if file.missing {
+	file := app.ConfigFileOf(c)
+	path := file.Path
+	if file.Missing {
 		path = ""
 	}
 	flags.Lookup, flags.SinkConfig, flags.SinkTypes = os.LookupEnv, all.Settings, all.Types()
 	cfg, err := config.Load(path, flags)
-	return cfg, file.first(err)
+	return cfg, file.First(err)
 }
 
 // serve runs everything until ctx ends or a part cannot go on.
-func serve(ctx context.Context, cfg *config.Config, file configFile, log *slog.Logger, publishing bool) error {
-	core, err := newCore(cfg, log)
+func serve(ctx context.Context, cfg *config.Config, file app.ConfigFile, log *slog.Logger, publishing bool) error {
+	core, err := app.New(cfg, file, log)
 	if err != nil {
 		return err
 	}
-	core.file = file
-	listener, err := listen(&cfg.API, log)
+	listener, err := listen.Open(&cfg.API, log)
 	if err != nil {
 		return err
 	}
-	defer listener.close()
-	core.store.Restore(ctx, core.environments())
+	defer listener.Close()
+	core.Store.Restore(ctx, core.Followed())
 
 	if !publishing {
-		return core.run(ctx, listener, nil)
+		return core.Run(ctx, listener, nil)
 	}
-	return core.telling(ctx, "serve", func() error { return core.run(ctx, listener, core.publishers()) })
-}
-
-// run follows upstream, serves and publishes.
-func (c *core) run(ctx context.Context, listener *listeners, publishers []*publish.Publisher) error {
-	c.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	handler, err := c.handler(publishers)
-	if err != nil {
-		return err
-	}
-	c.greet(listener)
-
-	// Two groups: what produces ends first, then the store writes, and usage
-	// sends, what they have received last.
-	group, running := errgroup.WithContext(ctx)
-	for _, env := range c.environments() {
-		group.Go(func() error { return c.announce(running, env) })
-	}
-	c.follow(running, group)
-	for _, p := range publishers {
-		group.Go(func() error { return p.Run(running) })
-	}
-	listener.serve(running, group, handler, &c.config.API, c.log)
-	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var keepers errgroup.Group
-	keepers.Go(func() error { return c.store.Run(keeping) })
-	keepers.Go(func() error { return c.usage.Run(keeping) })
-	err = group.Wait()
-	stop()
-	return errors.Join(err, keepers.Wait())
-}
-
-func (c *core) handler(publishers []*publish.Publisher) (*api.Handler, error) {
-	cfg := &c.config.API
-	options := access.Options{
-		Backend:  slices.Concat(c.config.Upstream.Tokens, cfg.BackendTokens),
-		Frontend: cfg.FrontendTokens, Anonymous: cfg.Anonymous,
-		Followed: c.followed(), ValidFor: cfg.RevalidateTokens, Dir: c.config.State.Dir, Log: c.log,
-	}
-	if c.config.Upstream.URL != "" {
-		options.Validator = access.NewUpstream(c.config.Upstream.URL, c.config.Upstream.Headers, c.upstream)
-	}
-	known := access.New(options)
-	known.Restore()
-	header := cfg.TokenHeader
-	if strings.EqualFold(header, "Authorization") {
-		header = ""
-	}
-	return api.New(api.Options{
-		States: c.store, Access: known, Environments: c.environments(), Log: c.log, Registry: c.registry, BasePath: cfg.BasePath, Heard: c.heard,
-		Build:   api.Build{Version: buildVersion(), Revision: buildRevision()},
-		Targets: func() any { return c.newTargets(publishers, cfg.PrivateBackstage()) }, Usage: c.usage, WebhookSecret: cfg.WebhookSecret, Nudge: c.nudge,
-		TokenHeader: header, NoAll: !cfg.All,
-		CORS: api.CORS{
-			Origins: cfg.CORS.Origins, AllowedHeaders: cfg.CORS.AllowedHeaders, ExposedHeaders: cfg.CORS.ExposedHeaders,
-			Methods: cfg.CORS.Methods, MaxAge: cfg.CORS.MaxAge,
-		},
-		Shared: api.Shared{
-			MaxAge: cfg.Shared.MaxAge, StaleWhileRevalidate: cfg.Shared.StaleWhileRevalidate, StaleIfError: cfg.Shared.StaleIfError,
-		},
-		Peers: api.Peers{
-			Allow: config.Prefixes(cfg.Allow), Deny: config.Prefixes(cfg.Deny), Proxies: config.Prefixes(cfg.TrustedProxies),
-		},
-		Backstage: api.Backstage{
-			Apart: cfg.Backstage.Listen != "", NoMetrics: !cfg.Backstage.Metrics,
-			Features: cfg.Backstage.Features, Tokens: cfg.Backstage.Tokens,
-		},
-	}), nil
-}
-
-// followed are the environments that are served, with the projects that the
-// tokens of upstream see; nil: all, or those of a token of several, which only
-// the server knows.
-func (c *core) followed() map[edgecore.Environment][]string {
-	followed := map[edgecore.Environment][]string{}
-	for _, env := range c.environments() {
-		followed[env] = nil
-	}
-	for env, tokens := range c.config.Upstream.TokensByEnvironment() {
-		projects := []string{}
-		for _, token := range tokens {
-			if token.Project == "*" || token.Project == "[]" {
-				projects = nil
-				break
-			}
-			projects = append(projects, token.Project)
-		}
-		followed[env] = projects
-	}
-	return followed
-}
-
-func (c *core) heard(env edgecore.Environment) (at time.Time, failures int) {
-	s := c.feeds[env].Status()
-	return s.LastOK, s.Failures
-}
-
-// greet says where everything is, and how to try it.
-func (c *core) greet(l *listeners) {
-	scheme, addr := l.main()
-	base := scheme + "://" + reachable(addr) + c.config.API.BasePath
-	c.log.Info("flagcast " + buildVersion())
-	client := ""
-	if len(c.config.Upstream.Tokens)+len(c.config.API.BackendTokens) > 0 {
-		client = " and /api/client/features"
-	}
-	c.log.Info("API        " + base + "/api/frontend" + client)
-	if scheme == "http" && l.encrypted != nil {
-		c.log.Info("TLS        https://" + reachable(l.encrypted.Addr()) + c.config.API.BasePath + "/api/frontend" + client)
-	}
-	inside := base
-	if l.backstage != nil {
-		inside = "http://" + reachable(l.backstage.Addr()) + c.config.API.BasePath
-	}
-	if c.config.API.Backstage.Metrics {
-		c.log.Info("metrics    " + inside + "/internal-backstage/prometheus")
-	}
-	if !c.config.API.WebhookSecret.IsZero() {
-		c.log.Info("webhook    " + base + "/hooks/unleash")
-	}
-	for _, t := range c.targets {
-		first := t.Cells[0]
-		where := fmt.Sprintf("key %s in sink %s", first.Key, t.SinkName)
-		if l, ok := sinks.As[sinks.Locator](t.Sink); ok {
-			where = l.Locate(first.Key)
-		}
-		if more := len(t.Cells) - 1; more > 0 {
-			where += fmt.Sprintf(" and %d more", more)
-		}
-		c.log.Info(fmt.Sprintf("snapshot   %s (target %s, %s of %s)", where, t.Name, first.Spec.Format, t.Environment))
-	}
-	switch {
-	case c.config.API.Anonymous != "":
-		c.log.Info("try        curl '" + base + "/api/frontend?userId=7&properties[country]=cn' -g")
-	default:
-		c.log.Info("try        curl -H \"Authorization: $FRONTEND_TOKEN\" '" + base + "/api/frontend?userId=7'")
-	}
-}
-
-// reachable turns a listener's address into one that a client can use.
-func reachable(addr net.Addr) string {
-	host, port, err := net.SplitHostPort(addr.String())
-	if err != nil {
-		return addr.String()
-	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
-	return net.JoinHostPort(host, port)
+	return core.WithListener(ctx, "serve", func(events publish.Listener) error {
+		return core.Run(ctx, listener, core.Publishers(events))
+	})
 }

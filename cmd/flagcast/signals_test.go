@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 )
 
 // child is a flagcast in a process of its own.
@@ -126,7 +128,7 @@ func TestServeOutlivesTheReaderOfItsLog(t *testing.T) {
 	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	if code, by := c.end(t); code != exitDone {
+	if code, by := c.end(t); code != exit.Done {
 		t.Errorf("it ended with %d, signal %q", code, by)
 	}
 }
@@ -147,7 +149,7 @@ func TestServeIgnoresHangups(t *testing.T) {
 	}
 	for log.Scan() { // to its end
 	}
-	if code, by := c.end(t); code != exitDone {
+	if code, by := c.end(t); code != exit.Done {
 		t.Errorf("it ended with %d, signal %q", code, by)
 	}
 }

@@ -10,7 +10,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/tidwall/gjson"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/eval/compile"
@@ -51,24 +53,24 @@ func (f *sourceFlags) program(c *cobra.Command, names []string) (*eval.Program, 
 		if err != nil {
 			return nil, err
 		}
-		program, _ := compile.Program(d) // the log has told the problems
+		program, _ := compile.Program(d) // the log has the problems
 		return program, nil
 	}
-	document, err := readFrom(f.from, c.InOrStdin())
+	document, err := app.ReadFrom(f.from, c.InOrStdin())
 	if err != nil {
 		return nil, err
 	}
 	if format := gjson.GetBytes(document, "flagcast.format").Str; format != "" && format != string(snapshot.Definitions1) {
 		return f.decode(document)
 	}
-	d, err := decodeDefinitions(f.from, document, edgecore.Environment(f.environment))
+	d, err := app.DecodeDefinitions(f.from, document, edgecore.Environment(f.environment))
 	if err != nil {
 		return nil, err
 	}
 	program, problems := compile.Program(d)
 	for _, p := range slices.Concat(d.Problems, problems) {
 		if len(names) == 0 || slices.Contains(names, p.Feature) {
-			warn(c, problemText(d, p))
+			warn(c, app.ProblemText(d, p))
 		}
 	}
 	return program, nil
@@ -81,7 +83,7 @@ func (f *sourceFlags) decode(document []byte) (*eval.Program, error) {
 		if meta.Format == snapshot.Evaluated1 {
 			hint = "take rules/1, definitions/1, or the flags from upstream"
 		}
-		return nil, failed(exitFailed, fmt.Errorf("read %s: %w", f.from, err), hint)
+		return nil, exit.With(exit.Failed, fmt.Errorf("read %s: %w", f.from, err), hint)
 	}
 	return program, nil
 }
@@ -91,7 +93,7 @@ func (f *sourceFlags) stored(c *cobra.Command, place string) ([]byte, error) {
 	name, text, _ := strings.Cut(place, "/")
 	key, err := sinks.ParseKey(text)
 	if err != nil {
-		return nil, failed(exitUsage, fmt.Errorf("--from %q: %w", f.from, err), "write sink:NAME/KEY, with the name of a sink in the configuration")
+		return nil, exit.With(exit.Usage, fmt.Errorf("--from %q: %w", f.from, err), "write sink:NAME/KEY, with the name of a sink in the configuration")
 	}
 	cfg, err := load(c, needing(config.Needs{Sinks: []string{name}}))
 	if err != nil {
@@ -99,17 +101,17 @@ func (f *sourceFlags) stored(c *cobra.Command, place string) ([]byte, error) {
 	}
 	configured, ok := cfg.Sinks[name]
 	if !ok {
-		return nil, failed(exitUsage, fmt.Errorf("--from %q: the configuration has no sink %q", f.from, name), "")
+		return nil, exit.With(exit.Usage, fmt.Errorf("--from %q: the configuration has no sink %q", f.from, name), "")
 	}
 	sink, err := all.NewOpener(nil).Open(name, configured.Type, configured.Settings)
 	if err != nil {
-		return nil, failed(exitUsage, fmt.Errorf("open sink %q: %w", name, err), "")
+		return nil, exit.With(exit.Usage, fmt.Errorf("open sink %q: %w", name, err), "")
 	}
 	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
 	defer cancel()
 	body, err := sink.Get(ctx, key)
 	if err != nil {
-		return nil, failed(exitFailed, err, "")
+		return nil, exit.With(exit.Failed, err, "")
 	}
 	return body, nil
 }
@@ -122,13 +124,13 @@ func (f *sourceFlags) storedDefinitions(c *cobra.Command, place string) (*edgeco
 	}
 	meta, err := snapshot.Open(body)
 	if err != nil {
-		return nil, failed(exitFailed, fmt.Errorf("read %s: %w", f.from, err), "")
+		return nil, exit.With(exit.Failed, fmt.Errorf("read %s: %w", f.from, err), "")
 	}
 	if meta.Format != snapshot.Definitions1 {
-		return nil, failed(exitFailed, fmt.Errorf("read %s: it holds %s, from which there is no way back to definitions", f.from, meta.Format),
+		return nil, exit.With(exit.Failed, fmt.Errorf("read %s: it holds %s, from which there is no way back to definitions", f.from, meta.Format),
 			"take a target with "+string(snapshot.Definitions1)+", a file, or upstream")
 	}
-	return decodeDefinitions(f.from, body, edgecore.Environment(f.environment))
+	return app.DecodeDefinitions(f.from, body, edgecore.Environment(f.environment))
 }
 
 // definitions come from --from, or once from the configured upstream.
@@ -137,7 +139,7 @@ func (f *sourceFlags) definitions(c *cobra.Command) (*edgecore.Definitions, erro
 		return f.storedDefinitions(c, place)
 	}
 	if f.from != "" {
-		return readDefinitions(f.from, edgecore.Environment(f.environment), c.InOrStdin())
+		return app.ReadDefinitions(f.from, edgecore.Environment(f.environment), c.InOrStdin())
 	}
 	upstream := config.Needs{Upstream: true}
 	cfg, err := load(c, needing(upstream))
@@ -148,35 +150,25 @@ func (f *sourceFlags) definitions(c *cobra.Command) (*edgecore.Definitions, erro
 	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
 	defer cancel()
 	cfg.Targets, cfg.Sinks, cfg.State.Dir = nil, nil, "" // nothing is published or kept
-	core, err := newCore(cfg, newLogger(c.ErrOrStderr(), cfg.Log))
+	core, err := app.New(cfg, app.ConfigFileOf(c), app.NewLogger(c.ErrOrStderr(), cfg.Log))
 	if err != nil {
 		return nil, err
 	}
 	env := edgecore.Environment(f.environment)
-	if environments := core.environments(); env == "" && len(environments) == 1 {
+	if environments := core.Followed(); env == "" && len(environments) == 1 {
 		env = environments[0]
 	} else if env == "" {
-		return nil, failed(exitUsage, fmt.Errorf("upstream has several environments: %s", names(environments)), "choose one by --environment")
+		return nil, exit.With(exit.Usage, fmt.Errorf("upstream has several environments: %s", app.JoinNames(environments)), "choose one by --environment")
 	}
-	if core.feeds[env] == nil {
-		return nil, failed(exitUsage, fmt.Errorf("upstream has no environment %q", env), "environments: "+names(core.environments()))
+	if core.Feeds[env] == nil {
+		return nil, exit.With(exit.Usage, fmt.Errorf("upstream has no environment %q", env), "environments: "+app.JoinNames(core.Followed()))
 	}
-	core.only(env)
-	if err := core.fetch(ctx); err != nil {
+	if err := core.Fetch(ctx, []edgecore.Environment{env}); err != nil {
 		return nil, err
 	}
-	st, err := core.store.Load(env)
+	st, err := core.Store.Load(env)
 	if err != nil {
 		return nil, err
 	}
 	return st.Definitions, nil
-}
-
-// only drops the feeds of other environments.
-func (c *core) only(environments ...edgecore.Environment) {
-	for env := range c.feeds {
-		if !slices.Contains(environments, env) {
-			delete(c.feeds, env)
-		}
-	}
 }

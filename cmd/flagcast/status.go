@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,26 +11,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
+	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/internal/httpclient"
-	"github.com/flagcast/flagcast/internal/printable"
 	"github.com/flagcast/flagcast/internal/untrusted"
 )
-
-// targets is what GET /internal-backstage/targets and status --json give.
-type targets struct {
-	// From says who tells: "core", a running one, or "sinks", which know
-	// nothing of lags and failures.
-	From    string           `json:"from"`
-	Targets []publish.Status `json:"targets"`
-	// Upstreams are the environments of the targets; a core alone has them.
-	Upstreams []upstreamStatus `json:"upstreams,omitempty"`
-	// Redacted says that errors are given by their kind alone, because the API
-	// of this core is public.
-	Redacted bool `json:"redacted,omitempty"`
-
-	configArgument string // of printed commands
-}
 
 func newStatus() *cobra.Command {
 	var names []string
@@ -40,7 +26,7 @@ func newStatus() *cobra.Command {
 	var timeout time.Duration
 	c := &cobra.Command{
 		Use:   "status",
-		Short: "Tell how every target is",
+		Short: "Show the state of every target",
 		Long: `Status asks a running core how its targets are doing, and where none answers
 reads what the sinks have stored. Stored is what a sink's API shows; seen is
 what the workers show that "worker_status:" names.`,
@@ -52,20 +38,20 @@ what the workers show that "worker_status:" names.`,
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), timeout)
 			defer cancel()
-			report, err := core.status(ctx, address, fromSinks)
+			targets, err := askTargets(core, ctx, address, fromSinks)
 			if err != nil {
 				return err
 			}
-			report.configArgument = core.file.argument()
+			targets.ConfigArgument = core.ConfigFile.Argument()
 			if asJSON {
-				err = printJSON(c.OutOrStdout(), report)
+				err = report.JSON(c.OutOrStdout(), targets)
 			} else {
-				err = report.print(c.OutOrStdout(), time.Now(), wide)
+				err = targets.Print(c.OutOrStdout(), time.Now(), wide)
 			}
 			if err != nil || !exitCode {
 				return err
 			}
-			return report.verdict()
+			return targets.Verdict()
 		},
 	}
 	c.Flags().StringSliceVar(&names, "target", nil, "only these `targets`")
@@ -78,54 +64,36 @@ what the workers show that "worker_status:" names.`,
 	return c
 }
 
-// verdict is the exit code of a report: a pin is what a person wants.
-func (r *targets) verdict() error {
-	troubled := 0
-	for _, t := range r.Targets {
-		if t.State != "ok" && t.State != "pinned" {
-			troubled++
-		}
-	}
-	for _, s := range r.Upstreams {
-		if s.State != "ok" {
-			troubled++
-		}
-	}
-	if troubled > 0 {
-		return failed(exitSome, fmt.Errorf("%s are not ok", fmt.Sprintf("%d of the targets and upstreams", troubled)), "")
-	}
-	return nil
-}
-
-// status asks a running core, else the sinks.
-func (c *core) status(ctx context.Context, address string, fromSinks bool) (*targets, error) {
+// askTargets asks a running core, else the sinks.
+func askTargets(c *app.App, ctx context.Context, address string, fromSinks bool) (*report.Targets, error) {
 	if !fromSinks {
-		report, err := c.ask(ctx, address)
+		targets, err := askCore(c, ctx, address)
 		switch {
 		case err == nil:
-			return report, nil
+			return targets, nil
 		case address != "":
-			return nil, failed(exitFailed, err, "is it the address of a flagcast serve, with api.base_path?")
+			return nil, exit.With(exit.Failed, err, "is it the address of a flagcast serve, with api.base_path?")
 		}
-		c.log.Debug("no core answers: reading the sinks", "err", err)
+		c.Log.Debug("no core answers: reading the sinks", "err", err)
 	}
-	if err := c.connectStored(); err != nil {
+	c, err := withStored(c)
+	if err != nil {
 		return nil, err
 	}
-	report := &targets{From: "sinks", Targets: []publish.Status{}}
-	options := c.once(nil)
-	for _, t := range c.targets {
-		p := publish.New(t, c.store, options)
+	targets := &report.Targets{From: "sinks", Targets: []publish.Status{}}
+	options := c.Options(nil, nil)
+	for _, t := range c.Targets {
+		p := publish.NewSession(t, c.Store, options)
 		p.Inspect(ctx)
-		report.Targets = append(report.Targets, p.Status())
+		targets.Targets = append(targets.Targets, p.Status())
 	}
-	return report, nil
+	return targets, nil
 }
 
-// ask gets the report of a running core, of the targets that are chosen.
-func (c *core) ask(ctx context.Context, address string) (*targets, error) {
+// askCore gets the report of a running core, of the targets that are chosen.
+func askCore(c *app.App, ctx context.Context, address string) (*report.Targets, error) {
 	if address == "" {
-		address = backstageAddress(&c.config.API)
+		address = backstageAddress(&c.Config.API)
 	}
 	address = strings.TrimRight(address, "/") + "/internal-backstage/targets"
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -137,7 +105,7 @@ func (c *core) ask(ctx context.Context, address string) (*targets, error) {
 		return nil, err
 	}
 	defer response.Body.Close()
-	var all targets
+	var all report.Targets
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("ask %s: %s", address, response.Status)
 	}
@@ -149,177 +117,21 @@ func (c *core) ask(ctx context.Context, address string) (*targets, error) {
 	if err := json.Unmarshal(body, &all); err != nil || all.From == "" {
 		return nil, fmt.Errorf("ask %s: the answer is not that of a core", address)
 	}
-	report := &targets{From: all.From, Targets: []publish.Status{}, Redacted: all.Redacted}
+	targets := &report.Targets{From: all.From, Targets: []publish.Status{}, Redacted: all.Redacted}
 	for _, s := range all.Upstreams {
-		if slices.Contains(c.published(), s.Environment) {
-			report.Upstreams = append(report.Upstreams, s)
+		if slices.Contains(c.Environments(), s.Environment) {
+			targets.Upstreams = append(targets.Upstreams, s)
 		}
 	}
-	for _, t := range c.targets {
+	for _, t := range c.Targets {
 		for _, s := range all.Targets {
 			if s.Target == t.Name {
-				report.Targets = append(report.Targets, s)
+				targets.Targets = append(targets.Targets, s)
 			}
 		}
 	}
-	if len(report.Targets) == 0 {
+	if len(targets.Targets) == 0 {
 		return nil, fmt.Errorf("ask %s: the core publishes none of these targets", address)
 	}
-	return report, nil
-}
-
-const keysShown = 10
-
-// print writes a table, and below it what a person has to know.
-func (r *targets) print(w io.Writer, now time.Time, wide bool) error {
-	if err := printUpstreams(w, r.Upstreams, now); err != nil {
-		return err
-	}
-	if err := r.table(painterOf(w), now, wide).print(w); err != nil {
-		return err
-	}
-	for _, t := range r.Targets {
-		for _, line := range t.Notes(r.configArgument) {
-			printable.Fprintf(w, "%s: %s\n", t.Target, line)
-		}
-		for _, line := range warnings(&t, now) {
-			printable.Fprintf(w, "%s: warning: %s\n", t.Target, line)
-		}
-	}
-	if r.Redacted && slices.ContainsFunc(r.Targets, func(s publish.Status) bool { return len(s.Notes("")) > 0 }) {
-		fmt.Fprintln(w, "The core gives no details of errors, since its API is public: they are in its log. "+
-			"With api.backstage.listen they are here, too.")
-	}
-	if r.From == "sinks" {
-		fmt.Fprintln(w, "No core was asked: this is what the sinks have stored.")
-	}
-	return nil
-}
-
-// table has a row for each key.
-func (r *targets) table(paint printable.Painter, now time.Time, wide bool) *table {
-	var made table
-	if wide {
-		made.add("TARGET", "STATE", "KEY", "REVISION", "SEQ", "DIGEST", "AGE", "BYTES", "STORED", "SEEN")
-	} else {
-		made.add("TARGET", "STATE", "KEY", "REVISION", "AGE", "BYTES", "STORED", "SEEN")
-	}
-	for _, t := range r.Targets {
-		state := paintState(paint, t.State)
-		for i, k := range t.Keys {
-			if i == keysShown {
-				made.add(t.Target, state, fmt.Sprintf("… and %d more", len(t.Keys)-i))
-				break
-			}
-			digest, age := "-", "-"
-			if k.Digest != "" {
-				digest, age = fmt.Sprintf("%.12s", k.Digest), ageOf(now.Sub(k.PublishedAt))
-			}
-			stored, seen := lag(t.StoredLagMS), lag(t.SeenLagMS)
-			if wide {
-				made.add(t.Target, state, k.Key, k.Revision, k.Seq, digest, age, share(k.Bytes, partOf(k, &t)), stored, seen)
-			} else {
-				made.add(t.Target, state, k.Key, k.Revision, age, k.Bytes, stored, seen)
-			}
-		}
-	}
-	return &made
-}
-
-// warnings says what will fail, or cannot be relied on; one of each kind.
-func warnings(t *publish.Status, now time.Time) []string {
-	var lines []string
-	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
-	ahead := func(k publish.KeyStatus) bool { return k.PublishedAt.Sub(now) >= time.Second }
-	if i := slices.IndexFunc(t.Keys, ahead); i >= 0 {
-		add("set the clock of this machine, or of the publisher: %s was published %s after the time here",
-			t.Keys[i].Key, span(t.Keys[i].PublishedAt.Sub(now)))
-	}
-	large := func(k publish.KeyStatus) bool { return partOf(k, t) >= nearLimit }
-	if i := slices.IndexFunc(t.Keys, large); i >= 0 {
-		add("%s takes %.0f %% of the bytes that the sink takes", t.Keys[i].Key, 100*partOf(t.Keys[i], t))
-	}
-	return lines
-}
-
-// nearLimit is the part of a sink's limit from which status warns.
-const nearLimit = 0.8
-
-// partOf is the part of the sink's limit that a snapshot takes, 0 where the sink
-// has none.
-func partOf(k publish.KeyStatus, t *publish.Status) float64 {
-	if t.LimitBytes == 0 {
-		return 0
-	}
-	return float64(k.Bytes) / float64(t.LimitBytes)
-}
-
-// paintState colors the state of a target or an upstream.
-func paintState(paint printable.Painter, state string) printable.Painted {
-	switch state {
-	case "ok":
-		return paint.Paint(printable.Plain, state)
-	case "failing", "held":
-		return paint.Paint(printable.Red, state)
-	}
-	return paint.Paint(printable.Yellow, state)
-}
-
-// ageOf is a time since something in at most two units. A time that has not
-// come yet, by this clock, is "in 3m2s".
-func ageOf(since time.Duration) string {
-	if since <= -time.Second {
-		return "in " + span(-since)
-	}
-	return span(max(since, 0))
-}
-
-// span is a length of time in at most two units, down to seconds.
-func span(d time.Duration) string {
-	const day = 24 * time.Hour
-	switch {
-	case d >= day:
-		return fmt.Sprintf("%dd%dh", d/day, d%day/time.Hour)
-	case d >= time.Hour:
-		return fmt.Sprintf("%dh%dm", d/time.Hour, d%time.Hour/time.Minute)
-	case d >= time.Minute:
-		return fmt.Sprintf("%dm%ds", d/time.Minute, d%time.Minute/time.Second)
-	}
-	return fmt.Sprintf("%ds", d/time.Second)
-}
-
-// share is a size with the part that it takes of a limit; 0: of none.
-func share(bytes int, part float64) string {
-	if part == 0 {
-		return fmt.Sprint(bytes)
-	}
-	return fmt.Sprintf("%d (%.1f %%)", bytes, 100*part)
-}
-
-func lag(ms *int64) string {
-	if ms == nil {
-		return "-"
-	}
-	d := time.Duration(*ms) * time.Millisecond
-	switch {
-	case d >= time.Minute:
-		return span(d)
-	case d >= time.Second:
-		return fmt.Sprintf("%.1fs", d.Seconds())
-	}
-	return d.String()
-}
-
-// newTargets is the report of a running core. private says that only its owner can
-// ask for it; others get no texts of errors.
-func (c *core) newTargets(publishers []*publish.Publisher, private bool) *targets {
-	r := &targets{From: "core", Targets: []publish.Status{}, Redacted: !private, Upstreams: c.upstreams(private, time.Now())}
-	for _, p := range publishers {
-		s := p.Status()
-		if !private {
-			s = s.Redacted()
-		}
-		r.Targets = append(r.Targets, s)
-	}
-	return r
+	return targets, nil
 }

@@ -15,7 +15,7 @@ import (
 func commandHint(c *cobra.Command, err error) string {
 	var written string
 	if _, failed := fmt.Sscanf(err.Error(), "unknown command %q", &written); failed != nil || c.HasParent() {
-		return c.CommandPath() + " --help tells what it takes"
+		return c.CommandPath() + " --help shows what it takes"
 	}
 	var known []string
 	for _, sub := range c.Commands() {

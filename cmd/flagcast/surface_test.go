@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
+
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 )
 
 // surfaceGolden lists what other programs depend on: commands, flags, exit
@@ -43,7 +45,7 @@ func TestSurface(t *testing.T) {
 }
 
 func writeCommands(w *strings.Builder) {
-	fmt.Fprintf(w, "exit codes %v\n", []int{exitDone, exitFailed, exitUsage, exitSome, exitBudget, exitHeld, exitPending})
+	fmt.Fprintf(w, "exit codes %v\n", []int{exit.Done, exit.Failed, exit.Usage, exit.Some, exit.Budget, exit.Held, exit.Pending})
 	root := newRoot()
 	root.PersistentFlags().VisitAll(func(f *pflag.Flag) { fmt.Fprintf(w, "flag --%s %s %q\n", f.Name, f.Value.Type(), f.DefValue) })
 	for _, c := range root.Commands() {
@@ -83,7 +85,7 @@ func writeReports(t *testing.T, w *strings.Builder) {
 		"export --as json --environment development --format rules",
 	} {
 		var stdout, stderr bytes.Buffer
-		if code := run(t.Context(), strings.Fields(line), &stdout, &stderr); code != exitDone {
+		if code := run(t.Context(), strings.Fields(line), &stdout, &stderr); code != exit.Done {
 			t.Fatalf("%s exits with %d: %s", line, code, &stderr)
 		}
 		fmt.Fprintf(w, "\nflagcast %s\n", line)

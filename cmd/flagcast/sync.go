@@ -11,11 +11,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
-	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
+	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/sinks"
 )
@@ -58,7 +59,7 @@ Exit codes: 0 all targets are up to date, 1 failed, 2 usage or configuration,
 	}
 	c.Flags().StringSliceVar(&flags.targets, "target", nil, "only these `targets`")
 	c.Flags().StringVar(&flags.from, "from", "", "definitions from a `file`, or - for standard input, instead of upstream")
-	c.Flags().BoolVar(&flags.dryRun, "dry-run", false, "write nothing, tell what would change")
+	c.Flags().BoolVar(&flags.dryRun, "dry-run", false, "write nothing, show what would change")
 	c.Flags().StringVar(&flags.out, "out", "", "with --dry-run: write the plan to a `file`, for --plan")
 	c.Flags().StringVar(&flags.plan, "plan", "", "write exactly what the plan in a `file` says, or refuse")
 	c.Flags().StringSliceVar(&flags.accept, "accept", nil, "`digest` of content that the guard holds back and that is meant; its first 8 characters will do")
@@ -72,15 +73,15 @@ Exit codes: 0 all targets are up to date, 1 failed, 2 usage or configuration,
 func (f *syncFlags) check() error {
 	switch {
 	case f.exitCode && !f.dryRun:
-		return failed(exitUsage, errors.New("--exit-code tells of changes that are pending, and without --dry-run none are"), "add --dry-run")
+		return exit.With(exit.Usage, errors.New("--exit-code requires --dry-run"), "add --dry-run")
 	case f.out != "" && !f.dryRun:
-		return failed(exitUsage, errors.New("--out writes a plan, and without --dry-run there is none"), "add --dry-run")
+		return exit.With(exit.Usage, errors.New("--out writes a plan, and without --dry-run there is none"), "add --dry-run")
 	case f.plan != "" && (f.dryRun || f.from != "" || len(f.accept) > 0):
-		return failed(exitUsage, errors.New("--plan says all that is to be written"), "leave out --dry-run, --from and --accept")
+		return exit.With(exit.Usage, errors.New("--plan says all that is to be written"), "leave out --dry-run, --from and --accept")
 	}
 	for _, digest := range f.accept {
 		if len(digest) < 8 {
-			return failed(exitUsage, fmt.Errorf("--accept %q is too short", digest), "give at least the first 8 characters of the digest")
+			return exit.With(exit.Usage, fmt.Errorf("--accept %q is too short", digest), "give at least the first 8 characters of the digest")
 		}
 	}
 	return nil
@@ -94,29 +95,36 @@ func runSync(c *cobra.Command, flags syncFlags) error {
 		return err
 	}
 	run := &syncRun{core: core, flags: flags}
-	ctx, clear := withProgress(ctx, c.ErrOrStderr())
+	ctx, clear := report.WithProgress(ctx, c.ErrOrStderr())
 	defer clear()
 	if flags.dryRun {
 		err = run.do(ctx, c.InOrStdin())
 	} else {
-		err = core.telling(ctx, "sync", func() error { return run.do(ctx, c.InOrStdin()) })
+		err = core.WithListener(ctx, "sync", func(events publish.Listener) error {
+			run.listener = events
+			return run.do(ctx, c.InOrStdin())
+		})
 	}
 	if err != nil {
 		return err
 	}
 	clear()
-	if err := run.print(c.OutOrStdout()); err != nil {
-		return err
+	if flags.json {
+		if err := report.JSON(c.OutOrStdout(), run.results); err != nil {
+			return err
+		}
+	} else {
+		report.Results(c.OutOrStdout(), run.results, flags.dryRun)
 	}
-	verdict := run.verdict()
-	if verdict == nil && !flags.dryRun {
-		core.checkIn(ctx)
+	result := report.Verdict(run.results, flags.exitCode, core.ConfigFile.Argument())
+	if result == nil && !flags.dryRun {
+		core.Ping(ctx)
 	}
 	annotations := c.OutOrStdout()
 	if flags.json {
 		annotations = c.ErrOrStderr() // the runner reads both
 	}
-	return errors.Join(verdict, reportToGitHub(annotations, run.rows(), os.Getenv))
+	return errors.Join(result, report.GitHub(annotations, report.GitHubRows(run.results), os.Getenv))
 }
 
 // do makes the pass, or carries out the plan.
@@ -126,7 +134,7 @@ func (r *syncRun) do(ctx context.Context, stdin io.Reader) error {
 			return err
 		}
 	} else {
-		if err := r.core.obtain(ctx, r.flags.from, stdin); err != nil {
+		if err := r.core.Obtain(ctx, r.flags.from, stdin); err != nil {
 			return err
 		}
 		r.pass(ctx)
@@ -144,17 +152,12 @@ func (r *syncRun) do(ctx context.Context, stdin io.Reader) error {
 
 // newOnce makes the core of a command that runs once: its report says what the
 // log would.
-func newOnce(c *cobra.Command) (*core, error) {
+func newOnce(c *cobra.Command) (*app.App, error) {
 	cfg, err := load(c, config.Overrides{})
 	if err != nil {
 		return nil, err
 	}
-	core, err := newCore(cfg, onceLogger(c, cfg))
-	if err != nil {
-		return nil, err
-	}
-	core.file = configFileOf(c)
-	return core, nil
+	return app.New(cfg, app.ConfigFileOf(c), onceLogger(c, cfg))
 }
 
 // onceLogger is the log of a command whose report says what the log would.
@@ -162,56 +165,27 @@ func onceLogger(c *cobra.Command, cfg *config.Config) *slog.Logger {
 	if cfg.Log.Level == slog.LevelInfo {
 		cfg.Log.Level = slog.LevelWarn
 	}
-	return newLogger(c.ErrOrStderr(), cfg.Log)
-}
-
-// obtain fills the store with what the targets publish: from a file, else from
-// upstream.
-func (c *core) obtain(ctx context.Context, from string, stdin io.Reader) error {
-	if from != "" {
-		return c.loadFrom(from, stdin)
-	}
-	c.only(c.published()...)
-	return c.fetch(ctx)
-}
-
-// published lists the environments of the targets.
-func (c *core) published() []edgecore.Environment {
-	var list []edgecore.Environment
-	for _, t := range c.targets {
-		list = append(list, t.Environment)
-	}
-	return list
+	return app.NewLogger(c.ErrOrStderr(), cfg.Log)
 }
 
 // syncRun is one run of the command.
 type syncRun struct {
-	core       *core
+	core       *app.App
 	flags      syncFlags
-	publishers []*publish.Publisher
+	listener   publish.Listener // nil in a dry run
+	publishers []*publish.Session
 	outcomes   []publish.Outcome
-	results    []result
+	results    []report.Result
 }
-
-// options of publishers that run once.
-func (c *core) once(accept []string) publish.Options {
-	return publish.Options{
-		Log: c.log, Metrics: publish.NewMetrics(prometheus.NewRegistry()), Listener: c.listener, Accept: accept, ConfigArgument: c.file.argument(),
-	}
-}
-
-// verifyFor is how long sync waits for a write to show; stores that show it
-// later have accepted it.
-const verifyFor = 5 * time.Second
 
 // pass brings all targets up to date, each by itself.
 func (r *syncRun) pass(ctx context.Context) {
-	options := r.core.once(r.flags.accept)
-	all := make([][]publish.Outcome, len(r.core.targets))
-	results := make([][]result, len(r.core.targets))
-	r.publishers = make([]*publish.Publisher, len(r.core.targets))
+	options := r.core.Options(r.flags.accept, r.listener)
+	all := make([][]publish.Outcome, len(r.core.Targets))
+	results := make([][]report.Result, len(r.core.Targets))
+	r.publishers = make([]*publish.Session, len(r.core.Targets))
 	var running sync.WaitGroup
-	for i, t := range r.core.targets {
+	for i, t := range r.core.Targets {
 		if r.flags.dryRun {
 			t.Sink = sinks.DryRun(t.Sink)
 			if t.History != nil { // which the guard reads
@@ -220,16 +194,16 @@ func (r *syncRun) pass(ctx context.Context) {
 				t.History = &history
 			}
 		}
-		p := publish.New(t, r.core.store, options)
+		p := publish.NewSession(t, r.core.Store, options)
 		r.publishers[i] = p
 		running.Go(func() {
 			outcomes, err := p.Once(ctx, true)
 			if outcomes == nil {
-				outcomes = []publish.Outcome{{Target: t.Name, Sink: t.SinkName, Key: t.Cells[0].Key, Action: "failed", Err: err}}
+				outcomes = []publish.Outcome{{Target: t.Name, Sink: t.SinkName, Key: t.Outputs[0].Key, Action: publish.ActionFailed, Err: err}}
 			}
 			verified := false
 			if !r.flags.dryRun {
-				verifying, cancel := context.WithTimeout(ctx, verifyFor)
+				verifying, cancel := context.WithTimeout(ctx, app.VerifyFor)
 				verified = p.Verify(verifying)
 				cancel()
 			}

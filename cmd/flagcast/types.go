@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/bundles"
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/internal/printable"
@@ -48,7 +50,7 @@ flag that is misspelt, or that is gone, does not compile.`,
 
 func runTypes(c *cobra.Command, flags typesFlags) error {
 	if flags.check && flags.output == "" {
-		return failed(exitUsage, errors.New("--check needs --output, the file to compare"), "")
+		return exit.With(exit.Usage, errors.New("--check needs --output, the file to compare"), "")
 	}
 	if err := checkGlobs(flags.flags); err != nil {
 		return err
@@ -57,9 +59,9 @@ func runTypes(c *cobra.Command, flags typesFlags) error {
 	if err != nil {
 		return err
 	}
-	if flags.source.from != "" { // definitions from upstream have told theirs in the log
+	if flags.source.from != "" { // definitions from upstream have theirs in the log
 		for _, p := range d.Problems {
-			warn(c, problemText(d, p))
+			warn(c, app.ProblemText(d, p))
 		}
 	}
 	spec := snapshot.Spec{Projects: flags.projects, Flags: flags.flags}
@@ -76,7 +78,7 @@ func runTypes(c *cobra.Command, flags typesFlags) error {
 func checkTypes(c *cobra.Command, path string, want []byte) error {
 	got, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return failed(exitFailed, fmt.Errorf("read types: %w", err), "")
+		return exit.With(exit.Failed, fmt.Errorf("read types: %w", err), "")
 	}
 	if bytes.Equal(got, want) {
 		return nil
@@ -84,7 +86,7 @@ func checkTypes(c *cobra.Command, path string, want []byte) error {
 	before, after := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
 	printOthers(c, "-", before, after)
 	printOthers(c, "+", after, before)
-	return failed(exitFailed, fmt.Errorf("%q is out of date", path), "write it anew: the same command without --check")
+	return exit.With(exit.Failed, fmt.Errorf("%q is out of date", path), "write it again: the same command without --check")
 }
 
 // printOthers prints the lines that another list does not have.

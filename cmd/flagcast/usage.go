@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/internal/printable"
 )
 
@@ -90,7 +91,7 @@ func writeFlags(b *strings.Builder, set *pflag.FlagSet) {
 	}
 	for i, name := range names {
 		indent := strings.Repeat(" ", column)
-		text := strings.Join(wrapped(meanings[i], reportWidth-column), "\n"+indent)
+		text := strings.Join(wrapped(meanings[i], report.Width-column), "\n"+indent)
 		if free := column - utf8.RuneCountInString(name); free >= columnGap {
 			b.WriteString(name + strings.Repeat(" ", free) + text + "\n")
 		} else {

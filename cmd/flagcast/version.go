@@ -1,62 +1,11 @@
 package main
 
 import (
-	"fmt"
-	"runtime"
-	"runtime/debug"
-
 	"github.com/spf13/cobra"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/internal/printable"
 )
-
-// version is set by the linker for releases: -ldflags "-X main.version=v1.2.3".
-var version string
-
-// revision is the commit, set likewise where the checkout is not at hand.
-var revision string //nolint:gochecknoglobals // the linker sets variables only
-
-// buildVersion falls back to what Go records of the module and the commit.
-func buildVersion() string {
-	if version != "" {
-		return version
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
-}
-
-// versionLine is what version and --version print.
-func versionLine() string {
-	return fmt.Sprintf("flagcast %s %s %s/%s", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-}
-
-// buildRevision falls back to what Go records where it compiles in a checkout:
-// "-dirty" behind it says that files were changed. It is "" where no commit is
-// known.
-func buildRevision() string {
-	if revision != "" {
-		return revision
-	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	commit, changed := "", ""
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			commit = s.Value
-		case s.Key == "vcs.modified" && s.Value == "true":
-			changed = "-dirty"
-		}
-	}
-	if commit == "" {
-		return ""
-	}
-	return commit + changed
-}
 
 func newVersion() *cobra.Command {
 	return &cobra.Command{
@@ -64,7 +13,7 @@ func newVersion() *cobra.Command {
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			_, err := printable.Fprintf(c.OutOrStdout(), "%s\n", versionLine())
+			_, err := printable.Fprintf(c.OutOrStdout(), "%s\n", app.VersionLine())
 			return err
 		},
 	}

@@ -9,7 +9,7 @@ mkdir -p "$root/app" "$root/etc/ssl/certs" "$root/tmp"
 
 # Time zones are in the binary (timetzdata): the image has no files of them.
 CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags timetzdata \
-	-ldflags "-s -w -X main.version=${VERSION:-} -X main.revision=${REVISION:-}" -o "$root/app/flagcast" ./cmd/flagcast
+	-ldflags "-s -w -X github.com/flagcast/flagcast/cmd/flagcast/app.version=${VERSION:-} -X github.com/flagcast/flagcast/cmd/flagcast/app.revision=${REVISION:-}" -o "$root/app/flagcast" ./cmd/flagcast
 
 # /app/unleash-edge health is the probe of Unleash Edge's Helm chart, and
 # /unleash-edge that of manifests for its older images.

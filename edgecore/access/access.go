@@ -32,17 +32,17 @@ type Scope struct {
 	Projects    []string // sorted; nil: all
 }
 
-// Sees tells whether a project is within the scope.
+// Sees reports whether a project is within the scope.
 func (s Scope) Sees(project string) bool {
 	return s.Projects == nil || slices.Contains(s.Projects, project)
 }
 
 var (
-	// ErrUnauthorized: there is no token, or nobody knows it.
+	// ErrUnauthorized: there is not a token, or it is unknown.
 	ErrUnauthorized = errors.New("the token is missing or unknown")
 	// ErrForbidden: the token is for the other API.
 	ErrForbidden = errors.New("the token is for another API")
-	// ErrUnavailable: upstream, which has to be asked, does not answer, or too
+	// ErrUnavailable: upstream, which must be asked, does not answer, or too
 	// many questions wait for it. It passes.
 	ErrUnavailable = errors.New("the token cannot be validated now")
 	// ErrUncovered: the token is for an environment, or for projects, that are
@@ -56,10 +56,10 @@ type Known struct {
 	Scope Scope
 }
 
-// Validator asks whoever knows all tokens.
+// Validator asks the server that has all tokens.
 type Validator interface {
-	// Validate tells what is known of each token, in their order: nil for one
-	// that nobody knows. An error means that there was no answer.
+	// Validate says what is known of each token, in their order: nil for one
+	// that is unknown. An error means that there was no answer.
 	Validate(ctx context.Context, tokens []secret.Secret) ([]*Known, error)
 }
 
@@ -70,12 +70,12 @@ type Options struct {
 	// refuse them. Definitions always need a token.
 	Anonymous edgecore.Environment
 	// Followed are the projects of each environment that is served here; a nil
-	// list means all. About tokens of other environments nobody is asked, and
-	// tokens of the client API have to be within. nil: everything is followed.
+	// list means all. Tokens of other environments are not asked about, and
+	// tokens of the client API must be within. nil: everything is followed.
 	Followed map[edgecore.Environment][]string
-	// Validator knows the other tokens. nil: there are none.
+	// Validator validates the other tokens. nil: there are none.
 	Validator Validator
-	// ValidFor is how long its word on a valid token holds. 0: an hour.
+	// ValidFor is how long its answer about a valid token is used. 0: an hour.
 	ValidFor time.Duration
 	// Dir keeps valid tokens over a restart, by their SHA-256. "": none are kept.
 	Dir string
@@ -94,13 +94,13 @@ type digest [sha256.Size]byte
 
 func digestOf(token string) digest { return sha256.Sum256([]byte(token)) }
 
-// New makes an Access. It asks nobody yet, and reads nothing.
+// New makes an Access. It makes no call, and reads nothing.
 func New(o Options) *Access {
 	a := &Access{configured: map[digest]Known{}, anonymous: o.Anonymous, followed: o.Followed}
 	for kind, tokens := range map[Kind][]edgecore.Token{Client: o.Backend, Frontend: o.Frontend} {
 		for _, token := range tokens {
 			if token.Project == "[]" {
-				continue // only the server knows its projects
+				continue // only the server has its projects
 			}
 			a.configured[digestOf(token.Secret.Reveal())] = Known{Kind: kind, Scope: scopeOf(token)}
 		}
@@ -162,9 +162,9 @@ func tokenOf(authorization string) string {
 // MaxTokens bounds the tokens of one Validate.
 const MaxTokens = 500
 
-// Validate tells what is known of tokens, in their order: nil for one that
-// nobody knows, or whose environment is not followed here. It is what another
-// core asks, from its address. An error means that it cannot be told of all of
+// Validate says what is known of tokens, in their order: nil for one that
+// is unknown, or whose environment is not followed here. It is what another
+// core asks, from its address. An error means that it cannot be said of all of
 // them.
 func (a *Access) Validate(ctx context.Context, from netip.Addr, tokens []string) ([]*Known, error) {
 	if len(tokens) > MaxTokens {
@@ -200,7 +200,7 @@ func (a *Access) look(from source, text string) lookup {
 	if known, ok := a.configured[digestOf(text)]; ok {
 		return lookup{known: &known}
 	}
-	// What cannot be a token, or can be none of a client, is no reason to ask.
+	// What cannot be a token, or can be none of a client, is not a reason to ask.
 	token, err := edgecore.ParseToken(secret.New(text))
 	if a.validated == nil || len(text) > maxTokenBytes || err != nil || token.Environment == "*" {
 		return lookup{}

@@ -193,7 +193,7 @@ func TestConfiguredTokenOfTheOtherAPI(t *testing.T) {
 	})
 }
 
-// A token that was deleted upstream is good for its hour, and once more while
+// A token that was deleted upstream is valid for its hour, and once more while
 // upstream is asked.
 func TestDeletedToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

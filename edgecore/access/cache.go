@@ -85,7 +85,7 @@ func (c *cache) look(from source, token secret.Secret, real bool, now time.Time)
 	q := c.enqueue(key, token, from, hit || real)
 	switch {
 	case hit && (q == nil || now.Before(e.expires.Add(c.validFor))):
-		return lookup{known: &e.known} // not long ago, and asked about anew
+		return lookup{known: &e.known} // not long ago, and asked about again
 	case q == nil:
 		return lookup{err: fmt.Errorf("%w: %w", ErrUnavailable, errManyQuestions)}
 	case hit:
@@ -128,7 +128,7 @@ func (c *cache) enqueue(key digest, token secret.Secret, from source, real bool)
 }
 
 // ask works until the queue is empty. It ends by itself, with the process at
-// the latest: nobody has to wait for it.
+// the latest: no request waits for it.
 func (c *cache) ask() {
 	for {
 		c.mu.Lock()
@@ -170,7 +170,7 @@ func (c *cache) call(batch []*question) error {
 	return err
 }
 
-// store keeps what a call has brought, and lets go who waits. changed tells
+// store keeps what a call has brought, and releases what waits. changed reports
 // that other tokens are valid than before.
 func (c *cache) store(batch []*question, err error) (changed bool) {
 	c.mu.Lock()

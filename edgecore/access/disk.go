@@ -155,7 +155,7 @@ func (c *cache) save() {
 	}
 }
 
-// Report is what may be told of tokens to people of the house: no token can be
+// Report is what may be shown of tokens to the operator: no token can be
 // made of it.
 type Report struct {
 	Tokens []ReportedToken `json:"tokens"`

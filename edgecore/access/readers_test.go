@@ -49,7 +49,7 @@ func ask(t testing.TB, a *answering) ([]*Known, error) {
 
 const oneToken = `{"token":"*:e.one","type":"frontend","environment":"e","projects":["a"]}`
 
-// hostile are answers that are no list of tokens, or not one of those asked about,
+// hostile are answers that are not a list of tokens, or not one of those asked about,
 // and what they have in common: they are large, or nest deep.
 func hostile() map[string]string {
 	return map[string]string{

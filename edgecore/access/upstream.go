@@ -34,7 +34,7 @@ func NewUpstream(address string, headers map[string]secret.Secret, base http.Rou
 	address = strings.TrimSuffix(strings.TrimRight(address, "/"), "/api")
 	return &Upstream{
 		url: address + "/edge/validate", headers: headers,
-		// Whoever asks again is the next call: this one is made once.
+		// The next call asks again: this one is made once.
 		client: httpclient.NewClient(httpclient.Options{Base: base, Attempts: 1, Timeout: 3 * time.Second}),
 	}
 }
@@ -159,7 +159,7 @@ type wireToken struct {
 	Status                   string // in a backup only
 }
 
-// known is what is known of it, as copies; nil for one that is good for neither
+// known is what is known of it, as copies; nil for one that is valid for neither
 // API.
 func (t *wireToken) known() *Known {
 	kind, ok := kindOf(t.Type)
@@ -181,7 +181,7 @@ func (t *wireToken) known() *Known {
 	return &known
 }
 
-// kindOf knows both spellings: Unleash 7.1.1 renamed "client" to "backend".
+// kindOf reads both spellings: Unleash 7.1.1 renamed "client" to "backend".
 func kindOf(name string) (Kind, bool) {
 	switch strings.ToLower(name) {
 	case "client", "backend":

@@ -34,21 +34,21 @@ type Options struct {
 	States       States
 	Access       *access.Access
 	Usage        Usage
-	Environments []edgecore.Environment // what has to be there to be ready
+	Environments []edgecore.Environment // what must be there to be ready
 	Log          *slog.Logger
 	Registry     *prometheus.Registry
 	Build        Build
-	// Heard tells when upstream was last heard of an environment, and how often
-	// it has failed since, for metrics. nil: nobody knows.
-	Heard    func(env edgecore.Environment) (at time.Time, failures int)
-	BasePath string // "" or "/path"
-	// Targets tells how what is published is doing, as JSON; nil: nothing is
+	// LastConfirmed says when upstream last confirmed an environment, and how often
+	// it has failed since, for metrics. nil: unknown.
+	LastConfirmed func(env edgecore.Environment) (at time.Time, failures int)
+	BasePath      string // "" or "/path"
+	// Targets says how what is published is doing, as JSON; nil: nothing is
 	// published.
 	Targets func() any
 	// TokenHeader carries the token of an SDK. "": Authorization. Unleash's
 	// webhook sends Authorization whatever it is.
 	TokenHeader string
-	// NoAll takes away /api/frontend/all and its likes, which tell of flags
+	// NoAll removes /api/frontend/all and the like, which list flags
 	// that are off.
 	NoAll     bool
 	CORS      CORS
@@ -58,7 +58,7 @@ type Options struct {
 	// WebhookSecret lets Unleash call POST /hooks/unleash, and Nudge is called
 	// then: it must not block. There is no such path without them.
 	WebhookSecret secret.Secret
-	Nudge         func()
+	Trigger       func()
 	// MaxBodies and MaxAnswers bound what all requests together hold of bodies
 	// that come in and of answers that clients have not read, in bytes. 0: an
 	// eighth and a quarter of the memory limit of the process.
@@ -77,7 +77,7 @@ type Handler struct {
 	routes []string // of both handlers, for tests
 }
 
-// Drain makes /ready answer 503 from now on, so that nobody sends new requests
+// Drain makes /ready answer 503 from now on, so that no new requests are sent
 // to a process that is about to end. Everything else is answered as before.
 func (h *Handler) Drain() { h.api.draining.Store(true) }
 
@@ -95,7 +95,7 @@ type api struct {
 	packers            sync.Pool     // of *packer
 }
 
-// routes is a mux that knows its patterns.
+// routes is a mux that keeps its patterns.
 type routes struct {
 	http.ServeMux
 	patterns []string
@@ -242,7 +242,7 @@ func (a *api) prepare(w http.ResponseWriter, r *http.Request, path string) (prep
 	return r, true
 }
 
-// dotted tells whether a path has segments that lead elsewhere. Nothing that
+// dotted reports whether a path has segments that lead elsewhere. Nothing that
 // is served has.
 func dotted(path string) bool {
 	for segment := range strings.SplitSeq(path, "/") {

@@ -74,7 +74,7 @@ func newFixture(t testing.TB, anonymous edgecore.Environment) *fixture {
 	f.handler = api.New(api.Options{
 		States: f.store, Access: allowed, Environments: []edgecore.Environment{"production"}, Log: log,
 		Registry: f.registry, BasePath: "/base", Usage: collector,
-		WebhookSecret: secret.New("hook-secret"), Nudge: func() { f.nudges++ },
+		WebhookSecret: secret.New("hook-secret"), Trigger: func() { f.nudges++ },
 	})
 	return f
 }

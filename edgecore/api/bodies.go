@@ -25,7 +25,7 @@ const (
 )
 
 // body is one answer, made once for each version and scope. Its packed forms
-// are made once, too, when somebody first asks for them.
+// are made once, too, when they are first requested.
 type body struct {
 	identity []byte
 	etag     string
@@ -61,7 +61,7 @@ type rendered struct {
 	state    *state.State
 	scopes   map[string]func() *body
 	prefixed map[string]func() *body
-	// before holds those of the version before that nobody has asked for since.
+	// before holds those of the version before that have not been requested since.
 	before map[string]func() *body
 }
 
@@ -102,7 +102,7 @@ func (b *bodies) find(st *state.State, scope access.Scope, chosen filter) func()
 			if before == nil {
 				return newBody(content, cuts, nil)
 			}
-			// What has changed may be in other projects: the packed forms stand.
+			// What has changed may be in other projects: the packed forms are kept.
 			if bytes.Equal(before().identity, content) {
 				return before()
 			}
@@ -146,7 +146,7 @@ func (b *bodies) brotli(one *body) []byte {
 // render writes what a scope sees. Flags and segments are as upstream sent
 // them. Revision and members that we do not know are the environment's, so a
 // scope of some projects goes without: its body changes when its own flags do,
-// and tells of nothing else.
+// and of nothing else.
 func render(d *edgecore.Definitions, scope access.Scope, prefix string) (content []byte, cuts []int) {
 	if scope.Projects == nil && prefix == "" {
 		return d.Encode(), cutsOf(d)

@@ -21,7 +21,7 @@ import (
 )
 
 // place is a response writer that tells where in memory the body lies: what is
-// made anew lies elsewhere.
+// made again lies elsewhere.
 type place struct {
 	header http.Header
 	code   int

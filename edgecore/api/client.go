@@ -100,7 +100,7 @@ func weightOf(r *http.Request, encoding string) float64 {
 			name, parameter, _ := strings.Cut(element, ";")
 			weight := 1.0
 			if _, text, given := strings.Cut(parameter, "="); given {
-				weight, _ = strconv.ParseFloat(strings.TrimSpace(text), 64) // 0 for what is no number
+				weight, _ = strconv.ParseFloat(strings.TrimSpace(text), 64) // 0 for what is not a number
 			}
 			switch name = strings.TrimSpace(name); {
 			case strings.EqualFold(name, encoding):

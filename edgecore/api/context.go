@@ -20,7 +20,7 @@ import (
 // sessionId is one of this request alone, as in Unleash, and so are random
 // draws: the flags of one answer fit together.
 //
-// shared tells that caches may keep the answer: nothing of all that chance or
+// shared says that caches may keep the answer: nothing of all that chance or
 // the peer decides is in the context then. done is called when the context is
 // needed no more. readContext has answered when ok is false.
 func (a *api) readContext(

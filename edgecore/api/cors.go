@@ -9,7 +9,7 @@ import (
 )
 
 // CORS says which pages may ask the frontend API from a browser. The zero value
-// lets all of them: a frontend token is no secret. Answers of the client API have
+// lets all of them: a frontend token is not a secret. Answers of the client API have
 // no such headers: its tokens belong on servers. Errors of every path below /api
 // have them, and every preflight request there is answered: a page that asks at a
 // wrong path has to see the status.

@@ -40,10 +40,10 @@ func readDocument(t *testing.T) *document {
 func everything(o *api.Options) {
 	o.Backstage.Features, o.Backstage.Tokens = true, true
 	o.Targets = func() any { return map[string]any{} }
-	o.WebhookSecret, o.Nudge = secret.New("hook"), func() {}
+	o.WebhookSecret, o.Trigger = secret.New("hook"), func() {}
 }
 
-// TestDocumentHasEveryRoute, and no others. Preflight requests are no part of it.
+// TestDocumentHasEveryRoute, and no others. Preflight requests are not part of it.
 func TestDocumentHasEveryRoute(t *testing.T) {
 	_, h := with(t, everything)
 	var served, documented []string

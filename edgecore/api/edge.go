@@ -17,8 +17,8 @@ func (a *api) edge(mux *routes) {
 	mux.HandleFunc("POST /api/client/metrics/edge", a.instance)
 }
 
-// instance takes what an Unleash Edge that asks here tells of itself, for the
-// dashboards of Unleash Enterprise. Nobody reads it; a 404 would make it warn.
+// instance takes what an Unleash Edge that asks here reports of itself, for the
+// dashboards of Unleash Enterprise. It is not read; a 404 would make it warn.
 func (a *api) instance(w http.ResponseWriter, r *http.Request) {
 	if _, _, ok := a.admit(w, r, access.Client); ok {
 		w.WriteHeader(http.StatusAccepted)
@@ -34,7 +34,7 @@ type validatedToken struct {
 	Projects    []string    `json:"projects"`
 }
 
-// validate tells which tokens are valid. It asks for no token itself, as
+// validate says which tokens are valid. It asks for no token itself, as
 // Unleash does not: who has none learns nothing from it.
 func (a *api) validate(w http.ResponseWriter, r *http.Request) {
 	body, ok := a.readBody(w, r, maxValidateBody, true)

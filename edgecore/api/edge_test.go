@@ -255,7 +255,7 @@ func TestTokenHeader(t *testing.T) {
 func TestTokenHeaderIsForTokens(t *testing.T) {
 	nudges := 0
 	f, _ := with(t, func(o *api.Options) {
-		o.TokenHeader, o.WebhookSecret, o.Nudge = "X-Unleash", secret.New("hook-secret"), func() { nudges++ }
+		o.TokenHeader, o.WebhookSecret, o.Trigger = "X-Unleash", secret.New("hook-secret"), func() { nudges++ }
 	})
 	for _, tc := range []struct {
 		authorization, header string
@@ -349,7 +349,7 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// A token that cannot be validated, or is for another environment, is told to
+// A token that cannot be validated, or is for another environment, is asked to
 // come again: after a 401 or 403 Unleash's Node SDK never does.
 func TestNotAskedIsNotRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 )
 
 // TestHeadersOfEveryAnswer: errors and answers alike say what they depend on, who
-// may keep them, and that their type is no guess.
+// may keep them, and that their type is not a guess.
 func TestHeadersOfEveryAnswer(t *testing.T) {
 	f, _ := with(t, func(o *api.Options) {
 		everything(o)

@@ -13,15 +13,15 @@ import (
 )
 
 // maxWrongSecrets is how many wrong secrets a second get an answer that says so.
-// The rest is told to come later. The right one is always taken.
+// The rest is asked to come later. The right one is always taken.
 const maxWrongSecrets = 10
 
 // hook takes a call of Unleash's webhook integration, which says that
 // something has changed: upstream is asked at once what. The body is not read.
 // Unleash sends the Authorization header that the integration was given, as it
-// stands there.
+// is there.
 func (a *api) hook(mux *routes) {
-	if a.WebhookSecret.IsZero() || a.Nudge == nil {
+	if a.WebhookSecret.IsZero() || a.Trigger == nil {
 		return
 	}
 	calls := prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -36,7 +36,7 @@ func (a *api) hook(mux *routes) {
 		switch {
 		case known.matches(r.Header.Get("Authorization")): // first: a flood of wrong ones never keeps it out
 			accepted.Inc()
-			a.Nudge()
+			a.Trigger()
 			w.WriteHeader(http.StatusAccepted)
 		case wrong.Allow():
 			refused.Inc()

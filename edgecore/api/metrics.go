@@ -44,7 +44,7 @@ func newDurations() *prometheus.HistogramVec {
 	}, []string{"route", "code"})
 }
 
-// stateCollector reports what the store holds, when somebody asks.
+// stateCollector reports what the store holds, when it is scraped.
 type stateCollector struct {
 	states       States
 	environments []edgecore.Environment
@@ -61,14 +61,14 @@ func newStateCollector(o *Options) *stateCollector {
 		return prometheus.NewDesc("flagcast_definitions_"+name, help, []string{"environment"}, nil)
 	}
 	return &stateCollector{
-		states: o.States, environments: o.Environments, heard: o.Heard,
+		states: o.States, environments: o.Environments, heard: o.LastConfirmed,
 		heardAt:   upstream("last_success_timestamp_seconds", "When upstream last confirmed or changed the definitions, in unix time; 0 for never."),
 		failures:  upstream("consecutive_failures", "Tries to reach upstream that have failed since the last that did not; alert on it."),
 		flags:     desc("flags", "Flags of the environment."),
 		problems:  desc("problems", "Faults of single flags, strategies and segments."),
 		revision:  desc("revision", "Upstream's number of the newest definitions."),
 		changedAt: desc("last_change_timestamp_seconds", "When the definitions last changed, in unix time."),
-		restored:  desc("restored", "1 while the definitions are those of an earlier run and upstream has not been heard."),
+		restored:  desc("restored", "1 while the definitions are those of an earlier run and upstream has not answered yet."),
 	}
 }
 

@@ -22,7 +22,7 @@ const (
 	window = 32 << 10
 )
 
-// piece is a part of a body, and its packed form, which depends on what stands
+// piece is a part of a body, and its packed form, which depends on what is
 // before it.
 type piece struct {
 	before, text []byte // of the body
@@ -31,7 +31,7 @@ type piece struct {
 }
 
 // pack makes the gzip form of a body that is cut into pieces. The pieces of an
-// older body that stand in this one are taken as they are: packing costs what
+// older body that are in this one are taken as they are: packing costs what
 // has changed.
 func pack(body []byte, cuts []int, older []piece) (packed []byte, pieces []piece) {
 	known := make(map[uint64]*piece, len(older))

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Peers says who may ask, and whose word on others counts.
+// Peers says which clients are allowed, and which proxies are trusted for X-Forwarded-For.
 type Peers struct {
 	// Allow and Deny hold for the address of the connection. No Allow: everyone.
 	Allow, Deny []netip.Prefix
@@ -26,7 +26,7 @@ func (p *Peers) admits(r *http.Request) bool {
 
 // client is the address that a request comes from, as a RemoteAddr: that of
 // the connection, or, where that is a proxy, the last one in its headers that is
-// none. What stands before it anybody may have written.
+// none. What is before it may have been written by anyone.
 func (p *Peers) client(r *http.Request) string {
 	ip, ok := addressOf(r.RemoteAddr)
 	if len(p.Proxies) == 0 || !ok || !within(p.Proxies, ip) {
@@ -36,7 +36,7 @@ func (p *Peers) client(r *http.Request) string {
 	for _, text := range slices.Backward(chain) {
 		hop, ok := addressOf(text)
 		if !ok {
-			break // behind what is no address, nothing can be told
+			break // behind what is not an address, nothing is certain
 		}
 		if ip = hop; !within(p.Proxies, ip) {
 			break

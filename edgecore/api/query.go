@@ -39,7 +39,7 @@ func parseQuery(raw string) url.Values {
 }
 
 // unescape decodes a part of a query. An escape that is none is kept as it is;
-// bytes that are no UTF-8 become U+FFFD.
+// bytes that are not UTF-8 become U+FFFD.
 func unescape(text string) string {
 	var b strings.Builder
 	for i := 0; i < len(text); i++ {

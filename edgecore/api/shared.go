@@ -15,7 +15,7 @@ import (
 // of the frontend API to a GET that names no user. The zero value: not at all.
 //
 // Such an answer is the same for everybody who asks with one token and one
-// query: a random draw selects nobody in it, and no address is in its context.
+// query: a random draw selects no user in it, and no address is in its context.
 type Shared struct {
 	MaxAge time.Duration // 0: caches keep nothing
 	// For how long after MaxAge a cache may answer with what it has, while it
@@ -23,7 +23,7 @@ type Shared struct {
 	StaleWhileRevalidate, StaleIfError time.Duration
 }
 
-// may tells whether the answer to a request is one that caches may keep.
+// may reports whether the answer to a request is one that caches may keep.
 func (s *Shared) may(r *http.Request, c *eval.Context) bool {
 	if s.MaxAge == 0 || r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false

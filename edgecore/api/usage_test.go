@@ -60,13 +60,13 @@ func TestUsageStatusCodes(t *testing.T) {
 	// Five reports of five evaluations and a bulk one of two are for the
 	// environment of their tokens; one environment has no token at upstream.
 	want := map[string]float64{
-		`flagcast_usage_received_total{kind="evaluations"}`:                  32,
-		`flagcast_usage_dropped_total{kind="evaluations",reason="nowhere"}`:  5,
-		`flagcast_usage_waiting{environment="production",kind="evaluations"}`:        27,
-		`flagcast_usage_waiting{environment="production",kind="registrations"}`:      2,
-		`flagcast_usage_received_total{kind="registrations"}`:                3,
-		`flagcast_usage_consecutive_failures{environment="production"}`:              0,
-		`flagcast_usage_dropped_total{kind="evaluations",reason="shutdown"}`: 0,
+		`flagcast_usage_received_total{kind="evaluations"}`:                     32,
+		`flagcast_usage_dropped_total{kind="evaluations",reason="nowhere"}`:     5,
+		`flagcast_usage_waiting{environment="production",kind="evaluations"}`:   27,
+		`flagcast_usage_waiting{environment="production",kind="registrations"}`: 2,
+		`flagcast_usage_received_total{kind="registrations"}`:                   3,
+		`flagcast_usage_consecutive_failures{environment="production"}`:         0,
+		`flagcast_usage_dropped_total{kind="evaluations",reason="shutdown"}`:    0,
 	}
 	got := values(t, f.registry)
 	for name := range got {

@@ -6,6 +6,7 @@ import (
 	"strings"
 )
 
+// Operator is what a condition compares.
 type Operator uint8
 
 const (
@@ -49,6 +50,7 @@ type Condition struct {
 	All      []*Condition
 }
 
+// Holds reports whether a condition holds for the context.
 func (v *View) Holds(k *Condition) bool { return v.compare(k) != k.Inverted }
 
 // compare applies the operator without inversion. A missing field satisfies
@@ -140,7 +142,7 @@ func compareOrdered[T int64 | float64](a, b T) int {
 
 // containsAddress reports whether text is an address within one of the
 // prefixes. IPv4 is compared with IPv4 only, IPv6 with IPv6 only; an address
-// with a zone is in none, and text with blanks around it is no address.
+// with a zone is in none, and text with blanks around it is not an address.
 func containsAddress(prefixes []netip.Prefix, text string) bool {
 	address, err := netip.ParseAddr(text)
 	if err != nil {
@@ -154,14 +156,14 @@ func containsAddress(prefixes []netip.Prefix, text string) bool {
 	return false
 }
 
-// Identifies tells whether the operands of a condition are values of its field,
-// or say something about single ones. The bound of a number is no id, and a
+// Identifies reports whether the operands of a condition are values of its field,
+// or say something about single ones. The bound of a number is not an id, and a
 // date is none.
 func (k *Condition) Identifies() bool {
 	return k.Op != OpAll && k.Op != OpDate && (k.Op != OpNumber || k.Order == Equal)
 }
 
-// Never tells whether no value at all satisfies the operator.
+// Never reports whether no value at all satisfies the operator.
 func (k *Condition) Never() bool {
 	switch k.Op {
 	case OpIn:

@@ -19,7 +19,7 @@ type Context struct {
 	Time time.Time
 	// Seed drives random draws: a draw is a hash of the flag's group id and
 	// the seed, so that two flags of one request do not share one draw. Give
-	// each request a new one. Without a seed a draw selects nobody: a share
+	// each request a new one. Without a seed a draw selects no user: a share
 	// below 100 % that nothing but chance could decide is off, and a variant
 	// that only chance could choose is the disabled one.
 	Seed string
@@ -38,7 +38,7 @@ type Variant struct {
 	Payload *edgecore.Payload // nil: none
 }
 
-// Flag is what a program knows about one of its flags.
+// Flag is what a program holds about one of its flags.
 type Flag struct {
 	Name           string
 	Type           string // "" in a program that was decoded

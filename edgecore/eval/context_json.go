@@ -26,7 +26,7 @@ var ErrManyFields = fmt.Errorf("invalid context: an object has more than %d memb
 // a JSON object with fields and an object "properties" with further ones; the
 // top level comes first (unleash-client, Node). Texts are taken as they are,
 // numbers and booleans as JavaScript writes them; null is missing, lists and
-// objects are no values. Time is set where there is a currentTime that
+// objects are not values. Time is set where there is a currentTime that
 // edgecore.ReadTime reads; another one counts as not given.
 func ReadContext(document []byte) (Context, error) {
 	c := Context{Fields: map[string]string{}}

@@ -12,7 +12,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/parse"
 )
 
-// compileAll takes features, and knows one segment.
+// mustCompile takes features, and knows one segment.
 func mustCompile(t *testing.T, features string) (*eval.Program, []edgecore.Problem) {
 	t.Helper()
 	d := mustParse(t, features, `{"id":1,"constraints":[{"contextName":"country","operator":"IN","values":["no"]}]}`)
@@ -54,9 +54,9 @@ func TestConstraints(t *testing.T) {
 		{"in ignores caseInsensitive", `{"contextName":"x","operator":"IN","values":["A"],"caseInsensitive":true}`, "a", false},
 		{"ends with, any case", `{"contextName":"x","operator":"STR_ENDS_WITH","values":["COM"],"caseInsensitive":true}`, "a.com", true},
 		{"number with blanks", `{"contextName":"x","operator":"NUM_GTE","value":"5"}`, " 5.0 ", true},
-		{"nothing is no number", `{"contextName":"x","operator":"NUM_LT","value":"5"}`, "", false},
-		{"hexadecimal is no number", `{"contextName":"x","operator":"NUM_LT","value":"50"}`, "0x10", false},
-		{"a text is no number, inverted", `{"contextName":"x","operator":"NUM_LT","value":"5","inverted":true}`, "abc", true},
+		{"nothing is not a number", `{"contextName":"x","operator":"NUM_LT","value":"5"}`, "", false},
+		{"hexadecimal is not a number", `{"contextName":"x","operator":"NUM_LT","value":"50"}`, "0x10", false},
+		{"a text is not a number, inverted", `{"contextName":"x","operator":"NUM_LT","value":"5","inverted":true}`, "abc", true},
 		{"a bad operand is off even inverted", `{"contextName":"x","operator":"NUM_LT","value":"five","inverted":true}`, "1", false},
 		{"an unknown operator is off even inverted", `{"contextName":"x","operator":"NOPE","values":["1"],"inverted":true}`, "1", false},
 		{"date after, strictly", `{"contextName":"currentTime","operator":"DATE_AFTER","value":"2026-01-31T12:00:00Z"}`, "-", false},
@@ -65,7 +65,7 @@ func TestConstraints(t *testing.T) {
 		{"date alone", `{"contextName":"currentTime","operator":"DATE_AFTER","value":"2026-01-31"}`, "-", true},
 		{"version precedence", `{"contextName":"x","operator":"SEMVER_LT","value":"1.2.3"}`, "1.2.3-beta.1", true},
 		{"build metadata do not count", `{"contextName":"x","operator":"SEMVER_EQ","value":"1.2.3"}`, "1.2.3+7", true},
-		{"a leading v is no version", `{"contextName":"x","operator":"SEMVER_EQ","value":"1.2.3"}`, "v1.2.3", false},
+		{"a leading v is not a version", `{"contextName":"x","operator":"SEMVER_EQ","value":"1.2.3"}`, "v1.2.3", false},
 		{"version at least", `{"contextName":"x","operator":"SEMVER_GTE","value":"1.2.3"}`, "1.2.3", true},
 		{"regex is unanchored", `{"contextName":"x","operator":"REGEX","value":"b+"}`, "abbc", true},
 		{"regex has no lookahead", `{"contextName":"x","operator":"REGEX","value":"a(?=b)"}`, "ab", false},
@@ -104,11 +104,11 @@ func TestStrategies(t *testing.T) {
 		{"users", `{"name":"userWithId","parameters":{"userIds":"1, 2 ,3"}}`, map[string]string{"userId": "2"}, true},
 		{"users, none", `{"name":"userWithId","parameters":{"userIds":""}}`, map[string]string{"userId": ""}, false},
 		{"address", `{"name":"remoteAddress","parameters":{"IPs":"foo, 10.0.0.0/8, ::1"}}`, map[string]string{"remoteAddress": "::1"}, true},
-		{"a name is no address", `{"name":"remoteAddress","parameters":{"IPs":"foo"}}`, map[string]string{"remoteAddress": "foo"}, false},
+		{"a name is not an address", `{"name":"remoteAddress","parameters":{"IPs":"foo"}}`, map[string]string{"remoteAddress": "foo"}, false},
 		{"rollout, default without ids, 100 %", `{"name":"flexibleRollout","parameters":{"rollout":"100","stickiness":"default"}}`, nil, true},
 		{"rollout by a missing field", `{"name":"flexibleRollout","parameters":{"rollout":"100","stickiness":"tenant"}}`, nil, false},
 		{"rollout by an empty field", `{"name":"flexibleRollout","parameters":{"rollout":"100","stickiness":"userId"}}`, map[string]string{"userId": ""}, false},
-		{"rollout is no number", `{"name":"flexibleRollout","parameters":{"rollout":"many"}}`, nil, false},
+		{"rollout is not a number", `{"name":"flexibleRollout","parameters":{"rollout":"many"}}`, nil, false},
 		{"rollout as a JSON number", `{"name":"flexibleRollout","parameters":{"rollout":100}}`, nil, true},
 		{"host names mean nothing here", `{"name":"applicationHostname","parameters":{"hostNames":"localhost"}}`, nil, false},
 	} {
@@ -216,11 +216,11 @@ func TestProblemsNameTheFlagAndSpoilNoOther(t *testing.T) {
 		fmt.Fprintln(&text, problem)
 	}
 	for _, want := range []string{
-		`flag "bad": strategies[0]: constraint 0 on "x": it is no RE2 regular expression`,
-		`flag "worse": features[2].enabled: has to be true or false, it is text`,
-		`flag "worst": features[3].strategies: has to be a list`,
+		`flag "bad": strategies[0]: constraint 0 on "x": it is not an RE2 regular expression`,
+		`flag "worse": features[2].enabled: must be true or false, it is text`,
+		`flag "worst": features[3].strategies: must be a list`,
 		`features[4]: is text, not a flag`,
-		`flag "good": features[5]: the name stands twice`,
+		`flag "good": features[5]: the name is given twice`,
 	} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no problem says %q in:\n%s", want, text.String())

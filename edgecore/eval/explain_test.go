@@ -52,7 +52,7 @@ func TestExplain(t *testing.T) {
 		{"drawn", nil, `no strategy passes
 - strategy 1
  - 73 % by userId, else sessionId, else chance: nothing but chance could decide, and there is no draw here`},
-		{"child", map[string]string{"country": "no", "plan": "a", "userId": "1"}, `a parent is not as it has to be: "canary" is on with variant "red"
+		{"child", map[string]string{"country": "no", "plan": "a", "userId": "1"}, `a parent is not as it must be: "canary" is on with variant "red"
 - parent "canary" is on with variant ["blue"]: "canary" is on with variant "red"`},
 		{"later", map[string]string{"v": "1.2.4", "t": "xa", "r": "b", "ip": "10.1.1.1"}, `no strategy passes
 - strategy 1

@@ -40,10 +40,10 @@ func TestFit(t *testing.T) {
 		},
 		{
 			"too many instructions", huge, "", strings.Repeat("a-", 6),
-			`REGEX on "x": the regular expression takes 11990 instructions, a rules snapshot holds 8192; the strategy passes for nobody there`, false,
+			`REGEX on "x": the regular expression takes 11990 instructions, a rules snapshot holds 8192; the strategy passes for no user there`, false,
 		},
-		{"with a sibling", huge, `,{"name":"userWithId","parameters":{"userIds":"1"}}`, strings.Repeat("a-", 6), "passes for nobody there", true},
-		{"in a segment", huge, `,{"name":"default","segments":[1]}`, strings.Repeat("a-", 6), "passes for nobody there", false},
+		{"with a sibling", huge, `,{"name":"userWithId","parameters":{"userIds":"1"}}`, strings.Repeat("a-", 6), "passes for no user there", true},
+		{"in a segment", huge, `,{"name":"default","segments":[1]}`, strings.Repeat("a-", 6), "passes for no user there", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			d := mustParse(t, regexFlag("f", tc.pattern, tc.more), `{"id":1,"constraints":[{"contextName":"x","operator":"REGEX","value":"`+huge+`","inverted":true}]}`)

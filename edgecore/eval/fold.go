@@ -9,7 +9,7 @@ import (
 
 // Fold makes texts equal that differ in case only, alike in Go and in
 // JavaScript: the lower case of each character by itself in Unicode 15, with
-// the two cases in which the languages differ settled. U+0130 becomes "i" and
+// the two cases in which the languages differ decided. U+0130 becomes "i" and
 // U+0307, as in JavaScript, and the sigma at the end of a word becomes the
 // ordinary one, since JavaScript lets the neighbours decide between them.
 func Fold(text string) string {

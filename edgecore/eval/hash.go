@@ -27,6 +27,7 @@ const (
 	murmur2 = 0x1b873593
 )
 
+// NewHash returns the state of a hash of "group:".
 func NewHash(seed uint32, group string) HashState {
 	p := HashState{hash: seed}
 	return p.write(group).write(":")
@@ -95,8 +96,8 @@ func (p HashState) Bucket(id string, size int) int {
 	return int(uint64(h)%uint64(size)) + 1
 }
 
-// Digest stands for a value of a hashed field: two MurmurHash3 of the salt and
-// the value, in hexadecimal. Whoever has the salt can try values; it keeps ids
+// Digest replaces a value of a hashed field: two MurmurHash3 of the salt and
+// the value, in hexadecimal. A holder of the salt can try values; it keeps ids
 // from being read, not from being guessed.
 func Digest(salt, value string) string {
 	return fmt.Sprintf("%08x%08x", NewHash(RolloutSeed, salt).write(value).sum(), NewHash(VariantSeed, salt).write(value).sum())

@@ -20,7 +20,7 @@ import (
 	"github.com/flagcast/flagcast/test/gen"
 )
 
-// Source lets a property test draw, and shrink, what package gen makes.
+// source lets a property test draw, and shrink, what package gen makes.
 type source struct{ t *rapid.T }
 
 func (s source) IntN(n int) int { return rapid.IntRange(0, n-1).Draw(s.t, "n") }
@@ -147,7 +147,7 @@ func TestKnownContextsLeaveConstants(t *testing.T) {
 		}
 		for _, k := range left.Conditions {
 			if op := k.([]any)[0]; op != 8.0 && op != 12.0 {
-				t.Errorf("a condition is left that is no date: %+v", left)
+				t.Errorf("a condition is left that is not a date: %+v", left)
 			}
 		}
 		draws := false

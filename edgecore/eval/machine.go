@@ -16,6 +16,7 @@ type Machine struct {
 	Longest int           // characters of the longest text that it matches as a whole, or AnyLength
 }
 
+// Instruction is one state of a Machine.
 type Instruction struct {
 	Op   Opcode
 	Out  int32   // where to go on
@@ -24,6 +25,7 @@ type Instruction struct {
 	Runs []int32 // CodeRune: pairs of first and last code point, ascending; shared between instructions
 }
 
+// Opcode is the kind of an Instruction.
 type Opcode uint8
 
 const (
@@ -107,7 +109,7 @@ func (t *translation) visit(pc uint32) int32 {
 	return n
 }
 
-// Share returns the first of equal ranges.
+// share returns the first of equal ranges.
 func (t *translation) share(runs []int32) []int32 {
 	if len(runs) == 0 {
 		return nil
@@ -175,7 +177,7 @@ func (m *Machine) MatchString(text string) bool {
 }
 
 // follow resolves everything that needs no character, starting with the
-// pending instructions and one more, and tells whether a match is reached.
+// pending instructions and one more, and reports whether a match is reached.
 // Behind it the list holds instructions that wait for a character.
 func (m *Machine) follow(t *threads, start int32, at syntax.EmptyOp) bool {
 	t.stack = append(t.stack, start)
@@ -202,6 +204,7 @@ func (m *Machine) follow(t *threads, start int32, at syntax.EmptyOp) bool {
 	return false
 }
 
+// Takes reports whether a character is in ascending pairs of first and last.
 func Takes(runs []int32, r rune) bool {
 	low, high := 0, len(runs)/2
 	for low < high {

@@ -10,7 +10,7 @@ import (
 	"github.com/flagcast/flagcast/test/need"
 )
 
-// sameAsRegexp compares the machine with Go's regexp, and tells whether it has
+// sameAsRegexp compares the machine with Go's regexp, and reports whether it has
 // something to compare.
 func sameAsRegexp(t *testing.T, pattern, text string) bool {
 	t.Helper()

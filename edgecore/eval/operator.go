@@ -36,7 +36,7 @@ func ParseOperator(name string) (Operator, Order, bool) {
 	return 0, 0, false
 }
 
-// OperatorNames are those that ParseOperator knows.
+// OperatorNames are those that ParseOperator accepts.
 var OperatorNames = []string{
 	"IN", "NOT_IN", "STR_STARTS_WITH", "STR_ENDS_WITH", "STR_CONTAINS", "NUM_EQ", "NUM_GT", "NUM_GTE", "NUM_LT", "NUM_LTE",
 	"DATE_AFTER", "DATE_BEFORE", "SEMVER_EQ", "SEMVER_GT", "SEMVER_GTE", "SEMVER_LT", "SEMVER_LTE", "REGEX", "IN_CIDR",

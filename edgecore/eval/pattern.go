@@ -41,7 +41,7 @@ func NewPattern(text string) (p *Pattern, size int, fault string) {
 	size = len(prog.Inst) + rangesOf(parsed)
 	expression, err := regexp.Compile(text)
 	if err != nil {
-		return nil, size, "it is no RE2 regular expression: " + err.Error()
+		return nil, size, "it is not an RE2 regular expression: " + err.Error()
 	}
 	return &Pattern{
 		Expression: expression,
@@ -108,7 +108,7 @@ func compilePattern(text string) (parsed *syntax.Regexp, prog *syntax.Prog, faul
 	}
 	switch {
 	case err != nil:
-		return nil, nil, "it is no RE2 regular expression: " + err.Error()
+		return nil, nil, "it is not an RE2 regular expression: " + err.Error()
 	case len(prog.Inst) > maxPatternInstructions:
 		return nil, nil, fmt.Sprintf("the regular expression takes %d instructions, the limit is %d",
 			len(prog.Inst), maxPatternInstructions)
@@ -142,7 +142,7 @@ func (k *Condition) MachineOf() *Machine {
 	return p.Machine()
 }
 
-// AnyLength stands for texts without a longest one.
+// AnyLength is the length of texts without a longest one.
 const AnyLength = -1
 
 // longestWhole returns the characters of the longest text that a pattern
@@ -157,7 +157,7 @@ func longestWhole(re *syntax.Regexp) int {
 	return AnyLength
 }
 
-// Longest returns the characters of the longest text that a simplified
+// longest returns the characters of the longest text that a simplified
 // expression takes.
 func longest(re *syntax.Regexp) int {
 	switch re.Op {

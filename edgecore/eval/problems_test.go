@@ -11,11 +11,11 @@ import (
 // TestProblemsNameWhatWasMeant: a slip in the name of an operator or strategy.
 func TestProblemsNameWhatWasMeant(t *testing.T) {
 	for strategy, want := range map[string]string{
-		`{"name":"flexiblerolout"}`:    `did you mean "flexibleRollout"?; it passes for nobody`,
-		`{"name":"userWithID"}`:        `did you mean "userWithId"?; it passes for nobody`,
-		`{"name":"somethingOfOurOwn"}`: `"somethingOfOurOwn" is not one of Unleash's own; it passes for nobody`,
-		`{"name":"default","constraints":[{"contextName":"x","operator":"STR_START_WITH","values":["a"]}]}`: `did you mean "STR_STARTS_WITH"?; the strategy passes for nobody`,
-		`{"name":"default","constraints":[{"contextName":"x","operator":"not_in","values":["a"]}]}`:         `did you mean "NOT_IN"?; the strategy passes for nobody`,
+		`{"name":"flexiblerolout"}`:    `did you mean "flexibleRollout"?; it passes for no user`,
+		`{"name":"userWithID"}`:        `did you mean "userWithId"?; it passes for no user`,
+		`{"name":"somethingOfOurOwn"}`: `"somethingOfOurOwn" is not one of Unleash's own; it passes for no user`,
+		`{"name":"default","constraints":[{"contextName":"x","operator":"STR_START_WITH","values":["a"]}]}`: `did you mean "STR_STARTS_WITH"?; the strategy passes for no user`,
+		`{"name":"default","constraints":[{"contextName":"x","operator":"not_in","values":["a"]}]}`:         `did you mean "NOT_IN"?; the strategy passes for no user`,
 		`{"name":"flexibleRollout","parameters":{"rollout":"250"}}`:                                         `it is "250"; it counts as 100`,
 	} {
 		d, err := parse.Definitions([]byte(`{"features":[{"name":"f","enabled":true,"strategies":[`+strategy+`]}]}`), "e")

@@ -34,6 +34,7 @@ type Field struct {
 	Hashed bool
 }
 
+// Rule is what decides a flag.
 type Rule struct {
 	// Strategies are tried in order. There is none for a flag that is off; a
 	// flag that is on for everybody has one without conditions.
@@ -87,7 +88,7 @@ func headOf(f *Rule) head {
 // Parent is one dependency of a flag.
 type Parent struct {
 	Flag     int32 // number of the flag
-	Enabled  bool  // what it has to be
+	Enabled  bool  // what it must be
 	Variants []string
 }
 
@@ -98,7 +99,7 @@ type Strategy struct {
 	Variants   *Variants // nil: those of the flag
 }
 
-// Everybody tells whether all pass a strategy.
+// Everybody reports whether all pass a strategy.
 func (s *Strategy) Everybody() bool { return len(s.Conditions) == 0 && s.Share == nil }
 
 // Flags lists the flags of the program, sorted by name. The list is shared: do

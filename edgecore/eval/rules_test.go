@@ -42,7 +42,7 @@ func TestDecodeRulesOfOthers(t *testing.T) {
 	}
 }
 
-// What is no program is an error that names the place.
+// What is not a program is an error that names the place.
 func TestDecodeRulesErrors(t *testing.T) {
 	const sound = `{"names":"a\u007fb","flags":[[[[1,0]],[0]],2],"fields":["x","userId"],"values":["\u007f1\u0080$\u007f",""],"stickies":[[],[1,-1]],` +
 		`"shares":[[52,"g"]],"conditions":[[0,0],[7,0,2,5]],"shapes":[[1,0,["a","b"],[1,1]]],"impressions":[0],"hidden":[1]}`
@@ -53,8 +53,8 @@ func TestDecodeRulesErrors(t *testing.T) {
 		{`{"names"`, `{`, "decode rules: "},
 		{`"hidden":[1]}`, `"hidden":[1]} x`, "there is more behind the object"},
 		{`a\u007fb`, `a`, "names: there are 1 for 2 flags"},
-		{`a\u007fb`, `b\u007fa`, `"a" stands behind "b"`},
-		{`a\u007fb`, `a\u007fa`, `"a" stands behind "a"`},
+		{`a\u007fb`, `b\u007fa`, `"a" is behind "b"`},
+		{`a\u007fb`, `a\u007fa`, `"a" is behind "a"`},
 		{`[[[1,0]],[0]],2]`, `[[[1,2]],[0]],2]`, "flags[0]: 2 should be a whole number from -2 to 1"},
 		{`[[[1,0]],[0]],2]`, `[[[1,-3]],[0]],2]`, "flags[0]: -3 should be a whole number from -2 to 1"},
 		{`[[[1,0]],[0]],2]`, `[[[1,0]],[1]],2]`, "flags[0]: 1 should be a whole number from 0 to 0"},
@@ -63,7 +63,7 @@ func TestDecodeRulesErrors(t *testing.T) {
 		{`[[[1,0]],[0]],2]`, `[[[1,0]],[0]],204]`, "flags[1]: 204 should be a whole number from -1 to 203"},
 		{`[[[1,0]],[0]],2]`, `[[[1,0]],[0]],-2]`, "flags[1]: -2 should be"},
 		{`[[[1,0]],[0]],2]`, `[[[1,0]],[0]],"2"]`, "flags[1]: 2 should be"},
-		{`\u0080$`, `\u0080%`, "values[0]: a value is listed by condition 1, which is no list of this field"},
+		{`\u0080$`, `\u0080%`, "values[0]: a value is listed by condition 1, which is not a list of this field"},
 		{`\u0080$`, `\u0080!`, `values[0]: the entry of "1" cannot be read`},
 		{`"\u007f1`, `"1`, "values[0]: does not begin and end with U+007F"},
 		{`[[],[1,-1]]`, `[[],[2,-1]]`, "stickies[1]: 2 should be a whole number from 0 to 1"},
@@ -72,8 +72,8 @@ func TestDecodeRulesErrors(t *testing.T) {
 		{`[7,0,2,5]`, `[14,0]`, "conditions[1]: 14 should be a whole number from 0 to 13"},
 		{`[7,0,2,5]`, `[12,1]`, "conditions[1]: 1 should be a whole number from -1 to 0"},
 		{`[7,0,2,5]`, `[12],[12,1]`, "conditions[2]: a segment holds another one"},
-		{`[7,0,2,5]`, `[9,0,2,1,2,3,"01"]`, `conditions[1]: "1.2.3-01" is no version`},
-		{`[7,0,2,5]`, `[9,0,2,1,2,3,["01234567890123456"]]`, `conditions[1]: "1.2.3-01234567890123456" is no version`},
+		{`[7,0,2,5]`, `[9,0,2,1,2,3,"01"]`, `conditions[1]: "1.2.3-01" is not a version`},
+		{`[7,0,2,5]`, `[9,0,2,1,2,3,["01234567890123456"]]`, `conditions[1]: "1.2.3-01234567890123456" is not a version`},
 		{`[7,0,2,5]`, `[9,0,2,1,2,3,[]]`, "conditions[1]: should be a list of at least 1"},
 		{`[7,0,2,5]`, `[10,0]`, "conditions[1]: a pattern has 1 to 8192 instructions"},
 		{`[7,0,2,5]`, `[13,0]`, "conditions[1]: a pattern has 1 to 8192 instructions"},

@@ -4,7 +4,7 @@ package eval
 type Sticky struct {
 	Fields []int32 // the first one with a value counts
 	// Without one, fixed counts where it is not empty (a static context has
-	// it), else a random draw, else nobody.
+	// it), else a random draw, else no user.
 	Fixed  string
 	Random bool
 }
@@ -43,6 +43,7 @@ func (v *View) lookUp(s *Sticky) (id string, drawn, ok bool) {
 	return v.C.Seed, true, v.C.Seed != ""
 }
 
+// InShare reports whether the context is in a share.
 func (v *View) InShare(s *Share) bool {
 	id, drawn, ok := v.StickyValue(s.Sticky)
 	switch {

@@ -4,6 +4,7 @@ package eval
 // field.values goes. They are made at the first use.
 type ValueTexts map[int32][]string
 
+// Of returns the texts of a field, by their numbers.
 func (t ValueTexts) Of(p *Program, field int32) []string {
 	byItem, ok := t[field]
 	if !ok {

@@ -135,6 +135,7 @@ func compareIdentifier(a, b string) int {
 	return strings.Compare(a, b)
 }
 
+// String returns the version as it is written, without build metadata.
 func (v Version) String() string {
 	text := joinNumbers(v.Release)
 	if v.Prerelease != "" {

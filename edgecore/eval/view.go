@@ -106,7 +106,7 @@ func (v *View) ParentsMet(f *Rule) bool {
 	return true
 }
 
-// Takes tells whether a variant of the enabled parent satisfies the dependency.
+// Takes reports whether a variant of the enabled parent satisfies the dependency.
 func (d *Parent) Takes(variant string) bool {
 	if len(d.Variants) == 0 {
 		return true

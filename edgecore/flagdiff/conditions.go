@@ -123,7 +123,7 @@ func sameConditions(was, is []*describe.DescribedCondition) bool {
 	return len(was) == len(is)
 }
 
-// conditionChange tells what differs between two conditions on one field.
+// conditionChange says what differs between two conditions on one field.
 func conditionChange(was, is *describe.DescribedCondition) string {
 	if subject(was) != subject(is) {
 		from, _ := conditionText(was)

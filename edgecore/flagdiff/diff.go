@@ -30,17 +30,18 @@ const (
 type Change struct {
 	Sign    string // Added, Removed, Changed or NeedsReview
 	Flag    string
-	Project string // of the flag, where the documents tell
-	Text    string // such as "10 % -> 25 % by userId"; no id stands in it
+	Project string // of the flag, where the documents say it
+	Text    string // such as "10 % -> 25 % by userId"; it holds no id
 }
 
+// String is such as "~ checkout 10 % -> 25 % by userId".
 func (c Change) String() string { return strings.TrimRight(c.Sign+" "+c.Flag+" "+c.Text, " ") }
 
 // noEffect is the text of a flag whose definition changed and whose answers
 // did not.
 const noEffect = "changed, with no effect on evaluation"
 
-// Definitions tells which flags differ between two definitions, sorted by name: those
+// Definitions says which flags differ between two definitions, sorted by name: those
 // whose definition changed, and those whose segments or parents did. old may be
 // nil. identifiers are the context fields whose values are counted and not
 // shown; without any they are eval.DefaultIdentifierFields.
@@ -84,7 +85,7 @@ func sorted(changes []Change) []Change {
 	return changes
 }
 
-// touched names the flags that may answer otherwise: nothing else has to be
+// touched names the flags that may answer otherwise: nothing else must be
 // compiled.
 func touched(old, new *edgecore.Definitions, before, after map[string]*edgecore.Feature) map[string]bool {
 	names, segments := map[string]bool{}, map[int]bool{}
@@ -186,8 +187,8 @@ func (d descriptions) lookup(name string, there bool) *describe.Description {
 	return &out
 }
 
-// Stored tells what a snapshot would change over what is stored, sorted by
-// flag. stored may be nil; what is no snapshot of the same format counts as
+// Stored says what a snapshot would change over what is stored, sorted by
+// flag. stored may be nil; what is not a snapshot of the same format counts as
 // nothing.
 func Stored(s *snapshot.Snapshot, stored []byte) []Change {
 	if bytes.HasPrefix(stored, s.Content()[:len(s.Content())-1]) {

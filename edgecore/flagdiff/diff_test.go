@@ -91,7 +91,7 @@ func single(field, operator, value string) string {
 
 func strategies(list ...string) string { return `"strategies":[` + strings.Join(list, ",") + `]` }
 
-// What changes in a flag is told in the same words, whether definitions or
+// What changes in a flag is reported in the same words, whether definitions or
 // rules are compared.
 func TestWordsOfChanges(t *testing.T) {
 	ids := func(n int) []string {
@@ -153,7 +153,7 @@ func TestWordsOfChanges(t *testing.T) {
 		{"variants of a strategy", strategies(share("10", "userId", `,"variants":[{"name":"red","weight":1},{"name":"blue","weight":1}]`)), strategies(share("10", "userId", `,"variants":[{"name":"red","weight":3},{"name":"blue","weight":1}]`)), "~ f red:blue 50:50 -> 75:25"},
 		{"impression data", strategies(), strategies() + `,"impressionData":true`, "~ f impression data off -> on"},
 		{"a parent", strategies(), strategies() + `,"dependencies":[{"feature":"p"}]`, "~ f on for everyone -> on if p is on"},
-		{"what a parent has to be", strategies() + `,"dependencies":[{"feature":"p"}]`, strategies() + `,"dependencies":[{"feature":"p","enabled":false}]`, "~ f parent p is on -> p is off"},
+		{"what a parent must be", strategies() + `,"dependencies":[{"feature":"p"}]`, strategies() + `,"dependencies":[{"feature":"p","enabled":false}]`, "~ f parent p is on -> p is off"},
 		{"the variant of a parent", strategies() + `,"dependencies":[{"feature":"p","variants":["red"]}]`, strategies() + `,"dependencies":[{"feature":"p","variants":["blue"]}]`, "~ f parent p is red -> p is blue"},
 		{"several at once", strategies(having(in("a", "1"), in("b", "1"), in("c", "1"), in("d", "1"), in("e", "1"), in("f", "1"))), strategies(having(in("a", "2"), in("b", "2"), in("c", "2"), in("d", "2"), in("e", "2"), in("f", "2"))), "~ f a IN 1 -> 2; b IN 1 -> 2; c IN 1 -> 2; d IN 1 -> 2; and 2 more"},
 	} {

@@ -17,6 +17,7 @@ type FixedAnswer struct {
 	DependsOn []string // context fields, and eval.RandomDraw
 }
 
+// String is such as "canary off, depends on userId and a random draw".
 func (f FixedAnswer) String() string {
 	last := len(f.DependsOn) - 1
 	needs := f.DependsOn[last]

@@ -83,7 +83,7 @@ func pairOf(t *rapid.T) (s gen.Source, state *gen.State, old, next *edgecore.Def
 }
 
 // definitionsOf writes a document in the order of encoding/json, with one or
-// two things changed if s is not nil. It returns nil if they are no definitions
+// two things changed if s is not nil. It returns nil if they are not definitions
 // any more.
 func definitionsOf(t *rapid.T, document []byte, s gen.Source) *edgecore.Definitions {
 	var v any
@@ -112,7 +112,7 @@ func contextOf(s gen.Source, state *gen.State) eval.Context {
 }
 
 // Every flag that answers otherwise for some context stands in the difference,
-// one that is told to be off for everyone is, and equal definitions differ in
+// one that is reported to be off for everyone is, and equal definitions differ in
 // nothing.
 func TestDiffIsComplete(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -39,7 +39,7 @@ func (c comparison) difference(was, is *describe.Description) []string {
 	return parts
 }
 
-// onlyShares tells whether nothing differs but the share of a strategy.
+// onlyShares reports whether nothing differs but the share of a strategy.
 func onlyShares(was, is []describe.DescribedStrategy) bool {
 	return len(was) == 1 && len(is) == 1 && len(conditionParts(was[0].Conditions, is[0].Conditions)) == 0
 }
@@ -153,7 +153,7 @@ func countsChange(was, is int, what string) string {
 
 func numbered(i int) string { return "strategy " + strconv.Itoa(i+1) }
 
-// unmatched leaves out strategies that stand in both lists.
+// unmatched leaves out strategies that are in both lists.
 func unmatched(was, is []describe.DescribedStrategy) (left, right []int, inOrder bool) {
 	inOrder = true
 	taken, last := make([]bool, len(is)), -1

@@ -51,8 +51,8 @@ func percents(v *describe.DescribedVariants) []string {
 	return out
 }
 
-// mixParts tells what differs between the variants of two flags, or of two
-// strategies. Of payloads it tells the variant alone.
+// mixParts says what differs between the variants of two flags, or of two
+// strategies. Of payloads it names the variant alone.
 func mixParts(was, is *describe.DescribedVariants) (parts []string) {
 	switch {
 	case was == nil && is == nil:

@@ -9,7 +9,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/eval/describe"
 )
 
-// How much of a flag is told in words.
+// How much of a flag is put into words.
 const (
 	mostParts      = 4  // of what changed
 	mostValues     = 3  // of a list

@@ -123,7 +123,7 @@ func (a *Audit) append(line []byte) error {
 	return err
 }
 
-// torn tells whether a file ends in a part of a line, as it does after a disk
+// torn reports whether a file ends in a part of a line, as it does after a disk
 // was full. While another process writes, that may be a part of its line: then
 // an empty line comes after it.
 func torn(f *os.File) bool {

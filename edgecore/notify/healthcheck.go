@@ -19,7 +19,7 @@ import (
 
 // Healthcheck is a dead man's switch: it asks for a URL again and again while
 // the process is well. The service behind the URL raises the alarm when it
-// hears nothing, so that a process that is gone is noticed, too.
+// receives nothing, so that a process that is gone is noticed, too.
 type Healthcheck struct {
 	url      secret.Secret
 	interval time.Duration
@@ -38,7 +38,7 @@ type HealthcheckOptions struct {
 	Log      *slog.Logger
 }
 
-// NewHealthcheck makes a healthcheck. It starts nothing and reaches nobody.
+// NewHealthcheck makes a healthcheck. It starts nothing and makes no call.
 func NewHealthcheck(o HealthcheckOptions) *Healthcheck {
 	return &Healthcheck{
 		url: o.URL, interval: o.Interval, well: o.Well, log: o.Log,
@@ -88,7 +88,7 @@ func (h *Healthcheck) call(ctx context.Context) error {
 	address := h.url.Reveal()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
-		return errors.New("the URL is no address")
+		return errors.New("the URL is not an address")
 	}
 	resp, err := h.client.Do(r)
 	if err != nil {
@@ -102,18 +102,18 @@ func (h *Healthcheck) call(ctx context.Context) error {
 	return nil
 }
 
-// Troubles is a Listener that knows which targets are in trouble: failed, held
+// Problems is a Listener that records which targets are in trouble: failed, held
 // or stale, and not recovered since.
-type Troubles struct {
+type Problems struct {
 	mu      sync.Mutex
 	targets map[string]publish.Kind
 }
 
-// NewTroubles makes a Troubles of no targets.
-func NewTroubles() *Troubles { return &Troubles{targets: map[string]publish.Kind{}} }
+// NewProblems makes a Troubles of no targets.
+func NewProblems() *Problems { return &Problems{targets: map[string]publish.Kind{}} }
 
 // Event implements publish.Listener.
-func (t *Troubles) Event(e publish.Event) {
+func (t *Problems) Event(e publish.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch e.Kind {
@@ -125,7 +125,7 @@ func (t *Troubles) Event(e publish.Event) {
 }
 
 // Err names the targets in trouble; nil when there are none.
-func (t *Troubles) Err() error {
+func (t *Problems) Err() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.targets) == 0 {

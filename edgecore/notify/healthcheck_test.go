@@ -43,7 +43,7 @@ func TestHealthcheckIsSilentInTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		var s switchboard
-		troubles := notify.NewTroubles()
+		troubles := notify.NewProblems()
 		h := healthcheck(&s, &log, troubles.Err)
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
@@ -100,9 +100,9 @@ func TestHealthcheckOnce(t *testing.T) {
 }
 
 func TestListenersAreAllCalled(t *testing.T) {
-	first, second := notify.NewTroubles(), notify.NewTroubles()
+	first, second := notify.NewProblems(), notify.NewProblems()
 	notify.Listeners{first, second}.Event(publish.Event{Kind: publish.Held, Target: "t"})
-	for i, l := range []*notify.Troubles{first, second} {
+	for i, l := range []*notify.Problems{first, second} {
 		if err := l.Err(); err == nil || err.Error() != `target "t": held` {
 			t.Errorf("listener %d knows %v", i, err)
 		}

@@ -28,7 +28,7 @@ type step struct {
 }
 
 // TestLaws: whatever happens to targets and to the service, what arrives makes
-// sense to who reads it. Once the service works, it is told how things are.
+// sense to its reader. Once the service works, it receives how things are.
 func TestLaws(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		// Drawn outside of the bubble: rapid ends a draw by a panic.

@@ -17,7 +17,7 @@ const (
 	jsonChanges = 20  // flags of one event in a JSON body
 )
 
-// text tells events to people, one a line. Every line begins with "flagcast",
+// text writes events for people, one a line. Every line begins with "flagcast",
 // the keyword that robots may be set to ask for. Commands in it end with
 // configArgument.
 func text(taken []entry, configArgument string) string {

@@ -1,4 +1,4 @@
-// Package notify tells people what happens to targets: an audit file of what
+// Package notify sends people what happens to targets: an audit file of what
 // is written, webhooks of chat services for what goes wrong, and a dead man's
 // switch. Nothing here makes a publisher wait or fail.
 package notify

@@ -23,13 +23,13 @@ const (
 	mostWaiting = 1000
 )
 
-// queue decides which events are told, and when: each kind once in an outage
-// of a target, and recovered once after it, if anything was told before. It
+// queue decides which events are reported, and when: each kind once in an outage
+// of a target, and recovered once after it, if anything was sent before. It
 // has no clock and does no I/O.
 type queue struct {
-	kinds   []publish.Kind // those that are told
-	after   int            // failures in a row that make a Failed worth telling; a permanent one is at once
-	targets map[string]*course
+	kinds   []publish.Kind // those that are reported
+	after   int            // failures in a row that make a Failed worth sending; a permanent one is at once
+	targets map[string]*targetState
 	waiting map[slot]entry
 	arrived int // events that were worth queueing
 	dropped int // events that the bound has cost
@@ -52,24 +52,24 @@ type entry struct {
 	ends map[int]bool
 }
 
-// course is what has been told of a target.
-type course struct {
-	// told are the kinds told in this outage, with the digest of each, and
-	// heard the events, by order. What is being sent counts as told.
-	told  map[publish.Kind]string
-	heard map[int]bool
+// target is what has been sent about a target.
+type targetState struct {
+	// sent are the kinds sent in this outage, with the digest of each, and
+	// received the events, by order. What is being sent counts as sent.
+	sent     map[publish.Kind]string
+	received map[int]bool
 	// last is when a kind was last delivered, in whichever outage.
 	last map[publish.Kind]time.Time
 }
 
 func newQueue(kinds []publish.Kind, after int) *queue {
-	return &queue{kinds: kinds, after: after, targets: map[string]*course{}, waiting: map[slot]entry{}}
+	return &queue{kinds: kinds, after: after, targets: map[string]*targetState{}, waiting: map[slot]entry{}}
 }
 
-func (q *queue) course(target string) *course {
+func (q *queue) target(target string) *targetState {
 	c := q.targets[target]
 	if c == nil {
-		c = &course{told: map[publish.Kind]string{}, heard: map[int]bool{}, last: map[publish.Kind]time.Time{}}
+		c = &targetState{sent: map[publish.Kind]string{}, received: map[int]bool{}, last: map[publish.Kind]time.Time{}}
 		q.targets[target] = c
 	}
 	return c
@@ -77,7 +77,7 @@ func (q *queue) course(target string) *course {
 
 // add takes an event.
 func (q *queue) add(e publish.Event, now time.Time) {
-	c := q.course(e.Target)
+	c := q.target(e.Target)
 	if e.Kind == publish.Recovered {
 		q.recovered(e, c, now)
 		return
@@ -87,7 +87,7 @@ func (q *queue) add(e publish.Event, now time.Time) {
 	}
 	// What is held may be replaced by other content, which is news: it is
 	// accepted by its digest.
-	if digest, told := c.told[e.Kind]; told && (e.Kind != publish.Held || digest == e.Digest) {
+	if digest, told := c.sent[e.Kind]; told && (e.Kind != publish.Held || digest == e.Digest) {
 		return
 	}
 	q.arrived++
@@ -95,10 +95,10 @@ func (q *queue) add(e publish.Event, now time.Time) {
 }
 
 // recovered ends the outage of a target. What is still waiting is no longer
-// worth telling.
-func (q *queue) recovered(e publish.Event, c *course, now time.Time) {
-	ends := c.heard
-	c.told, c.heard = map[publish.Kind]string{}, map[int]bool{}
+// worth sending.
+func (q *queue) recovered(e publish.Event, c *targetState, now time.Time) {
+	ends := c.received
+	c.sent, c.received = map[publish.Kind]string{}, map[int]bool{}
 	maps.DeleteFunc(q.waiting, func(s slot, _ entry) bool { return s.target == e.Target && s.kind != publish.Recovered })
 	if len(ends) > 0 && slices.Contains(q.kinds, publish.Recovered) {
 		q.arrived++
@@ -132,7 +132,7 @@ func (q *queue) put(e entry) {
 
 // due is when an entry may be sent. The end of an outage does not wait.
 func (q *queue) due(e *entry) time.Time {
-	last, ok := q.course(e.event.Target).last[e.event.Kind]
+	last, ok := q.target(e.event.Target).last[e.event.Kind]
 	if ok && e.event.Kind != publish.Recovered && last.Add(distance).After(e.gathered) {
 		return last.Add(distance)
 	}
@@ -159,8 +159,8 @@ func (q *queue) take(until time.Time) []entry {
 		taken = append(taken, e)
 		delete(q.waiting, s)
 		if s.kind != publish.Recovered {
-			c := q.course(s.target)
-			c.told[s.kind], c.heard[e.order] = e.event.Digest, true
+			c := q.target(s.target)
+			c.sent[s.kind], c.received[e.order] = e.event.Digest, true
 		}
 	}
 	slices.SortFunc(taken, func(a, b entry) int { return cmp.Compare(a.order, b.order) })
@@ -170,24 +170,24 @@ func (q *queue) take(until time.Time) []entry {
 // delivered notes that a message has arrived.
 func (q *queue) delivered(taken []entry, now time.Time) {
 	for _, e := range taken {
-		q.course(e.event.Target).last[e.event.Kind] = now
+		q.target(e.event.Target).last[e.event.Kind] = now
 	}
 }
 
-// undelivered puts back what is still worth telling.
+// undelivered puts back what is still worth sending.
 func (q *queue) undelivered(taken []entry) {
 	for _, e := range taken {
 		s := slot{e.event.Target, e.event.Kind}
 		newer, waits := q.waiting[s]
-		c := q.course(s.target)
+		c := q.target(s.target)
 		switch {
 		case s.kind == publish.Recovered && waits:
 			maps.Copy(newer.ends, e.ends)
 		case s.kind == publish.Recovered:
 			q.put(e)
-		case c.heard[e.order]: // still the same outage
-			delete(c.heard, e.order)
-			delete(c.told, s.kind)
+		case c.received[e.order]: // still the same outage
+			delete(c.received, e.order)
+			delete(c.sent, s.kind)
 			if waits {
 				maps.Copy(newer.keys, e.keys)
 			} else {
@@ -199,8 +199,8 @@ func (q *queue) undelivered(taken []entry) {
 	}
 }
 
-// forget takes an event out of the recovery that has ended its outage: nobody
-// has heard of it. A recovery from nothing is not told.
+// forget takes an event out of the recovery that has ended its outage: no service
+// has received it. A recovery from nothing is not sent.
 func (q *queue) forget(target string, order int) {
 	end := slot{target, publish.Recovered}
 	r, ok := q.waiting[end]

@@ -33,7 +33,7 @@ func TestOutageIsToldOnce(t *testing.T) {
 	})
 }
 
-// What does not pass by itself is told at once, at whichever failure it begins,
+// What does not pass by itself is reported at once, at whichever failure it begins,
 // and once in an outage.
 func TestPermanentFailureIsToldAtOnce(t *testing.T) {
 	for first := 1; first <= 2; first++ {

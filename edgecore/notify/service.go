@@ -76,7 +76,7 @@ func (o *Options) request(taken []entry, now time.Time) (*http.Request, error) {
 	}
 	r, err := http.NewRequest(http.MethodPost, address, strings.NewReader(string(body)))
 	if err != nil {
-		return nil, errors.New("the URL is no address")
+		return nil, errors.New("the URL is not an address")
 	}
 	r.Header = header
 	return r, nil
@@ -89,7 +89,7 @@ func sign(key, message []byte) []byte {
 }
 
 // signDingTalk adds the time in milliseconds and the HMAC of time, newline and
-// key under the key, good for an hour.
+// key under the key, valid for an hour.
 func signDingTalk(address string, key secret.Secret, now time.Time) string {
 	at := strconv.FormatInt(now.UnixMilli(), 10)
 	mac := base64.StdEncoding.EncodeToString(sign([]byte(key.Reveal()), []byte(at+"\n"+key.Reveal())))
@@ -101,7 +101,7 @@ func signDingTalk(address string, key secret.Secret, now time.Time) string {
 }
 
 // signFeishu is the time in seconds and the HMAC of nothing, with time,
-// newline and key as the key, good for an hour.
+// newline and key as the key, valid for an hour.
 func signFeishu(key secret.Secret, now time.Time) (at, mac string) {
 	at = strconv.FormatInt(now.Unix(), 10)
 	return at, base64.StdEncoding.EncodeToString(sign([]byte(at+"\n"+key.Reveal()), nil))
@@ -128,12 +128,12 @@ func (s Service) refusal(status int, body []byte) error {
 	case coded && code != "" && code != "0":
 		return &hinted{
 			fmt.Errorf("refused with code %s: %s", cut(code, 20), words),
-			`see the security settings of the robot: the keyword has to be "flagcast", "secret" that of its signature, the clock right`,
+			`see the security settings of the robot: the keyword must be "flagcast", "secret" that of its signature, the clock right`,
 		}
 	case status < 200 || status > 299:
 		return &hinted{
 			fmt.Errorf("%s", strings.TrimSuffix(fmt.Sprintf("HTTP %d %s: %s", status, http.StatusText(status), words), ": ")),
-			`where it stays, make the webhook anew and set its "url"`,
+			`where it stays, make the webhook again and set its "url"`,
 		}
 	case coded && code == "":
 		return &hinted{errors.New("answered without a code"), `"type" or "url" is another service's`}
@@ -141,7 +141,7 @@ func (s Service) refusal(status int, body []byte) error {
 	return nil
 }
 
-// member reads a code and its text; "" where the body is no JSON or has none.
+// member reads a code and its text; "" where the body is not JSON or has none.
 func member(body []byte, code, words string) (string, string) {
 	if untrusted.CheckJSON(body, untrusted.RequestDepth) != nil {
 		return "", ""
@@ -163,7 +163,7 @@ func scrub(text, address string, key secret.Secret) string {
 		password, _ := u.User.Password()
 		hidden = append(hidden, password)
 	}
-	const short = 6 // such as "hook", which is no secret
+	const short = 6 // such as "hook", which is not a secret
 	for _, part := range parts {
 		if len(part) >= short {
 			hidden = append(hidden, part)

@@ -24,24 +24,24 @@ type Options struct {
 	Position int
 	Service  Service
 	URL      secret.Secret
-	Secret   secret.Secret  // signs, where the service knows a signature
+	Secret   secret.Secret  // signs, where the service has a signature
 	Kinds    []publish.Kind // of Kinds
 	Targets  []string       // patterns of path.Match; none means all
-	After    int            // failures in a row that are told; at least 1. Permanent ones are at once
+	After    int            // failures in a row that are reported; at least 1. Permanent ones are at once
 	Base     http.RoundTripper
 	Log      *slog.Logger
 	// ConfigArgument ends the commands in messages, such as " --config a.yaml".
 	ConfigArgument string
 }
 
-// Kinds lists the kinds of events that webhooks tell. Events that are not
+// Kinds lists the kinds of events that webhooks send. Events that are not
 // verified are not among them: a metric counts them, and they pass by
 // themselves or become failures.
 func Kinds() []publish.Kind {
 	return []publish.Kind{publish.Failed, publish.Held, publish.Stale, publish.Recovered}
 }
 
-// Webhook tells a service of what goes wrong with targets. Event only queues;
+// Webhook notifies a service of what goes wrong with targets. Event only queues;
 // Run sends.
 type Webhook struct {
 	options Options
@@ -61,7 +61,7 @@ const (
 	answerBytes = 4 << 10
 )
 
-// NewWebhook makes a webhook. It starts nothing and reaches nobody.
+// NewWebhook makes a webhook. It starts nothing and makes no call.
 func NewWebhook(o Options) *Webhook {
 	name := fmt.Sprintf("webhook %d (%s)", o.Position, o.Service)
 	return &Webhook{
@@ -122,7 +122,7 @@ func (w *Webhook) Run(ctx context.Context) error {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			if n := len(w.queue.waiting); n > 0 {
-				w.options.Log.Warn(fmt.Sprintf("%s: the process ends, %d events were not told", w.outcome.about, n))
+				w.options.Log.Warn(fmt.Sprintf("%s: the process ends, %d events were not sent", w.outcome.about, n))
 			}
 			return nil
 		case <-w.wake:

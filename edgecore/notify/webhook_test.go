@@ -67,7 +67,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, a.body)
 }
 
-// told lists the texts of all calls, each line after the seconds at which it came.
+// sent lists the texts of all calls, each line after the seconds at which it came.
 func (s *service) told(t *testing.T) []string {
 	t.Helper()
 	s.mu.Lock()
@@ -253,7 +253,7 @@ func TestRunEndsInTime(t *testing.T) {
 		if took := time.Since(began); took > 6*time.Second {
 			t.Errorf("the end took %s", took)
 		}
-		if !strings.Contains(r.log.String(), "the process ends, 1 events were not told") {
+		if !strings.Contains(r.log.String(), "the process ends, 1 events were not sent") {
 			t.Errorf("the log does not tell what was lost:\n%s", r.log)
 		}
 	})

@@ -67,8 +67,8 @@ func TestMembersBeyondAFew(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	want := []string{
-		`flag "x": features[0].strategies[0].parameters.p3: stands twice; the last one counts`,
-		`flag "x": features[0].strategies[0].parameters.rollout: stands twice; the last one counts`,
+		`flag "x": features[0].strategies[0].parameters.p3: is given twice; the last one counts`,
+		`flag "x": features[0].strategies[0].parameters.rollout: is given twice; the last one counts`,
 	}
 	var problems []string
 	for _, p := range d.Problems {

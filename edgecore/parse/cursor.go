@@ -19,7 +19,7 @@ type cursor struct {
 	stopped bool
 }
 
-// kind tells what comes next: 'o'bject, 'l'ist, 't'ext, 'n'umber, 'b'oolean or
+// kind says what comes next: 'o'bject, 'l'ist, 't'ext, 'n'umber, 'b'oolean or
 // nu'0'll.
 func (c *cursor) kind() byte {
 	c.blanks()
@@ -170,5 +170,5 @@ func (c *cursor) skip() string {
 	}
 }
 
-// ends tells whether a byte stands behind a number or a literal.
+// ends reports whether a byte is behind a number or a literal.
 func ends(b byte) bool { return b == ',' || b == ']' || b == '}' || b <= ' ' }

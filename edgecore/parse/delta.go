@@ -20,7 +20,7 @@ func Events(doc []byte, env edgecore.Environment) (*edgecore.Definitions, error)
 	}
 	events := gjson.Get(text, "events")
 	if !events.IsArray() {
-		return nil, syntaxError(text, events.Index, "\"events\" has to be a list of events")
+		return nil, syntaxError(text, events.Index, "\"events\" must be a list of events")
 	}
 	features, segments := newOrdered(), newOrdered()
 	var problems edgecore.ProblemList
@@ -100,7 +100,7 @@ func (o *ordered) list() []json.RawMessage {
 	for _, key := range o.keys {
 		if raw, ok := o.raw[key]; ok {
 			out = append(out, json.RawMessage(raw))
-			delete(o.raw, key) // a key that was removed and set again stands twice
+			delete(o.raw, key) // a key that was removed and set again is there twice
 		}
 	}
 	return out

@@ -27,7 +27,7 @@ func (p *parser) readFeature() (f edgecore.Feature, ok bool) {
 		case "enabled":
 			enabled = true
 			if p.kind() != 'b' {
-				p.problem("has to be true or false, it is ", p.what(), "; the flag is left out")
+				p.problem("must be true or false, it is ", p.what(), "; the flag is left out")
 				sound = false
 			}
 			f.Enabled = p.bool()
@@ -57,12 +57,12 @@ func (p *parser) readFeature() (f edgecore.Feature, ok bool) {
 	}
 	if !enabled {
 		p.enter("enabled", 0)
-		p.problem("has to be true or false, it is missing; the flag is left out")
+		p.problem("must be true or false, it is missing; the flag is left out")
 		p.leave()
 	}
 	if !strategies {
 		p.enter("strategies", 0)
-		p.problem("has to be a list (an empty one means on for everybody); the flag is left out")
+		p.problem("must be a list (an empty one means on for everybody); the flag is left out")
 		p.leave()
 	}
 	return f, sound && enabled && strategies
@@ -104,7 +104,7 @@ func readList[T any](p *parser, least int, read func() T) []T {
 	return out
 }
 
-// readStrategy returns a strategy without a name, which passes for nobody, for
+// readStrategy returns a strategy without a name, which passes for no user, for
 // what cannot be one.
 func (p *parser) readStrategy() (s edgecore.Strategy) {
 	sound := p.kind() == 'o'
@@ -120,7 +120,7 @@ func (p *parser) readStrategy() (s edgecore.Strategy) {
 			s.Segments = readList(p, scalarBytes, func() int {
 				id, ok := p.whole()
 				if !ok {
-					p.problem("has to be the number of a segment; the strategy passes for nobody")
+					p.problem("must be the number of a segment; the strategy passes for no user")
 					return -1
 				}
 				return id
@@ -132,7 +132,7 @@ func (p *parser) readStrategy() (s edgecore.Strategy) {
 		}
 	})
 	if !sound || s.Name == "" {
-		p.problem("is no strategy with a \"name\"; it passes for nobody")
+		p.problem("is not a strategy with a \"name\"; it passes for no user")
 		return edgecore.Strategy{}
 	}
 	return s
@@ -145,7 +145,7 @@ func (p *parser) readParameters() map[string]string {
 		case '0':
 			p.skip()
 		case 'o', 'l':
-			p.problem("has to be text, it is ", p.what(), "; it is ignored")
+			p.problem("must be text, it is ", p.what(), "; it is ignored")
 			p.skip()
 		default:
 			parameters[key] = p.scalar()
@@ -155,10 +155,10 @@ func (p *parser) readParameters() map[string]string {
 }
 
 // constraints reads a list of constraints. What cannot be read becomes a
-// constraint without an operator, which nobody passes.
+// constraint without an operator, which no context passes.
 func (p *parser) constraints() []edgecore.Constraint {
 	if kind := p.kind(); kind != 'l' && kind != '0' {
-		p.problem("has to be a list, it is ", p.what(), "; the strategy passes for nobody")
+		p.problem("must be a list, it is ", p.what(), "; the strategy passes for no user")
 		p.skip()
 		return []edgecore.Constraint{{}}
 	}
@@ -167,7 +167,7 @@ func (p *parser) constraints() []edgecore.Constraint {
 
 func (p *parser) readConstraint() (c edgecore.Constraint) {
 	if p.kind() != 'o' {
-		p.problem("is no constraint; nobody passes it")
+		p.problem("is not a constraint; no user passes it")
 		p.skip()
 		return c
 	}
@@ -207,7 +207,7 @@ func (p *parser) readVariant() (v edgecore.Variant) {
 		case "weight":
 			n, ok := p.whole()
 			if !ok || n < 0 {
-				p.problem("has to be a whole number from 0 on; it counts as 0")
+				p.problem("must be a whole number from 0 on; it counts as 0")
 				n = 0
 			}
 			v.Weight = n

@@ -34,7 +34,7 @@ func (p *parser) features() {
 		f, ok = p.readFeature()
 		p.rejoin(whole)
 		if at, dup := p.index[f.Name]; ok && dup {
-			p.problem("the name stands twice; the last flag counts")
+			p.problem("the name is given twice; the last flag counts")
 			p.defs.Features[at] = f
 		} else if ok {
 			p.index[f.Name] = len(p.defs.Features)
@@ -47,10 +47,10 @@ func (p *parser) features() {
 	}
 }
 
-// sample is how many flags tell how much room all of them need.
+// sample is how many flags show how much memory all of them need.
 const sample = 32
 
-// reserve makes room for as many flags as the rest of the document may hold.
+// reserve allocates for as many flags as the rest of the document may hold.
 func (p *parser) reserve(start int) {
 	n := sample * (len(p.s) - p.i) / max(p.i-start, 1)
 	p.defs.Features = slices.Grow(p.defs.Features, n)
@@ -92,7 +92,7 @@ func (p *parser) rejoin(whole cursor) {
 	}
 }
 
-// clash tells whether a flag that was read has the name of a known one.
+// clash reports whether a flag that was read has the name of a known one.
 func (p *parser) clash() bool {
 	if p.known.whole() || len(p.index) == 0 {
 		return false
@@ -114,7 +114,7 @@ func (p *parser) segments() {
 			return
 		}
 		if at, dup := index[s.ID]; dup {
-			p.problem("the id stands twice; the last segment counts")
+			p.problem("the id is given twice; the last segment counts")
 			p.defs.Segments[at] = s
 			return
 		}
@@ -135,7 +135,7 @@ func (p *parser) readSegment() (s edgecore.Segment, ok bool) {
 			p.skip()
 		}
 	})
-	const without = "; it is left out, and strategies that name it pass for nobody"
+	const without = "; it is left out, and strategies that name it pass for no user"
 	switch {
 	case p.tooDense(start):
 		p.problem(denseText, without)

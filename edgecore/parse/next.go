@@ -10,7 +10,7 @@ import (
 )
 
 // Next reads the next version of a document whose last version has given
-// last, as Parse does. Flags and segments that stand there byte for byte are
+// last, as Parse does. Flags and segments that are there byte for byte are
 // those of last and are not read again: where little has changed, it takes a
 // fraction of the time. last may be nil. An error is a *SyntaxError, or that of
 // ctx, which ends the reading.
@@ -18,8 +18,8 @@ func Next[T string | []byte](ctx context.Context, doc T, env edgecore.Environmen
 	text := string(doc)                                  // no copy of a string
 	if last != nil && edgecore.Complete(last.Problems) { // else it is not known what had one
 		if rest, known := countLeftOut(last, text); known != nil {
-			// What is wrong is told of the document as it is, and so is a name
-			// that stands twice.
+			// What is wrong is reported for the document as it is, and so is a name
+			// that is given twice.
 			if d, err := parse(ctx, rest, env, known); err == nil || ctx.Err() != nil {
 				return d, err
 			}
@@ -28,10 +28,10 @@ func Next[T string | []byte](ctx context.Context, doc T, env edgecore.Environmen
 	return parse(ctx, text, env, &known{})
 }
 
-// errClash: a name stands twice, and one of its flags is known.
+// errClash: a name is given twice, and one of its flags is known.
 var errClash = errors.New("a flag has the name of a known one")
 
-// elementsOf are the elements of a document that stand in older definitions. Its
+// known are the elements of a document that are in older definitions. Its
 // zero value is of a document that is read whole.
 type known struct {
 	last     *edgecore.Definitions
@@ -41,7 +41,7 @@ type known struct {
 
 // places gives elements of a list their places in an older list.
 type places struct {
-	raw   func(i int) string // of the older list, "" for what has to be read again
+	raw   func(i int) string // of the older list, "" for what must be read again
 	count int                // of the older list
 	next  int                // the one that comes next, if nothing has changed
 	found []int              // by place in the new list, -1: none
@@ -95,14 +95,14 @@ func (k *known) segment(i int) (s edgecore.Segment, ok bool) {
 	return s, ok
 }
 
-// whole tells whether nothing of the document is left out.
+// whole reports whether nothing of the document is left out.
 func (k *known) whole() bool { return k.last == nil }
 
 // countLeftOut copies a document with {} in the place of each flag and segment that
 // d has. known is nil where they are less than half of all flags.
 //
 // The copy is valid JSON if and only if the document is: each of them was a
-// whole object, and stood between two tokens.
+// whole object, and was between two tokens.
 func countLeftOut(d *edgecore.Definitions, doc string) (rest string, k *known) {
 	k = elementsOf(d)
 	var out strings.Builder
@@ -157,7 +157,7 @@ func countLeftOut(d *edgecore.Definitions, doc string) (rest string, k *known) {
 }
 
 // elementsOf prepares the search for what d has. What had a problem is read again,
-// so that it is told again.
+// so that it is reported again.
 func elementsOf(d *edgecore.Definitions) *known {
 	flags, segments := map[string]bool{}, false
 	for _, p := range d.Problems {

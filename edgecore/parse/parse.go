@@ -11,11 +11,11 @@ import (
 )
 
 // Definitions reads the body of GET /api/client/features. An error is a
-// *SyntaxError and means that the document is no such body; a fault inside one
+// *SyntaxError and means that the document is not such a body; a fault inside one
 // flag is a Problem of that flag.
 //
 // What cannot be read is kept harmless: a strategy or constraint that makes no
-// sense becomes one that nobody passes, and a flag that makes no sense is left
+// sense becomes one that no context passes, and a flag that makes no sense is left
 // out, which SDKs answer as off. Numbers and booleans where the protocol has
 // text are taken as they are written.
 //
@@ -54,7 +54,7 @@ func parse(ctx context.Context, doc string, env edgecore.Environment, known *kno
 				})
 				return
 			}
-		case "version", "query": // written anew
+		case "version", "query": // written again
 		default:
 			whole := p.apart()
 			p.defs.Others = append(p.defs.Others, edgecore.Member{Name: strings.Clone(key), Raw: p.skip()})
@@ -71,11 +71,11 @@ func parse(ctx context.Context, doc string, env edgecore.Environment, known *kno
 		return nil, syntaxError(doc, 0, "this is an export file of Unleash: take the answer of GET /api/client/features, "+
 			"which has the strategies and states of one environment in each flag")
 	case features.what == "":
-		return nil, syntaxError(doc, 0, "\"features\" has to be a list of flags, it is missing")
+		return nil, syntaxError(doc, 0, "\"features\" must be a list of flags, it is missing")
 	case features.what != "a list":
-		return nil, syntaxError(doc, features.at, "\"features\" has to be a list of flags, it is "+features.what)
+		return nil, syntaxError(doc, features.at, "\"features\" must be a list of flags, it is "+features.what)
 	case segments.what != "" && segments.what != "a list" && segments.what != "null":
-		return nil, syntaxError(doc, segments.at, "\"segments\" has to be a list, it is "+segments.what)
+		return nil, syntaxError(doc, segments.at, "\"segments\" must be a list, it is "+segments.what)
 	case p.clash():
 		return nil, errClash
 	}
@@ -102,8 +102,8 @@ type part struct {
 	problems edgecore.ProblemList
 }
 
-// part reads a member that has to be a list; anything else is passed over. Its
-// problems are told with it: another member of its name takes its place.
+// part reads a member that must be a list; anything else is passed over. Its
+// problems are reported with it: another member of its name takes its place.
 func (p *parser) part(list func()) part {
 	p.blanks()
 	out, others := part{at: p.i, what: p.what()}, p.problems
@@ -118,7 +118,7 @@ func (p *parser) part(list func()) part {
 }
 
 // isExport reports whether the document is what Unleash's export of a project
-// writes: strategies and states stand beside the flags there, not in them.
+// writes: strategies and states are beside the flags there, not in them.
 func (p *parser) isExport() bool {
 	return slices.ContainsFunc(p.defs.Others, func(m edgecore.Member) bool {
 		return m.Name == "featureStrategies" || m.Name == "featureEnvironments"
@@ -251,7 +251,7 @@ func (p *parser) members(f func(key string)) {
 	p.object(func(key string) {
 		p.enter(key, 0)
 		if slices.Contains(seen, key) || others != nil && others.has(key) {
-			p.problem("stands twice; the last one counts")
+			p.problem("is given twice; the last one counts")
 		}
 		if len(seen) < len(room) {
 			seen = append(seen, key)
@@ -294,7 +294,7 @@ func (p *parser) elements(f func()) {
 	case '0':
 		p.skip()
 	default:
-		p.problem("has to be a list, it is ", p.what(), "; it counts as an empty one")
+		p.problem("must be a list, it is ", p.what(), "; it counts as an empty one")
 		p.skip()
 	}
 }

@@ -41,7 +41,7 @@ func TestSyntaxErrors(t *testing.T) {
 			"take the answer of GET /api/client/features, which has the strategies and states of one environment in each flag"},
 		{
 			"no flag that can be read", `{"features":[{"name":"f","strategies":[]},7]}`,
-			`line 1, column 13: none of the 2 flags can be read; the first: flag "f": features[0].enabled: has to be true or false, it is missing; the flag is left out`,
+			`line 1, column 13: none of the 2 flags can be read; the first: flag "f": features[0].enabled: must be true or false, it is missing; the flag is left out`,
 		},
 		{"cut off", "{\"features\": [\n  {\"name\": \"a\"", "line 2, column 15: the JSON text ends too early"},
 		{"cut off inside a text", `{"features":["a`, "line 1, column 16: the JSON text ends too early"},
@@ -51,10 +51,10 @@ func TestSyntaxErrors(t *testing.T) {
 		{"a bad escape", `{"features":["\x"]}`, `line 1, column 16: not JSON: invalid character 'x' in string escape code`},
 		{"a list", `[]`, `line 1, column 1: definitions are a JSON object with a list of "features", this is a list`},
 		{"null", ` null`, `line 1, column 1: definitions are a JSON object with a list of "features", this is null`},
-		{"an error of upstream", `{"id":"x","message":"no"}`, `line 1, column 1: "features" has to be a list of flags, it is missing`},
-		{"features of another kind", "{\n \"features\": {}}", `line 2, column 14: "features" has to be a list of flags, it is an object`},
-		{"the last features count", `{"features":[],"features":7}`, `line 1, column 27: "features" has to be a list of flags, it is a number`},
-		{"segments of another kind", `{"features":[],"segments":"x"}`, `line 1, column 27: "segments" has to be a list, it is text`},
+		{"an error of upstream", `{"id":"x","message":"no"}`, `line 1, column 1: "features" must be a list of flags, it is missing`},
+		{"features of another kind", "{\n \"features\": {}}", `line 2, column 14: "features" must be a list of flags, it is an object`},
+		{"the last features count", `{"features":[],"features":7}`, `line 1, column 27: "features" must be a list of flags, it is a number`},
+		{"segments of another kind", `{"features":[],"segments":"x"}`, `line 1, column 27: "segments" must be a list, it is text`},
 		{"nested too deeply", `{"features":` + deep + `}`, "line 1, column 140: lists and objects nest more than 128 levels deep"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -83,38 +83,38 @@ func TestProblems(t *testing.T) {
 		flags                string // that are left
 		want                 []string
 	}{
-		{"none", `{"name":"f","enabled":true,"strategies":null,"strategies":[]}`, ``, "f sound", []string{`flag "f": features[0].strategies: stands twice; the last one counts`}},
+		{"none", `{"name":"f","enabled":true,"strategies":null,"strategies":[]}`, ``, "f sound", []string{`flag "f": features[0].strategies: is given twice; the last one counts`}},
 		{"no object", `[]`, ``, "sound", []string{`features[0]: is a list, not a flag; it is left out`}},
 		{"no name", `{"enabled":true,"strategies":[]}`, ``, "sound", []string{`features[0]: has no "name"; it is left out`}},
 		{"name of another kind", `{"name":7,"enabled":true,"strategies":[]}`, ``, "sound", []string{`features[0]: has no "name"; it is left out`}},
-		{"enabled is text", `{"name":"f","enabled":"true","strategies":[]}`, ``, "sound", []string{`flag "f": features[0].enabled: has to be true or false, it is text; the flag is left out`}},
-		{"no strategies", `{"name":"f","enabled":true}`, ``, "sound", []string{`flag "f": features[0].strategies: has to be a list (an empty one means on for everybody); the flag is left out`}},
-		{"twice", sound, ``, "sound", []string{`flag "sound": features[1]: the name stands twice; the last flag counts`}},
+		{"enabled is text", `{"name":"f","enabled":"true","strategies":[]}`, ``, "sound", []string{`flag "f": features[0].enabled: must be true or false, it is text; the flag is left out`}},
+		{"no strategies", `{"name":"f","enabled":true}`, ``, "sound", []string{`flag "f": features[0].strategies: must be a list (an empty one means on for everybody); the flag is left out`}},
+		{"twice", sound, ``, "sound", []string{`flag "sound": features[1]: the name is given twice; the last flag counts`}},
 		{"a strategy", `{"name":"f","enabled":true,"strategies":[7,{"parameters":{}}]}`, ``, "f sound", []string{
-			`flag "f": features[0].strategies[0]: is no strategy with a "name"; it passes for nobody`,
-			`flag "f": features[0].strategies[1]: is no strategy with a "name"; it passes for nobody`,
+			`flag "f": features[0].strategies[0]: is not a strategy with a "name"; it passes for no user`,
+			`flag "f": features[0].strategies[1]: is not a strategy with a "name"; it passes for no user`,
 		}},
 		{"a parameter", `{"name":"f","enabled":true,"strategies":[{"name":"x","parameters":{"a":[1],"a":{}}}]}`, ``, "f sound", []string{
-			`flag "f": features[0].strategies[0].parameters.a: has to be text, it is a list; it is ignored`,
-			`flag "f": features[0].strategies[0].parameters.a: stands twice; the last one counts`,
-			`flag "f": features[0].strategies[0].parameters.a: has to be text, it is an object; it is ignored`,
+			`flag "f": features[0].strategies[0].parameters.a: must be text, it is a list; it is ignored`,
+			`flag "f": features[0].strategies[0].parameters.a: is given twice; the last one counts`,
+			`flag "f": features[0].strategies[0].parameters.a: must be text, it is an object; it is ignored`,
 		}},
 		{"constraints", `{"name":"f","enabled":true,"strategies":[{"name":"x","constraints":{}},{"name":"x","constraints":[null]}]}`, ``, "f sound", []string{
-			`flag "f": features[0].strategies[0].constraints: has to be a list, it is an object; the strategy passes for nobody`,
-			`flag "f": features[0].strategies[1].constraints[0]: is no constraint; nobody passes it`,
+			`flag "f": features[0].strategies[0].constraints: must be a list, it is an object; the strategy passes for no user`,
+			`flag "f": features[0].strategies[1].constraints[0]: is not a constraint; no user passes it`,
 		}},
 		{"a weight", `{"name":"f","enabled":true,"strategies":[],"variants":[{"name":"a","weight":-1},{"name":"b","weight":0.5},{"name":"c","weight":"1"}]}`, ``, "f sound", []string{
-			`flag "f": features[0].variants[0].weight: has to be a whole number from 0 on; it counts as 0`,
-			`flag "f": features[0].variants[1].weight: has to be a whole number from 0 on; it counts as 0`,
-			`flag "f": features[0].variants[2].weight: has to be a whole number from 0 on; it counts as 0`,
+			`flag "f": features[0].variants[0].weight: must be a whole number from 0 on; it counts as 0`,
+			`flag "f": features[0].variants[1].weight: must be a whole number from 0 on; it counts as 0`,
+			`flag "f": features[0].variants[2].weight: must be a whole number from 0 on; it counts as 0`,
 		}},
 		{"a reference", `{"name":"f","enabled":true,"strategies":[{"name":"x","segments":[1.5]}]}`, ``, "f sound", []string{
-			`flag "f": features[0].strategies[0].segments[0]: has to be the number of a segment; the strategy passes for nobody`,
+			`flag "f": features[0].strategies[0].segments[0]: must be the number of a segment; the strategy passes for no user`,
 		}},
 		{"segments", `{"name":"f","enabled":true,"strategies":[]}`, `{"id":"1"},7,{"id":1},{"id":1}`, "f sound", []string{
-			`segments[0]: has no number "id"; it is left out, and strategies that name it pass for nobody`,
-			`segments[1]: has no number "id"; it is left out, and strategies that name it pass for nobody`,
-			`segments[3]: the id stands twice; the last segment counts`,
+			`segments[0]: has no number "id"; it is left out, and strategies that name it pass for no user`,
+			`segments[1]: has no number "id"; it is left out, and strategies that name it pass for no user`,
+			`segments[3]: the id is given twice; the last segment counts`,
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -186,9 +186,9 @@ func TestParseReadsAll(t *testing.T) {
 func TestLastListCounts(t *testing.T) {
 	const flag, broken = `{"name":"f","enabled":true,"strategies":[]}`, `{"name":"f","enabled":true,"strategies":[7]}`
 	for document, want := range map[string]string{
-		`{"features":[` + broken + `,` + flag + `],"features":[7,` + flag + `]}`:                          `1 flags, 0 segments, [features: stands twice; the last one counts features[0]: is a number, not a flag; it is left out]`,
-		`{"features":[` + flag + `],"segments":[{"id":1},7],"segments":null}`:                             `1 flags, 0 segments, [segments: stands twice; the last one counts]`,
-		`{"segments":[{"id":1}],"features":7,"segments":[{"id":1},{"id":2}],"features":[` + broken + `]}`: `1 flags, 2 segments, [segments: stands twice; the last one counts features: stands twice; the last one counts flag "f": features[0].strategies[0]: is no strategy with a "name"; it passes for nobody]`,
+		`{"features":[` + broken + `,` + flag + `],"features":[7,` + flag + `]}`:                          `1 flags, 0 segments, [features: is given twice; the last one counts features[0]: is a number, not a flag; it is left out]`,
+		`{"features":[` + flag + `],"segments":[{"id":1},7],"segments":null}`:                             `1 flags, 0 segments, [segments: is given twice; the last one counts]`,
+		`{"segments":[{"id":1}],"features":7,"segments":[{"id":1},{"id":2}],"features":[` + broken + `]}`: `1 flags, 2 segments, [segments: is given twice; the last one counts features: is given twice; the last one counts flag "f": features[0].strategies[0]: is not a strategy with a "name"; it passes for no user]`,
 	} {
 		d, err := parse.Definitions([]byte(document), "test")
 		if err != nil {
@@ -258,8 +258,8 @@ func TestParseEvents(t *testing.T) {
 	}
 	for document, want := range map[string]string{
 		`{"events":[`:               "line 1, column 12: the JSON text ends too early",
-		`{"features":[]}`:           `line 1, column 1: "events" has to be a list of events`,
-		"{\"a\":1,\n\"events\":{}}": `line 2, column 10: "events" has to be a list of events`,
+		`{"features":[]}`:           `line 1, column 1: "events" must be a list of events`,
+		"{\"a\":1,\n\"events\":{}}": `line 2, column 10: "events" must be a list of events`,
 	} {
 		if _, err := parse.Events([]byte(document), "test"); err == nil || err.Error() != want {
 			t.Errorf("%s: %v", document, err)

@@ -16,6 +16,7 @@ type SyntaxError struct {
 	Msg          string
 }
 
+// Error returns the place and what is wrong there.
 func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Msg)
 }

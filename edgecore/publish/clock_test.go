@@ -20,7 +20,7 @@ func sealed(t *testing.T, w *world, seq uint64, published time.Time) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec := w.target.Cells[0].Spec
+	spec := w.target.Outputs[0].Spec
 	spec.Heartbeat = w.target.Heartbeat
 	s, err := snapshot.Encode(st.Definitions, st.Program, spec, time.Now())
 	if err != nil {
@@ -74,7 +74,7 @@ func TestSeqAheadOfTheClock(t *testing.T) {
 			within(t, func(t *testing.T, w *world) {
 				w.sink.set(sealed(t, w, c.stored, time.Now()))
 				w.put(t, at(8, flag("f"), flag("g")))
-				outcomes, err := w.publisher().Once(t.Context(), true)
+				outcomes, err := w.session().Once(t.Context(), true)
 				switch {
 				case c.fails:
 					if !errors.Is(err, sinks.ErrPermanent) || !strings.Contains(err.Error(), "delete the key in the sink") {
@@ -92,19 +92,19 @@ func TestSeqAheadOfTheClock(t *testing.T) {
 func TestSeqAheadOfOneKey(t *testing.T) {
 	within(t, func(t *testing.T, w *world) {
 		shelf := &shelf{t: t, bodies: map[sinks.Key][]byte{}}
-		spec := w.target.Cells[0].Spec
+		spec := w.target.Outputs[0].Spec
 		w.target.Sink = shelf
-		w.target.Cells = append(w.target.Cells, publish.Cell{Key: "l", Spec: spec}, publish.Cell{Key: "m", Spec: spec})
-		w.target.Cells[1].Spec.Static = eval.Context{Fields: map[string]string{"country": "no"}}
+		w.target.Outputs = append(w.target.Outputs, publish.Output{Key: "l", Spec: spec}, publish.Output{Key: "m", Spec: spec})
+		w.target.Outputs[1].Spec.Static = eval.Context{Fields: map[string]string{"country": "no"}}
 		shelf.bodies["k"] = sealed(t, w, snapshot.MaxSeq, time.Now())
 		shelf.bodies["l"] = sealed(t, w, snapshot.MaxSeq-1, time.Now())
 		w.put(t, at(8, flag("f"), flag("g")))
-		outcomes, err := w.publisher().Once(t.Context(), true)
+		outcomes, err := w.session().Once(t.Context(), true)
 		if !errors.Is(err, sinks.ErrPermanent) {
 			t.Errorf("%v", err)
 		}
 		for i, want := range []struct {
-			action string
+			action publish.Action
 			seq    uint64
 		}{{"failed", snapshot.MaxSeq}, {"published", snapshot.MaxSeq}, {"published", uint64(time.Now().UnixMilli())}} {
 			if o := outcomes[i]; o.Action != want.action || o.Seq != want.seq {

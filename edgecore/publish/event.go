@@ -16,8 +16,8 @@ const (
 	Published  Kind = "published"  // new content was written
 	Repaired   Kind = "repaired"   // what was stored was not what flagcast had written
 	Held       Kind = "held"       // the guard has stopped a write that would empty the edge
-	Pinned     Kind = "pinned"     // somebody has put content there and holds it (Rewrite)
-	Unpinned   Kind = "unpinned"   // somebody has taken the pin off
+	Pinned     Kind = "pinned"     // a person has put content there and holds it (Rewrite)
+	Unpinned   Kind = "unpinned"   // a person has taken the pin off
 	Failed     Kind = "failed"     // a pass has failed
 	Stale      Kind = "stale"      // the target has not been brought up to date for too long
 	Unverified Kind = "unverified" // a put was accepted and no read has shown it
@@ -43,7 +43,7 @@ type Event struct {
 	// Failures is the number of consecutive failed passes.
 	Failures int
 	// Permanent says of Failed that repeating the pass does not help: a credential,
-	// a right, a setting or a size has to be mended.
+	// a right, a setting or a size must be changed.
 	Permanent bool
 }
 

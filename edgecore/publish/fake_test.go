@@ -192,7 +192,7 @@ func newWorld(t testing.TB) *world {
 	}
 	spec := snapshot.Spec{Format: snapshot.Evaluated1, Environment: "e", Target: "t", Static: eval.Context{Fields: map[string]string{}}}
 	w.target = publish.Target{
-		Name: "t", Environment: "e", Cells: []publish.Cell{{Key: "k", Spec: spec}},
+		Name: "t", Environment: "e", Outputs: []publish.Output{{Key: "k", Spec: spec}},
 		Sink: w.sink, SinkName: "s", Schedule: every, Debounce: 100 * time.Millisecond, MinInterval: time.Second,
 	}
 	return w
@@ -200,13 +200,18 @@ func newWorld(t testing.TB) *world {
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-func (w *world) publisher() *publish.Publisher {
-	o := w.options
-	o.Log, o.Listener = slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), w
-	return publish.New(w.target, w.store, o)
+// session makes one of a command; run starts a publisher.
+func (w *world) session() *publish.Session {
+	return publish.NewSession(w.target, w.store, w.publishOptions())
 }
 
-// told lists the kinds of the events so far that are one of those wanted.
+func (w *world) publishOptions() publish.Options {
+	o := w.options
+	o.Log, o.Listener = slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), w
+	return o
+}
+
+// notified lists the kinds of the events so far that are one of those wanted.
 func (w *world) told(wanted ...publish.Kind) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -234,14 +239,14 @@ func metric(t testing.TB, r *prometheus.Registry, name, label string) float64 {
 				wanted = wanted || f.GetName() == "flagcast_publish_"+name && l.GetValue() == label
 			}
 			if wanted {
-				sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+				sum += m.GetCounter().GetValue() + m.GetGauge().GetValue() + m.GetHistogram().GetSampleSum()
 			}
 		}
 	}
 	return sum
 }
 
-// reasons tells how many puts were counted, by reason.
+// reasons says how many puts were counted, by reason.
 func (w *world) reasons(t testing.TB) string {
 	t.Helper()
 	return reasons(t, w.registry)
@@ -262,7 +267,7 @@ func reasons(t testing.TB, r *prometheus.Registry) string {
 func (w *world) run(t *testing.T) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	p := w.publisher()
+	p := publish.New(w.target, w.store, w.publishOptions())
 	w.running = p
 	go func() { done <- p.Run(ctx) }()
 	stop = sync.OnceFunc(func() {

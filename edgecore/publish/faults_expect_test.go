@@ -9,7 +9,7 @@ import (
 	"github.com/flagcast/flagcast/sinks"
 )
 
-// settle waits for what is under way: late puts, calls that have their time,
+// finish waits for what is under way: late puts, calls that have their time,
 // reads that may be stale for the publisher; and then for one reconcile.
 func (s *schedule) settle() {
 	s.pass(lateFor + 3*time.Minute + 2*time.Minute)
@@ -25,7 +25,7 @@ func (s *schedule) expect(pinned sinks.Key, calm bool) {
 	}
 	state := s.now.Status()
 	held := false
-	for i, c := range s.target.Cells {
+	for i, c := range s.target.Outputs {
 		v := s.lab.now(c.Key)
 		want := s.encode(c, st.Definitions)
 		isPinned := v.meta.Pinned != "" && !v.foreign
@@ -64,7 +64,7 @@ func (s *schedule) expectHistory() {
 	if s.shelf == nil {
 		return
 	}
-	for _, c := range s.target.Cells {
+	for _, c := range s.target.Outputs {
 		if left := s.shelf.litter(s.t, c.Key); len(left) > 2*(s.lives-1) && !s.shelf.truncated {
 			s.lab.fail("objects without an entry in the history after %d processes: %v", s.lives, left)
 		}
@@ -95,7 +95,7 @@ func (s *schedule) expectHistory() {
 // minute.
 func (s *schedule) quiet() {
 	pinned := 0
-	for _, c := range s.target.Cells {
+	for _, c := range s.target.Outputs {
 		if s.lab.now(c.Key).meta.Pinned != "" {
 			pinned++
 		}
@@ -103,7 +103,7 @@ func (s *schedule) quiet() {
 	putsBefore, getsBefore := s.lab.calls()
 	const long = 30 * time.Minute
 	s.pass(long)
-	cells, beats := len(s.target.Cells), 0
+	cells, beats := len(s.target.Outputs), 0
 	if s.target.Heartbeat > 0 {
 		beats = cells * int(long/s.target.Heartbeat+1)
 	}

@@ -152,7 +152,7 @@ func runSchedule(t *testing.T, seed uint64, documents []*edgecore.Definitions) i
 			spec.Format = snapshot.Rules1
 		}
 		keys = append(keys, sinks.Key(country))
-		s.target.Cells = append(s.target.Cells, publish.Cell{Key: sinks.Key(country), Spec: spec})
+		s.target.Outputs = append(s.target.Outputs, publish.Output{Key: sinks.Key(country), Spec: spec})
 		s.pins[sinks.Key(country)] = map[string]bool{}
 	}
 	if s.IntN(3) == 0 {
@@ -203,13 +203,16 @@ func (s *schedule) sink(name string, life bool) sinks.Sink {
 
 func (s *schedule) stale() bool { return s.target.Debounce%3 == 0 } // as good as any coin
 
-func (s *schedule) publisher(name string, life bool) *publish.Publisher {
+func (s *schedule) options() publish.Options {
+	return publish.Options{Log: quiet(), Metrics: s.metrics, Listener: s}
+}
+
+// session makes one of a command.
+func (s *schedule) session(name string) *publish.Session {
 	t := s.target
-	t.Sink = s.sink(name, life)
-	if !life {
-		t.History = nil // two processes that write one list may undo each other's entries
-	}
-	return publish.New(t, s.store, publish.Options{Log: quiet(), Metrics: s.metrics, Listener: s})
+	t.Sink = s.sink(name, false)
+	t.History = nil // two processes that write one list may undo each other's entries
+	return publish.NewSession(t, s.store, s.options())
 }
 
 // start begins a life of the publisher.
@@ -217,7 +220,9 @@ func (s *schedule) start() {
 	s.lives++
 	ctx, cancel := context.WithCancel(s.t.Context())
 	done := make(chan struct{})
-	p := s.publisher(fmt.Sprint("life ", s.lives), true)
+	target := s.target
+	target.Sink = s.sink(fmt.Sprint("life ", s.lives), true)
+	p := publish.New(target, s.store, s.options())
 	s.now, s.told = p, ""
 	go func() {
 		defer close(done)
@@ -239,12 +244,12 @@ func (s *schedule) rewrite(key sinks.Key, pin bool) error {
 		r.Content = snap.Seal(0, time.Now())
 		s.pins[key][snap.Digest] = true
 	}
-	_, err := s.publisher(string(r.Kind), false).Rewrite(ctx, r)
+	_, err := s.session(string(r.Kind)).Rewrite(ctx, r)
 	return err
 }
 
-func (s *schedule) cell(key sinks.Key) publish.Cell {
-	for _, c := range s.target.Cells {
+func (s *schedule) cell(key sinks.Key) publish.Output {
+	for _, c := range s.target.Outputs {
 		if c.Key == key {
 			return c
 		}
@@ -252,7 +257,7 @@ func (s *schedule) cell(key sinks.Key) publish.Cell {
 	panic(key)
 }
 
-func (s *schedule) encode(c publish.Cell, d *edgecore.Definitions) snapshot.Snapshot {
+func (s *schedule) encode(c publish.Output, d *edgecore.Definitions) snapshot.Snapshot {
 	program, _ := compile.Program(d)
 	snap, err := snapshot.Encode(d, program, c.Spec, time.Now())
 	if err != nil {
@@ -261,7 +266,7 @@ func (s *schedule) encode(c publish.Cell, d *edgecore.Definitions) snapshot.Snap
 	return snap
 }
 
-func (s *schedule) key() sinks.Key { return s.target.Cells[s.IntN(len(s.target.Cells))].Key }
+func (s *schedule) key() sinks.Key { return s.target.Outputs[s.IntN(len(s.target.Outputs))].Key }
 
 // pass lets time pass in steps in which readers read.
 func (s *schedule) pass(d time.Duration) {
@@ -289,7 +294,7 @@ func (s *schedule) run() {
 		if s.shelf != nil {
 			s.shelf.loose = true
 		}
-		for _, c := range s.target.Cells {
+		for _, c := range s.target.Outputs {
 			snap := s.encode(c, s.documents[0])
 			s.lab.store(c.Key, snap.Seal(uint64(time.Now().Add(time.Hour).UnixMilli()), time.Now()), false)
 		}
@@ -372,7 +377,7 @@ func (s *schedule) rival() {
 	theirs.Put(s.documents[s.IntN(len(s.documents))])
 	ctx, cancel := context.WithTimeout(s.t.Context(), time.Duration(1+s.IntN(90))*time.Second)
 	defer cancel()
-	_, _ = publish.New(t, theirs, publish.Options{Log: quiet(), Metrics: s.metrics}).Once(ctx, true)
+	_, _ = publish.NewSession(t, theirs, publish.Options{Log: quiet(), Metrics: s.metrics}).Once(ctx, true)
 }
 
 // truncate cuts the list of a history.
@@ -412,7 +417,7 @@ func (s *schedule) pinAndUnpin() {
 	s.deliver()
 	s.settle()
 	s.expect(key, false)
-	for _, c := range s.target.Cells {
+	for _, c := range s.target.Outputs {
 		if err := s.rewrite(c.Key, false); err != nil {
 			s.lab.fail("unpin: %v", err)
 		}

@@ -127,7 +127,7 @@ func laggingUpstream(t *testing.T, seed uint64) {
 		s.mu.Unlock()
 		for range random.IntN(4) { // Unleash calls the webhook, perhaps often
 			expect(time.Duration(random.IntN(1500)) * time.Millisecond)
-			poll.Nudge()
+			poll.Trigger()
 		}
 		expect(time.Duration(random.IntN(20_000)) * time.Millisecond)
 	}

@@ -9,35 +9,15 @@ import (
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore"
-	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/edgecore/state"
 )
 
 // The guard stops a write that would empty the edge by mistake, and leaves it
 // to a person. A narrowed token or a lost project makes flags go missing from
 // the definitions; a kill switch leaves its flag there, disabled, and passes.
-const (
-	// guardFlags is how many flags a write may take from readers whatever part
-	// of all they are.
-	guardFlags = 5
-	// guardWindow is how long flags that go missing in several steps are
-	// counted together.
-	guardWindow = time.Hour
-)
-
-// flagSet holds names of flags.
-type flagSet map[string]bool
-
-// without returns the names of s that are not in other.
-func (s flagSet) without(other flagSet) flagSet {
-	rest := flagSet{}
-	for name := range s {
-		if !other[name] {
-			rest[name] = true
-		}
-	}
-	return rest
-}
+// guardFlags is how many flags a write may take from readers whatever part of all
+// they are.
+const guardFlags = 5
 
 // mostOf reports whether lost are more than half of all, and more than
 // guardFlags.
@@ -45,39 +25,6 @@ func mostOf(lost, all flagSet) bool { return len(lost) > guardFlags && 2*len(los
 
 // allOf reports whether lost are all of two or more flags.
 func allOf(lost, all flagSet) bool { return len(all) >= 2 && len(lost) == len(all) }
-
-// departed are flags of one key that were on and are not any more, with the time
-// until which they were. Nothing else is kept of what readers had before.
-type departed struct {
-	until map[string]time.Time
-	// asked says that the history was asked for what this process has not seen.
-	asked bool
-}
-
-// note adds flags that readers have lost.
-func (d *departed) note(lost flagSet, now time.Time) {
-	if len(lost) > 0 && d.until == nil {
-		d.until = map[string]time.Time{}
-	}
-	for name := range lost {
-		d.until[name] = now
-	}
-}
-
-// restart forgets what was on before: a person has decided about it.
-func (d *departed) restart() { *d = departed{asked: true} }
-
-// within returns the flags that were on at some time of the window: those that
-// are on, and those that have departed since it began.
-func (d *departed) within(on flagSet, now time.Time) flagSet {
-	maps.DeleteFunc(d.until, func(_ string, until time.Time) bool { return now.Sub(until) >= guardWindow })
-	all := make(flagSet, len(on)+len(d.until)) // on may be nil
-	maps.Copy(all, on)
-	for name := range d.until {
-		all[name] = true
-	}
-	return all
-}
 
 // review decides whether a write may replace what readers have. before are the
 // flags that are on, after those that will be, recent those that were on within
@@ -108,9 +55,9 @@ func names(set flagSet) string {
 
 // guard holds the writes that would take too much from readers of one key, or
 // of all keys of the target together.
-func (p *Publisher) guard(ctx context.Context, steps []*step, st *state.State, now time.Time) {
-	compute(steps, func(s *step) { p.gather(ctx, s, now) })
-	if !slices.ContainsFunc(steps, func(s *step) bool { return len(s.taken) > 0 && !p.accepts(s.want) }) {
+func (p *Session) guard(ctx context.Context, steps []*keyPass, st *state.State, now time.Time) {
+	compute(steps, func(s *keyPass) { p.gather(ctx, s, now) })
+	if !slices.ContainsFunc(steps, func(s *keyPass) bool { return len(s.taken) > 0 && !p.accepts(s.wanted) }) {
 		return
 	}
 	defined := definedIn(st.Definitions)
@@ -119,7 +66,7 @@ func (p *Publisher) guard(ctx context.Context, steps []*step, st *state.State, n
 		whole = p.together(steps, now, defined)
 	}
 	for _, s := range steps {
-		if len(s.taken) == 0 || p.accepts(s.want) {
+		if len(s.taken) == 0 || p.accepts(s.wanted) {
 			continue
 		}
 		held := review(s.before, s.after, s.departed.within(s.before, now), defined)
@@ -127,13 +74,13 @@ func (p *Publisher) guard(ctx context.Context, steps []*step, st *state.State, n
 			held = "over all keys of the target: " + whole
 		}
 		if held != "" {
-			s.Action, s.Text, s.due = "held", held, false
+			s.Action, s.Text, s.due = ActionHeld, held, false
 		}
 	}
 }
 
 // accepts reports whether a person has accepted content.
-func (p *Publisher) accepts(digest string) bool {
+func (p *Session) accepts(digest string) bool {
 	return slices.ContainsFunc(p.options.Accept, func(d string) bool { return len(d) >= 8 && strings.HasPrefix(digest, d) })
 }
 
@@ -146,8 +93,8 @@ func definedIn(d *edgecore.Definitions) flagSet {
 }
 
 // together reviews all keys of a target: a flag is on where one key has it on.
-func (p *Publisher) together(steps []*step, now time.Time, defined flagSet) string {
-	compute(steps, func(s *step) {
+func (p *Session) together(steps []*keyPass, now time.Time, defined flagSet) string {
+	compute(steps, func(s *keyPass) {
 		if s.before == nil {
 			s.before = s.flagsOn(now)
 		}
@@ -168,41 +115,25 @@ func (p *Publisher) together(steps []*step, now time.Time, defined flagSet) stri
 // gather finds out which flags a write takes from readers of one key. Where this
 // process does not know what they have, since what is stored is damaged, the
 // newest entry of the history counts.
-func (p *Publisher) gather(ctx context.Context, s *step, now time.Time) {
+func (p *Session) gather(ctx context.Context, s *keyPass, now time.Time) {
 	if s.Err != nil || !s.due {
 		return
 	}
 	s.before, s.after = s.flagsOn(now), s.Wanted.On(now)
-	if s.before == nil && s.seen.foreign {
-		s.before = flagsOn(p.recorded(ctx, s.cell, now), now)
+	if s.before == nil && s.read.foreign {
+		s.before = flagsOn(p.recorded(ctx, s.keyState, now), now)
 	}
 	s.taken = s.before.without(s.after)
 	if len(s.taken) > 0 && !s.departed.asked {
 		s.departed.asked = true
-		earlier := flagsOn(p.recorded(ctx, s.cell, now.Add(-guardWindow)), now)
+		earlier := flagsOn(p.recorded(ctx, s.keyState, now.Add(-guardWindow)), now)
 		s.departed.note(earlier.without(s.before), now)
 	}
 }
 
-// flagsOn returns the flags that are on for some request in what is stored, nil
-// where this process has not seen a snapshot.
-func (c *cell) flagsOn(now time.Time) flagSet { return flagsOn(c.stored, now) }
-
-// flagsOn returns the flags that are on in a snapshot, nil for none.
-func flagsOn(stored []byte, now time.Time) flagSet {
-	if stored == nil {
-		return nil
-	}
-	on, err := snapshot.OnFlags(stored, now)
-	if err != nil {
-		return nil
-	}
-	return on
-}
-
 // recorded returns what the history has of a time, nil for nothing. A history
 // that fails holds no write up.
-func (p *Publisher) recorded(ctx context.Context, c *cell, at time.Time) []byte {
+func (p *Session) recorded(ctx context.Context, c *keyState, at time.Time) []byte {
 	if p.target.History == nil {
 		return nil
 	}

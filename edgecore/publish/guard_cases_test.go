@@ -88,7 +88,7 @@ func TestGuard(t *testing.T) {
 		for _, format := range []snapshot.Format{snapshot.Rules1, snapshot.Definitions1} {
 			t.Run(name+" "+string(format), func(t *testing.T) {
 				within(t, func(t *testing.T, w *world) {
-					w.target.Cells[0].Spec = snapshot.Spec{Format: format, Environment: "e", Target: "t"}
+					w.target.Outputs[0].Spec = snapshot.Spec{Format: format, Environment: "e", Target: "t"}
 					defer w.run(t)()
 					w.put(t, document(c.before...))
 					after(3 * time.Minute)
@@ -117,7 +117,7 @@ func TestGuardCountsStepsOfAnHour(t *testing.T) {
 	}
 	accept := func(w *world) {
 		w.options.Accept = []string{w.running.Status().Keys[0].Held}
-		if outcomes, err := w.publisher().Once(context.Background(), true); err != nil || outcomes[0].Action != "published" {
+		if outcomes, err := w.session().Once(context.Background(), true); err != nil || outcomes[0].Action != "published" {
 			panic(fmt.Sprint(outcomes, err))
 		}
 		w.options.Accept = nil
@@ -161,7 +161,7 @@ func TestGuardCountsStepsOfAnHour(t *testing.T) {
 			accept(w) // which no process but that one knows
 			after(3 * time.Minute)
 			w.put(t, document(append(each(names[:7], flag), disabled(names[7]))...))
-			if outcomes, err := w.publisher().Once(t.Context(), true); err != nil || outcomes[0].Action != "published" {
+			if outcomes, err := w.session().Once(t.Context(), true); err != nil || outcomes[0].Action != "published" {
 				t.Errorf("%s, %v", outcomes[0].Text, err)
 			}
 		},
@@ -172,7 +172,7 @@ func TestGuardCountsStepsOfAnHour(t *testing.T) {
 				if kind == publish.Pinned {
 					r.Pinned = "incident"
 				}
-				if _, err := w.publisher().Rewrite(t.Context(), r); err != nil {
+				if _, err := w.session().Rewrite(t.Context(), r); err != nil {
 					t.Fatal(err)
 				}
 				after(3 * time.Minute)
@@ -203,7 +203,7 @@ func TestGuardCountsStepsOfSeveralProcesses(t *testing.T) {
 			held := false
 			for _, n := range []int{20, 10, 5} {
 				w.put(t, document(each(numbered(n), flag)...))
-				outcomes, err := w.publisher().Once(t.Context(), true)
+				outcomes, err := w.session().Once(t.Context(), true)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -233,10 +233,10 @@ func TestGuardSumsAMatrix(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			within(t, func(t *testing.T, w *world) {
-				w.target.Cells, w.target.Sink = nil, newShelfSink(t)
+				w.target.Outputs, w.target.Sink = nil, newShelfSink(t)
 				for _, country := range []string{"a", "b"} {
 					spec := snapshot.Spec{Format: snapshot.Evaluated1, Environment: "e", Target: "t", Static: eval.Context{Fields: map[string]string{"country": country}}}
-					w.target.Cells = append(w.target.Cells, publish.Cell{Key: sinks.Key(country), Spec: spec})
+					w.target.Outputs = append(w.target.Outputs, publish.Output{Key: sinks.Key(country), Spec: spec})
 				}
 				defer w.run(t)()
 				w.put(t, document(append(each([]string{"a1", "a2", "a3"}, only("a")), each([]string{"b1", "b2", "b3"}, only("b"))...)...))
@@ -260,14 +260,14 @@ func newShelfSink(t testing.TB) sinks.Sink {
 func TestGuardComparesFormats(t *testing.T) {
 	within(t, func(t *testing.T, w *world) {
 		w.flags(t, many...)
-		if _, err := w.publisher().Once(t.Context(), true); err != nil {
+		if _, err := w.session().Once(t.Context(), true); err != nil {
 			t.Fatal(err)
 		}
 		after(3 * time.Minute)
-		w.target.Cells[0].Spec = snapshot.Spec{Format: snapshot.Rules1, Environment: "e", Target: "t"}
-		for action, names := range map[string][]string{"held": many[:3], "published": many} {
+		w.target.Outputs[0].Spec = snapshot.Spec{Format: snapshot.Rules1, Environment: "e", Target: "t"}
+		for action, names := range map[publish.Action][]string{publish.ActionHeld: many[:3], publish.ActionPublished: many} {
 			w.flags(t, names...)
-			outcomes, err := w.publisher().Once(t.Context(), true)
+			outcomes, err := w.session().Once(t.Context(), true)
 			if err != nil || outcomes[0].Action != action {
 				t.Errorf("%d flags: %+v, %v, want %s", len(names), outcomes[0].Action, err, action)
 			}
@@ -297,14 +297,14 @@ func TestGuardOverADamagedObject(t *testing.T) {
 					w.target.History = &publish.History{Sink: newShelfSink(t), SinkName: "back", Keep: 3}
 				}
 				w.flags(t, many...)
-				p := w.publisher()
+				p := w.session()
 				if _, err := p.Once(t.Context(), true); err != nil {
 					t.Fatal(err)
 				}
 				after(5 * time.Minute)
 				w.sink.set([]byte(strings.Repeat("[", 1<<20)))
 				if !c.sameProcess {
-					p = w.publisher()
+					p = w.session()
 				}
 				w.flags(t)
 				outcomes, err := p.Once(t.Context(), true)
@@ -320,7 +320,7 @@ func TestGuardOverADamagedObject(t *testing.T) {
 // held for it.
 func TestGuardKnowsTheTime(t *testing.T) {
 	within(t, func(t *testing.T, w *world) {
-		w.target.Cells[0].Spec = snapshot.Spec{Format: snapshot.Rules1, Environment: "e", Target: "t"}
+		w.target.Outputs[0].Spec = snapshot.Spec{Format: snapshot.Rules1, Environment: "e", Target: "t"}
 		until := limited(`"name":"default","constraints":[{"contextName":"currentTime","operator":"DATE_BEFORE","value":"` + time.Now().Add(30*time.Minute).UTC().Format(time.RFC3339) + `"}]`)
 		defer w.run(t)()
 		w.put(t, document(append(each(many[:8], until), flag("x"), flag("y"))...))
@@ -340,7 +340,7 @@ func TestGuardRemembersLittle(t *testing.T) {
 		w.sink.crowded = true
 		names := numbered(1000)
 		on := each(names, flag)
-		p := w.publisher()
+		p := w.session()
 		write := func(i int) {
 			w.put(t, document(append([]string{disabled(names[i%1000])}, on[:999]...)...))
 			if _, err := p.Once(t.Context(), true); err != nil {
@@ -375,16 +375,16 @@ func TestGuardWithoutASnapshotOfOneKey(t *testing.T) {
 		sink := &shelf{t: t, bodies: map[sinks.Key][]byte{}}
 		w.target.Sink = sink
 		w.target.History = &publish.History{Sink: newShelfSink(t), SinkName: "back", Keep: 5}
-		w.target.Cells = append(w.target.Cells, publish.Cell{Key: "l", Spec: w.target.Cells[0].Spec})
+		w.target.Outputs = append(w.target.Outputs, publish.Output{Key: "l", Spec: w.target.Outputs[0].Spec})
 		for _, n := range []int{12, 10} {
 			w.flags(t, numbered(n)...)
-			if _, err := w.publisher().Once(t.Context(), true); err != nil {
+			if _, err := w.session().Once(t.Context(), true); err != nil {
 				t.Fatal(err)
 			}
 			after(10 * time.Minute)
 		}
 		sink.bodies["k"] = []byte("<html>")
-		p := w.publisher()
+		p := w.session()
 		w.flags(t, numbered(2)...)
 		if outcomes, err := p.Once(t.Context(), true); err != nil || outcomes[0].Action != "held" || outcomes[1].Action != "held" {
 			t.Fatalf("%+v, %v", outcomes, err)

@@ -61,7 +61,7 @@ func TestGuardLetsGo(t *testing.T) {
 		"better content": func(t *testing.T, w *world, _ func()) { w.flags(t, many[1:]...) },
 		"another process": func(t *testing.T, w *world, _ func()) {
 			w.options.Accept = []string{w.running.Status().Keys[0].Held[:12]}
-			if outcomes, err := w.publisher().Once(t.Context(), true); err != nil || outcomes[0].Action != "published" {
+			if outcomes, err := w.session().Once(t.Context(), true); err != nil || outcomes[0].Action != "published" {
 				t.Errorf("accepted: %+v, %v", outcomes, err)
 			}
 		},
@@ -86,7 +86,7 @@ func TestGuardAcceptsNoShortDigest(t *testing.T) {
 	held(t, func(t *testing.T, w *world, stop func()) {
 		stop()
 		w.options.Accept = []string{"", w.running.Status().Keys[0].Held[:7]}
-		outcomes, err := w.publisher().Once(t.Context(), true)
+		outcomes, err := w.session().Once(t.Context(), true)
 		if err != nil || outcomes[0].Action != "held" || w.sink.count() != 1 {
 			t.Errorf("%+v, %v", outcomes, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -15,7 +16,7 @@ import (
 	"github.com/flagcast/flagcast/sinks"
 )
 
-// Each failure is told with its number, and the end of them once.
+// Each failure is reported with its number, and the end of them once.
 func TestFailuresAreToldUntilTheyAreOver(t *testing.T) {
 	within(t, func(t *testing.T, w *world) {
 		w.target.Schedule = nil
@@ -54,7 +55,7 @@ func TestFailuresAreToldUntilTheyAreOver(t *testing.T) {
 }
 
 // A failure says whether it passes by itself. Of several keys the error that does
-// not is told.
+// not is reported.
 func TestPermanentFailuresAreMarked(t *testing.T) {
 	busy, refused := errors.New("503 by the service"), fmt.Errorf("403 by the service: %w", sinks.ErrPermanent)
 	for name, c := range map[string]struct {
@@ -179,7 +180,7 @@ func TestStale(t *testing.T) {
 		heard := atomic.Pointer[time.Time]{}
 		say := func() { now := time.Now(); heard.Store(&now) }
 		say()
-		w.options.Heard = func(env edgecore.Environment) time.Time {
+		w.options.LastConfirmed = func(env edgecore.Environment) time.Time {
 			if env != "e" {
 				t.Errorf("asked for %q", env)
 			}
@@ -264,9 +265,12 @@ func TestStoredLag(t *testing.T) {
 		w.deliver(t, false)
 		after(2 * time.Second)
 		w.deliver(t, true)     // while the one before is still looked for
-		after(5 * time.Minute) // and heartbeats and reconciles are no changes
-		if got := lag(w); got != "31.1s" || metric(t, w.registry, "stored_lag_seconds", "") != 31.1 {
+		after(5 * time.Minute) // and heartbeats and reconciles are not changes
+		if got := lag(w); got != "31.1s" {
 			t.Errorf("the lag is %s", got)
+		}
+		if sum := metric(t, w.registry, "delay_seconds", publish.StageStored); math.Abs(sum-0.1-31.1) > 1e-9 {
+			t.Errorf("the delays of both changes are %g s together", sum)
 		}
 		after(20 * time.Minute)
 		if got := lag(w); got != "31.1s" {

@@ -67,7 +67,7 @@ func (h *History) List(ctx context.Context, key sinks.Key) ([]Entry, error) {
 	}
 	entries, err := readEntries(body)
 	if err != nil {
-		return entries, fmt.Errorf("read the history of %q in %s: %w: %w; %d entries can be read, and the next write begins it anew with them",
+		return entries, fmt.Errorf("read the history of %q in %s: %w: %w; %d entries can be read, and the next write starts a new one with them",
 			key, h.SinkName, ErrHistoryDamaged, err, len(entries))
 	}
 	return entries, nil
@@ -130,7 +130,7 @@ func (h *History) Body(ctx context.Context, key sinks.Key, e Entry) ([]byte, err
 
 // add keeps a snapshot, and drops the oldest beyond what is kept. What it has
 // replaced is kept, too, if it is not there: another process has stored it, or
-// one that ended before it was kept. A damaged list begins anew with what can be
+// one that ended before it was kept. A damaged list begins again with what can be
 // read of it: damaged says so.
 //
 // unlisted are objects that earlier calls have written and may not have listed;
@@ -219,42 +219,6 @@ func (h *History) keep(ctx context.Context, key sinks.Key, seq uint64, body []by
 	return nil
 }
 
-// catchUp finds what is stored and not in the history: the process that wrote it
-// has ended before it was kept. One pass of each process looks.
-func (p *Publisher) catchUp(ctx context.Context) {
-	if p.caughtUp || p.target.History == nil {
-		return
-	}
-	var keys []sinks.Key
-	var cells []*cell
-	for _, c := range p.cells {
-		if c.history == nil && c.stored != nil && c.seen.known && c.seen.digest == c.meta.Digest {
-			keys, cells = append(keys, ListKey(c.Key)), append(cells, c)
-		}
-	}
-	p.caughtUp = true
-	if len(keys) == 0 {
-		return
-	}
-	ctx, cancel := bound(ctx, len(keys))
-	defer cancel()
-	bodies, errs := sinks.GetAll(ctx, p.target.History.Sink, keys)
-	for i, c := range cells {
-		var entries []Entry
-		switch {
-		case errors.Is(errs[i], sinks.ErrNotFound):
-		case errs[i] != nil:
-			p.caughtUp = false // archive reports a history that fails
-			continue
-		default:
-			entries, _ = readEntries(bodies[i]) // archive reports a damaged one
-		}
-		if !has(entries, c.meta) {
-			c.history, c.replaced = c.stored, nil
-		}
-	}
-}
-
 // has reports whether a history has a snapshot: under its seq, or as its newest
 // entry, since a heartbeat gives content a seq that is not listed.
 func has(entries []Entry, meta snapshot.Meta) bool {
@@ -262,32 +226,4 @@ func has(entries []Entry, meta snapshot.Meta) bool {
 		return true
 	}
 	return slices.ContainsFunc(entries, func(e Entry) bool { return e.Seq == meta.Seq })
-}
-
-// archive keeps what was written and is not in the history yet. A history that
-// fails holds nothing up: it is tried again after the next pass.
-func (p *Publisher) archive(ctx context.Context) {
-	p.catchUp(ctx)
-	parallel(len(p.cells), 8, func(i int) {
-		c := p.cells[i]
-		if c.history == nil || p.target.History == nil {
-			c.history, c.replaced = nil, nil
-			return
-		}
-		if ctx.Err() != nil {
-			return // the next process keeps it when it replaces it
-		}
-		ctx, cancel := context.WithTimeout(ctx, callTimeout)
-		defer cancel()
-		damaged, err := p.target.History.add(ctx, c.Key, c.replaced, c.history, &c.unlisted)
-		if damaged != nil {
-			p.log.Warn(damaged.Error(), "key", c.Key)
-		}
-		if err != nil {
-			p.metrics.unrecorded(&p.target)
-			p.log.Warn("what was published is not in the history yet: "+err.Error(), "key", c.Key)
-			return
-		}
-		c.history, c.replaced = nil, nil
-	})
 }

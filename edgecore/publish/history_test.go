@@ -266,7 +266,7 @@ func TestHistoryCutShort(t *testing.T) {
 				historic(t, func(t *testing.T, w *world, s *shelf) {
 					for i := range 4 {
 						w.flags(t, string(rune('a'+i)))
-						if _, err := w.publisher().Once(t.Context(), true); err != nil {
+						if _, err := w.session().Once(t.Context(), true); err != nil {
 							t.Fatal(err)
 						}
 						after(3 * time.Minute)
@@ -284,7 +284,7 @@ func TestHistoryCutShort(t *testing.T) {
 						s.fail(gone, nil)
 					}
 					w.flags(t, "e")
-					_, _ = w.publisher().Once(t.Context(), true)
+					_, _ = w.session().Once(t.Context(), true)
 					after(3 * time.Minute)
 					s.fail(nil, nil)
 					stored := publish.EntryKey("k", w.sink.meta().Seq)
@@ -293,7 +293,7 @@ func TestHistoryCutShort(t *testing.T) {
 					}
 					for i := range 4 {
 						w.flags(t, string(rune('p'+i)))
-						if _, err := w.publisher().Once(t.Context(), true); err != nil {
+						if _, err := w.session().Once(t.Context(), true); err != nil {
 							t.Fatal(err)
 						}
 						after(3 * time.Minute)
@@ -307,7 +307,7 @@ func TestHistoryCutShort(t *testing.T) {
 	}
 }
 
-// A list that is damaged begins anew with what can be read of it, and the log
+// A list that is damaged begins again with what can be read of it, and the log
 // says so.
 func TestDamagedHistory(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -359,7 +359,7 @@ func TestHistoryCatchesUp(t *testing.T) {
 	historic(t, func(t *testing.T, w *world, s *shelf) {
 		for _, name := range []string{"a", "b"} {
 			w.flags(t, name)
-			if _, err := w.publisher().Once(t.Context(), true); err != nil {
+			if _, err := w.session().Once(t.Context(), true); err != nil {
 				t.Fatal(err)
 			}
 			s.fail(func(sinks.Key) error { return errors.New("the process has ended") }, nil)
@@ -369,7 +369,7 @@ func TestHistoryCatchesUp(t *testing.T) {
 		if got := w.kept(t); got != "a" {
 			t.Errorf("the history is %q", got)
 		}
-		if _, err := w.publisher().Once(t.Context(), true); err != nil {
+		if _, err := w.session().Once(t.Context(), true); err != nil {
 			t.Fatal(err)
 		}
 		if got := w.kept(t); got != "b a" {

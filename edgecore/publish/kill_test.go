@@ -184,7 +184,7 @@ func publishOnce(t *testing.T) {
 	w.target.History = &publish.History{Sink: &stepped{folder(t, filepath.Join(dir, "history")), "history", step}, SinkName: "history", Keep: 2}
 	w.flags(t, "base", os.Getenv("FLAGCAST_TEST_FLAG")) // all flags at once would be held
 	audit := notify.OpenAudit(filepath.Join(dir, "audit.jsonl"), "sync", quiet())
-	p := publish.New(w.target, w.store, publish.Options{
+	p := publish.NewSession(w.target, w.store, publish.Options{
 		Log: quiet(), Metrics: publish.NewMetrics(prometheus.NewRegistry()), Listener: audited{audit, step},
 	})
 	if _, err := p.Once(t.Context(), true); err != nil {
@@ -225,7 +225,7 @@ func (s *stepped) Get(ctx context.Context, key sinks.Key) ([]byte, error) {
 	return s.Sink.Get(ctx, key)
 }
 
-// Put is told of what goes on inside by the questions whether its context has
+// Put notices what goes on inside by the questions whether its context has
 // ended: before the file beside is made, and before it is renamed.
 func (s *stepped) Put(ctx context.Context, o sinks.Object) error {
 	moments := []string{"before the file beside", "before the rename"}

@@ -109,7 +109,7 @@ func (l *lab) now(key sinks.Key) version {
 	return l.places[key].stored()
 }
 
-// aware tells whether a process has had a chance to know the newest object that
+// aware reports whether a process has had a chance to know the newest object that
 // was ever stored: it has sent or read it. No other can do better than what a
 // reader has seen before.
 func (s *process) aware(key sinks.Key) bool {

@@ -17,7 +17,7 @@ import (
 	"github.com/flagcast/flagcast/sinks"
 )
 
-// counting is a sink for several keys that tells which calls were made.
+// counting is a sink for several keys that says which calls were made.
 type counting struct {
 	shelf
 	mu      sync.Mutex
@@ -99,10 +99,10 @@ func matrix(t *testing.T, batches bool, f func(t *testing.T, w *world, s *counti
 		if batches {
 			w.target.Sink = manyAtOnce{s}
 		}
-		w.target.Cells = nil
+		w.target.Outputs = nil
 		for _, country := range []string{"cn", "de", "us"} {
 			spec := snapshot.Spec{Format: snapshot.Evaluated1, Environment: "e", Target: "t", Static: eval.Context{Fields: map[string]string{"country": country}}}
-			w.target.Cells = append(w.target.Cells, publish.Cell{Key: sinks.Key(country), Spec: spec})
+			w.target.Outputs = append(w.target.Outputs, publish.Output{Key: sinks.Key(country), Spec: spec})
 		}
 		w.target.Schedule = nil
 		f(t, w, s)
@@ -198,7 +198,7 @@ func TestMatrixPinsOneKey(t *testing.T) {
 		defer w.run(t)()
 		w.only(t, "cn", "de")
 		after(5 * time.Minute)
-		if _, err := w.publisher().Rewrite(t.Context(), publish.Rewrite{Key: "cn", Pinned: "because", Kind: publish.Pinned}); err != nil {
+		if _, err := w.session().Rewrite(t.Context(), publish.Rewrite{Key: "cn", Pinned: "because", Kind: publish.Pinned}); err != nil {
 			t.Error(err)
 		}
 		w.only(t, "us")
@@ -216,20 +216,20 @@ func TestMatrixPinsOneKey(t *testing.T) {
 // Two hundred keys are written in one pass, and share one seq.
 func TestMatrixOfManyKeys(t *testing.T) {
 	matrix(t, true, func(t *testing.T, w *world, s *counting) {
-		cell := w.target.Cells[0]
-		w.target.Cells = nil
+		cell := w.target.Outputs[0]
+		w.target.Outputs = nil
 		for i := range 200 {
 			c := cell
 			c.Key = sinks.Key(fmt.Sprint("k", i))
-			w.target.Cells = append(w.target.Cells, c)
+			w.target.Outputs = append(w.target.Outputs, c)
 		}
 		w.only(t, "cn")
-		outcomes, err := w.publisher().Once(t.Context(), true)
+		outcomes, err := w.session().Once(t.Context(), true)
 		if err != nil || len(outcomes) != 200 {
 			t.Fatalf("%d outcomes, %v", len(outcomes), err)
 		}
 		for i, o := range outcomes {
-			if o.Action != "published" || o.Seq != outcomes[0].Seq || o.Key != w.target.Cells[i].Key {
+			if o.Action != "published" || o.Seq != outcomes[0].Seq || o.Key != w.target.Outputs[i].Key {
 				t.Errorf("%d is %+v", i, o)
 			}
 		}

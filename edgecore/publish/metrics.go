@@ -27,9 +27,7 @@ type Metrics struct {
 	success  *prometheus.GaugeVec
 	size     *prometheus.GaugeVec
 	ratio    *prometheus.GaugeVec
-	stored   *prometheus.GaugeVec
-	seen     *prometheus.GaugeVec
-	spread   *prometheus.GaugeVec
+	delay    *prometheus.HistogramVec
 	unseen   *prometheus.CounterVec
 	holding  *prometheus.GaugeVec
 	holds    *prometheus.CounterVec
@@ -37,6 +35,14 @@ type Metrics struct {
 	history  *prometheus.CounterVec
 	rivals   *prometheus.CounterVec
 }
+
+// Stages of a delay: until a read through the sink's API showed the change, until
+// every probe showed it, and from its put until every probe showed it.
+const (
+	StageStored     = "stored"
+	StageSeen       = "seen"
+	StagePropagated = "propagated"
+)
 
 // NewMetrics makes the collectors and registers them.
 func NewMetrics(r prometheus.Registerer) *Metrics {
@@ -50,6 +56,12 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		r.MustRegister(v)
 		return v
 	}
+	delay := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "flagcast_publish_delay_seconds", Help: "From the arrival of a change until it was stored, or seen by every probe.",
+		// The bounds are the times that platforms promise: 60 s, 300 s.
+		Buckets: []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 90, 120, 180, 300, 600},
+	}, []string{"target", "stage"})
+	r.MustRegister(delay)
 	return &Metrics{
 		writes:   counter("write_attempts_total", "Snapshots sent to the sink, by reason: new content, repair, retry or heartbeat.", "reason"),
 		bytes:    counter("written_bytes_total", "Bytes of the snapshots sent."),
@@ -60,9 +72,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		success:  gauge("last_success_timestamp_seconds", "When a pass last found or brought everything up to date, in unix time; 0 for never."),
 		size:     gauge("snapshot_bytes", "Size of the largest snapshot stored."),
 		ratio:    gauge("size_ratio", "Size of the largest snapshot stored, as a part of what the sink takes; 0 where it has no limit."),
-		stored:   gauge("stored_lag_seconds", "From the arrival of a change until a read showed it in the sink; of the last change."),
-		seen:     gauge("seen_lag_seconds", "From the arrival of a change until every probe showed it; of the last change."),
-		spread:   gauge("propagation_seconds", "From the last put until every probe, or the service itself, said that it is everywhere."),
+		delay:    delay,
 		unseen:   counter("unverified_total", "Puts that were accepted and that no read has shown in time."),
 		holding:  gauge("held", "1 while the guard holds new content back."),
 		holds:    counter("held_total", "Snapshots that the guard has held back."),
@@ -76,6 +86,11 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 func (m *Metrics) start(t *Target) {
 	for _, reason := range []string{ReasonContent, ReasonRepair, ReasonRetry, ReasonHeartbeat} {
 		m.writes.WithLabelValues(t.Name, reason)
+	}
+	m.delay.WithLabelValues(t.Name, StageStored)
+	if len(t.Probes) > 0 {
+		m.delay.WithLabelValues(t.Name, StageSeen)
+		m.delay.WithLabelValues(t.Name, StagePropagated)
 	}
 	for _, c := range []*prometheus.CounterVec{m.bytes, m.skipped, m.failed, m.unseen, m.holds, m.history, m.rivals} {
 		c.WithLabelValues(t.Name)
@@ -99,9 +114,9 @@ func (m *Metrics) unchanged(t *Target) { m.skipped.WithLabelValues(t.Name).Inc()
 
 func (m *Metrics) stopped(t *Target) { m.holds.WithLabelValues(t.Name).Inc() }
 
-// feel notes how a pass has ended: largest is the largest snapshot stored, used
+// setHealth notes how a pass has ended: largest is the largest snapshot stored, used
 // the part that it takes of what the sink takes.
-func (m *Metrics) feel(t *Target, h *health, largest int, used float64) {
+func (m *Metrics) setHealth(t *Target, h *health, largest int, used float64) {
 	m.failures.WithLabelValues(t.Name).Set(float64(h.failures))
 	if h.failures > 0 {
 		m.failed.WithLabelValues(t.Name).Inc()
@@ -126,16 +141,18 @@ func flag(on bool) float64 {
 }
 
 func (m *Metrics) verified(t *Target, lag time.Duration) {
-	m.stored.WithLabelValues(t.Name).Set(lag.Seconds())
+	m.delay.WithLabelValues(t.Name, StageStored).Observe(lag.Seconds())
 }
 
 func (m *Metrics) unverified(t *Target) { m.unseen.WithLabelValues(t.Name).Inc() }
 
-func (m *Metrics) sighted(t *Target, change, put time.Duration) {
-	m.seen.WithLabelValues(t.Name).Set(change.Seconds())
-	m.spread.WithLabelValues(t.Name).Set(put.Seconds())
+// observeSeen takes the times from the arrival of a change, and from its put, until
+// every probe showed it.
+func (m *Metrics) observeSeen(t *Target, change, put time.Duration) {
+	m.delay.WithLabelValues(t.Name, StageSeen).Observe(change.Seconds())
+	m.delay.WithLabelValues(t.Name, StagePropagated).Observe(put.Seconds())
 }
 
-func (m *Metrics) rivalled(t *Target) { m.rivals.WithLabelValues(t.Name).Inc() }
+func (m *Metrics) countConflict(t *Target) { m.rivals.WithLabelValues(t.Name).Inc() }
 
 func (m *Metrics) unrecorded(t *Target) { m.history.WithLabelValues(t.Name).Inc() }

@@ -17,7 +17,7 @@ func (w *world) rewrite(t *testing.T, pin []byte) publish.Outcome {
 	if pin != nil {
 		r = publish.Rewrite{Key: "k", Kind: publish.Pinned, Content: pin, Pinned: "an incident"}
 	}
-	out, err := w.publisher().Rewrite(t.Context(), r)
+	out, err := w.session().Rewrite(t.Context(), r)
 	if err != nil {
 		t.Error(err)
 	}
@@ -45,7 +45,7 @@ func TestPinIsRespected(t *testing.T) {
 			flip := time.Now().Add(30 * time.Minute).UTC().Format(time.RFC3339)
 			w.put(t, `{"features":[{"name":"f","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"currentTime","operator":"DATE_AFTER","value":"`+flip+`"}]}]}]}`)
 		}, "f=on"},
-		"a restart": {func(t *testing.T, w *world) { w.publisher() }, "f=off"},
+		"a restart": {func(t *testing.T, w *world) { w.session() }, "f=off"},
 		"a heartbeat": {func(t *testing.T, w *world) {
 			w.target.Heartbeat = time.Hour
 			stop := w.run(t)
@@ -152,8 +152,8 @@ func TestRewriteRefuses(t *testing.T) {
 			"the sink fails":           {publish.Rewrite{Key: "k"}, func() { w.sink.fail(func() error { return sinks.ErrPermanent }, nil) }, sinks.ErrPermanent},
 		} {
 			whole := w.sink.bytes()
-			p := w.publisher()
-			if _, err := p.Stored(t.Context(), "k"); err != nil { // what it has read is no excuse
+			p := w.session()
+			if _, err := p.Stored(t.Context(), "k"); err != nil { // what it has read is not an excuse
 				t.Error(err)
 			}
 			c.before()
@@ -168,7 +168,7 @@ func TestRewriteRefuses(t *testing.T) {
 			t.Errorf("%d puts", w.sink.count())
 		}
 		after(time.Second)
-		if out, err := w.publisher().Rewrite(t.Context(), publish.Rewrite{Key: "k", Content: w.sink.bytes(), Base: base}); err != nil || out.Action != "published" || out.Seq <= stored.Seq {
+		if out, err := w.session().Rewrite(t.Context(), publish.Rewrite{Key: "k", Content: w.sink.bytes(), Base: base}); err != nil || out.Action != "published" || out.Seq <= stored.Seq {
 			t.Errorf("%+v, %v", out, err)
 		}
 	})
@@ -176,7 +176,7 @@ func TestRewriteRefuses(t *testing.T) {
 
 func TestExpect(t *testing.T) {
 	within(t, func(t *testing.T, w *world) {
-		p := w.publisher()
+		p := w.session()
 		if err := p.Check(t.Context(), publish.Rewrite{Key: "k", Base: &publish.Base{}}); err != nil {
 			t.Error(err)
 		}
@@ -198,7 +198,7 @@ func TestExpect(t *testing.T) {
 // written for a person.
 func TestOnceAfterRewrite(t *testing.T) {
 	within(t, func(t *testing.T, w *world) {
-		p := w.publisher()
+		p := w.session()
 		w.deliver(t, true)
 		if _, err := p.Once(t.Context(), true); err != nil {
 			t.Fatal(err)
@@ -237,7 +237,7 @@ func TestVerify(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			within(t, func(t *testing.T, w *world) {
 				w.sink.change(c.set)
-				p := w.publisher()
+				p := w.session()
 				w.deliver(t, true)
 				if _, err := p.Once(t.Context(), true); err != nil {
 					t.Fatal(err)

@@ -6,13 +6,8 @@ import (
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 )
 
-// verifyFor is how long after a put a read may still show something older,
-// for a sink whose reads may be stale at all (KV reads are cached; Cloudflare
-// says 60 s and more). Until then an older read is no reason to write again.
-const verifyFor = 2 * time.Minute
-
-// seen is what a read of the key has shown, or what was put since.
-type seen struct {
+// read is what a read of the key has shown, or what was put since.
+type lastRead struct {
 	known   bool // the key has been read, or written, by this process
 	fresh   bool // it was read in this pass
 	absent  bool
@@ -35,16 +30,16 @@ type newest struct {
 	lost   bool      // a put whose answer was lost: it may not have been applied
 }
 
-type action int
+type decision int
 
 const (
-	keep   action = iota // stored and wanted are the same
-	read                 // read the key first
-	await                // the own put is not visible yet: look again later
-	pinned               // somebody holds this content
-	lift                 // it is right, and readers may have something newer: write it again above that
-	put                  // the content is new
-	mend                 // stored is missing, damaged or by another publisher
+	skip        decision = iota // stored and wanted are the same
+	read                        // read the key first
+	waitVisible                 // the own put is not visible yet: look again later
+	pinned                      // a person holds this content
+	reassert                    // it is right, and readers may have something newer: write it again above that
+	write                       // the content is new
+	repair                      // stored is missing, damaged or by another publisher
 )
 
 // plan decides what to do about one key whose reads may be stale for a while.
@@ -61,10 +56,10 @@ const (
 //	yes                pinned or wanted, but older    -               lift
 //	yes                pinned                         -               pinned
 //	yes                the wanted digest              -               keep
-//	yes                anything else                  of wanted       mend
-//	yes                anything else, and the last put was of wanted  mend
+//	yes                anything else                  of wanted       repair
+//	yes                anything else, and the last put was of wanted  repair
 //	yes                anything else                  none, of other  put
-func plan(want, mine string, s seen, n newest, now time.Time) action {
+func plan(want, mine string, s lastRead, n newest, now time.Time) decision {
 	equal := !s.absent && !s.foreign && s.digest == want
 	isPinned := !s.absent && !s.foreign && s.pinned != ""
 	switch {
@@ -75,18 +70,18 @@ func plan(want, mine string, s seen, n newest, now time.Time) action {
 		case n.pinned:
 			return pinned
 		case n.digest == want:
-			return await
+			return waitVisible
 		}
-		return put
+		return write
 	case (isPinned || equal) && s.seq < n.seq:
-		return lift
+		return reassert
 	case isPinned:
 		return pinned
 	case equal:
-		return keep
+		return skip
 	case n.seq != 0 && (n.digest == want || mine == want):
-		return mend
+		return repair
 	default:
-		return put
+		return write
 	}
 }

@@ -194,7 +194,7 @@ func TestTwoPublishersConverge(t *testing.T) {
 
 func TestOnceNeedsDefinitions(t *testing.T) {
 	w := newWorld(t)
-	if _, err := w.publisher().Once(t.Context(), true); !errors.Is(err, state.ErrNotReady) {
+	if _, err := w.session().Once(t.Context(), true); !errors.Is(err, state.ErrNotReady) {
 		t.Errorf("%v, want ErrNotReady", err)
 	}
 	expect(t, w, "", 0)

@@ -16,7 +16,7 @@ const leastDecoded = 1 << 20
 
 // readable returns an error for a snapshot that would take more memory than the
 // process has. The process cannot have written it: its own definitions have a
-// bound (upstream.max_bytes), and a snapshot of them is no larger.
+// bound (upstream.max_bytes), and a snapshot of them is not larger.
 func readable(stored []byte, format snapshot.Format) error {
 	cost := decodeCost[format]
 	if cost == 0 {

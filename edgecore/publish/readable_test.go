@@ -17,7 +17,7 @@ import (
 func TestSnapshotsBeyondTheMemory(t *testing.T) {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(120 << 20))
 	within(t, func(t *testing.T, w *world) {
-		w.target.Cells[0].Spec = snapshot.Spec{Format: snapshot.Rules1, Environment: "e", Target: "t"}
+		w.target.Outputs[0].Spec = snapshot.Spec{Format: snapshot.Rules1, Environment: "e", Target: "t"}
 		var features []string
 		for i := range 60_000 {
 			features = append(features, flag(fmt.Sprintf("a-flag-with-a-long-name-%d", i)))
@@ -27,7 +27,7 @@ func TestSnapshotsBeyondTheMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		large, err := snapshot.Encode(st.Definitions, st.Program, w.target.Cells[0].Spec, time.Now())
+		large, err := snapshot.Encode(st.Definitions, st.Program, w.target.Outputs[0].Spec, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,7 +35,7 @@ func TestSnapshotsBeyondTheMemory(t *testing.T) {
 		w.sink.set(stored)
 		w.flags(t, many...)
 		used := need.Allocated(func() {
-			if outcomes, err := w.publisher().Once(t.Context(), true); err != nil || outcomes[0].Action != "published" {
+			if outcomes, err := w.session().Once(t.Context(), true); err != nil || outcomes[0].Action != "published" {
 				t.Errorf("%+v, %v", outcomes, err)
 			}
 		})

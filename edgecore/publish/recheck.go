@@ -18,15 +18,10 @@ const (
 	recheckKeys = 32
 )
 
-// stopped reports whether the guard or a pin keeps new content from a key.
-func (c *cell) stopped() bool {
-	return c.held != "" || c.stored != nil && c.meta.Pinned != ""
-}
-
 // nextRecheck returns when to read what is held or pinned, the zero time for
 // never. A target that fails is never rechecked: its next pass reads these keys.
-func (p *Publisher) nextRecheck(now time.Time) time.Time {
-	if p.health.failures > 0 || len(p.stoppedCells()) == 0 {
+func (p *Session) nextRecheck(now time.Time) time.Time {
+	if p.health.failures > 0 || len(p.stoppedKeys()) == 0 {
 		return time.Time{}
 	}
 	return now.Add(jittered(recheckEvery))
@@ -35,9 +30,9 @@ func (p *Publisher) nextRecheck(now time.Time) time.Time {
 // jittered returns three quarters of a time to the whole of it.
 func jittered(d time.Duration) time.Duration { return d - rand.N(d/4) }
 
-func (p *Publisher) stoppedCells() []*cell {
-	var list []*cell
-	for _, c := range p.cells {
+func (p *Session) stoppedKeys() []*keyState {
+	var list []*keyState
+	for _, c := range p.keys {
 		if c.stopped() {
 			list = append(list, c)
 		}
@@ -47,14 +42,14 @@ func (p *Publisher) stoppedCells() []*cell {
 
 // recheck reads keys that are held or pinned, and has the target reconciled if
 // another process has changed one, which may have changed all its keys. A read
-// that fails is tried again after a growing pause; it is no failure of the
+// that fails is tried again after a growing pause; it is not a failure of the
 // target, which has nothing to write.
-func (p *Publisher) recheck(ctx context.Context, a *agenda) {
+func (p *Publisher) recheck(ctx context.Context, a *timers) {
 	a.recheck = time.Time{}
 	if !a.pass.IsZero() {
 		return // the pass reads these keys, and sets the time of the next recheck
 	}
-	cells := p.nextCells()
+	cells := p.session.nextKeys()
 	if len(cells) == 0 {
 		return
 	}
@@ -64,20 +59,20 @@ func (p *Publisher) recheck(ctx context.Context, a *agenda) {
 	}
 	callCtx, cancel := bound(ctx, len(keys))
 	defer cancel()
-	bodies, errs := sinks.GetAll(callCtx, p.target.Sink, keys)
+	bodies, errs := sinks.GetAll(callCtx, p.session.target.Sink, keys)
 	if ctx.Err() != nil {
 		return
 	}
 	now := time.Now()
 	var failed error
 	for i, c := range cells {
-		changed, err := c.recheck(bodies[i], errs[i], now, p.target.stale())
+		changed, err := c.recheck(bodies[i], errs[i], now, p.session.target.stale())
 		switch {
 		case err != nil:
 			failed = err
 		case changed:
-			p.log.Info("another process has changed a key that was held or pinned",
-				"key", c.Key, "sink", p.target.SinkName, "seq", c.seen.seq)
+			p.session.log.Info("another process has changed a key that was held or pinned",
+				"key", c.Key, "sink", p.session.target.SinkName, "seq", c.read.seq)
 			a.reconcile, a.pass = true, now
 		}
 	}
@@ -93,34 +88,18 @@ func (p *Publisher) recheck(ctx context.Context, a *agenda) {
 	}
 	wait = jittered(wait)
 	a.recheck = now.Add(wait)
-	p.log.Warn("cannot read the keys that are held or pinned: "+failed.Error(), "sink", p.target.SinkName,
+	p.session.log.Warn("cannot read the keys that are held or pinned: "+failed.Error(), "sink", p.session.target.SinkName,
 		"failures", a.unread, "retry_in", wait.Round(time.Second).String())
 }
 
-// nextCells returns the cells of the next recheck: those that are held or pinned,
+// nextKeys returns the keys of the next recheck: those that are held or pinned,
 // at most recheckKeys of them, each in its turn.
-func (p *Publisher) nextCells() []*cell {
-	all := p.stoppedCells()
+func (p *Session) nextKeys() []*keyState {
+	all := p.stoppedKeys()
 	if len(all) <= recheckKeys {
 		return all
 	}
 	from := p.rechecked % len(all)
 	p.rechecked = from + recheckKeys
 	return append(all[from:], all[:from]...)[:recheckKeys]
-}
-
-// recheck notes what a read has shown, and reports whether that is something
-// else than before. A read that may be stale changes nothing.
-func (c *cell) recheck(body []byte, err error, now time.Time, stale time.Duration) (changed bool, failure error) {
-	before := c.seen
-	if _, err := c.look(body, err, now, stale); err != nil {
-		c.seen = before
-		return false, err
-	}
-	if !c.settled(now) {
-		c.seen = before
-		return false, nil
-	}
-	return c.seen.absent != before.absent || c.seen.foreign != before.foreign ||
-		c.seen.digest != before.digest || c.seen.seq != before.seq || c.seen.pinned != before.pinned, nil
 }

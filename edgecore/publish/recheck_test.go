@@ -29,7 +29,7 @@ func (w *world) accept(t *testing.T, digest string) {
 	t.Helper()
 	o := w.options
 	o.Log, o.Metrics, o.Accept = quiet(), publish.NewMetrics(prometheus.NewRegistry()), []string{digest}
-	outcomes, err := publish.New(w.target, w.store, o).Once(t.Context(), true)
+	outcomes, err := publish.NewSession(w.target, w.store, o).Once(t.Context(), true)
 	if err != nil || outcomes[0].Action != "published" {
 		t.Fatalf("%+v, %v", outcomes, err)
 	}
@@ -111,7 +111,7 @@ func TestRecheckFindsTheEnd(t *testing.T) {
 	}
 }
 
-// A sink that fails is asked less and less often, and the target is no failing
+// A sink that fails is asked less and less often, and the target is not failing
 // one: there is nothing to write.
 func TestRecheckBacksOff(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -232,10 +232,10 @@ func (s *shelves) take() map[sinks.Key]int {
 func TestRecheckIsBounded(t *testing.T) {
 	within(t, func(t *testing.T, w *world) {
 		sink := &shelves{bodies: map[sinks.Key][]byte{}, reads: map[sinks.Key]int{}}
-		w.target.Schedule, w.target.Sink, w.target.Cells = nil, sink, nil
+		w.target.Schedule, w.target.Sink, w.target.Outputs = nil, sink, nil
 		const cells, pinned = 200, 100
 		for i := range cells {
-			w.target.Cells = append(w.target.Cells, publish.Cell{Key: sinks.Key(fmt.Sprintf("k%d", i)), Spec: snapshot.Spec{
+			w.target.Outputs = append(w.target.Outputs, publish.Output{Key: sinks.Key(fmt.Sprintf("k%d", i)), Spec: snapshot.Spec{
 				Format: snapshot.Evaluated1, Environment: "e", Target: "t",
 				Static: eval.Context{Fields: map[string]string{"country": fmt.Sprint(i)}},
 			}})
@@ -245,7 +245,7 @@ func TestRecheckIsBounded(t *testing.T) {
 		after(5 * time.Minute)
 		for i := range pinned {
 			r := publish.Rewrite{Key: sinks.Key(fmt.Sprintf("k%d", i)), Kind: publish.Pinned, Pinned: "an incident"}
-			if _, err := w.publisher().Rewrite(t.Context(), r); err != nil {
+			if _, err := w.session().Rewrite(t.Context(), r); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -270,7 +270,7 @@ func TestRecheckIsBounded(t *testing.T) {
 				t.Errorf("%s: %d reads", key, reads[key])
 			}
 		}
-		if _, err := w.publisher().Rewrite(t.Context(), publish.Rewrite{Key: "k50", Kind: publish.Unpinned}); err != nil {
+		if _, err := w.session().Rewrite(t.Context(), publish.Rewrite{Key: "k50", Kind: publish.Unpinned}); err != nil {
 			t.Fatal(err)
 		}
 		after(5 * time.Minute)

@@ -36,7 +36,7 @@ func TestKindOf(t *testing.T) {
 func TestRedacted(t *testing.T) {
 	s := Status{
 		Target: "web", State: "failing", Failures: 3, LastError: "put to s3cr3t: allow s3cr3t", Hint: "allow s3cr3t", FailureKind: "the sink refuses",
-		Seen: []SeenStatus{{Probe: "https://w.example/status", Error: "proxy s3cr3t"}, {Probe: "https://x.example", Seq: 7}},
+		Seen: []ProbeStatus{{Probe: "https://w.example/status", Error: "proxy s3cr3t"}, {Probe: "https://x.example", Seq: 7}},
 	}
 	r := s.Redacted()
 	if text := fmt.Sprint(r, r.Notes("")); strings.Contains(text, "s3cr3t") || !strings.Contains(text, "the sink refuses") ||

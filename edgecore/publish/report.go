@@ -11,13 +11,13 @@ import (
 	"github.com/flagcast/flagcast/edgecore/state"
 )
 
-// explain tells what a pass means in the language of flags.
-func (p *Publisher) explain(steps []*step, st *state.State, flipped bool) {
+// explain says what a pass means in the language of flags.
+func (p *Session) explain(steps []*keyPass, st *state.State, flipped bool) {
 	var changes []flagdiff.Change
 	if p.last != nil && p.last != st.Definitions && !flipped {
-		changes = flagdiff.Definitions(p.last, st.Definitions, p.target.Cells[0].Spec.Rules.Fields...)
+		changes = flagdiff.Definitions(p.last, st.Definitions, p.target.Outputs[0].Spec.Rules.Fields...)
 	}
-	compute(steps, func(s *step) {
+	compute(steps, func(s *keyPass) {
 		switch {
 		case s.Err != nil && s.Wanted == nil:
 		case changes != nil:
@@ -42,21 +42,21 @@ func wanted(spec *snapshot.Spec, changes []flagdiff.Change) []flagdiff.Change {
 	return kept
 }
 
-// report tells what a pass has done in the language of flags. Cells of a
+// report says what a pass has done in terms of flags. Keys of a
 // matrix differ in what they change; the log names the changes of the first.
-func (p *Publisher) report(steps []*step, st *state.State, since time.Time) {
-	counts := map[string]int{}
-	var told *step
+func (p *Session) report(steps []*keyPass, st *state.State, since time.Time) {
+	counts := map[Action]int{}
+	var told *keyPass
 	for _, s := range steps {
 		counts[s.Action]++
-		if told == nil && len(s.Changes) > 0 && s.isNews() {
+		if told == nil && len(s.Changes) > 0 && actionTable[s.Action].news {
 			told = s
 		}
-		p.log.Debug(s.Action, "key", s.Key, "sink", p.target.SinkName, "seq", max(s.seen.seq, s.newest.seq),
-			"bytes", s.Bytes, "digest", short(s.want), "revision", st.Definitions.Revision)
+		p.log.Debug(s.Action.String(), "decision", s.decision.String(), "key", s.Key, "sink", p.target.SinkName, "seq", max(s.read.seq, s.newest.seq),
+			"bytes", s.Bytes, "digest", short(s.wanted), "revision", st.Definitions.Revision)
 	}
 	end := "no change for " + p.target.Name
-	for _, action := range []string{"published", "repaired"} {
+	for _, action := range []Action{ActionPublished, ActionRepaired} {
 		if n := counts[action]; n > 0 {
 			end = fmt.Sprintf("%s to %s in %d ms", action, p.target.SinkName, time.Since(since).Milliseconds())
 			if len(steps) > 1 {
@@ -65,13 +65,13 @@ func (p *Publisher) report(steps []*step, st *state.State, since time.Time) {
 			break
 		}
 	}
-	if counts["pinned"] > 0 && counts["published"]+counts["repaired"] == 0 {
+	if counts[ActionPinned] > 0 && counts[ActionPublished]+counts[ActionRepaired] == 0 {
 		end = "not published: " + p.target.Name + " is pinned"
 	}
 	switch {
-	case told == nil && counts["published"]+counts["repaired"] > 0:
+	case told == nil && counts[ActionPublished]+counts[ActionRepaired] > 0:
 		p.log.Info(end, "revision", st.Definitions.Revision)
-	case told != nil && counts["published"]+counts["repaired"] == 0 && !slices.ContainsFunc(told.Changes, flagdiff.Change.HasEffect):
+	case told != nil && counts[ActionPublished]+counts[ActionRepaired] == 0 && !slices.ContainsFunc(told.Changes, flagdiff.Change.HasEffect):
 		p.log.Debug(end, "changed", len(told.Changes), "revision", st.Definitions.Revision) // another layout, another description
 	case told != nil:
 		p.reportChanges(told.Changes, end, st.Definitions.Revision)
@@ -80,7 +80,7 @@ func (p *Publisher) report(steps []*step, st *state.State, since time.Time) {
 
 // reportChanges logs the changes of one pass in one record. That of one line has
 // it in its message.
-func (p *Publisher) reportChanges(changes []flagdiff.Change, end string, revision uint64) {
+func (p *Session) reportChanges(changes []flagdiff.Change, end string, revision uint64) {
 	lines := flagdiff.Lines(changes, changesLogged)
 	if len(lines) == 1 {
 		p.log.Info(lines[0] + "  " + end)
@@ -91,7 +91,7 @@ func (p *Publisher) reportChanges(changes []flagdiff.Change, end string, revisio
 
 // warn logs what the content of the target cannot hold of the flags, at the
 // first pass in which that is so.
-func (p *Publisher) warn(steps []*step) {
+func (p *Session) warn(steps []*keyPass) {
 	problems, fresh := map[edgecore.Problem]bool{}, 0
 	for _, s := range steps {
 		for _, one := range s.problems {
@@ -107,59 +107,4 @@ func (p *Publisher) warn(steps []*step) {
 		p.log.Warn(fmt.Sprintf("%d more problems of flags are not logged; repair those that are first", more))
 	}
 	p.problems = problems
-}
-
-// isNews reports whether the changes of a key are changes of flags. A repair puts
-// back what readers should have had all the time.
-func (s *step) isNews() bool {
-	switch s.Action {
-	case "failed", "held", "waiting", "unconfirmed", "repaired":
-		return false
-	}
-	return true
-}
-
-func short(digest string) string { return digest[:min(12, len(digest))] }
-
-// tell emits the events of a pass, and logs what a person has to know.
-func (p *Publisher) tell(steps []*step, st *state.State) {
-	for _, s := range steps {
-		e := Event{
-			Key: s.Key, Seq: max(s.seen.seq, s.newest.seq), Digest: s.want, Revision: st.Definitions.Revision,
-			Bytes: s.Bytes, Changes: s.Changes, Text: s.Text,
-		}
-		switch {
-		case s.Action == "published":
-			e.Kind = Published
-		case s.Action == "repaired":
-			e.Kind = Repaired
-			if s.rival != 0 && s.rival == s.Base.Seq {
-				e.Text = fmt.Sprintf("another publisher had written seq %d", s.rival)
-			}
-		case s.Action == "unconfirmed":
-			if s.reported != s.seen.seq {
-				s.reported = s.seen.seq
-				p.log.Warn("not published: "+s.Text, "key", s.Key, "sink", p.target.SinkName)
-			}
-			continue
-		case s.Action == "held" && s.held != s.want:
-			e.Kind, s.held = Held, s.want
-			p.metrics.stopped(&p.target)
-			p.log.Warn("held: "+s.Text, "key", s.Key, "sink", p.target.SinkName, "digest", short(s.want))
-			p.log.Warn(fmt.Sprintf("if it is meant: flagcast sync --target %s --accept %s%s",
-				p.target.Name, short(s.want), p.options.ConfigArgument))
-		default:
-			continue
-		}
-		p.emit(e)
-	}
-}
-
-// emit gives an event to the listener.
-func (p *Publisher) emit(e Event) {
-	if p.options.Listener == nil {
-		return
-	}
-	e.Time, e.Target, e.Sink = time.Now(), p.target.Name, p.target.SinkName
-	p.options.Listener.Event(e)
 }

@@ -31,7 +31,7 @@ func (w *world) infos(from int) (lines []string) {
 
 // A pass over many flags is one record, which lists at most twenty lines, those
 // for a second look first. Flags that are written in another way, with the same meaning,
-// are no record, or one line where the target gets them.
+// are not record, or one line where the target gets them.
 func TestManyChangesAreOneRecord(t *testing.T) {
 	const described = `"description":"other",`
 	const same = "~ 500 flags changed, with no effect on evaluation  published to s in "
@@ -39,7 +39,7 @@ func TestManyChangesAreOneRecord(t *testing.T) {
 		t.Run(string(format), func(t *testing.T) {
 			within(t, func(t *testing.T, w *world) {
 				w.target.Schedule = nil
-				w.target.Cells[0].Spec.Format = format
+				w.target.Outputs[0].Spec.Format = format
 				defer w.run(t)()
 				for _, step := range []struct {
 					document string
@@ -84,7 +84,7 @@ func TestManyProblemsOfATarget(t *testing.T) {
 	}
 	within(t, func(t *testing.T, w *world) {
 		w.target.Schedule = nil
-		w.target.Cells[0].Spec.Format = snapshot.Rules1
+		w.target.Outputs[0].Spec.Format = snapshot.Rules1
 		defer w.run(t)()
 		w.put(t, `{"features":[`+strings.Join(features, ",")+`]}`)
 		after(time.Minute)

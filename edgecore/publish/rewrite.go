@@ -21,15 +21,8 @@ type Rewrite struct {
 	Pinned string
 	// Kind of the event: Published, Pinned or Unpinned.
 	Kind Kind
-	// Base is what has to be stored for the write to happen; nil: anything.
+	// Base is what must be stored for the write to happen; nil: anything.
 	Base *Base
-}
-
-// Base says what was stored when somebody looked. The zero value is nothing,
-// or what is no snapshot.
-type Base struct {
-	Digest string `json:"digest"`
-	Seq    uint64 `json:"seq"`
 }
 
 // ErrChanged says that something else is stored than a Rewrite is based on.
@@ -39,15 +32,14 @@ var ErrChanged = errors.New("what is stored has changed since")
 // is not a pin.
 var ErrOlder = errors.New("what is stored is newer")
 
-// Rewrite reads a key and puts content over what is there. It is not for use
-// beside Run.
-func (p *Publisher) Rewrite(ctx context.Context, r Rewrite) (Outcome, error) {
-	out := Outcome{Target: p.target.Name, Sink: p.target.SinkName, Key: r.Key, Action: "failed"}
-	i := slices.IndexFunc(p.cells, func(c *cell) bool { return c.Key == r.Key })
+// Rewrite reads a key and puts content over what is there.
+func (p *Session) Rewrite(ctx context.Context, r Rewrite) (Outcome, error) {
+	out := Outcome{Target: p.target.Name, Sink: p.target.SinkName, Key: r.Key, Action: ActionFailed}
+	i := slices.IndexFunc(p.keys, func(c *keyState) bool { return c.Key == r.Key })
 	if i < 0 {
 		return out, fmt.Errorf("target %q has no key %q", p.target.Name, r.Key)
 	}
-	c := p.cells[i]
+	c := p.keys[i]
 	stored, err := p.admits(ctx, c, r)
 	if err != nil {
 		return out, err
@@ -61,7 +53,7 @@ func (p *Publisher) Rewrite(ctx context.Context, r Rewrite) (Outcome, error) {
 		return out, fmt.Errorf("write %q to %s: nothing of flagcast is stored there", r.Key, p.target.SinkName)
 	}
 	now := time.Now()
-	s := &step{cell: c, Outcome: &out, next: put}
+	s := &keyPass{keyState: c, Outcome: &out, decision: write}
 	seq := c.seq(now)
 	if seq > snapshot.MaxSeq {
 		return out, p.exhausted(s)
@@ -73,14 +65,14 @@ func (p *Publisher) Rewrite(ctx context.Context, r Rewrite) (Outcome, error) {
 	if err != nil {
 		return out, fmt.Errorf("write %q to %s: %w", r.Key, p.target.SinkName, err)
 	}
-	c.want, c.program = s.meta.Digest, nil // the next pass wants what upstream says
+	c.wanted, c.program = s.meta.Digest, nil // the next pass wants what upstream says
 	callCtx, cancel := bound(ctx, 1)
 	defer cancel()
 	deadline, _ := callCtx.Deadline()
-	p.count(s, p.target.Sink.Put(callCtx, object(r.Key, s.body, s.meta)), deadline)
+	p.recordPut(s, p.target.Sink.Put(callCtx, object(r.Key, s.body, s.meta)), deadline)
 	out.Digest, out.Seq = s.meta.Digest, s.meta.Seq
 	if out.Err != nil {
-		out.Action = "failed"
+		out.Action = ActionFailed
 		return out, out.Err
 	}
 	if r.Kind == Unpinned {
@@ -93,17 +85,17 @@ func (p *Publisher) Rewrite(ctx context.Context, r Rewrite) (Outcome, error) {
 
 // Check reads a key, and returns why a Rewrite would not be carried out:
 // ErrChanged, ErrOlder, or that the key cannot be read.
-func (p *Publisher) Check(ctx context.Context, r Rewrite) error {
-	i := slices.IndexFunc(p.cells, func(c *cell) bool { return c.Key == r.Key })
+func (p *Session) Check(ctx context.Context, r Rewrite) error {
+	i := slices.IndexFunc(p.keys, func(c *keyState) bool { return c.Key == r.Key })
 	if i < 0 {
 		return fmt.Errorf("target %q has no key %q", p.target.Name, r.Key)
 	}
-	_, err := p.admits(ctx, p.cells[i], r)
+	_, err := p.admits(ctx, p.keys[i], r)
 	return err
 }
 
 // admits reads a key and returns what is stored, if a Rewrite may replace it.
-func (p *Publisher) admits(ctx context.Context, c *cell, r Rewrite) ([]byte, error) {
+func (p *Session) admits(ctx context.Context, c *keyState, r Rewrite) ([]byte, error) {
 	stored, err := p.Stored(ctx, r.Key)
 	if err != nil {
 		return nil, err
@@ -125,48 +117,21 @@ func (p *Publisher) admits(ctx context.Context, c *cell, r Rewrite) ([]byte, err
 }
 
 // Stored reads a key, and returns the snapshot that is there. nil is nothing,
-// or no snapshot. It is not for use beside Run.
-func (p *Publisher) Stored(ctx context.Context, key sinks.Key) ([]byte, error) {
-	i := slices.IndexFunc(p.cells, func(c *cell) bool { return c.Key == key })
+// or something that is not a snapshot.
+func (p *Session) Stored(ctx context.Context, key sinks.Key) ([]byte, error) {
+	i := slices.IndexFunc(p.keys, func(c *keyState) bool { return c.Key == key })
 	if i < 0 {
 		return nil, fmt.Errorf("target %q has no key %q", p.target.Name, key)
 	}
-	c := p.cells[i]
+	c := p.keys[i]
 	callCtx, cancel := bound(ctx, 1)
 	defer cancel()
 	body, err := p.target.Sink.Get(callCtx, key)
-	if _, err := c.look(body, err, time.Now(), p.target.stale()); err != nil {
+	if _, err := c.observe(body, err, time.Now(), p.target.stale()); err != nil {
 		return nil, fmt.Errorf("read %q in %s: %w", key, p.target.SinkName, err)
 	}
-	if c.seen.absent || c.seen.foreign {
+	if c.read.absent || c.read.foreign {
 		return nil, nil
 	}
 	return c.stored, nil
-}
-
-// base is what a plan notes of a key that has been read.
-func (c *cell) base() Base {
-	if c.seen.absent || c.seen.foreign {
-		return Base{}
-	}
-	return Base{c.seen.digest, c.seen.seq}
-}
-
-// Verify reads back what was put until it shows or ctx ends, and tells whether
-// it has. It is not for use beside Run, which does it by itself.
-func (p *Publisher) Verify(ctx context.Context) bool {
-	a, shown := agenda{}, true
-	for p.unverified() && ctx.Err() == nil {
-		shown = p.verify(ctx, &a) && shown
-		if a.verify.IsZero() {
-			break
-		}
-		timer := time.NewTimer(time.Until(a.verify))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-		case <-timer.C:
-		}
-	}
-	return shown && !p.unverified()
 }

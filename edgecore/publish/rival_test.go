@@ -13,14 +13,14 @@ import (
 func TestRivalIsNoticed(t *testing.T) {
 	within(t, func(t *testing.T, w *world) {
 		other := newWorld(t)
-		other.sink, other.target.Sink, other.target.Cells[0].Spec.Target = w.sink, w.sink, "other"
+		other.sink, other.target.Sink, other.target.Outputs[0].Spec.Target = w.sink, w.sink, "other"
 		w.sink.crowded = true
 		w.put(t, at(7, flag("f")))
 		other.put(t, at(9, flag("f"), flag("theirs")))
 		defer w.run(t)()
 		after(3 * time.Minute)
 		for range 3 {
-			if _, err := other.publisher().Once(t.Context(), true); err != nil {
+			if _, err := other.session().Once(t.Context(), true); err != nil {
 				t.Fatal(err)
 			}
 			after(5 * time.Minute)
@@ -56,14 +56,14 @@ func TestWhatIsNoRival(t *testing.T) {
 		after(3 * time.Minute)
 		for _, r := range []publish.Rewrite{{Kind: publish.Pinned, Pinned: "incident"}, {Kind: publish.Unpinned}} {
 			r.Key = "k"
-			if _, err := w.publisher().Rewrite(t.Context(), r); err != nil {
+			if _, err := w.session().Rewrite(t.Context(), r); err != nil {
 				t.Fatal(err)
 			}
 			after(3 * time.Minute)
 		}
 		for revision := 8; revision < 12; revision++ {
 			w.put(t, at(revision, flag("f"), flag(string(rune('a'+revision)))))
-			if _, err := w.publisher().Once(t.Context(), true); err != nil { // flagcast sync beside serve
+			if _, err := w.session().Once(t.Context(), true); err != nil { // flagcast sync beside serve
 				t.Fatal(err)
 			}
 			after(3 * time.Minute)

@@ -3,40 +3,23 @@ package publish
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore/state"
-	"github.com/flagcast/flagcast/sinks"
 )
 
-// agenda is what the loop has to do, and when. The zero time is never.
-type agenda struct {
-	pass      time.Time // bring what is stored up to date
-	reconcile bool      // and read it first
-	tick      time.Time // of the schedule
-	flip      time.Time // of the next DATE constraint
-	beat      time.Time // of the heartbeat
-	verify    time.Time // look whether the last puts are visible
-	looks     int       // how often that has been done
-	age       time.Time // look whether the target is stale
-	recheck   time.Time // read keys that are held or pinned
-	unread    int       // rechecks in a row that have failed
+// Publisher keeps one target up to date while it runs. Run it in one goroutine;
+// what its session remembers belongs to that goroutine.
+type Publisher struct{ session *Session }
+
+// New makes a publisher. It starts nothing.
+func New(t Target, states States, o Options) *Publisher {
+	return &Publisher{session: NewSession(t, states, o)}
 }
 
-// next returns the earliest entry.
-func (a *agenda) next() time.Time {
-	var first time.Time
-	for _, t := range []time.Time{a.pass, a.tick, a.flip, a.beat, a.verify, a.age, a.recheck} {
-		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
-			first = t
-		}
-	}
-	return first
-}
-
-func due(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }
+// Status returns how the target is. It may be called at any time.
+func (p *Publisher) Status() Status { return p.session.Status() }
 
 // Run publishes until ctx ends: after a change of definitions (debounced), at
 // the instant at which a DATE constraint flips, on the schedule, for the
@@ -45,22 +28,22 @@ func due(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }
 // never returned.
 func (p *Publisher) Run(ctx context.Context) error {
 	changes := make(chan struct{}, 1)
-	p.sightings = make(chan sighting, 1)
+	p.session.pending = make(chan pendingPut, 1)
 	var others sync.WaitGroup
 	defer others.Wait()
 	others.Go(func() { p.watch(ctx, changes) })
-	if len(p.target.Seers) > 0 {
-		others.Go(func() { p.watchEdge(ctx, p.sightings) })
+	if len(p.session.target.Probes) > 0 {
+		others.Go(func() { p.watchProbes(ctx, p.session.pending) })
 	}
 
-	var a agenda
+	var a timers
 	a.reconcile = true
-	p.health.began = time.Now()
-	if p.target.Schedule != nil {
-		a.tick = p.target.Schedule.Next(time.Now())
+	p.session.health.began = time.Now()
+	if p.session.target.Schedule != nil {
+		a.tick = p.session.target.Schedule.Next(time.Now())
 	}
-	if p.options.StaleAfter > 0 {
-		a.age = time.Now().Add(min(p.options.StaleAfter, p.options.upstreamStaleAfter()))
+	if p.session.options.StaleAfter > 0 {
+		a.age = time.Now().Add(min(p.session.options.StaleAfter, p.session.options.upstreamStaleAfter()))
 	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -76,28 +59,21 @@ func (p *Publisher) Run(ctx context.Context) error {
 			return nil
 		case <-changes:
 			// While a target fails, its backoff decides; a fault that only a
-			// person can mend may have been mended by this very change.
-			if a.pass.IsZero() || p.health.failures == 0 || p.health.permanent {
-				a.pass = earlier(a.pass, time.Now().Add(p.target.Debounce))
+			// person can repair may have been repaired by this very change.
+			if a.pass.IsZero() || p.session.health.failures == 0 || p.session.health.permanent {
+				a.pass = earlier(a.pass, time.Now().Add(p.session.target.Debounce))
 			}
 		case <-wake:
-			p.turn(ctx, &a, time.Now())
+			p.onTimer(ctx, &a, time.Now())
 		}
 	}
 }
 
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
-}
-
-// watch signals every new version; signals that nobody has taken coalesce.
+// watch signals every new version; signals that have not been taken coalesce.
 func (p *Publisher) watch(ctx context.Context, changes chan<- struct{}) {
 	var version uint64
 	for {
-		st, err := p.states.Wait(ctx, p.target.Environment, version)
+		st, err := p.session.states.Wait(ctx, p.session.target.Environment, version)
 		if err != nil {
 			return // ctx has ended
 		}
@@ -109,14 +85,14 @@ func (p *Publisher) watch(ctx context.Context, changes chan<- struct{}) {
 	}
 }
 
-// turn does what is due.
-func (p *Publisher) turn(ctx context.Context, a *agenda, now time.Time) {
+// onTimer does what is due.
+func (p *Publisher) onTimer(ctx context.Context, a *timers, now time.Time) {
 	if due(a.age, now) {
-		a.age = now.Add(min(p.options.StaleAfter, p.options.upstreamStaleAfter()) / 10)
-		p.age(now)
+		a.age = now.Add(min(p.session.options.StaleAfter, p.session.options.upstreamStaleAfter()) / 10)
+		p.session.age(now)
 	}
 	if due(a.tick, now) {
-		a.tick = p.target.Schedule.Next(now)
+		a.tick = p.session.target.Schedule.Next(now)
 		a.reconcile, a.pass = true, now
 	}
 	if due(a.flip, now) {
@@ -128,7 +104,7 @@ func (p *Publisher) turn(ctx context.Context, a *agenda, now time.Time) {
 		a.reconcile, a.pass = true, earlier(a.pass, now)
 	}
 	if due(a.verify, now) {
-		p.verify(ctx, a)
+		p.session.verify(ctx, a)
 	}
 	if due(a.recheck, now) {
 		p.recheck(ctx, a)
@@ -136,7 +112,7 @@ func (p *Publisher) turn(ctx context.Context, a *agenda, now time.Time) {
 	if !due(a.pass, now) {
 		return
 	}
-	if ready := p.lastPut().Add(p.target.pace()); now.Before(ready) {
+	if ready := p.session.lastPut().Add(p.session.target.pace()); now.Before(ready) {
 		a.pass = ready
 		return
 	}
@@ -144,18 +120,18 @@ func (p *Publisher) turn(ctx context.Context, a *agenda, now time.Time) {
 }
 
 // lastPut is when a key was written last.
-func (p *Publisher) lastPut() time.Time {
+func (p *Session) lastPut() time.Time {
 	var last time.Time
-	for _, c := range p.cells {
-		if c.put.After(last) {
-			last = c.put
+	for _, c := range p.keys {
+		if c.lastPut.After(last) {
+			last = c.lastPut
 		}
 	}
 	return last
 }
 
-func (p *Publisher) pass(ctx context.Context, a *agenda) {
-	outcomes, err := p.Once(ctx, a.reconcile)
+func (p *Publisher) pass(ctx context.Context, a *timers) {
+	outcomes, err := p.session.Once(ctx, a.reconcile)
 	now := time.Now()
 	switch {
 	case ctx.Err() != nil:
@@ -166,23 +142,23 @@ func (p *Publisher) pass(ctx context.Context, a *agenda) {
 		a.pass = time.Time{}
 		return
 	case err != nil:
-		wait := backoff(p.health.failures, err)
+		wait := backoff(p.session.health.failures, err)
 		a.pass, a.reconcile = now.Add(wait), false // keys that have failed are read in any case
-		p.log.Error("publish: "+err.Error(), "failures", p.health.failures, "retry_in", wait.Round(time.Millisecond).String())
+		p.session.log.Error("publish: "+err.Error(), "failures", p.session.health.failures, "retry_in", wait.Round(time.Millisecond).String())
 	default:
 		a.pass, a.reconcile = time.Time{}, false
 	}
-	a.flip, a.beat = p.flip, p.nextBeat(now)
-	a.recheck, a.unread = p.nextRecheck(now), 0
+	a.flip, a.beat = p.session.flip, p.session.nextBeat(now)
+	a.recheck, a.unread = p.session.nextRecheck(now), 0
 	wrote, waiting := false, false
 	for _, o := range outcomes {
-		wrote, waiting = wrote || o.Bytes > 0, waiting || o.Action == "waiting"
+		wrote, waiting = wrote || o.Bytes > 0, waiting || o.Action == ActionWaiting
 	}
 	if waiting {
 		a.pass = earlier(a.pass, now.Add(firstBackoff<<min(a.looks, 5)))
 		a.looks++
 	}
-	if p.unverified() && (a.verify.IsZero() || wrote) {
+	if p.session.unverified() && (a.verify.IsZero() || wrote) {
 		a.verify, a.looks = now, 0
 	}
 	if !a.pass.IsZero() && !a.beat.IsZero() && a.beat.Before(a.pass) {
@@ -190,14 +166,14 @@ func (p *Publisher) pass(ctx context.Context, a *agenda) {
 	}
 }
 
-// nextBeat is when something that is stored has to be written again; at the
+// nextBeat is when something that is stored must be written again; at the
 // earliest in a second, since what could not be written now is not due at once.
-func (p *Publisher) nextBeat(now time.Time) time.Time {
+func (p *Session) nextBeat(now time.Time) time.Time {
 	var next time.Time
 	if p.target.Heartbeat == 0 {
 		return next
 	}
-	for _, c := range p.cells {
+	for _, c := range p.keys {
 		if c.stored != nil {
 			next = earlier(next, c.meta.PublishedAt.Add(p.target.Heartbeat))
 		}
@@ -206,91 +182,4 @@ func (p *Publisher) nextBeat(now time.Time) time.Time {
 		return soonest
 	}
 	return next
-}
-
-func (p *Publisher) unverified() bool {
-	for _, c := range p.cells {
-		if !c.verified {
-			return true
-		}
-	}
-	return false
-}
-
-// verify reads puts back. Reads may be stale: it looks again with growing
-// pauses while they may be, and then has the keys written again if need be. false
-// says that it has given up a put.
-func (p *Publisher) verify(ctx context.Context, a *agenda) bool {
-	a.verify = time.Time{}
-	var keys []sinks.Key
-	var looking []*cell
-	for _, c := range p.cells {
-		if !c.verified {
-			looking, keys = append(looking, c), append(keys, c.Key)
-		}
-	}
-	if len(looking) == 0 {
-		return true
-	}
-	callCtx, cancel := bound(ctx, len(keys))
-	defer cancel()
-	bodies, errs := sinks.GetAll(callCtx, p.target.Sink, keys)
-	now, waiting, lost := time.Now(), false, false
-	for i, c := range looking {
-		was, written := c.seen, c.newest
-		_, err := c.look(bodies[i], errs[i], now, p.target.stale())
-		switch {
-		case err == nil && c.shown():
-			c.verified = true
-			switch {
-			case c.seen.pinned != "" && !written.pinned:
-				if p.health.failures == 0 {
-					a.pass = earlier(a.pass, now) // which shows the pin
-				}
-			case c.seen.digest != written.digest:
-				p.log.Warn("another publisher writes this key; the next reconcile will put this one's content back", "key", c.Key, "sink", p.target.SinkName)
-			}
-			continue
-		case !now.Before(c.newest.until) && (err == nil || now.Sub(c.put) >= verifyFor):
-			c.verified = true // as far as can be told: the reconcile decides
-			p.metrics.unverified(&p.target)
-			p.emit(Event{Kind: Unverified, Key: c.Key, Seq: c.newest.seq, Digest: c.newest.digest})
-			p.log.Warn("the put was accepted but no read has shown it: reconciling",
-				"key", c.Key, "sink", p.target.SinkName, "after", now.Sub(c.put).Round(time.Second).String(), "err", err)
-			lost = true
-		default:
-			waiting = true
-		}
-		// A stale read is not news: the next change is compared with the put.
-		c.seen = was
-	}
-	if lost {
-		// A sink that takes puts and stores nothing is not asked for ever
-		// without a pause.
-		p.unshown++
-		p.since = time.Time{}
-		a.reconcile = true
-		if p.health.failures == 0 {
-			a.pass = earlier(a.pass, now.Add(backoff(p.unshown, nil)))
-		}
-	}
-	if waiting {
-		a.verify = now.Add(firstBackoff << min(a.looks, 5))
-		a.looks++
-	} else if !lost {
-		p.unshown = 0
-	}
-	p.shown(now)
-	p.post()
-	return !lost
-}
-
-// backoff is the pause after a number of consecutive failures, with jitter.
-func backoff(failures int, err error) time.Duration {
-	wait := firstBackoff << min(failures-1, 9)
-	if errors.Is(err, sinks.ErrPermanent) {
-		wait = longBackoff
-	}
-	wait = min(wait, longBackoff)
-	return wait/2 + rand.N(wait/2)
 }

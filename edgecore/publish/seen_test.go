@@ -58,7 +58,7 @@ func (e *edge) count() int {
 func watched(t *testing.T, f func(t *testing.T, w *world, near, far *edge)) {
 	within(t, func(t *testing.T, w *world) {
 		near, far := &edge{name: "near", store: w.sink}, &edge{name: "far", store: w.sink}
-		w.target.Seers = []publish.Seer{near, far}
+		w.target.Probes = []publish.Probe{near, far}
 		defer w.run(t)()
 		f(t, w, near, far)
 	})
@@ -75,7 +75,8 @@ func TestSeenAtTheEdge(t *testing.T) {
 		}
 		after(time.Minute)
 		s = w.running.Status()
-		if s.SeenLagMS == nil || *s.SeenLagMS != 61_100 || metric(t, w.registry, "seen_lag_seconds", "") != 61.1 || metric(t, w.registry, "propagation_seconds", "") != 61 {
+		if s.SeenLagMS == nil || *s.SeenLagMS != 61_100 || metric(t, w.registry, "delay_seconds", publish.StageSeen) != 61.1 ||
+			metric(t, w.registry, "delay_seconds", publish.StagePropagated) != 61 {
 			t.Errorf("the lag is %v ms, the status %+v", *s.SeenLagMS, s)
 		}
 		n := near.count()
@@ -133,11 +134,11 @@ func TestEdgeThatShowsNothingIsGivenUp(t *testing.T) {
 	})
 }
 
-// Heartbeats are no changes to be watched for.
+// Heartbeats are not changes to be watched for.
 func TestHeartbeatsAreNotWatched(t *testing.T) {
 	within(t, func(t *testing.T, w *world) {
 		near := &edge{name: "near", store: w.sink}
-		w.target.Seers, w.target.Heartbeat = []publish.Seer{near}, time.Minute
+		w.target.Probes, w.target.Heartbeat = []publish.Probe{near}, time.Minute
 		defer w.run(t)()
 		w.deliver(t, true)
 		after(30 * time.Second)

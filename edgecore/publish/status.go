@@ -1,9 +1,7 @@
 package publish
 
 import (
-	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore"
@@ -21,23 +19,23 @@ type Status struct {
 	// the state folder wait for upstream, "stale", "new" before the first pass,
 	// "missing" where nothing is stored, "unverified" or "ok": the first of them
 	// that is so.
-	State       string       `json:"state"`
-	Keys        []KeyStatus  `json:"keys"`
-	LimitBytes  int          `json:"limitBytes"` // largest snapshot that the sink takes; 0: any
-	Failures    int          `json:"failures"`   // consecutive
-	LastError   string       `json:"lastError,omitempty"`
-	Hint        string       `json:"hint,omitempty"`       // what to do about LastError, which ends with it
-	FailureKind string       `json:"-"`                    // what kind of failure LastError is; see Redacted
-	LastSuccess time.Time    `json:"lastSuccess,omitzero"` // a pass found or made everything up to date
-	StoredLagMS *int64       `json:"storedLagMs"`          // from the arrival of the last change until a read showed it; null until then
-	SeenLagMS   *int64       `json:"seenLagMs"`            // until every probe showed it
-	Seen        []SeenStatus `json:"seen,omitempty"`       // what the probes said last
+	State       string        `json:"state"`
+	Keys        []KeyStatus   `json:"keys"`
+	LimitBytes  int           `json:"limitBytes"` // largest snapshot that the sink takes; 0: any
+	Failures    int           `json:"failures"`   // consecutive
+	LastError   string        `json:"lastError,omitempty"`
+	Hint        string        `json:"hint,omitempty"`       // what to do about LastError, which ends with it
+	FailureKind string        `json:"-"`                    // what kind of failure LastError is; see Redacted
+	LastSuccess time.Time     `json:"lastSuccess,omitzero"` // a pass found or made everything up to date
+	StoredLagMS *int64        `json:"storedLagMs"`          // from the arrival of the last change until a read showed it; null until then
+	SeenLagMS   *int64        `json:"seenLagMs"`            // until every probe showed it
+	Seen        []ProbeStatus `json:"seen,omitempty"`       // what the probes said last
 }
 
 // KeyStatus is what is known of one key.
 type KeyStatus struct {
 	Key         sinks.Key `json:"key"`
-	Digest      string    `json:"digest,omitempty"` // of what is stored; absent where nothing is, or nobody has looked
+	Digest      string    `json:"digest,omitempty"` // of what is stored; absent where nothing is, or before a read
 	Seq         uint64    `json:"seq"`
 	Revision    uint64    `json:"revision"`
 	PublishedAt time.Time `json:"publishedAt,omitzero"`
@@ -52,112 +50,12 @@ type KeyStatus struct {
 	Contextual int `json:"contextual,omitempty"`
 }
 
-// SeenStatus is the last answer of a probe.
-type SeenStatus struct {
+// ProbeStatus is the last answer of a probe.
+type ProbeStatus struct {
 	Probe string    `json:"probe"`
 	Seq   uint64    `json:"seq"` // 0: none
 	At    time.Time `json:"at"`
 	Error string    `json:"error,omitempty"`
-}
-
-// board is what other goroutines may read of a publisher.
-type board struct {
-	mu     sync.Mutex
-	status Status
-}
-
-// Status returns how the target is. It may be called at any time.
-func (p *Publisher) Status() Status {
-	p.board.mu.Lock()
-	defer p.board.mu.Unlock()
-	s := p.board.status
-	if s.StoredLagMS != nil {
-		lag := *s.StoredLagMS
-		s.StoredLagMS = &lag
-	}
-	return s
-}
-
-// post makes what the publisher knows readable for others.
-func (p *Publisher) post() {
-	s := Status{
-		Target: p.target.Name, Sink: p.target.SinkName, Environment: p.target.Environment,
-		Format: p.target.Cells[0].Spec.Format, LimitBytes: p.target.Sink.Limits().ValueBytes,
-		Failures: p.health.failures, LastSuccess: p.health.succeeded, Keys: make([]KeyStatus, len(p.cells)),
-	}
-	if p.health.err != nil {
-		s.LastError, s.FailureKind = p.health.err.Error(), kindOf(p.health.err)
-		s.Hint = sinks.Hint(p.health.err)
-	}
-	verified, missing := true, false
-	for i, c := range p.cells {
-		verified, missing = verified && c.verified, missing || c.stored == nil
-		s.Keys[i] = KeyStatus{Key: c.Key, Verified: c.verified && c.stored != nil, Held: c.held, Waits: c.waits}
-		if meta := c.meta; c.stored != nil {
-			s.Keys[i].Digest, s.Keys[i].Seq, s.Keys[i].Revision = meta.Digest, meta.Seq, meta.Revision
-			s.Keys[i].PublishedAt, s.Keys[i].Bytes, s.Keys[i].Pinned = meta.PublishedAt, len(c.stored), meta.Pinned
-			if c.Spec.Undecided() {
-				s.Keys[i].Contextual = len(meta.Contextual)
-			}
-		}
-	}
-	switch h := &p.health; {
-	case h.failures > 0:
-		s.State = "failing"
-	case h.held:
-		s.State = "held"
-	case h.pinned:
-		s.State = "pinned"
-	case h.unconfirmed:
-		s.State = "unconfirmed"
-	case h.stale:
-		s.State = "stale"
-	case h.succeeded.IsZero():
-		s.State = "new"
-	case missing:
-		s.State = "missing"
-	case !verified:
-		s.State = "unverified"
-	default:
-		s.State = "ok"
-	}
-	p.board.mu.Lock()
-	defer p.board.mu.Unlock()
-	s.StoredLagMS, s.SeenLagMS, s.Seen = p.board.status.StoredLagMS, p.board.status.SeenLagMS, p.board.status.Seen
-	p.board.status = s
-}
-
-func (p *Publisher) postLag(lag time.Duration) {
-	ms := lag.Milliseconds()
-	p.board.mu.Lock()
-	defer p.board.mu.Unlock()
-	p.board.status.StoredLagMS = &ms
-}
-
-// Inspect reads what is stored, for Status. It is not for use beside Run.
-func (p *Publisher) Inspect(ctx context.Context) {
-	keys := make([]sinks.Key, len(p.cells))
-	for i, c := range p.cells {
-		keys[i] = c.Key
-	}
-	callCtx, cancel := bound(ctx, len(keys))
-	defer cancel()
-	bodies, errs := sinks.GetAll(callCtx, p.target.Sink, keys)
-	h := &p.health
-	for i, c := range p.cells {
-		if _, err := c.look(bodies[i], errs[i], time.Now(), p.target.stale()); err != nil {
-			h.err = fmt.Errorf("read %q in %s: %w", c.Key, p.target.SinkName, err)
-			h.failures = 1
-		}
-		h.pinned = h.pinned || c.seen.pinned != ""
-	}
-	if h.err == nil {
-		h.succeeded = time.Now()
-	}
-	if len(p.target.Seers) > 0 {
-		p.look(ctx, 0)
-	}
-	p.post()
 }
 
 // Notes says in words what is wrong with a target, and what to do: that comes
@@ -214,3 +112,5 @@ func ContextualNote(flags int) string {
 	}
 	return needs + " one answer for all here, off where a user is needed; if workers decide by user, publish rules/1, else set contextual of the target"
 }
+
+func short(digest string) string { return digest[:min(12, len(digest))] }

@@ -18,9 +18,9 @@ import (
 type Target struct {
 	Name        string
 	Environment edgecore.Environment
-	// Cells are the snapshots of the target: one, or one for each combination
+	// Outputs are the snapshots of the target: one, or one for each combination
 	// of a matrix.
-	Cells    []Cell
+	Outputs  []Output
 	Sink     sinks.Sink
 	SinkName string // for people
 	// Schedule is when to reconcile: to read what is stored, compare and
@@ -32,16 +32,16 @@ type Target struct {
 	// sink's own pace counts where it is longer.
 	MinInterval time.Duration
 	// Heartbeat is how long what is stored may be unchanged before it is
-	// written again under a new publishedAt; 0: for ever.
+	// written again under a new publishedAt; 0: without end.
 	Heartbeat time.Duration
 	// History keeps what was published; nil: nothing is kept.
 	History *History
-	// Seers tell what the edge shows; none: nobody asks.
-	Seers []Seer
+	// Probes say what the edge shows; none: it is not asked.
+	Probes []Probe
 }
 
-// Cell is one snapshot under one key.
-type Cell struct {
+// Output is one snapshot under one key.
+type Output struct {
 	Key  sinks.Key
 	Spec snapshot.Spec
 }
@@ -61,3 +61,26 @@ type States interface {
 	Load(env edgecore.Environment) (*state.State, error)
 	Wait(ctx context.Context, env edgecore.Environment, after uint64) (*state.State, error)
 }
+
+// Probe says what one place at the edge shows. It is called by one goroutine
+// at a time.
+type Probe interface {
+	// Name is for people: where it looks.
+	Name() string
+	// Seen returns the seq of the snapshot that readers get, of a key that is
+	// wanted with a seq; 0: none.
+	Seen(ctx context.Context, want uint64) (seq uint64, err error)
+}
+
+const (
+	seenTimeout = 10 * time.Second // for one look
+	seenPause   = 30 * time.Second // longest, between two looks
+	// SeenFor is how long the edge is watched for a put: as long as the worst
+	// propagation that a service promises (Alibaba EdgeKV, 300 s), twice.
+	SeenFor = 10 * time.Minute
+)
+
+// verifyFor is how long after a put a read may still show something older,
+// for a sink whose reads may be stale at all (KV reads are cached; Cloudflare
+// says 60 s and more). Until then an older read is not a reason to write again.
+const verifyFor = 2 * time.Minute

@@ -37,7 +37,7 @@ func twoPublishers(t *testing.T, seed uint64, pool []*edgecore.Definitions) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	target := newWorld(t).target
 	target.Schedule = cron.Every(reconcileEvery)
-	keys := []sinks.Key{target.Cells[0].Key}
+	keys := []sinks.Key{target.Outputs[0].Key}
 	fail := func(format string, args ...any) {
 		t.Errorf("FLAGCAST_SEED=%d: "+format, append([]any{seed}, args...)...)
 	}
@@ -79,7 +79,7 @@ func twoPublishers(t *testing.T, seed uint64, pool []*edgecore.Definitions) {
 	time.Sleep(reconcileEvery + 10*time.Second)
 	synctest.Wait()
 	s := schedule{}
-	if v, want := l.now(keys[0]), s.encode(target.Cells[0], newest); v.foreign || v.meta.Digest != want.Digest {
+	if v, want := l.now(keys[0]), s.encode(target.Outputs[0], newest); v.foreign || v.meta.Digest != want.Digest {
 		fail("stored is %s, want the digest %.6s", v, want.Digest)
 	}
 	before, _ := l.calls()

@@ -40,7 +40,7 @@ func restarted(t *testing.T, stored, folder string, f func(t *testing.T, w *worl
 		other.sink, other.target.Sink = w.sink, w.sink
 		if stored != "" {
 			other.put(t, stored)
-			if _, err := other.publisher().Once(t.Context(), true); err != nil {
+			if _, err := other.session().Once(t.Context(), true); err != nil {
 				t.Fatal(err)
 			}
 			after(5 * time.Minute)
@@ -148,26 +148,26 @@ func TestHeartbeatWhileWaiting(t *testing.T) {
 func TestOlderPlanIsRefused(t *testing.T) {
 	within(t, func(t *testing.T, w *world) {
 		w.put(t, at(70, flag("f")))
-		made, err := w.publisher().Once(t.Context(), true)
+		made, err := w.session().Once(t.Context(), true)
 		if err != nil {
 			t.Fatal(err)
 		}
 		content := made[0].Wanted.Seal(0, time.Now())
 		after(5 * time.Minute)
 		w.put(t, at(71, disabled("f")))
-		if _, err := w.publisher().Once(t.Context(), true); err != nil {
+		if _, err := w.session().Once(t.Context(), true); err != nil {
 			t.Fatal(err)
 		}
 		after(5 * time.Minute)
 		r := publish.Rewrite{Key: "k", Content: content, Kind: publish.Published}
-		if err := w.publisher().Check(t.Context(), r); !errors.Is(err, publish.ErrOlder) || !strings.Contains(err.Error(), "revision 71 is stored, this is revision 70") {
+		if err := w.session().Check(t.Context(), r); !errors.Is(err, publish.ErrOlder) || !strings.Contains(err.Error(), "revision 71 is stored, this is revision 70") {
 			t.Errorf("check: %v", err)
 		}
-		if _, err := w.publisher().Rewrite(t.Context(), r); !errors.Is(err, publish.ErrOlder) || w.sink.has() != "f=off" {
+		if _, err := w.session().Rewrite(t.Context(), r); !errors.Is(err, publish.ErrOlder) || w.sink.has() != "f=off" {
 			t.Errorf("write: %v, stored is %s", err, w.sink.has())
 		}
 		r.Kind, r.Pinned = publish.Pinned, "a person wants it"
-		if _, err := w.publisher().Rewrite(t.Context(), r); err != nil || w.sink.has() != "f=on" {
+		if _, err := w.session().Rewrite(t.Context(), r); err != nil || w.sink.has() != "f=on" {
 			t.Errorf("pin: %v, stored is %s", err, w.sink.has())
 		}
 	})

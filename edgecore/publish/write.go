@@ -15,9 +15,9 @@ import (
 
 // write puts what is to be put, all in one call where the sink has one for it.
 // The reads before may have taken long: seq and time are those of the sending.
-func (p *Publisher) write(ctx context.Context, steps []*step, since time.Time) {
+func (p *Session) write(ctx context.Context, steps []*keyPass, since time.Time) {
 	now := time.Now()
-	var writing []*step
+	var writing []*keyPass
 	for _, s := range steps {
 		if s.Err == nil && s.due {
 			writing = append(writing, s)
@@ -27,7 +27,7 @@ func (p *Publisher) write(ctx context.Context, steps []*step, since time.Time) {
 		return
 	}
 	seq := together(writing, now)
-	compute(writing, func(s *step) {
+	compute(writing, func(s *keyPass) {
 		seq := max(seq, s.seq(now))
 		switch {
 		case seq > snapshot.MaxSeq:
@@ -38,7 +38,7 @@ func (p *Publisher) write(ctx context.Context, steps []*step, since time.Time) {
 			s.body, s.meta = s.snap.Seal(seq, now), s.snap.Meta(seq, now)
 		}
 	})
-	writing = slices.DeleteFunc(writing, func(s *step) bool { return s.Err != nil })
+	writing = slices.DeleteFunc(writing, func(s *keyPass) bool { return s.Err != nil })
 	if len(writing) == 0 {
 		return
 	}
@@ -52,24 +52,24 @@ func (p *Publisher) write(ctx context.Context, steps []*step, since time.Time) {
 	errs := sinks.PutAll(callCtx, p.target.Sink, objects)
 	arrived := false
 	for i, s := range writing {
-		p.count(s, errs[i], deadline)
+		p.recordPut(s, errs[i], deadline)
 		arrived = arrived || errs[i] == nil && !s.again
 	}
 	if arrived {
-		p.arrived(seq, since)
+		p.recordAccepted(seq, since)
 	}
 }
 
 // exhausted is the error of a key that no seq is left for.
-func (p *Publisher) exhausted(s *step) error {
+func (p *Session) exhausted(s *keyPass) error {
 	return fmt.Errorf("put %q to %s: %w: seq %d is stored, and readers take none above %d; delete the key in the sink",
-		s.Key, p.target.SinkName, sinks.ErrPermanent, max(s.seen.seq, s.newest.seq), uint64(snapshot.MaxSeq))
+		s.Key, p.target.SinkName, sinks.ErrPermanent, max(s.read.seq, s.newest.seq), uint64(snapshot.MaxSeq))
 }
 
 // together returns the seq of the keys that are written at once. A key whose
 // seq is ahead of the clock has one of its own: it does not take the others
 // along.
-func together(writing []*step, now time.Time) uint64 {
+func together(writing []*keyPass, now time.Time) uint64 {
 	highest := snapshot.NextSeq(0, now.Add(clockTolerance))
 	seq := uint64(0)
 	for _, s := range writing {
@@ -87,35 +87,6 @@ func together(writing []*step, now time.Time) uint64 {
 	return seq
 }
 
-// arrived notes that the sink has taken a change, and has the edge watched for
-// it.
-func (p *Publisher) arrived(seq uint64, since time.Time) {
-	p.since = since
-	p.board.mu.Lock()
-	p.board.status.StoredLagMS, p.board.status.SeenLagMS = nil, nil // until it is stored, and seen
-	p.board.mu.Unlock()
-	if p.sightings == nil {
-		return
-	}
-	select { // newest wins
-	case <-p.sightings:
-	default:
-	}
-	p.sightings <- sighting{seq: seq, since: since, put: time.Now()}
-}
-
-// shown measures how long a change took, once reads have shown all of it.
-func (p *Publisher) shown(now time.Time) {
-	if p.since.IsZero() || p.unverified() {
-		return
-	}
-	lag := now.Sub(p.since)
-	p.since = time.Time{}
-	p.metrics.verified(&p.target, lag)
-	p.postLag(lag)
-	p.log.Debug("verified", "lag_ms", lag.Milliseconds())
-}
-
 // object is a snapshot as sinks take it. A list of keys with their metadata
 // shows what is deployed.
 func object(key sinks.Key, body []byte, meta snapshot.Meta) sinks.Object {
@@ -125,8 +96,8 @@ func object(key sinks.Key, body []byte, meta snapshot.Meta) sinks.Object {
 	}
 }
 
-// count notes what has become of a put that had until a deadline.
-func (p *Publisher) count(s *step, err error, deadline time.Time) {
+// recordPut notes what has become of a put that had until a deadline.
+func (p *Session) recordPut(s *keyPass, err error, deadline time.Time) {
 	now := time.Now()
 	s.sent = s.meta.Seq
 	reason := ReasonContent
@@ -135,9 +106,9 @@ func (p *Publisher) count(s *step, err error, deadline time.Time) {
 		reason = ReasonHeartbeat
 	case s.again:
 		reason = ReasonRepair
-	case s.tried == s.want:
+	case s.failedDigest == s.wanted:
 		reason = ReasonRetry
-	case s.next == mend:
+	case s.decision == repair:
 		reason = ReasonRepair
 	}
 	p.metrics.put(&p.target, reason, len(s.body))
@@ -145,9 +116,9 @@ func (p *Publisher) count(s *step, err error, deadline time.Time) {
 		if errors.Is(err, sinks.ErrAmbiguous) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 			s.lost(s.meta, now, deadline)
 		}
-		s.seen.known = false
+		s.read.known = false
 		if !s.again {
-			s.tried = s.want
+			s.failedDigest = s.wanted
 		}
 		s.Err = fmt.Errorf("put %q to %s (%d bytes): %w%s", s.Key, p.target.SinkName, len(s.body), err, largest(err, s.body))
 		return
@@ -156,38 +127,28 @@ func (p *Publisher) count(s *step, err error, deadline time.Time) {
 	before := s.stored
 	switch {
 	case s.again:
-	case p.accepts(s.want):
+	case p.accepts(s.wanted):
 		s.departed.restart()
 	default:
 		s.departed.note(s.taken, now)
 	}
 	if !s.again {
-		s.mine = s.meta.Digest
+		s.lastWanted = s.meta.Digest
 	}
 	s.wrote(s.body, s.meta, now, p.target.stale())
 	p.metrics.accepted(&p.target, now)
 	switch {
 	case s.again:
 		if s.Action == "" {
-			s.Action = "rewritten"
+			s.Action = ActionRewritten
 		}
 		return
 	case reason == ReasonRepair:
-		s.Action = "repaired"
+		s.Action = ActionRepaired
 	default:
-		s.Action = "published"
+		s.Action = ActionPublished
 	}
 	s.replaced, s.history = before, s.body
-}
-
-// found tells whether a read has shown a put whose answer was lost, for the
-// first time. From then on it is as any other.
-func (c *cell) found() bool {
-	if !c.newest.lost || c.seen.absent || c.seen.foreign || c.seen.seq != c.newest.seq || c.seen.digest != c.newest.digest {
-		return false
-	}
-	c.newest.lost = false
-	return true
 }
 
 // largest names what makes a snapshot too large for its sink.

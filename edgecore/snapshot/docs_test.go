@@ -38,7 +38,7 @@ func examples(t *testing.T) map[snapshot.Format][]byte {
 		var stored bytes.Buffer
 		text := strings.NewReplacer(`\u007f`, "\u007f", `\u0080`, "\u0080").Replace(block[1])
 		if err := json.Compact(&stored, []byte(text)); err != nil {
-			t.Fatalf("an example is no JSON: %v\n%s", err, block[1])
+			t.Fatalf("an example is not JSON: %v\n%s", err, block[1])
 		}
 		meta, err := snapshot.Open(stored.Bytes())
 		if err != nil {

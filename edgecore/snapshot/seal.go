@@ -30,7 +30,7 @@ type Meta struct {
 	Contextual  []string  `json:"contextual,omitempty"`
 	// Heartbeat is how often the snapshot is written again though nothing has
 	// changed, in seconds; 0 for never. A reader that sees an older publishedAt
-	// knows that the publisher is away.
+	// sees that the publisher is away.
 	Heartbeat int `json:"heartbeat,omitempty"`
 	// Pinned says why this content is held until it is unpinned; "" when it is
 	// not. No publisher replaces it.
@@ -75,7 +75,7 @@ func (s *Snapshot) Seal(seq uint64, now time.Time) []byte {
 // for the "flagcast" member. The caller must not change it.
 func (s *Snapshot) Content() []byte { return slices.Clip(s.content) }
 
-// ErrForeign says that stored bytes are no snapshot of flagcast, or not whole.
+// ErrForeign says that stored bytes are not snapshot of flagcast, or not whole.
 var ErrForeign = errors.New("not a whole flagcast snapshot")
 
 // Open reads the meta data of stored bytes and checks them against their

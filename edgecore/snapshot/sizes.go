@@ -10,7 +10,7 @@ import (
 )
 
 // SizesOf measures a snapshot, from what is stored or from Content: both lists
-// largest first. Bytes that are no snapshot have no sizes.
+// largest first. Bytes that are not snapshot have no sizes.
 func SizesOf(stored []byte) rules.Sizes {
 	var sizes rules.Sizes
 	root := gjson.ParseBytes(stored)

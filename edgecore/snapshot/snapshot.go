@@ -47,12 +47,12 @@ type Contextual string
 
 const (
 	// ContextualOff answers as Unleash does for the static context alone, and
-	// lets a random draw select nobody: a canary stays off.
+	// lets a random draw select no user: a canary stays off.
 	ContextualOff Contextual = "off"
 	// ContextualOmit leaves such flags out.
 	ContextualOmit Contextual = "omit"
 	// ContextualEvaluate decides draws by one fixed seed: a canary of 10 %
-	// is on for everybody or for nobody.
+	// is on for all users or for none.
 	ContextualEvaluate Contextual = "evaluate"
 )
 
@@ -69,7 +69,7 @@ type Spec struct {
 	Flags           []string   // only flags whose name matches one of these globs (path.Match); empty: all
 	// Rules says what becomes of ids in a rules snapshot.
 	Rules rules.Options
-	// Heartbeat is told to readers (Meta.Heartbeat), in whole seconds.
+	// Heartbeat is written for readers (Meta.Heartbeat), in whole seconds.
 	Heartbeat time.Duration
 }
 
@@ -267,7 +267,7 @@ func (s *Snapshot) copy(d *edgecore.Definitions) {
 	}{2, features, used})
 }
 
-// Takes tells whether the target publishes a flag.
+// Takes reports whether the target publishes a flag.
 func (s *Spec) Takes(name, project string) bool {
 	if len(s.Projects) > 0 && !slices.Contains(s.Projects, project) {
 		return false
@@ -287,7 +287,7 @@ func (s *Spec) Undecided() bool {
 	return s.Format == Evaluated1 && (s.Contextual == "" || s.Contextual == ContextualOff)
 }
 
-// Encode writes JSON without escapes for HTML. It compacts raw text, so that
+// encode writes JSON without escapes for HTML. It compacts raw text, so that
 // the bytes do not depend on how upstream indents.
 func encode(v any) []byte {
 	var b bytes.Buffer

@@ -27,7 +27,7 @@ const edgeBackup = "unleash_features.json"
 
 // Restore loads the last good definitions of environments from disk. What
 // cannot be read is reported and left alone: it never prevents a start. Those
-// of other environments, which nobody follows any more, stay where they are.
+// of other environments, which are not followed any more, stay where they are.
 // Temporary files that earlier runs have left are removed. The end of ctx ends
 // the work.
 func (s *Store) Restore(ctx context.Context, environments []edgecore.Environment) {

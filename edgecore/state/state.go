@@ -28,7 +28,7 @@ type State struct {
 	// Since is when these definitions arrived.
 	Since time.Time
 	// Restored says that they come from disk, and upstream has not been
-	// heard yet.
+	// answered yet.
 	Restored bool
 }
 
@@ -47,7 +47,7 @@ type Store struct {
 	dir      string
 	maxBytes int64
 	log      *slog.Logger
-	dirty    chan struct{} // capacity 1: something has to be written
+	dirty    chan struct{} // capacity 1: something must be written
 
 	mu      sync.RWMutex
 	states  map[edgecore.Environment]*State
@@ -73,7 +73,7 @@ func (s *Store) Put(d *edgecore.Definitions) {
 }
 
 // PutContext makes definitions the newest of their environment. The same
-// definitions again are no change, except that they confirm restored ones. The
+// definitions again are not change, except that they confirm restored ones. The
 // error is that of ctx, whose end stops the work: then nothing has changed.
 func (s *Store) PutContext(ctx context.Context, d *edgecore.Definitions) error {
 	since := time.Now()

@@ -43,20 +43,20 @@ func NewFile(path string, env edgecore.Environment, maxBytes int64, log *slog.Lo
 	return &File{path: path, env: env, maxBytes: maxBytes, log: log.With("environment", env)}
 }
 
-// settle is how long a file has to be left alone before it is read: editors
-// write in several steps. recheck finds changes that no event tells of, as on
+// stableFor is how long a file must be unchanged before it is read: editors
+// write in several steps. recheck finds changes that no event reports, as on
 // network volumes: a file that is as it was is not read. Since clocks of file
-// systems are coarse, and those of servers differ, a file has to be left alone
-// for tick before its time tells anything, and is read every reread anyway.
+// systems are coarse, and those of servers differ, a file must be left alone
+// for tick before its time says anything, and is read every reread anyway.
 const (
-	settle  = 50 * time.Millisecond
-	recheck = time.Second
-	tick    = 2 * time.Second
-	reread  = time.Minute
+	stableFor = 50 * time.Millisecond
+	recheck   = time.Second
+	tick      = 2 * time.Second
+	reread    = time.Minute
 )
 
 // Run implements Feed. A file that cannot be read at the start is a final
-// error; later, the last good definitions stand and the fault is reported.
+// error; later, the last good definitions are kept and the fault is reported.
 func (f *File) Run(ctx context.Context, deliver func(*edgecore.Definitions)) error {
 	err := f.read(ctx, deliver)
 	if ctx.Err() != nil {
@@ -77,14 +77,14 @@ func (f *File) Run(ctx context.Context, deliver func(*edgecore.Definitions)) err
 	}
 	ticker := time.NewTicker(recheck)
 	defer ticker.Stop()
-	quiet := time.NewTimer(settle)
+	quiet := time.NewTimer(stableFor)
 	quiet.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-events:
-			quiet.Reset(settle)
+			quiet.Reset(stableFor)
 			continue
 		case <-quiet.C:
 			f.info = nil // read it, whatever it looks like
@@ -105,7 +105,7 @@ func (f *File) Run(ctx context.Context, deliver func(*edgecore.Definitions)) err
 	}
 }
 
-// unchanged tells whether the file is the one that was read, without reading it.
+// unchanged reports whether the file is the one that was read, without reading it.
 func (f *File) unchanged() bool {
 	if f.info == nil || time.Since(f.seen) >= reread {
 		return false

@@ -11,7 +11,7 @@ import (
 	"github.com/flagcast/flagcast/internal/secret"
 )
 
-// IsFrontend of every poll of these tests.
+// isFrontend of every poll of these tests.
 func isFrontend(_ context.Context, token secret.Secret) bool {
 	return strings.Contains(token.Reveal(), "frontend")
 }

@@ -32,7 +32,7 @@ func (p *Poll) merge() *edgecore.Definitions {
 		merged.Revision = max(merged.Revision, s.last.Revision)
 		merged.Problems = append(merged.Problems, s.last.Problems...)
 		for _, f := range s.last.Features {
-			if !features[f.Name] && !settled(scopes[:i], f.Project) {
+			if !features[f.Name] && !coveredBy(scopes[:i], f.Project) {
 				features[f.Name] = true
 				merged.Features = append(merged.Features, f)
 			}
@@ -53,9 +53,9 @@ func (p *Poll) merge() *edgecore.Definitions {
 	return merged
 }
 
-// settled tells whether newer scopes have already said all about a project: a
+// coveredBy reports whether newer scopes have already said all about a project: a
 // flag that they do not have is gone.
-func settled(scopes []*scope, project string) bool {
+func coveredBy(scopes []*scope, project string) bool {
 	return slices.ContainsFunc(scopes, func(s *scope) bool {
 		return s.projects == nil || s.projects[project]
 	})

@@ -5,23 +5,23 @@ import (
 	"time"
 )
 
-// hasty are the times after a nudge at which upstream is asked: a webhook of
+// burstDelays are the times after a nudge at which upstream is asked: a webhook of
 // Unleash may come before the change shows in its client API, which takes two
 // internal ticks of a second.
-var hasty = []time.Duration{0, 250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second}
+var burstDelays = []time.Duration{0, 250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second}
 
-// Nudge says that something may have changed upstream. It never blocks. Many
+// Trigger says that something may have changed upstream. It never blocks. Many
 // nudges cost no more than one round of polls after the other; while upstream
 // fails they cost at most one poll in an interval.
-func (p *Poll) Nudge() {
+func (p *Poll) Trigger() {
 	select {
 	case p.nudged <- struct{}{}:
 	default: // one waits already
 	}
 }
 
-// haste is the rest of a round of polls after a nudge.
-type haste struct {
+// burst is the rest of a round of polls after a nudge.
+type burst struct {
 	since time.Time
 	left  []time.Duration
 }
@@ -45,15 +45,15 @@ func (p *Poll) wait(ctx context.Context, err error) bool {
 		return true
 	}
 	if err != nil {
-		return sleep(ctx, nil, time.Until(asked.Add(p.patience(pause, err)))) != ended
+		return sleep(ctx, nil, time.Until(asked.Add(p.minimalPause(pause, err)))) != ended
 	}
-	p.haste = haste{since: time.Now(), left: hasty[1:]}
+	p.haste = burst{since: time.Now(), left: burstDelays[1:]}
 	return true
 }
 
-// patience is how long a nudge waits after a poll that failed: an interval, or
+// minimalPause is how long a nudge waits after a poll that failed: an interval, or
 // as long as upstream wants to be left alone.
-func (p *Poll) patience(pause time.Duration, err error) time.Duration {
+func (p *Poll) minimalPause(pause time.Duration, err error) time.Duration {
 	return min(pause, max(p.options.Interval, retryAfter(err)))
 }
 

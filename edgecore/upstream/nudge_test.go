@@ -61,7 +61,7 @@ func TestNudge(t *testing.T) {
 	nudging(t, flags(1, "x@a"), func(t *testing.T, c *clocked, f *follower) {
 		later(5 * time.Second)
 		nudged := time.Now()
-		f.Nudge()
+		f.Trigger()
 		later(10 * time.Second)
 		if diff := cmp.Diff(round, c.since(nudged)); diff != "" {
 			t.Errorf("asked at (-want +got)\n%s", diff)
@@ -72,7 +72,7 @@ func TestNudge(t *testing.T) {
 			t.Errorf("%d requests after the next interval", n)
 		}
 		// What shows late in the round is served.
-		f.Nudge()
+		f.Trigger()
 		later(1500 * ms)
 		c.set(flags(2, "y@a"))
 		later(600 * ms)
@@ -86,7 +86,7 @@ func TestManyNudgesCostOneRoundAfterTheOther(t *testing.T) {
 		nudged := time.Now()
 		for range 10_000 {
 			for range 10 {
-				f.Nudge()
+				f.Trigger()
 			}
 			later(ms)
 		}
@@ -123,7 +123,7 @@ func TestNudgesDoNotHammer(t *testing.T) {
 				without := len(c.since(quiet))
 				nudged := time.Now()
 				for range 10 * 60 * 4 {
-					f.Nudge()
+					f.Trigger()
 					later(250 * ms)
 				}
 				most := 10 * 60 / 15
@@ -138,7 +138,7 @@ func TestNudgesDoNotHammer(t *testing.T) {
 				}
 				// But one that comes when upstream is back ends the wait.
 				c.set(flags(2, "y@a"))
-				f.Nudge()
+				f.Trigger()
 				later(16 * time.Second)
 				if name != "a long Retry-After" {
 					f.expect(t, "x", "y")
@@ -153,7 +153,7 @@ func TestAFailureEndsTheRound(t *testing.T) {
 	nudging(t, flags(1, "x@a"), func(t *testing.T, c *clocked, f *follower) {
 		later(time.Second)
 		nudged := time.Now()
-		f.Nudge()
+		f.Trigger()
 		later(300 * ms)
 		c.set(status(401))
 		later(10 * time.Second)

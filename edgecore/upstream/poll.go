@@ -36,10 +36,10 @@ type Options struct {
 	Version     string                   // of flagcast, for User-Agent
 	Base        http.RoundTripper        // default: the system's, and CAFile
 	CAFile      string                   // PEM with further authorities for upstream
-	// IsFrontend tells of a token that upstream has refused (403) whether it is
+	// IsFrontend reports of a token that upstream has refused (403) whether it is
 	// known to be one of the frontend API: lists of tokens for Unleash Edge may
 	// hold some. Such a token is left out from then on, unless it is the only
-	// one. nil: nobody knows.
+	// one. nil: unknown.
 	IsFrontend func(context.Context, secret.Secret) bool
 	Log        *slog.Logger
 }
@@ -52,13 +52,13 @@ type Poll struct {
 	scopes  []*scope
 	nudged  chan struct{} // holds one nudge
 
-	haste haste // owned by Run
+	haste burst // owned by Run
 }
 
-// NewPoll makes a feed. It reaches nobody yet.
+// NewPoll makes a feed. It makes no call yet.
 func NewPoll(o Options) (*Poll, error) {
 	if len(o.Tokens) == 0 {
-		return nil, fmt.Errorf("poll upstream for environment %q: there is no token", o.Environment)
+		return nil, fmt.Errorf("poll upstream for environment %q: there is not a token", o.Environment)
 	}
 	address, err := featuresURL(o.URL)
 	if err != nil {
@@ -114,7 +114,7 @@ func (o *Options) requestHeaders() http.Header {
 const maxPause = 5 * time.Minute
 
 // Run implements Feed. It delivers for the first time when every token has
-// been answered once. No answer of upstream ends it: what it delivered stands,
+// been answered once. No answer of upstream ends it: what it delivered is kept,
 // and it asks again.
 func (p *Poll) Run(ctx context.Context, deliver func(*edgecore.Definitions)) error {
 	for {
@@ -125,14 +125,14 @@ func (p *Poll) Run(ctx context.Context, deliver func(*edgecore.Definitions)) err
 		if news {
 			deliver(p.merge())
 		}
-		p.tell(p.note(err), err)
+		p.logOutcome(p.note(err), err)
 		if !p.wait(ctx, err) {
 			return nil
 		}
 	}
 }
 
-// round asks once for every token, in parallel. news tells that there is
+// round asks once for every token, in parallel. news says that there is
 // something to deliver.
 func (p *Poll) round(ctx context.Context) (news bool, err error) {
 	errs := make([]error, len(p.scopes))
@@ -142,7 +142,7 @@ func (p *Poll) round(ctx context.Context) (news bool, err error) {
 	}
 	asking.Wait()
 	p.drop(ctx, errs)
-	return p.owed(), errors.Join(errs...)
+	return p.hasUndelivered(), errors.Join(errs...)
 }
 
 // drop leaves out the tokens of the frontend API, whose errors are none.
@@ -167,9 +167,9 @@ func (p *Poll) drop(ctx context.Context, errs []error) {
 	p.scopes = kept
 }
 
-// owed tells whether there is something to deliver: every token has been
+// hasUndelivered reports whether there is something to deliver: every token has been
 // answered, and one of the answers has not been delivered yet.
-func (p *Poll) owed() bool {
+func (p *Poll) hasUndelivered() bool {
 	news := false
 	for _, s := range p.scopes {
 		if s.last == nil {
@@ -181,7 +181,7 @@ func (p *Poll) owed() bool {
 }
 
 // pause is the time until the next round: the interval, longer and longer
-// while upstream fails. Before upstream has been heard for the first time it is
+// while upstream fails. Before the first answer of upstream it is
 // asked soon again, and at the latest every interval: nothing can be answered
 // until then, and both may have been started together.
 func (p *Poll) pause(err error) time.Duration {
@@ -206,8 +206,8 @@ func retryAfter(err error) time.Duration {
 	return 0
 }
 
-// tell logs when upstream begins to fail, fails in another way, and recovers.
-func (p *Poll) tell(before Status, err error) {
+// logOutcome logs when upstream starts to fail, fails in another way, and recovers.
+func (p *Poll) logOutcome(before Status, err error) {
 	switch {
 	case err == nil && before.Err != nil:
 		p.options.Log.Info("upstream answers again", "after", before.Failures)
@@ -215,7 +215,7 @@ func (p *Poll) tell(before Status, err error) {
 	case before.Err == nil || before.Err.Error() != err.Error() || before.Failures%60 == 0:
 		// The cause is the last line: a reader of the log sees it first.
 		if !before.LastOK.IsZero() {
-			p.options.Log.Warn("the last good flags stay", "heard", age(before.LastOK))
+			p.options.Log.Warn("the last good flags stay", "last_confirmed", age(before.LastOK))
 		} else if before.Failures == 0 {
 			p.options.Log.Warn("upstream has not answered since the start")
 		}

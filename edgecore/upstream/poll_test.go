@@ -243,7 +243,7 @@ func TestPollKeepsTheLastGood(t *testing.T) {
 		"500":           {status(500), "500 Internal Server Error"},
 		"a login page":  {html, "a login page or a proxy seems to answer"},
 		"half a body":   {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"features":[{"name`)) }, "the answer seems to be cut off"},
-		"another shape": {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"toggles":[]}`)) }, `\"features\" has to be a list of flags, it is missing`},
+		"another shape": {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"toggles":[]}`)) }, `\"features\" must be a list of flags, it is missing`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &server{answers: map[string]http.HandlerFunc{allToken: flags(1, "x@a")}}

@@ -95,7 +95,7 @@ func TestNudgeBesideALaggingServer(t *testing.T) {
 					lagging(w, r)
 				})
 				for range 4*lag/(2*time.Second) + 1 { // nudges go on
-					f.Nudge()
+					f.Trigger()
 					later(500 * ms)
 				}
 				later(time.Minute)
@@ -135,10 +135,10 @@ func TestRestoredDatabase(t *testing.T) {
 					asked++
 					tc.answers[min(asked, len(tc.answers))-1](w, r)
 				})
-				f.Nudge()
+				f.Trigger()
 				for end := time.Now().Add(tc.within); time.Now().Before(end); {
 					if tc.nudges {
-						f.Nudge()
+						f.Trigger()
 					}
 					later(250 * ms)
 				}

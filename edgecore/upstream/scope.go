@@ -51,7 +51,7 @@ type regress struct {
 }
 
 const (
-	// regressAnswers is how many answers in a row have to be older before one is
+	// regressAnswers is how many answers in a row must be older before one is
 	// taken, and regressTime how long they have to go on, if an interval is not
 	// longer: a nudge makes several polls within two seconds.
 	regressAnswers = 3
@@ -61,7 +61,7 @@ const (
 // older reports whether definitions are to be left for now: their revision is
 // lower, and not enough answers have said so for long enough. Without a revision
 // they are lower than any. A restored database may be changed meanwhile, so that
-// its revision rises; one that falls begins anew.
+// its revision rises; one that falls begins again.
 func (s *scope) older(d *edgecore.Definitions) bool {
 	if s.last == nil || d.Revision >= s.last.Revision {
 		s.regress = regress{}
@@ -94,6 +94,7 @@ type StatusError struct {
 	Hint       string
 }
 
+// Error returns the request, the status and what it means.
 func (e *StatusError) Error() string {
 	text := fmt.Sprintf("GET %s: %d %s", e.URL, e.Status, http.StatusText(e.Status))
 	if e.Hint != "" {
@@ -102,7 +103,7 @@ func (e *StatusError) Error() string {
 	return text
 }
 
-// fetch asks for the definitions. What it has read before stands on an error.
+// fetch asks for the definitions. On an error the previous definitions are kept.
 func (s *scope) fetch(ctx context.Context) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, nil)
 	if err != nil {
@@ -189,7 +190,7 @@ func (s *scope) refused(response *http.Response) error {
 	which := fmt.Sprintf("token %d (project %s, environment %s)", s.number, s.token.Project, s.token.Environment)
 	switch response.StatusCode {
 	case http.StatusNotModified:
-		e.Hint = "nothing was sent to compare with (If-None-Match), so that there has to be a body: see what a cache or a proxy before Unleash does"
+		e.Hint = "nothing was sent to compare with (If-None-Match), so that there must be a body: see what a cache or a proxy before Unleash does"
 	case http.StatusNoContent, http.StatusPartialContent:
 		e.Hint = "Unleash answers 200 with all flags: see what a cache or a proxy before it does"
 	case http.StatusUnauthorized:

@@ -11,7 +11,7 @@ import (
 )
 
 // Feed is where the definitions of one environment come from. Run delivers
-// them, at the start and after every change, until ctx ends, which is no
+// them, at the start and after every change, until ctx ends, which is not an
 // error. It retries what may pass; an error that it returns is final. deliver
 // is called from one goroutine.
 type Feed interface {

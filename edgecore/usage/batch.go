@@ -96,7 +96,7 @@ func (e *environment) encode(r row) []byte {
 	return bytes.TrimSpace(b.Bytes())
 }
 
-// restore puts back what was not sent. Meanwhile its room may have been taken.
+// restore puts back what was not sent. Meanwhile its memory may have been taken.
 func (e *environment) restore(batch []item) (lost loss) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -47,13 +47,13 @@ func TestAFloodOfNames(t *testing.T) {
 	}
 	v := l.values()
 	for _, kind := range []string{"evaluations", "variants", "registrations"} {
-		if v[`dropped_total{kind="`+kind+`",reason="room"}`] == 0 {
+		if v[`dropped_total{kind="`+kind+`",reason="capacity"}`] == 0 {
 			t.Errorf("no %s are dropped", kind)
 		}
 	}
-	dropped := v[`dropped_total{kind="evaluations",reason="room"}`]
+	dropped := v[`dropped_total{kind="evaluations",reason="capacity"}`]
 	l.must(l.Metrics(backend("development"), metrics("shop", "1", now, `"f":{"yes":1}`)))
-	if l.values()[`dropped_total{kind="evaluations",reason="room"}`] != dropped {
+	if l.values()[`dropped_total{kind="evaluations",reason="capacity"}`] != dropped {
 		t.Error("a flood of browsers has taken the room of backends")
 	}
 	ctx, cancel := contextWithCancel(t)
@@ -66,7 +66,7 @@ func TestAFloodOfNames(t *testing.T) {
 	runtime.KeepAlive(l)
 }
 
-// When there is no room for all, the newest hours are kept.
+// When there is no space for all, the newest hours are kept.
 func TestTheNewestIsKept(t *testing.T) {
 	running(t, 256<<10, func(t *testing.T, l *lab) {
 		l.unleash.set(down)
@@ -104,7 +104,7 @@ func TestWhoHasBeenSentMakesRoom(t *testing.T) {
 				l.must(l.Register(backend("development"), register(name, fmt.Sprint(i), "")))
 			}
 		}
-		dropped := func() float64 { return l.values()[`dropped_total{kind="registrations",reason="room"}`] }
+		dropped := func() float64 { return l.values()[`dropped_total{kind="registrations",reason="capacity"}`] }
 		flood("a") // fills the room, of which shop has little
 		before := dropped()
 		l.must(l.Register(backend("development"), register("shop", "1", "")))

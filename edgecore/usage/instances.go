@@ -30,7 +30,7 @@ func (i *instance) cost(k instanceKey) int {
 }
 
 // instances keeps who has registered, each once, within a number of bytes.
-// Those that have been sent are kept to be recognised, and make room first.
+// Those that have been sent are kept to be recognised, and are dropped first.
 type instances struct {
 	max, used, idle int // bytes; idle: of those that are not due
 	known           map[instanceKey]*instance
@@ -41,10 +41,10 @@ func newInstances(most int) instances {
 	return instances{max: most, known: map[instanceKey]*instance{}, due: map[instanceKey]*instance{}}
 }
 
-// add takes a registration, and tells whether there was room for it.
+// add takes a registration, and reports whether there was memory for it.
 func (s *instances) add(a application, now time.Time) bool { return s.put(a, now, false) }
 
-// see notes who has sent metrics. What is known of it stands.
+// see notes who has sent metrics. What is known of it is kept.
 func (s *instances) see(a application, now time.Time) {
 	if i := s.known[instanceKey{a.AppName, a.InstanceID}]; i != nil {
 		s.touch(instanceKey{a.AppName, a.InstanceID}, i, now)
@@ -57,7 +57,7 @@ func (s *instances) put(a application, now time.Time, minimal bool) bool {
 	k := instanceKey{a.AppName, a.InstanceID}
 	before := s.known[k]
 	if before != nil && !before.minimal {
-		a.Started = before.started // a restart of the same instance is no news
+		a.Started = before.started // a restart of the same instance is not news
 	}
 	text, err := json.Marshal(a)
 	if err != nil || len(text) > maxApplication {
@@ -72,7 +72,7 @@ func (s *instances) put(a application, now time.Time, minimal bool) bool {
 		s.forget(k, before)
 	}
 	if s.used+next.cost(k) > s.max {
-		// Not for each of a flood: only when it makes much room.
+		// Not for each of a flood: only when it frees much.
 		if s.idle < s.max/4 {
 			return false
 		}
@@ -123,8 +123,8 @@ func (s *instances) pop(now time.Time) (instanceKey, *instance, bool) {
 	return instanceKey{}, nil, false
 }
 
-// restore takes back one that was popped and not sent. It tells whether it is
-// still known, or what has replaced it: else it has made room meanwhile.
+// restore takes back one that was popped and not sent. It reports whether it is
+// still known, or what has replaced it: else it was dropped meanwhile.
 func (s *instances) restore(k instanceKey, i *instance) bool {
 	if s.known[k] == i && !i.due {
 		s.makeDue(k, i)

@@ -16,7 +16,7 @@ const (
 type reason string
 
 const (
-	room        reason = "room"        // there is no room for it, or for older hours
+	capacity    reason = "capacity"    // there is no space for it, or for older hours
 	invalid     reason = "invalid"     // Unleash could not store it
 	nowhere     reason = "nowhere"     // no upstream, or none for the environment
 	refused     reason = "refused"     // upstream does not take it
@@ -26,7 +26,7 @@ const (
 
 // reasons are the kinds that are dropped for each reason.
 var reasons = map[reason][]kind{
-	room:        {evaluations, variants, registrations},
+	capacity:    {evaluations, variants, registrations},
 	invalid:     {evaluations, variants, registrations},
 	nowhere:     {evaluations, registrations},
 	refused:     {evaluations, registrations},

@@ -42,10 +42,10 @@ type pool struct {
 
 func newPool(most int) pool { return pool{max: most, hours: map[int64]map[key]*counts{}} }
 
-// loss is what had no room.
+// loss is what had no space.
 type loss struct{ evaluations, variants, registrations uint64 }
 
-// add merges a row. Older hours make room for a newer one.
+// add merges a row. Older hours are dropped for a newer one.
 func (p *pool) add(r row) (lost loss) {
 	have := p.hours[r.hour][r.key]
 	if have == nil {

@@ -62,7 +62,7 @@ type application struct {
 	Environment     string   `json:"environment"`
 	Interval        int64    `json:"interval"`
 	Started         string   `json:"started"`
-	Strategies      []string `json:"strategies,omitzero"` // nil leaves what Unleash knows, an empty list does not
+	Strategies      []string `json:"strategies,omitzero"` // nil leaves what Unleash has, an empty list does not
 	SDKVersion      string   `json:"sdkVersion,omitempty"`
 	SDKType         string   `json:"sdkType,omitempty"`
 	PlatformName    string   `json:"platformName,omitempty"`
@@ -85,7 +85,7 @@ func object(body []byte) (gjson.Result, error) {
 	}
 	root := gjson.ParseBytes(body)
 	if !root.IsObject() {
-		return gjson.Result{}, errors.New("the body has to be an object")
+		return gjson.Result{}, errors.New("the body must be an object")
 	}
 	return root, nil
 }
@@ -116,7 +116,7 @@ func readMetrics(body []byte, now time.Time) (report, error) {
 		return r, nil
 	}
 	if !bucket.IsObject() {
-		return r, errors.New(`"bucket" has to be an object`)
+		return r, errors.New(`"bucket" must be an object`)
 	}
 	start, err := readTime(bucket.Get("start"))
 	if err != nil {
@@ -128,7 +128,7 @@ func readMetrics(body []byte, now time.Time) (report, error) {
 	}
 	toggles := bucket.Get("toggles")
 	if !toggles.IsObject() {
-		return r, errors.New(`"bucket.toggles" has to be an object`)
+		return r, errors.New(`"bucket.toggles" must be an object`)
 	}
 	hour := hourOf(stop, now)
 	toggles.ForEach(func(name, counts gjson.Result) bool {
@@ -149,7 +149,7 @@ func readMetrics(body []byte, now time.Time) (report, error) {
 // store app, which is a copy already: the rows of one application share it.
 func (r *report) readCounts(app string, storable bool, flag string, hour int64, v gjson.Result) error {
 	if !v.IsObject() {
-		return fmt.Errorf("the counts of a flag have to be an object")
+		return fmt.Errorf("the counts of a flag must be an object")
 	}
 	yes, err := readCount(v.Get("yes"))
 	if err != nil {
@@ -162,7 +162,7 @@ func (r *report) readCounts(app string, storable bool, flag string, hour int64, 
 	row := row{hour: hour, counts: counts{yes: yes, no: no}}
 	list := v.Get("variants")
 	if list.Exists() && list.Type != gjson.Null && !list.IsObject() {
-		return errors.New(`"variants" of a flag has to be an object`)
+		return errors.New(`"variants" of a flag must be an object`)
 	}
 	list.ForEach(func(name, count gjson.Result) bool {
 		var n uint64
@@ -200,7 +200,7 @@ func readBulk(body []byte, now time.Time) (report, error) {
 	}
 	applications, rows := root.Get("applications"), root.Get("metrics")
 	if !applications.IsArray() || !rows.IsArray() {
-		return r, errors.New(`"applications" and "metrics" have to be lists`)
+		return r, errors.New(`"applications" and "metrics" must be lists`)
 	}
 	r.impact = lengthOf(root.Get("impactMetrics"))
 	if lengthOf(applications) > maxApplications {
@@ -208,7 +208,7 @@ func readBulk(body []byte, now time.Time) (report, error) {
 	}
 	applications.ForEach(func(_, v gjson.Result) bool {
 		if !v.IsObject() {
-			err = errors.New("an application has to be an object")
+			err = errors.New("an application must be an object")
 			return false
 		}
 		r.readApplication(v, now)
@@ -244,13 +244,13 @@ func readRegister(body []byte, now time.Time) (report, error) {
 		return r, err
 	}
 	if v := root.Get("interval"); v.Type != gjson.Number && v.Type != gjson.String {
-		return r, errors.New(`"interval" has to be a number`)
+		return r, errors.New(`"interval" must be a number`)
 	}
 	if !root.Get("started").Exists() {
 		return r, errors.New(`"started" is missing`)
 	}
 	if !root.Get("strategies").IsArray() {
-		return r, errors.New(`"strategies" has to be a list`)
+		return r, errors.New(`"strategies" must be a list`)
 	}
 	r.readApplication(root, now)
 	return r, nil
@@ -323,7 +323,7 @@ func names(v gjson.Result, most int) []string {
 
 func readApp(v gjson.Result) (string, error) {
 	if v.Type != gjson.String && v.Type != gjson.Number {
-		return "", errors.New(`"appName" has to be a text`)
+		return "", errors.New(`"appName" must be a text`)
 	}
 	name, ok := clean(v.String())
 	if !ok && v.Type == gjson.Number { // too long without an exponent
@@ -346,13 +346,13 @@ func readCount(v gjson.Result) (uint64, error) {
 	case gjson.String:
 		var err error
 		if number, err = strconv.ParseFloat(v.Str, 64); err != nil {
-			return 0, errors.New("has to be a number")
+			return 0, errors.New("must be a number")
 		}
 	default:
-		return 0, errors.New("has to be a number")
+		return 0, errors.New("must be a number")
 	}
 	if math.IsNaN(number) || number < 0 {
-		return 0, errors.New("has to be 0 or more")
+		return 0, errors.New("must be 0 or more")
 	}
 	return uint64(math.Round(min(number, maxCount))), nil
 }
@@ -367,7 +367,7 @@ func readTime(v gjson.Result) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, errors.New("has to be a time, such as 2026-01-31T12:00:00Z")
+	return time.Time{}, errors.New("must be a time, such as 2026-01-31T12:00:00Z")
 }
 
 // near takes a time that a clock cannot mean for now.

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// farewell is how long the end of the process waits for upstream.
-	farewell = 5 * time.Second
+	// shutdownTimeout bounds the last report at the end of the process.
+	shutdownTimeout = 5 * time.Second
 	// maxPause is the longest time between two tries while upstream fails.
 	maxPause = 5 * time.Minute
 	// maxReports bounds the reports of one turn: what comes in meanwhile may
@@ -37,19 +37,19 @@ func (c *Collector) follow(ctx context.Context, e *environment) {
 		select {
 		case <-ctx.Done():
 			pause.Stop()
-			c.end(ctx, e)
+			c.flush(ctx, e)
 			return
 		case <-pause.C:
 		}
-		c.note(e, c.turn(ctx, e))
+		c.logOutcome(e, c.reportOnce(ctx, e))
 	}
 }
 
-// end sends what is left. What upstream does not take now is lost.
-func (c *Collector) end(ctx context.Context, e *environment) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+// flush sends what is left. What upstream does not take now is lost.
+func (c *Collector) flush(ctx context.Context, e *environment) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
-	err := c.turn(ctx, e)
+	err := c.reportOnce(ctx, e)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	left := e.backend.rows.evaluations() + e.frontend.rows.evaluations()
@@ -62,12 +62,12 @@ func (c *Collector) end(ctx context.Context, e *environment) {
 	}
 }
 
-// turn sends all that waits. What upstream does not take now waits on.
-func (c *Collector) turn(ctx context.Context, e *environment) error {
+// reportOnce sends all that waits. What upstream does not take now waits on.
+func (c *Collector) reportOnce(ctx context.Context, e *environment) error {
 	for range maxReports {
 		batch, over := e.take(time.Now())
-		c.metrics.drop(room, evaluations, over.evaluations)
-		c.metrics.drop(room, variants, over.variants)
+		c.metrics.drop(capacity, evaluations, over.evaluations)
+		c.metrics.drop(capacity, variants, over.variants)
 		if len(batch) == 0 {
 			return nil
 		}
@@ -75,9 +75,9 @@ func (c *Collector) turn(ctx context.Context, e *environment) error {
 		left, err := c.send(ctx, e, batch, &halves)
 		if err != nil {
 			lost := e.restore(left)
-			c.metrics.drop(room, evaluations, lost.evaluations)
-			c.metrics.drop(room, variants, lost.variants)
-			c.metrics.drop(room, registrations, lost.registrations)
+			c.metrics.drop(capacity, evaluations, lost.evaluations)
+			c.metrics.drop(capacity, variants, lost.variants)
+			c.metrics.drop(capacity, registrations, lost.registrations)
 			return err
 		}
 	}
@@ -111,8 +111,8 @@ func (c *Collector) send(ctx context.Context, e *environment, batch []item, halv
 	return c.send(ctx, e, batch[half:], halves)
 }
 
-// note keeps and logs how a turn went.
-func (c *Collector) note(e *environment, err error) {
+// logOutcome keeps and logs how a turn went.
+func (c *Collector) logOutcome(e *environment, err error) {
 	before := e.err
 	e.mu.Lock()
 	if e.err = err; err != nil {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// statusError is an answer of upstream that is no success.
+// statusError is an answer of upstream that is not a success.
 type statusError struct {
 	url        string
 	status     int
@@ -33,7 +33,7 @@ func (e *statusError) Error() string {
 	return text
 }
 
-// unreadable tells whether upstream refuses the report itself: something in
+// unreadable reports whether upstream refuses the report itself: something in
 // it, or its size. Sending it again would not help.
 func unreadable(err error) bool {
 	var refused *statusError

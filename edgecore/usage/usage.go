@@ -2,9 +2,9 @@
 // flag and that they are there, merges it for each application, flag and hour,
 // and sends it upstream in bulk, one environment at a time.
 //
-// Memory is bounded: what has no room is dropped and counted, the oldest hour
+// Memory is bounded: what has no space is dropped and counted, the oldest hour
 // first. While upstream is away everything else waits. A browser's token is
-// public, so what comes under one has room of its own and takes none from
+// public, so what comes under one has memory of its own and takes none from
 // backends.
 package usage
 
@@ -31,7 +31,7 @@ const maxBytes, minBytes = 32 << 20, 4 << 20
 
 // Options of a collector.
 type Options struct {
-	// URL of the server, with or without /api at the end. "": there is nobody
+	// URL of the server, with or without /api at the end. "": there is no server
 	// to send to, and everything is dropped.
 	URL string
 	// Tokens are backend tokens. Upstream takes for an environment only what
@@ -74,7 +74,7 @@ type environment struct {
 	err   error
 }
 
-// New makes a collector. It reaches nobody yet.
+// New makes a collector. It makes no call yet.
 func New(o Options) (*Collector, error) {
 	c := &Collector{options: o, envs: map[edgecore.Environment]*environment{}}
 	if o.URL != "" {
@@ -115,7 +115,7 @@ type Source struct {
 	Frontend    bool     // a token that browsers have
 }
 
-// share is the room of backends or of browsers.
+// share is the memory of backends or of browsers.
 type share struct {
 	rows      pool
 	instances instances
@@ -183,8 +183,8 @@ func (c *Collector) take(from Source, r report, now time.Time) {
 	}
 	for _, row := range r.rows {
 		lost := s.rows.add(row)
-		m.drop(room, evaluations, lost.evaluations)
-		m.drop(room, variants, lost.variants)
+		m.drop(capacity, evaluations, lost.evaluations)
+		m.drop(capacity, variants, lost.variants)
 	}
 	for _, a := range r.applications {
 		a.Environment = string(env.name)
@@ -198,7 +198,7 @@ func (c *Collector) take(from Source, r report, now time.Time) {
 			a.ConnectVia = append(a.ConnectVia, c.self)
 		}
 		if !s.instances.add(a, now) {
-			m.drop(room, registrations, 1)
+			m.drop(capacity, registrations, 1)
 		}
 	}
 	// Upstream notes an instance of a backend by its metrics, too.

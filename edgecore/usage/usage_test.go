@@ -87,7 +87,7 @@ func TestRegistrationsAreSentOnce(t *testing.T) {
 		if none := l.unleash.applications[3]; fmt.Sprint(none["strategies"]) != "[]" {
 			t.Errorf("%v", none)
 		}
-		// It is news that it is still there, and what it says anew.
+		// It is news that it is still there, and what it says again.
 		later(10 * time.Minute)
 		l.must(l.Metrics(backend("development"), metrics("shop", "1", time.Now(), `"f":{"yes":1}`)))
 		later(65 * time.Second)
@@ -106,7 +106,7 @@ func TestReportsFitWhatUnleashTakes(t *testing.T) {
 			many = append(many, fmt.Sprintf(`"variant-%d-%s":1`, i, strings.Repeat("ø", 50)))
 		}
 		l.must(l.Metrics(backend("development"), metrics("varied", "1", time.Now(), fmt.Sprintf(`"f":{"yes":1,"variants":{%s}}`, strings.Join(many, ",")))))
-		if n := l.values()[`dropped_total{kind="variants",reason="room"}`]; n < 500 || n > 950 {
+		if n := l.values()[`dropped_total{kind="variants",reason="capacity"}`]; n < 500 || n > 950 {
 			t.Errorf("%v of 1000 variants of one flag have no room", n)
 		}
 		sent := 1
@@ -262,7 +262,7 @@ func TestTheEndSendsWhatIsLeft(t *testing.T) {
 }
 
 // At the end an upstream that does not answer is waited for, but not for long,
-// and what is lost is told.
+// and what is lost is reported.
 func TestTheEndIsBounded(t *testing.T) {
 	var l *lab
 	var ended time.Duration
@@ -322,7 +322,7 @@ func TestChained(t *testing.T) {
 }
 
 // What Unleash could not store, and would lose the reports of everybody for,
-// is dropped; what is no report is refused, and then nothing of it counts.
+// is dropped; what is not a report is refused, and then nothing of it counts.
 func TestBodies(t *testing.T) {
 	long := strings.Repeat("ø", 256)
 	now := time.Now().UTC().Format(time.RFC3339)
@@ -351,16 +351,16 @@ func TestBodies(t *testing.T) {
 		{body: `{"appName":"a","bucket":{"start":"2026-11-30 12:00:00","stop":"2026-11-30 12:01:00.123","toggles":{"f":{"yes":1}}}}`, sent: 1},
 		{call: "bulk", body: bulk(`{"appName":"a","featureName":"f","timestamp":"2026-11-30T12:00:00","yes":3}`), sent: 3},
 		{body: `{"appName":"a","impactMetrics":[{},{}]}`},
-		{body: bucket(`{"f":{"yes":1},"g":{"yes":-1}}`), err: `"yes" of a flag has to be 0 or more`},
-		{body: bucket(`{"f":{"no":true}}`), err: `"no" of a flag has to be a number`},
+		{body: bucket(`{"f":{"yes":1},"g":{"yes":-1}}`), err: `"yes" of a flag must be 0 or more`},
+		{body: bucket(`{"f":{"no":true}}`), err: `"no" of a flag must be a number`},
 		{body: bucket(`{"f":{"no":"NaN"}}`), err: "0 or more"},
-		{body: bucket(`{"f":7}`), err: "have to be an object"},
+		{body: bucket(`{"f":7}`), err: "must be an object"},
 		{body: bucket(`{"f":{"variants":[1]}}`), err: `"variants" of a flag`},
 		{body: bucket(`{"f":{"variants":{"red":"much"}}}`), err: "a count of a variant"},
-		{body: bucket(`[]`), err: `"bucket.toggles" has to be an object`},
+		{body: bucket(`[]`), err: `"bucket.toggles" must be an object`},
 		{body: `{"appName":"a","bucket":{}}`, err: `"bucket.start"`},
 		{body: `{"appName":"a","bucket":{"start":"` + now + `","stop":"soon"}}`, err: `"bucket.stop"`},
-		{body: `{"appName":"a","bucket":[]}`, err: `"bucket" has to be an object`},
+		{body: `{"appName":"a","bucket":[]}`, err: `"bucket" must be an object`},
 		{body: `{"appName":""}`, err: `"appName"`},
 		{body: `{"appName":"` + long + `"}`, err: `"appName"`},
 		{body: `{}`, err: `"appName"`},
@@ -370,9 +370,9 @@ func TestBodies(t *testing.T) {
 		{call: "bulk", body: bulk(`{"appName":"a","featureName":"f","timestamp":"` + now + `","yes":3,"no":2},{"appName":"","featureName":"f","yes":1},{"appName":"a","featureName":"` + long + `","yes":1}`), sent: 5, lost: 2},
 		{call: "bulk", body: bulk(`{"appName":"a","featureName":"f","timestamp":"2199-01-01T00:00:00Z","yes":3},{"appName":"a","featureName":"f","timestamp":0,"yes":3}`), sent: 6},
 		{call: "bulk", body: bulk(`{"appName":"a","featureName":"f","timestamp":"soon","yes":3}`), err: `"timestamp"`},
-		{call: "bulk", body: bulk(`7`), err: "have to be an object"},
+		{call: "bulk", body: bulk(`7`), err: "must be an object"},
 		{call: "bulk", body: `{"applications":[7],"metrics":[]}`, err: "an application"},
-		{call: "bulk", body: `{"metrics":[]}`, err: "have to be lists"},
+		{call: "bulk", body: `{"metrics":[]}`, err: "must be lists"},
 		{call: "bulk", body: `{"applications":[{"appName":"x"},{"instanceId":"y"},{"appName":"a","instanceId":"b","interval":"x","started":"soon","strategies":"no","sdkType":7,"connectVia":[{"appName":"f"}]}],"metrics":[]}`},
 		{call: "register", body: `{"appName":"a"}`, err: `"interval"`},
 		{call: "register", body: `{"appName":"a","interval":1}`, err: `"started"`},

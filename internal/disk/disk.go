@@ -16,7 +16,7 @@ import (
 
 // Replace writes a file that only its owner may read, and makes its folder
 // where there is none. A crash, also of the machine, leaves the old content or
-// the new one, and at most a file that Tidy knows in the same folder.
+// the new one, and at most a file that Tidy removes in the same folder.
 func Replace(path string, content []byte) error {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -21,13 +21,13 @@ type Certificate struct {
 	checked time.Time
 }
 
-// stamp tells one version of a file from another.
+// stamp distinguishes versions of a file.
 type stamp struct {
 	modified time.Time
 	size     int64
 }
 
-// NewCertificate reads both files. failed is told once of each version of them
+// NewCertificate reads both files. failed is called once for each version of them
 // that cannot be used; the certificate before it goes on.
 func NewCertificate(certFile, keyFile string, failed func(error)) (*Certificate, error) {
 	c := &Certificate{certFile: certFile, keyFile: keyFile, failed: failed}

@@ -6,7 +6,7 @@ import (
 	"github.com/flagcast/flagcast/internal/secret"
 )
 
-// WithTokenHeader returns a transport that sends what stands in Authorization
+// WithTokenHeader returns a transport that sends what is in Authorization
 // in another header, and authorization, if there is any, in its place: for an
 // upstream behind a proxy that wants Authorization for itself.
 func WithTokenHeader(base http.RoundTripper, name string, authorization secret.Secret) http.RoundTripper {

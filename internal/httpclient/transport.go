@@ -89,8 +89,8 @@ func (o Options) checkRetry(ctx context.Context, resp *http.Response, err error)
 		return false, ctx.Err()
 	}
 	if err != nil {
-		// The library knows which errors never pass (a bad scheme, a
-		// certificate that nobody trusts).
+		// The library reports which errors never pass (a bad scheme, a
+		// certificate that is not trusted).
 		retry, _ := retryablehttp.DefaultRetryPolicy(ctx, nil, err)
 		return retry, nil
 	}

@@ -34,6 +34,7 @@ type Painted struct {
 // Width returns the characters that a terminal shows.
 func (p Painted) Width() int { return utf8.RuneCountInString(p.text) }
 
+// String returns the text with its color.
 func (p Painted) String() string {
 	switch p.color {
 	case Red:

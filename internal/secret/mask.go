@@ -17,7 +17,7 @@ func (s Secret) IsShort() bool { return s.value != "" && isShort(s.value) }
 
 func isShort(value string) bool { return utf8.RuneCountInString(value) < shortBelow }
 
-// Mask replaces secrets in a text by "[redacted]", wherever they stand. A short
+// Mask replaces secrets in a text by "[redacted]", wherever they are. A short
 // one is replaced where no letter, digit or underscore is next to it, so that
 // other words stay readable. Where several begin at one place the longest counts.
 // Empty values are ignored.

@@ -19,7 +19,7 @@ func New(value string) Secret { return Secret{value: value} }
 // that sets a header, and nowhere else.
 func (s Secret) Reveal() string { return s.value }
 
-// IsZero tells whether there is no credential.
+// IsZero reports whether there is no credential.
 func (s Secret) IsZero() bool { return s.value == "" }
 
 // Format prints the redacted form for every verb, also inside other values.

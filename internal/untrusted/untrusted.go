@@ -35,6 +35,7 @@ type DepthError struct {
 	Max    int // levels
 }
 
+// Error returns the bound.
 func (e *DepthError) Error() string {
 	return fmt.Sprintf("lists and objects nest more than %d levels deep", e.Max)
 }
@@ -44,6 +45,7 @@ type SizeError struct {
 	Max int64 // bytes
 }
 
+// Error returns the bound.
 func (e *SizeError) Error() string { return fmt.Sprintf("more than %d bytes", e.Max) }
 
 // CheckJSON returns nil if value is one JSON value in which lists and objects

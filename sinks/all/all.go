@@ -69,7 +69,7 @@ func Settings(name string) (settings any, ok bool) {
 	return k.settings(), true
 }
 
-// Open makes a sink of settings that Settings gave. It reaches nobody.
+// Open makes a sink of settings that Settings gave. It makes no call.
 func Open(name string, settings any) (sinks.Sink, error) {
 	k, ok := find(name)
 	if !ok {

@@ -38,7 +38,7 @@ func TestTableIsComplete(t *testing.T) {
 	}
 }
 
-// holdsSink tells whether the package in a folder declares a type Sink with the
+// holdsSink reports whether the package in a folder declares a type Sink with the
 // methods of one. The contract, its suite and this table do not.
 func holdsSink(t *testing.T, dir string) bool {
 	t.Helper()

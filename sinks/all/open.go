@@ -21,7 +21,7 @@ func NewOpener(m *sinks.Metrics) *Opener {
 }
 
 // Open makes a sink of settings that Settings gave, under the name that it has
-// in the configuration. It reaches nobody.
+// in the configuration. It makes no call.
 func (o *Opener) Open(name, kind string, settings any) (sinks.Sink, error) {
 	sink, err := Open(kind, settings)
 	if err != nil {

@@ -78,13 +78,13 @@ func (a *answer) Error() string {
 	return b.String()
 }
 
-// exchange stands between the SDK and its HTTP client: it adds the token, and
-// turns every answer that is no success into an *answer. The SDK itself takes
+// exchange is between the SDK and its HTTP client: it adds the token, and
+// turns every answer that is not a success into an *answer. The SDK itself takes
 // a 200 that says "success": false for a success.
 func (s *Sink) exchange(req *http.Request, next option.MiddlewareNext) (*http.Response, error) {
 	for name := range req.Header {
 		if strings.HasPrefix(name, "X-Stainless-") {
-			req.Header.Del(name) // what the SDK tells about this machine
+			req.Header.Del(name) // what the SDK reports of this machine
 		}
 	}
 	req.Header.Set("User-Agent", "flagcast")

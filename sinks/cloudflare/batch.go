@@ -160,7 +160,7 @@ func named(objects []sinks.Object, these []int, keys []string) []int {
 
 // encodeBatch makes the body of a bulk write: of the first n objects, as many as
 // limit bytes hold, and at least one. The SDK's own encoder has no bytes and
-// does not tell the size.
+// does not say the size.
 func encodeBatch(objects []sinks.Object, these []int, limit int) (body []byte, n int) {
 	var text bytes.Buffer
 	_ = text.WriteByte('[')
@@ -195,7 +195,7 @@ func tooLarge(err error) bool {
 }
 
 // GetBatch reads up to 100 values in a call, and by calls of their own those
-// that are no text or too large to be read together. The service drops a byte
+// that are not text or too large to be read together. The service drops a byte
 // order mark at the start of a text, and so does GetBatch, unlike Get.
 func (s *Sink) GetBatch(ctx context.Context, keys []sinks.Key) ([][]byte, []error) {
 	bodies, errs := make([][]byte, len(keys)), make([]error, len(keys))
@@ -240,7 +240,7 @@ func (s *Sink) read(ctx context.Context, keys []sinks.Key, these []int, bodies [
 		switch {
 		case answered && value == nil:
 			errs[i] = fmt.Errorf("cloudflare: get %q: %w", keys[i], sinks.ErrNotFound)
-		case isText && !strings.ContainsRune(text, utf8.RuneError): // which stands for bytes that are no text
+		case isText && !strings.ContainsRune(text, utf8.RuneError): // which replaces bytes that are not text
 			bodies[i] = []byte(text)
 		default:
 			bodies[i], errs[i] = s.Get(ctx, keys[i])

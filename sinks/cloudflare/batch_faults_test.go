@@ -49,7 +49,7 @@ func TestPutBatchGivesUp(t *testing.T) {
 	}
 }
 
-// TestBatchErrors: what one call meets, each of its objects is told.
+// TestBatchErrors: what one call meets, each of its objects gets.
 func TestBatchErrors(t *testing.T) {
 	html := cloudflaretest.Answer(503, "<html></html>", "Content-Type", "text/html")
 	tests := map[string]struct {

@@ -272,7 +272,7 @@ func TestGetBatchOfLargeValues(t *testing.T) {
 	}
 }
 
-// TestGetBatchOfAnOddAnswer: what is no text, and what is missing, is read by
+// TestGetBatchOfAnOddAnswer: what is not a text, and what is missing, is read by
 // itself.
 func TestGetBatchOfAnOddAnswer(t *testing.T) {
 	server := cloudflaretest.New(t, cloudflaretest.Options{})

@@ -134,7 +134,7 @@ func (s *Sink) ready(ctx context.Context) error {
 	return nil
 }
 
-// trace tells whether any attempt has reached the service, so that it may have
+// trace reports whether any attempt has reached the service, so that it may have
 // been carried out.
 func trace(ctx context.Context) (traced context.Context, sent *atomic.Bool) {
 	sent = new(atomic.Bool)

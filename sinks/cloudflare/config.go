@@ -16,7 +16,7 @@ type Config struct {
 	// Account is the id of the account, 32 hexadecimal digits.
 	Account string `yaml:"account"`
 	// Namespace is the id of the KV namespace, 32 hexadecimal digits. Its
-	// title is no id: the first call fails and names the id.
+	// title is not an id: the first call fails and names the id.
 	Namespace string `yaml:"namespace"`
 	// APIToken has the permission "Workers KV Storage Write" for the account.
 	// Cloudflare grants it per account, not per namespace.
@@ -57,7 +57,7 @@ func (c *Config) Check() []error {
 	case !pathSafe.MatchString(c.Account):
 		fault("account", "is not an id; give the account id, 32 hexadecimal digits ("+whereAccount+")")
 	}
-	// What may be a title passes: only the service can tell its id.
+	// What may be a title passes: only the service has its id.
 	if strings.TrimSpace(c.Namespace) == "" {
 		fault("namespace", "is missing; give the namespace id, 32 hexadecimal digits ("+whereNamespace+")")
 	}

@@ -43,7 +43,7 @@ func (f *failure) Unwrap() []error { return f.wraps }
 func (f *failure) Hint() string { return f.hint }
 
 var (
-	// errNoID says that the namespace cannot stand in an address.
+	// errNoID says that the namespace cannot be part of an address.
 	errNoID = errors.New("namespace is not an id")
 	// errUnsent says that the context had ended before the call.
 	errUnsent = errors.New("nothing was sent")

@@ -9,7 +9,7 @@ import (
 )
 
 // quota is what the service has said of the calls that are left. The zero
-// value has heard nothing.
+// value has no answer yet.
 type quota struct {
 	mu    sync.Mutex
 	left  int
@@ -63,7 +63,7 @@ func (q *quota) learn(h http.Header) {
 }
 
 // item is a member of a list of RFC 9651: a name with parameters. Those that
-// are no whole numbers from 0 on are left out.
+// are not whole numbers from 0 on are left out.
 type item struct {
 	name    string
 	numbers map[string]int
@@ -86,7 +86,7 @@ func items(headers []string) []item {
 	return list
 }
 
-// split cuts at a sign that does not stand between quotation marks.
+// split cuts at a sign outside of quotation marks.
 func split(text string, at rune) []string {
 	quoted := false
 	var parts []string

@@ -18,7 +18,7 @@ import (
 const requestBytes = 2_000_000
 
 // PutBatch implements sinks.BatchPutter. The service does not say why it has
-// not stored a key of a batch: such a key is put by itself, which tells, and so
+// not stored a key of a batch: such a key is put by itself, which shows it, and so
 // is an object that fills a call alone.
 func (s *Sink) PutBatch(ctx context.Context, objects []sinks.Object) []error {
 	errs := make([]error, len(objects))
@@ -65,7 +65,7 @@ type batch struct {
 	size    int // of the entries, encoded
 }
 
-// takes tells whether another entry fits: the body is the encoded form of
+// takes reports whether another entry fits: the body is the encoded form of
 // KvList=[entry,entry].
 func (b *batch) takes(size int) bool {
 	return len("KvList=%5B%5D")+b.size+len(b.entries)*len("%2C")+size <= requestBytes
@@ -85,7 +85,7 @@ func entry(o sinks.Object) string {
 }
 
 // putBatch sends one call and fills in the errors of its objects. It returns
-// those that have to be put by themselves.
+// those that must be put by themselves.
 func (s *Sink) putBatch(ctx context.Context, objects []sinks.Object, b batch, errs []error) (alone []int) {
 	if len(b.objects) < 2 {
 		return b.objects

@@ -197,20 +197,23 @@ func TestBatchCreatesTheNamespace(t *testing.T) {
 	})
 }
 
-func TestSpread(t *testing.T) {
+func TestPropagated(t *testing.T) {
 	sink, server := setup(t, "dcdn", func(_ *edgekv.Config, o *edgekvtest.Options) { o.Stale = true })
 	expect := func(want bool) {
 		t.Helper()
-		if got, err := sink.Spread(t.Context(), "k"); err != nil || got != want {
-			t.Errorf("spread is %t, error %v", got, err)
+		if got, err := sink.Propagated(t.Context(), "k"); err != nil || got != want {
+			t.Errorf("propagated is %t, error %v", got, err)
 		}
 	}
-	if _, err := sink.Spread(t.Context(), "k"); !errors.Is(err, sinks.ErrNotFound) {
+	if other, _ := setup(t, "esa", nil); !sink.Limits().ReportsPropagation || other.Limits().ReportsPropagation {
+		t.Error("DCDN reports propagation, ESA does not")
+	}
+	if _, err := sink.Propagated(t.Context(), "k"); !errors.Is(err, sinks.ErrNotFound) {
 		t.Errorf("of an absent key: %v", err)
 	}
 	put(t, sink, "k", "1")
 	expect(false)
-	server.Settle()
+	server.Flush()
 	expect(true)
 	put(t, sink, "k", "2")
 	expect(false)
@@ -218,16 +221,16 @@ func TestSpread(t *testing.T) {
 		":GetDcdnKvStatus on resource": {Status: 403, Code: "Forbidden.RAM"}, "as JSON": {Status: 200},
 	} {
 		server.Fail(1, fault)
-		if _, err := sink.Spread(t.Context(), "k"); err == nil || errors.Is(err, sinks.ErrAmbiguous) || !strings.Contains(err.Error(), name) {
+		if _, err := sink.Propagated(t.Context(), "k"); err == nil || errors.Is(err, sinks.ErrAmbiguous) || !strings.Contains(err.Error(), name) {
 			t.Errorf("got %v, want %q", err, name)
 		}
 	}
-	if _, err := sink.Spread(t.Context(), "a/b"); !errors.Is(err, sinks.ErrPermanent) {
+	if _, err := sink.Propagated(t.Context(), "a/b"); !errors.Is(err, sinks.ErrPermanent) {
 		t.Errorf("of a bad key: %v", err)
 	}
 
 	sink, server = setup(t, "esa", nil)
-	if _, err := sink.Spread(t.Context(), "k"); !errors.Is(err, errors.ErrUnsupported) || len(server.Actions()) != 0 {
+	if _, err := sink.Propagated(t.Context(), "k"); !errors.Is(err, errors.ErrUnsupported) || len(server.Actions()) != 0 {
 		t.Errorf("of ESA: %v after calls of %v", err, server.Actions())
 	}
 }

@@ -78,7 +78,7 @@ func (c *Config) endpoint() *url.URL {
 	return endpoint
 }
 
-// Credential names the credential that calls, without telling it: settings
+// Credential names the credential that calls, without showing it: settings
 // with the same one have the same name. Each product counts its calls for
 // itself.
 func (c *Config) Credential() string { return c.Credentials.Credential(c.Product) }

@@ -73,7 +73,7 @@ func TestKeysOfARole(t *testing.T) {
 					}
 					time.Sleep(time.Hour)
 				}
-				// The service ends keys before the time that was told.
+				// The service ends keys before the time that was given.
 				put(t, sink, "k", "before")
 				issuer.Expire()
 				puts, keys := server.Calls("PutKv"), issuer.Made()

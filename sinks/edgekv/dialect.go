@@ -15,7 +15,7 @@ type dialect struct {
 	delete  operation
 	create  operation
 	batch   operation // puts many keys
-	status  operation // tells whether a key is everywhere; only DCDN has it
+	status  operation // reports whether a key is everywhere; only DCDN has it
 }
 
 type operation struct{ action, method string }

@@ -82,9 +82,9 @@ func (d dialect) hint(e *alicloud.Error) string {
 	case is(codeNoNamespace):
 		return "create the namespace, or set create_namespace: true"
 	case is("InvalidNameSpace.QuotaFull"):
-		return "delete a namespace that nobody uses, name an existing one, or ask for a larger quota"
+		return "delete a namespace that is not used, name an existing one, or ask for a larger quota"
 	case is("InvalidKey.ExceedsCapacity"):
-		return "a namespace holds 1 GB: delete keys that nobody reads, or use another namespace"
+		return "a namespace holds 1 GB: delete keys that are not read, or use another namespace"
 	case is("InvalidTimeStamp"):
 		return "set the clock of this machine: it may be 15 minutes off at most"
 	case is("InvalidSecurityToken", "MissingSecurityToken"):

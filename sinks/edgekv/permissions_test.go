@@ -59,7 +59,7 @@ func TestPolicyIsWhatTheSinkCalls(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			_, _ = sink.Spread(t.Context(), "k0") // DCDN alone answers
+			_, _ = sink.Propagated(t.Context(), "k0") // DCDN alone answers
 
 			var called []string
 			for _, action := range fake.Actions() {

@@ -61,7 +61,8 @@ func (s *Sink) Limits() sinks.Limits {
 	return sinks.Limits{
 		KeyBytes: 512, ValueBytes: 1_800_000, FormBytes: requestBytes - len("Value="),
 		Propagation: 20 * time.Second, PropagationMax: 300 * time.Second,
-		Calls: 50, CallsIn: time.Second,
+		ReportsPropagation: s.dialect.status.action != "",
+		Calls:              50, CallsIn: time.Second,
 	}
 }
 
@@ -120,7 +121,7 @@ func (s *Sink) put(ctx context.Context, o sinks.Object) error {
 	return err
 }
 
-// notTheService is the error of a success that somebody else has answered.
+// notTheService is the error of a success that another server has answered.
 func notTheService(action string) error {
 	return &alicloud.Error{
 		Action: action, Status: http.StatusOK, MaybeApplied: true,
@@ -159,9 +160,9 @@ func (s *Sink) Delete(ctx context.Context, key sinks.Key) error {
 	return s.failed("delete", s.dialect.delete, key, err)
 }
 
-// Spread implements sinks.Spreader: DCDN knows whether all places have a key.
+// Propagated implements sinks.PropagationReporter: DCDN reports whether all places have a key.
 // ESA has no API for that.
-func (s *Sink) Spread(ctx context.Context, key sinks.Key) (bool, error) {
+func (s *Sink) Propagated(ctx context.Context, key sinks.Key) (bool, error) {
 	ask := s.dialect.status
 	if ask.action == "" {
 		return false, fmt.Errorf("ask whether %q of %s is everywhere: ESA has no API for that: %w", key, s, errors.ErrUnsupported)

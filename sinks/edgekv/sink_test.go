@@ -311,7 +311,7 @@ func TestStaleReadIsAnOlderObject(t *testing.T) {
 		if _, err := sink.Get(t.Context(), "k"); !errors.Is(err, sinks.ErrNotFound) {
 			t.Errorf("got %v, want not found", err)
 		}
-		server.Settle()
+		server.Flush()
 		expect("1")
 		put(t, sink, "k", "2")
 		expect("1")
@@ -319,7 +319,7 @@ func TestStaleReadIsAnOlderObject(t *testing.T) {
 			t.Error(err)
 		}
 		expect("1")
-		server.Settle()
+		server.Flush()
 		if _, err := sink.Get(t.Context(), "k"); !errors.Is(err, sinks.ErrNotFound) {
 			t.Errorf("got %v, want not found", err)
 		}

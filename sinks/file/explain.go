@@ -12,9 +12,9 @@ import (
 	"github.com/flagcast/flagcast/sinks"
 )
 
-const folderInTheWay = "a folder stands where the file should be: remove it, or choose another key"
+const folderInTheWay = "a folder is where the file should be: remove it, or choose another key"
 
-// advice is what to do about an error of the system, and whether somebody has
+// advice is what to do about an error of the system, and whether a person has
 // to before the call is worth repeating.
 var advice = []struct {
 	err       error
@@ -23,7 +23,7 @@ var advice = []struct {
 }{
 	{syscall.EROFS, true, "mount the file system writable, or choose another folder for this sink"},
 	{fs.ErrPermission, true, "let the user of this process read and write the folder"},
-	{syscall.ENOTDIR, true, "a file stands where the folder should be: remove it, or choose another folder"},
+	{syscall.ENOTDIR, true, "a file is where the folder should be: remove it, or choose another folder"},
 	{syscall.EISDIR, true, folderInTheWay},
 	{syscall.EEXIST, true, folderInTheWay},
 	{syscall.ENOTEMPTY, true, folderInTheWay},
@@ -44,7 +44,7 @@ func (a *advised) Unwrap() error { return a.error }
 func (a *advised) Hint() string { return a.hint }
 
 // explain names the call and the file, and adds what to do. The name of the
-// hidden file that a put writes first helps nobody and is left out.
+// hidden file that a put writes first does not help and is left out.
 func (s *Sink) explain(call string, key sinks.Key, err error) error {
 	if errors.Is(err, sinks.ErrNotFound) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("file: %s %q at %q: %w", call, key, s.Locate(key), err)

@@ -145,10 +145,10 @@ func TestErrorsSayWhereAndWhatToDo(t *testing.T) {
 		permanent bool
 		text      string
 	}{
-		{"put into a file", open(t, blocked).Put(t.Context(), o), true, `^file: put "k" at ".*out/k.json": not a directory; a file stands where the folder should be`},
-		{"get from a file", getBlocked, true, `^file: get "k" at ".*out/k.json": not a directory; a file stands`},
-		{"put onto a folder", open(t, folder).Put(t.Context(), o), true, `^file: put "k" at ".*/k.json": file exists; a folder stands where the file should be`},
-		{"get of a folder", getErr, true, `^file: get "k" at ".*/k.json": is a directory; a folder stands where the file should be`},
+		{"put into a file", open(t, blocked).Put(t.Context(), o), true, `^file: put "k" at ".*out/k.json": not a directory; a file is where the folder should be`},
+		{"get from a file", getBlocked, true, `^file: get "k" at ".*out/k.json": not a directory; a file is where`},
+		{"put onto a folder", open(t, folder).Put(t.Context(), o), true, `^file: put "k" at ".*/k.json": file exists; a folder is where the file should be`},
+		{"get of a folder", getErr, true, `^file: get "k" at ".*/k.json": is a directory; a folder is where the file should be`},
 		{"delete of a folder", open(t, folder).Delete(t.Context(), "k"), true, `^file: delete "k" at ".*/k.json": directory not empty`},
 	}
 	for _, tt := range tests {

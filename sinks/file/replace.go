@@ -17,11 +17,11 @@ import (
 // prefix and suffix are those of the names of files beside.
 const prefix, suffix = ".flagcast-", ".tmp"
 
-// abandoned is the age of a file beside that nobody writes any more.
+// abandoned is the age of a file beside that is not being written any more.
 const abandoned = time.Hour
 
 // tidy removes what processes that were killed have left in a folder. That it
-// cannot is no failure of what was stored.
+// cannot is not a failure of what was stored.
 func tidy(dir string) {
 	files, err := os.ReadDir(dir)
 	if err != nil {
@@ -39,7 +39,7 @@ func tidy(dir string) {
 
 // replace writes a file beside path, syncs it and gives it the name path. The
 // file beside has a short name of its own, so that the longest key fits, and
-// one that is no key's, so that nobody takes it for an object if the process
+// one that is not a key's, so that it is not taken for an object if the process
 // ends before it is removed.
 func replace(ctx context.Context, path string, body []byte) (err error) {
 	if err := ctx.Err(); err != nil {

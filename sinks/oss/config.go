@@ -20,7 +20,7 @@ type Config struct {
 	// Region is where the bucket is, such as "cn-hangzhou". Every request is
 	// signed for it; the SDK would sign for none without a word.
 	Region string `yaml:"region"`
-	// Prefix stands before each key in the name of its object, such as
+	// Prefix precedes each key in the name of its object, such as
 	// "flags/".
 	Prefix string `yaml:"prefix"`
 	// Endpoint replaces that of the region: a host name without the bucket,
@@ -118,7 +118,7 @@ func (c *Config) badEndpoint() string {
 		return "holds the bucket, which is added: leave it out, or set cname to true if it is a custom domain"
 	}
 	if of := regionalHost.FindStringSubmatch(host); of != nil && of[1] != c.Region {
-		return fmt.Sprintf("is the one of region %q, and region is %q: they have to be the same", of[1], c.Region)
+		return fmt.Sprintf("is the one of region %q, and region is %q: they must be the same", of[1], c.Region)
 	}
 	return ""
 }
@@ -149,7 +149,7 @@ func (c *Config) endpoint() *url.URL {
 	return endpoint
 }
 
-// Credential names the credential that calls, without telling it: settings
+// Credential names the credential that calls, without showing it: settings
 // with the same one have the same name.
 func (c *Config) Credential() string { return c.Credentials.Credential("oss") }
 

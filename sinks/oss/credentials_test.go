@@ -73,7 +73,7 @@ func TestKeysOfARole(t *testing.T) {
 					}
 					time.Sleep(time.Hour)
 				}
-				// The service ends keys before the time that was told.
+				// The service ends keys before the time that was given.
 				calls := map[string]func() error{
 					http.MethodPut: func() error { return sink.Put(t.Context(), sinks.Object{Key: "k", Body: []byte("after")}) },
 					http.MethodGet: func() error {

@@ -15,12 +15,12 @@ import (
 	"github.com/flagcast/flagcast/sinks/internal/alicloud"
 )
 
-// answerBytes is as much as is read of an answer that is no object.
+// answerBytes is as much as is read of an answer that is not an object.
 const answerBytes = 64 << 10
 
-// exchange stands between the SDK and the network, for one call. It makes the
+// exchange is between the SDK and the network, for one call. It makes the
 // attempts, since the SDK's own setting for that does nothing, and turns every
-// answer that is no success of OSS into an *alicloud.Error. The SDK itself
+// answer that is not a success of OSS into an *alicloud.Error. The SDK itself
 // would forget the status of an answer that is not XML, leave the body of a
 // redirect and of a put with another CRC open, read an answer of any length,
 // and take whatever has the status 200 for OSS.

@@ -350,7 +350,7 @@ func TestStaleReadIsAnOlderObject(t *testing.T) {
 	if _, err := sink.Get(t.Context(), "k"); !errors.Is(err, sinks.ErrNotFound) {
 		t.Errorf("got %v, want not found", err)
 	}
-	server.Settle()
+	server.Flush()
 	put(t, sink, "k", "2")
 	if got, err := sink.Get(t.Context(), "k"); err != nil || string(got) != "1" {
 		t.Errorf("got %q and %v, want the older object", got, err)

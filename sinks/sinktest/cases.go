@@ -20,7 +20,7 @@ var cases = []struct {
 	{"stores a large object", storesLarge},
 	{"returns what another program has stored, whatever it is", returnsForeign},
 	{"replaces the object", replaces},
-	{"tells absent from failed", absent},
+	{"distinguishes absent from failed", absent},
 	{"deletes, twice if asked", deletes},
 	{"refuses an object that is too large", tooLarge},
 	{"takes the longest key", longestKey},

@@ -7,7 +7,7 @@ import (
 )
 
 // Faulty passes calls on to a sink unless a hook says otherwise, for tests of
-// what stands above a sink. A nil hook changes nothing. Hooks run in the
+// what is above a sink. A nil hook changes nothing. Hooks run in the
 // caller's goroutine, possibly several at once; one that waits until ctx ends
 // is a slow service. Calls for many objects ask the hook for each of them, in
 // turn, and are otherwise those of the sink.

@@ -46,7 +46,7 @@ var broken = map[string]struct {
 			return body, err
 		}
 		return f
-	}, "tells absent from failed"},
+	}, "distinguishes absent from failed"},
 	"answers an absent key with nothing": {func() sinks.Sink {
 		f := &sinktest.Faulty{Sink: memory.Limited(limit)}
 		f.OnGet = func(_ context.Context, _ sinks.Key, body []byte, err error) ([]byte, error) {
@@ -56,7 +56,7 @@ var broken = map[string]struct {
 			return body, err
 		}
 		return f
-	}, "tells absent from failed"},
+	}, "distinguishes absent from failed"},
 	"fails to delete what is not there": {func() sinks.Sink {
 		f := &sinktest.Faulty{Sink: memory.Limited(limit)}
 		f.OnDelete = func(ctx context.Context, key sinks.Key) (bool, error) {

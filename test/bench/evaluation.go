@@ -7,14 +7,12 @@ import (
 	"net/http/httptest"
 	"time"
 
-	"github.com/flagcast/flagcast/edgecore/eval/compile"
-
 	unleash "github.com/Unleash/unleash-client-go/v4"
 	"github.com/Unleash/unleash-client-go/v4/api"
-
 	sdk "github.com/Unleash/unleash-client-go/v4/context"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/edgecore/parse"
 )
 

@@ -104,18 +104,18 @@ type roundTripper func(*http.Request) *http.Response
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r), nil }
 
-func toSink(rounds, flags, cells int, bar string, limit float64) figure {
+func toSink(rounds, flags, keys int, bar string, limit float64) figure {
 	rounds = max(rounds, 3)
 	log := slog.New(slog.DiscardHandler)
 	store := state.New(state.Options{Log: log})
 	sink := &arrival{memory.New(), make(chan int, 1)}
 	t := publish.Target{Name: "t", Environment: benchEnvironment, Sink: sink}
-	for i := range cells {
+	for i := range keys {
 		static := eval.Context{Fields: map[string]string{}}
-		if cells > 1 {
+		if keys > 1 {
 			static.Fields["country"] = fmt.Sprint("country-", i)
 		}
-		t.Cells = append(t.Cells, publish.Cell{
+		t.Outputs = append(t.Outputs, publish.Output{
 			Key:  sinks.Key(fmt.Sprint("k", i)),
 			Spec: snapshot.Spec{Format: snapshot.Rules1, Environment: benchEnvironment, Target: "t", Static: static},
 		})
@@ -134,7 +134,7 @@ func toSink(rounds, flags, cells int, bar string, limit float64) figure {
 		runtime.GC() // what the last round has left is not this one's
 		began := time.Now()
 		store.Put(d)
-		for stored := 0; stored < cells; {
+		for stored := 0; stored < keys; {
 			stored += <-sink.puts
 		}
 		if i > 0 {
@@ -146,8 +146,8 @@ func toSink(rounds, flags, cells int, bar string, limit float64) figure {
 	slices.Sort(times)
 	ours := stat{times[0], times[len(times)/2]}
 	what := fmt.Sprintf("definitions changed until stored, %d flags", flags)
-	if cells > 1 {
-		what = fmt.Sprintf("the same, %d flags, matrix of %d snapshots", flags, cells)
+	if keys > 1 {
+		what = fmt.Sprintf("the same, %d flags, matrix of %d snapshots", flags, keys)
 	}
 	return figure{What: what, Unit: "us", Ours: ours, Bar: "at most " + bar, Met: ours.Median <= limit}
 }

@@ -205,7 +205,7 @@ type reply struct {
 	body []byte
 }
 
-// get is one request that has to be answered with 200.
+// get is one request that must be answered with 200.
 func (s *server) get(path string, header http.Header) reply {
 	r, err := s.try(path, header)
 	check(err)

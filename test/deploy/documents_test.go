@@ -157,7 +157,7 @@ func checkCall(t *testing.T, arguments []string) {
 		switch name {
 		case "Liveness", "Readiness", "Envs", "CommandArgs", "SystemDisk":
 			if !json.Valid([]byte(value)) {
-				t.Errorf("%s: %s is no JSON: %s", call, name, value)
+				t.Errorf("%s: %s is not JSON: %s", call, name, value)
 			}
 		}
 		if strings.HasSuffix(name, "Memory") && call == "sae CreateApplication" && value != "1024" {

@@ -179,7 +179,7 @@ func decode(t *testing.T, o *unstructured.Unstructured, into any) {
 	}
 }
 
-// TestWorkloads: what both have to be, and what only one of them may.
+// TestWorkloads: what both must be, and what only one of them may.
 func TestWorkloads(t *testing.T) {
 	_, objects := ack(t)
 	for name, configuration := range map[string]string{"Deployment/flagcast-core": "core.yaml", "StatefulSet/flagcast-publisher": "publisher.yaml"} {

@@ -32,7 +32,7 @@ var exceptions = []struct {
 	{"", "oracle: own properties only", "to the SDK a missing field \"constructor\" has a value, and a present one \"toString\" may not"},
 	{"", "oracle: no appName, no environment", "the SDK adds them to every context from its configuration"},
 	{"", "oracle: a clock and draws of its own", "the SDK asks Date and Math.random; package eval gets both from the caller"},
-	{"", "oracle: a host without a name", "applicationHostname means nothing at a CDN and passes for nobody"},
+	{"", "oracle: a host without a name", "applicationHostname means nothing at a CDN and passes for no user"},
 	{"", "generator: valid definitions", "what the server refuses makes the SDK throw, or pass when inverted; here it turns its strategy off and is a Problem"},
 	{"", "generator: no field \"properties\"", "it is where the SDK keeps the other fields"},
 	{gen.EmptyAddress, "remoteAddress by equal text", "the SDK lets \"foo\" match \"foo\"; only addresses match"},

@@ -97,7 +97,7 @@ func (a *answer) result() eval.Result {
 	return eval.Result{Enabled: a.Enabled, Variant: &eval.Variant{Name: a.Variant.Name, Enabled: a.Variant.Enabled, Payload: a.Variant.Payload}}
 }
 
-// same tells whether an oracle's answer is this result.
+// same reports whether an oracle's answer is this result.
 func (a *answer) same(r eval.Result) bool {
 	return a.Error == "" && a.Variant.FeatureEnabled == a.Enabled && cmp.Equal(a.result(), r)
 }

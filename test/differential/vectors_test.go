@@ -53,7 +53,7 @@ func readVectors(t *testing.T) map[string][]vector {
 	return all
 }
 
-// TestVectorsAgainstUnleashClient: what is no exception is as unleash-client
+// TestVectorsAgainstUnleashClient: what is not an exception is as unleash-client
 // has it, and what is one is not.
 func TestVectorsAgainstUnleashClient(t *testing.T) {
 	need.Module(t, "unleash-client")

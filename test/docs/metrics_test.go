@@ -60,14 +60,14 @@ func exposed(t *testing.T) map[string]string {
 		}
 		handler := api.New(api.Options{
 			States: store, Access: access.New(access.Options{}), Environments: []edgecore.Environment{env}, Log: log, Registry: registry, Usage: reports,
-			WebhookSecret: secret.New("s"), Nudge: func() {},
-			Heard: func(edgecore.Environment) (time.Time, int) { return time.Time{}, 1 },
+			WebhookSecret: secret.New("s"), Trigger: func() {},
+			LastConfirmed: func(edgecore.Environment) (time.Time, int) { return time.Time{}, 1 },
 		})
 		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/health", nil))
 
 		spec := snapshot.Spec{Format: snapshot.Evaluated1, Environment: env, Target: "t"}
 		target := publish.Target{
-			Name: "t", Environment: env, Sink: sinks.Measured(memory.New(), "s", sinks.NewMetrics(registry)), Cells: []publish.Cell{{Key: "k", Spec: spec}}, Seers: []publish.Seer{edge{}},
+			Name: "t", Environment: env, Sink: sinks.Measured(memory.New(), "s", sinks.NewMetrics(registry)), Outputs: []publish.Output{{Key: "k", Spec: spec}}, Probes: []publish.Probe{edge{}},
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)

@@ -66,7 +66,7 @@ func TestWorkersDocument(t *testing.T) {
 		{"options", members(t, "Options"), words("`(\\w+)`", table(2))},
 		{"members", members(t, "Flags"), words("`(\\w+)\\(", table(3))},
 		{"members of a view", members(t, "View"), words("`view\\.(\\w+)\\(", table(3))},
-		{"metrics", members(t, "Metrics"), words("`(\\w+)`", firstCells(section(t, document, "## Metrics")))},
+		{"usage", members(t, "Usage"), words("`(\\w+)`", firstCells(section(t, document, "## Usage")))},
 		{"status", members(t, "Status"), words("`(\\w+)`", firstCells(section(t, document, "## Status")))},
 		{"variables", words(`env\.(FLAGCAST_\w+)`, read(t, "workers/src/entries/cloudflare.js")), words(`(FLAGCAST_\w+)`, section(t, document, "### Cloudflare Workers"))},
 		{"bindings", []string{"FLAGS"}, words(`binding = "(\w+)"`, document)},
@@ -168,6 +168,6 @@ func TestCompatibilityDates(t *testing.T) {
 		}
 	}
 	if !strings.Contains(wrangler, `main = "dist/`) {
-		t.Error("wrangler watches the folder of main, which has to be one of its own")
+		t.Error("wrangler watches the folder of main, which must be one of its own")
 	}
 }

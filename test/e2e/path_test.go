@@ -61,11 +61,11 @@ func TestFromAFlipToTheEdge(t *testing.T) {
 	w.unleash = rig.StartUnleash(t)
 	populate(t, w.unleash)
 	w.cloudflare = rig.StartWorker(t, rig.WorkerOptions{
-		Entry: "workers/src/entries/cloudflare.js", KV: map[string]string{"FLAGS": namespace}, Vars: map[string]string{"FLAGCAST_MAX_AGE": "0", "FLAGCAST_KEY": "unleash-flags"},
+		Entry: "workers/src/entries/cloudflare.js", KV: map[string]string{"FLAGS": namespace}, Vars: map[string]string{"FLAGCAST_MAX_AGE_MS": "0", "FLAGCAST_KEY": "unleash-flags"},
 	})
 	w.rules = rig.StartWorker(t, rig.WorkerOptions{
 		Entry: "workers/src/entries/cloudflare.js", KV: map[string]string{"FLAGS": namespace},
-		Vars: map[string]string{"FLAGCAST_MAX_AGE": "0"},
+		Vars: map[string]string{"FLAGCAST_MAX_AGE_MS": "0"},
 	})
 	w.alibaba = startAlibaba(t)
 	w.edge = rig.StartWorker(t, rig.WorkerOptions{
@@ -124,7 +124,7 @@ sinks:
   cn: { type: edgekv, namespace: flags, endpoint: %[5]q, credentials: { access_key_id: %[6]s, access_key_secret: "${SECRET}" } }
 targets:
   - { name: folder, sink: out, environment: development, format: evaluated/1, context: %[7]s, key: unleash-flags, schedule: "@every 1s" }
-  - { name: cloudflare, sink: cf, environment: development, format: evaluated/1, context: %[7]s, key: unleash-flags, schedule: "@every 2s", history: { sink: out }, probe: ["%[8]s/flagcast/status"] }
+  - { name: cloudflare, sink: cf, environment: development, format: evaluated/1, context: %[7]s, key: unleash-flags, schedule: "@every 2s", history: { sink: out }, worker_status: ["%[8]s/flagcast/status"] }
   - { name: rules, sink: rules, environment: development, format: rules/1, key: unleash-rules, schedule: "@every 1m" }
   - { name: edgekv, sink: cn, environment: development, format: evaluated/1, context: %[7]s, key: unleash-flags, schedule: "@every 1m" }
   - { name: edgeroutine, sink: cn, environment: development, format: evaluated/1, context: %[7]s, key: unleash-rules, schedule: "@every 1m" }

@@ -66,7 +66,7 @@ api: { listen: "127.0.0.1:0", frontend_tokens: ["${FRONTEND_TOKEN}"] }
 	sent.arrives(t, u, edge)
 	registered(t, u, edge)
 
-	// While the core is away the edge keeps what it is told.
+	// While the core is away the edge keeps what it has been sent.
 	core.Stop()
 	again := askSDKs(t, u, edge.URL, flags)
 	core = startCore()

@@ -188,8 +188,8 @@ func (w *edgeWorld) countsForUnleash(t *testing.T) {
 		}
 		return false
 	})
-	if status := workerStatus(t, w.stored); status["metricsError"] != nil {
-		t.Errorf("the worker says of metrics: %v", status["metricsError"])
+	if status := workerStatus(t, w.stored); status["usageError"] != nil {
+		t.Errorf("the worker says of metrics: %v", status["usageError"])
 	}
 }
 

@@ -129,21 +129,21 @@ func (g *generator) safe(name, text string) string {
 	return text
 }
 
-// numberOfJavaScript tells whether a text is nothing, or a number in another
+// numberOfJavaScript reports whether a text is nothing, or a number in another
 // base than ten.
 func numberOfJavaScript(text string) bool {
 	text = strings.Trim(text, trimmed)
 	return text == "" || len(text) > 1 && text[0] == '0' && strings.ContainsAny(text[1:2], "xXoObB")
 }
 
-// loose tells whether a text is an address with a mask or a zone.
+// loose reports whether a text is an address with a mask or a zone.
 func loose(text string) bool {
 	before, _, mask := strings.Cut(text, "/")
 	address, err := netip.ParseAddr(before)
 	return err == nil && (mask || address.Zone() != "")
 }
 
-// spelled tells whether a text is an address, but not as it is written as a
+// spelled reports whether a text is an address, but not as it is written as a
 // rule.
 func spelled(text string) bool {
 	address, err := netip.ParseAddr(text)

@@ -36,7 +36,7 @@ type Class string
 
 const (
 	// EmptyAddress: an empty item in the list of addresses of the strategy
-	// remoteAddress, or one that is no address.
+	// remoteAddress, or one that is not an address.
 	EmptyAddress Class = "items of remoteAddress that are no addresses"
 	// WideAddress: IPv6 in the strategy remoteAddress by range or spelling,
 	// and blanks around the list.
@@ -122,7 +122,7 @@ type generator struct {
 // chance is true in so many of a hundred cases.
 func (g *generator) chance(percent int) bool { return g.IntN(100) >= 100-percent }
 
-// may tells whether a kind of input is asked for.
+// may reports whether a kind of input is asked for.
 func (g *generator) may(c Class) bool { return !slices.Contains(g.o.Without, c) }
 
 func pick[T any](s Source, list []T) T { return list[s.IntN(len(list))] }

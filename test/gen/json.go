@@ -62,7 +62,7 @@ func write(b *bytes.Buffer, v any) {
 	default:
 		text, err := json.Marshal(v)
 		if err != nil {
-			panic(fmt.Sprintf("gen: %T is no JSON value: %v", v, err))
+			panic(fmt.Sprintf("gen: %T is not JSON value: %v", v, err))
 		}
 		b.Write(text)
 	}

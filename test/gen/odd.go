@@ -56,7 +56,7 @@ func (g *generator) spoilOne(at slot) {
 		case 0:
 			m.key = pick(g, []string{"gone", "name", "values", "value", "Name", "ENABLED"})
 		case 1:
-			// The name of a neighbour: it stands twice then.
+			// The name of a neighbour: it is given twice then.
 			m.key = pick(g, in).key
 		default:
 			m.value = value

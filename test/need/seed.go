@@ -16,7 +16,7 @@ func Seed(t testing.TB) uint64 {
 	if text := os.Getenv("FLAGCAST_SEED"); text != "" {
 		n, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
-			t.Fatalf("FLAGCAST_SEED is no number: %v", err)
+			t.Fatalf("FLAGCAST_SEED is not a number: %v", err)
 		}
 		seed = n
 	}

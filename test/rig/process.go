@@ -137,7 +137,7 @@ func FreePort(t testing.TB) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// Answers tells whether a URL answers with status 200.
+// Answers reports whether a URL answers with status 200.
 func Answers(url string) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()

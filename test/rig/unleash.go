@@ -73,7 +73,7 @@ func node22(t testing.TB) string {
 	return filepath.Join(need.Module(t, "node-linux-"+arch), "bin", "node")
 }
 
-// Do calls the admin API and returns the answer, which has to be a success.
+// Do calls the admin API and returns the answer, which must be a success.
 func (u *Unleash) Do(t testing.TB, method, path string, body any) []byte {
 	t.Helper()
 	var content io.Reader
@@ -107,7 +107,7 @@ func (u *Unleash) Do(t testing.TB, method, path string, body any) []byte {
 	return answer
 }
 
-// LogIn lets Do act as the first user: what is imported has to be somebody's.
+// LogIn lets Do act as the first user: what is imported must be somebody's.
 func (u *Unleash) LogIn(t testing.TB) {
 	t.Helper()
 	jar, err := cookiejar.New(nil)

@@ -101,7 +101,7 @@ func explorer(t testing.TB, worker string) string {
 }
 
 // bulkWrite puts the pairs of a bulk write one by one. The first answer that
-// is no success is the answer.
+// is not a success is the answer.
 func bulkWrite(w http.ResponseWriter, r *http.Request, single http.Handler) {
 	var pairs []struct {
 		Key, Value string

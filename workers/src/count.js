@@ -9,13 +9,13 @@ import { createUsage } from './usage.js'
  *
  * @template {{ view: Function, status(): object }} F
  * @param {F} flags of createFlags or createViews
- * @param {{ url: string, token: string, appName?: string, sample?: number, interval?: number }} metrics
+ * @param {{ url: string, token: string, appName?: string, sample?: number, interval?: number }} usage
  *   those of createUsage; appName: under which Unleash lists the worker
  * @returns {F}
  */
-export function countViews(flags, metrics) {
-  const { keep, forward, error } = createUsage(metrics)
-  const { appName = 'flagcast-worker', sample = 1 } = metrics
+export function countViews(flags, usage) {
+  const { keep, forward, error } = createUsage(usage)
+  const { appName = 'flagcast-worker', sample = 1 } = usage
 
   async function view(context, platform) {
     const view = await flags.view(context, platform)

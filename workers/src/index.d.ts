@@ -91,7 +91,7 @@ export interface Status {
   ageMs: number | null
   lastError: string | null
   /** Not in the status of views. */
-  metricsError?: string | null
+  usageError?: string | null
   /** With countViews: what counts of views were last lost for. */
   viewsError?: string | null
 }
@@ -110,7 +110,7 @@ export interface Flags<F = AnyFlags> extends Views<F> {
 export interface ViewOptions {
   source: Source
   /** Milliseconds before the source is read again; 30,000 by default. */
-  maxAge?: number
+  maxAgeMs?: number
   /** Milliseconds that a request waits for a read of its own; 4,000 by default. */
   timeout?: number
   /** What whenStale gives. */
@@ -124,11 +124,11 @@ export interface Options extends ViewOptions {
   statusPath?: string
   /** The header in which the platform tells the client's address: the handler's remoteAddress where a request names none. */
   clientIP?: string
-  /** Where the metrics and registrations of SDKs go; left out: they are dropped. */
-  metrics?: Metrics
+  /** Where the evaluations and registrations of SDKs go; left out: they are dropped. */
+  usage?: Usage
 }
 
-export interface Metrics {
+export interface Usage {
   /** Of the core or of Unleash. */
   url: string
   /** A frontend token. */
@@ -140,13 +140,13 @@ export interface Metrics {
 }
 
 /** Of countViews. */
-export interface ViewMetrics extends Metrics {
+export interface ViewUsage extends Usage {
   /** Under which Unleash lists the worker; 'flagcast-worker' by default. */
   appName?: string
 }
 
-/** The same flags, whose views count what they decide, as an SDK does; see docs/workers.md, "Metrics". */
-export function countViews<T extends Views<any>>(flags: T, metrics: ViewMetrics): T
+/** The same flags, whose views count what they decide, as an SDK does; see docs/workers.md, "Usage". */
+export function countViews<T extends Views<any>>(flags: T, usage: ViewUsage): T
 
 export type Stale = (snapshot: any) => any
 

@@ -6,7 +6,7 @@ export const RETRY_PAUSE = 1000
 // A read whose request has been cancelled never ends; it counts as lost after
 // its time-out, and after this time (ms) at the latest.
 const LOST = 10000
-// So many times maxAge after a snapshot was last confirmed, who reads waits for
+// So many times maxAgeMs after a snapshot was last confirmed, who reads waits for
 // it: an isolate that was idle for an hour is not to begin with flags of an
 // hour ago.
 const IDLE = 10
@@ -18,8 +18,8 @@ const IDLE = 10
  * @param {import('./sources.js').Source[]} sources
  * @param {import('./sources.js').Settings} settings
  */
-export function createReader(sources, { maxAge, timeout, onStale = same, named }) {
-  const pause = Math.min(maxAge, RETRY_PAUSE)
+export function createReader(sources, { maxAgeMs, timeout, onStale = same, named }) {
+  const pause = Math.min(maxAgeMs, RETRY_PAUSE)
   const lost = Math.min(timeout * sources.length, LOST)
 
   let last = null // { text, snapshot, name }: the newest that could be read
@@ -32,7 +32,7 @@ export function createReader(sources, { maxAge, timeout, onStale = same, named }
     const began = Date.now()
     readingSince = began
     error = await firstOf()
-    due = Date.now() + (error ? pause : maxAge)
+    due = Date.now() + (error ? pause : maxAgeMs)
     if (readingSince === began) readingSince = 0
   })
 
@@ -71,7 +71,7 @@ export function createReader(sources, { maxAge, timeout, onStale = same, named }
     const now = Date.now()
     if (now < due) return
     if (last && readingSince && now - readingSince < lost) return
-    const waits = !last || now - readAt >= IDLE * maxAge
+    const waits = !last || now - readAt >= IDLE * maxAgeMs
     const reading = read()
     // Taken out of its object, waitUntil would lose what it belongs to.
     if (!waits && platform && platform.waitUntil) platform.waitUntil(reading)

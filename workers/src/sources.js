@@ -13,7 +13,7 @@ import { createReader } from './reader.js'
  *   that is no reader
  * @property {Source[]} [sources] those of a chain
  *
- * @typedef {{ maxAge: number, timeout: number, onStale?: Function, named?: boolean }} Settings
+ * @typedef {{ maxAgeMs: number, timeout: number, onStale?: Function, named?: boolean }} Settings
  *   timeout: milliseconds for one read of one source; named: errors say of
  *   which source they are
  * @typedef {{ current(platform?: object): Promise<any>, status(): object, before?(steps: Step[]): void }} Step

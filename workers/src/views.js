@@ -8,8 +8,8 @@ export class NotReadyError extends Error {}
  * Flags for the requests of one isolate, without the frontend API. Call it at
  * module scope: it does no I/O.
  *
- * @param {{ source: import('./sources.js').Source, maxAge?: number, timeout?: number, onStale?: Function }} options
- *   maxAge: milliseconds before the source is read again, 30,000 by default.
+ * @param {{ source: import('./sources.js').Source, maxAgeMs?: number, timeout?: number, onStale?: Function }} options
+ *   maxAgeMs: milliseconds before the source is read again, 30,000 by default.
  *   timeout: milliseconds that a request waits for a read of its own, 4,000 by
  *   default, less than the shortest time-out of a route (ESA: 5 s); the sources of a chain have equal parts of it. onStale: see whenStale
  */
@@ -19,8 +19,8 @@ export function createViews(options) {
 }
 
 /** The same, with what the handler needs. */
-export function openViews({ source, maxAge = 30000, timeout = 4000, onStale }) {
-  const settings = { maxAge, timeout, onStale }
+export function openViews({ source, maxAgeMs = 30000, timeout = 4000, onStale }) {
+  const settings = { maxAgeMs, timeout, onStale }
   const steps = source.open ? source.open(settings) : [createReader([source], settings)]
   let serving = steps[0]
 

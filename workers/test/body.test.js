@@ -111,7 +111,7 @@ test('a context without an end is 400, and what declares to be long is not read'
 test('metrics and registrations without an end are dropped', async t => {
   const receiver = await startReceiver()
   t.after(() => receiver.stop())
-  const flags = createFlags({ source: fixedSource(rulesText()), metrics: { url: receiver.url, token: 't', interval: 0 } })
+  const flags = createFlags({ source: fixedSource(rulesText()), usage: { url: receiver.url, token: 't', interval: 0 } })
   for (const kind of ['metrics', 'register']) {
     for (const [headers, most] of [[{}, REQUEST + 2048], [{ 'content-length': '65537' }, 0]]) {
       const body = endlessBody()
@@ -121,7 +121,7 @@ test('metrics and registrations without an end are dropped', async t => {
       await platform.settled()
       assert.ok(body.read() <= most, body.read() + ' bytes')
       assert.ok(body.cancelled())
-      assert.equal(flags.status().metricsError, null)
+      assert.equal(flags.status().usageError, null)
     }
   }
 })

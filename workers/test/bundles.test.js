@@ -71,10 +71,10 @@ for (const [what, [entry, budget]] of Object.entries(GZIPPED)) {
 
 test('counting views costs who imports it at most 300 bytes after gzip, and others nothing', { skip }, async () => {
   const size = async contents => gzipSync((await bundle({ contents })).text, { level: 9 }).length
-  const flags = "createFlags({ source: edgekv({ namespace: 'a', key: 'b' }), metrics })"
-  const metrics = "const metrics = { url: 'https://flagcast.example', token: 'token' }\n"
+  const flags = "createFlags({ source: edgekv({ namespace: 'a', key: 'b' }), usage })"
+  const metrics = "const usage = { url: 'https://flagcast.example', token: 'token' }\n"
   const without = await size("import { createFlags, edgekv } from './index.js'\n" + metrics + 'export default ' + flags)
-  const more = await size("import { countViews, createFlags, edgekv } from './index.js'\n" + metrics + 'export default countViews(' + flags + ', metrics)') - without
+  const more = await size("import { countViews, createFlags, edgekv } from './index.js'\n" + metrics + 'export default countViews(' + flags + ', usage)') - without
   console.log('counting views: ' + more + ' bytes more after gzip')
   assert.ok(more <= 300, more + ' bytes')
   for (const others of [{ entry: 'entries/edgeroutine.js', format: 'iife' }, { entry: 'entries/cloudflare.js' }, { contents: "export { createViews, kv } from './index.js'" }]) {

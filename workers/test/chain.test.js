@@ -237,7 +237,7 @@ test('what stands behind core is read in the background while core answers', asy
     assert.equal(await isOn(flags, platform), true)
     await platform.settled()
   }
-  assert.equal(kv.count, 1, 'once in maxAge')
+  assert.equal(kv.count, 1, 'once in maxAgeMs')
   kv.answer = oneFlag(2, true)
   clock.tick(30000)
   await isOn(flags, platform)

@@ -23,8 +23,8 @@ Object.assign(globalThis, { createViews, bundle, murmur })`
 test('an engine without TextEncoder evaluates rules alike', { skip }, async () => {
   assert.equal(vm.runInContext('typeof TextEncoder + typeof URL + typeof setTimeout', bare), 'undefined'.repeat(3))
   bare.text = rulesText()
-  vm.runInContext('views = createViews({ source: bundle(text), maxAge: Infinity })', bare)
-  const here = createViews({ source: bundleSource(rulesText()), maxAge: Infinity })
+  vm.runInContext('views = createViews({ source: bundle(text), maxAgeMs: Infinity })', bare)
+  const here = createViews({ source: bundleSource(rulesText()), maxAgeMs: Infinity })
   let on = 0
   for (let i = 0; i < 500; i++) {
     const context = { userId: 'größe-名前-😀-' + i, sessionId: 's' + i, currentTime: '2026-01-01T00:00:00Z' }

@@ -42,10 +42,10 @@ test('createFlags reads nothing; the first request does', async () => {
   assert.equal(platform.count, 0, 'it waits itself')
 })
 
-test('the source is read again after maxAge, and not before', async t => {
+test('the source is read again after maxAgeMs, and not before', async t => {
   const clock = fakeClock(t)
   const source = fixedSource(oneFlag(1, false))
-  const flags = createFlags({ source, maxAge: 5000 })
+  const flags = createFlags({ source, maxAgeMs: 5000 })
   assert.equal(await isOn(flags), false)
   source.answer = oneFlag(2, true)
   clock.tick(4999)
@@ -56,7 +56,7 @@ test('the source is read again after maxAge, and not before', async t => {
   assert.equal(source.count, 2)
 })
 
-test('maxAge is 30 seconds; 0 reads for each request', async t => {
+test('maxAgeMs is 30 seconds; 0 reads for each request', async t => {
   const clock = fakeClock(t)
   const usual = fixedSource(snapshotText())
   const flags = createFlags({ source: usual })
@@ -69,7 +69,7 @@ test('maxAge is 30 seconds; 0 reads for each request', async t => {
   assert.equal(usual.count, 2)
 
   const each = fixedSource(snapshotText())
-  const now = createFlags({ source: each, maxAge: 0 })
+  const now = createFlags({ source: each, maxAgeMs: 0 })
   await isOn(now)
   await isOn(now)
   assert.equal(each.count, 2)
@@ -78,7 +78,7 @@ test('maxAge is 30 seconds; 0 reads for each request', async t => {
 test('the same text makes the snapshot fresh again', async t => {
   const clock = fakeClock(t)
   const source = fixedSource(snapshotText())
-  const flags = createFlags({ source, maxAge: 5000 })
+  const flags = createFlags({ source, maxAgeMs: 5000 })
   await isOn(flags)
   clock.tick(5000)
   await isOn(flags)
@@ -110,7 +110,7 @@ test('last good stands', async t => {
     await t.test('when ' + what, async t => {
       const clock = fakeClock(t)
       const source = fixedSource(fresh)
-      const flags = createFlags({ source, maxAge: 5000 })
+      const flags = createFlags({ source, maxAgeMs: 5000 })
       await isOn(flags)
       source.answer = answer
       clock.tick(3600000)
@@ -188,7 +188,7 @@ test('first requests each read for themselves', async () => {
 test('a stale snapshot is served while one read is in flight', async t => {
   const clock = fakeClock(t)
   const source = manualSource()
-  const flags = createFlags({ source, maxAge: 5000 })
+  const flags = createFlags({ source, maxAgeMs: 5000 })
   const first = isOn(flags)
   source.reads[0].resolve(oneFlag(1, false))
   assert.equal(await first, false)
@@ -210,10 +210,10 @@ test('a stale snapshot is served while one read is in flight', async t => {
   assert.equal(source.reads.length, 2)
 })
 
-test('after ten times maxAge a request waits for its read, the others do not', async t => {
+test('after ten times maxAgeMs a request waits for its read, the others do not', async t => {
   const clock = fakeClock(t)
   const source = fixedSource(oneFlag(1, false))
-  const flags = createFlags({ source, maxAge: 5000 })
+  const flags = createFlags({ source, maxAgeMs: 5000 })
   const platform = new Platform()
   await isOn(flags, platform)
   source.answer = oneFlag(2, true)
@@ -296,10 +296,10 @@ test('after a failure the source is left alone for a second', async t => {
   assert.equal(source.count, 4)
 })
 
-test('the pause after a failure is not longer than maxAge', async t => {
+test('the pause after a failure is not longer than maxAgeMs', async t => {
   const clock = fakeClock(t)
   const source = fixedSource(new Error('kv is away'))
-  const flags = createFlags({ source, maxAge: 100 })
+  const flags = createFlags({ source, maxAgeMs: 100 })
   await assert.rejects(isOn(flags))
   clock.tick(100)
   await assert.rejects(isOn(flags))
@@ -456,7 +456,7 @@ test('views without a handler', async () => {
   assert.deepEqual(Object.keys(views).sort(), ['status', 'view'])
   assert.equal((await views.view()).isEnabled('new-feature'), true)
   assert.equal(views.status().seq, 1)
-  assert.equal('metricsError' in views.status(), false)
+  assert.equal('usageError' in views.status(), false)
 })
 
 test('status tells how the isolate is doing', async t => {
@@ -466,7 +466,7 @@ test('status tells how the isolate is doing', async t => {
   const nothing = {
     source: 'fixed', ready: false, format: null, environment: null, target: null,
     seq: null, digest: null, publishedAt: null, heartbeat: null, pinned: null, contextual: null, stale: false, ageMs: null,
-    lastError: null, metricsError: null
+    lastError: null, usageError: null
   }
   assert.deepEqual(flags.status(), nothing)
   await assert.rejects(flags.view())
@@ -478,7 +478,7 @@ test('status tells how the isolate is doing', async t => {
   assert.deepEqual(flags.status(), {
     source: 'fixed', ready: true, format: 'evaluated/1', environment: 'production', target: 'cn-simple',
     seq: 1, digest: 'digest-1', publishedAt: '2026-01-02T03:04:05.678Z', heartbeat: 60, pinned: 'checkout is broken',
-    contextual: null, stale: false, ageMs: 123, lastError: null, metricsError: null
+    contextual: null, stale: false, ageMs: 123, lastError: null, usageError: null
   })
 })
 

@@ -15,7 +15,7 @@ const TOKEN = '*:production.frontend'
 // A worker of a user's own, with the names of both forms.
 const OWN = source => `
 import { bundle, chain, core, createFlags, http } from './index.js'
-const flags = createFlags({ source: ${source}, metrics: { url: URL_OF, token: '${TOKEN}', interval: 0 } })
+const flags = createFlags({ source: ${source}, usage: { url: URL_OF, token: '${TOKEN}', interval: 0 } })
 addEventListener('fetch', event => event.respondWith(flags.handler(event.request, event)))`
 
 describe('over the network', { skip }, () => {
@@ -55,7 +55,7 @@ describe('over the network', { skip }, () => {
     return { worker, names, send, status: () => worker.get('/flagcast/status') }
   }
 
-  test('http: one subrequest in maxAge, 304 for what is known, the last good one while it is down', async t => {
+  test('http: one subrequest in maxAgeMs, 304 for what is known, the last good one while it is down', async t => {
     const { worker, names, status } = await start(t, "http(URL_OF + '/snapshot')")
     for (let i = 0; i < 5; i++) assert.deepEqual(await names(), ['new-feature'])
     assert.equal(asked.length, 1)
@@ -116,14 +116,14 @@ describe('over the network', { skip }, () => {
     await eventually(async () => asked.filter(one => one.path.endsWith('metrics')), list => list.length === 1, 'the metrics')
     down = true
     await send()
-    await eventually(status, one => /^the receiver of metrics answers 500/.test(one.metricsError), 'the error')
+    await eventually(status, one => /^the receiver of metrics answers 500/.test(one.usageError), 'the error')
     assert.deepEqual(await names(), ['new-feature'])
   })
 
   test('the stock worker of Cloudflare: tokens, and metrics of unleash-proxy-client', async t => {
     const { text } = await bundle({ entry: 'entries/cloudflare.js' })
     const worker = await startWorker(text, {
-      kv: ['FLAGS'], vars: { FLAGCAST_TOKENS: 'one,two', FLAGCAST_METRICS_URL: receiver.url + '/', FLAGCAST_METRICS_TOKEN: TOKEN }
+      kv: ['FLAGS'], vars: { FLAGCAST_TOKENS: 'one,two', FLAGCAST_USAGE_URL: receiver.url + '/', FLAGCAST_USAGE_TOKEN: TOKEN }
     })
     t.after(() => worker.stop())
     await (await worker.kv('FLAGS')).put('unleash-rules', snapshotText())
@@ -144,7 +144,7 @@ describe('over the network', { skip }, () => {
     assert.equal(appName, 'shop')
     assert.deepEqual(bucket.toggles['new-feature'], { yes: 4, no: 0, variants: {} })
     assert.deepEqual(bucket.toggles.price, { yes: 1, no: 0, variants: { blue: 1 } })
-    assert.equal((await worker.get('/flagcast/status')).metricsError, null)
+    assert.equal((await worker.get('/flagcast/status')).usageError, null)
   })
 
   test('a token list that is empty lets nobody in', async t => {

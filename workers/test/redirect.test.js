@@ -35,12 +35,12 @@ for (const status of REDIRECTS) {
     await assert.rejects(http(first.url + '/snapshot', { headers: { 'x-key': 'secret' } }).get(),
       new RegExp('^Error: the address of the snapshot answers ' + status + ': redirects are not followed$'))
     await assert.rejects(core(first.url, 'token').get({ userId: '7' }), new RegExp('^Error: the core answers ' + status + ': redirects are not followed$'))
-    const flags = createFlags({ source: fixedSource(oneFlag(1, true)), metrics: { url: first.url, token: 'token', interval: 0 } })
+    const flags = createFlags({ source: fixedSource(oneFlag(1, true)), usage: { url: first.url, token: 'token', interval: 0 } })
     for (const [kind, body] of [['metrics', { appName: 'shop', bucket: { toggles: { a: { yes: 1 } } } }], ['register', { appName: 'shop' }]]) {
       const platform = new Platform()
       await flags.handler(new Request('https://pop.example/api/frontend/client/' + kind, { method: 'POST', body: JSON.stringify(body) }), platform)
       await platform.settled()
-      assert.equal(flags.status().metricsError, 'the receiver of metrics answers ' + status + ': redirects are not followed')
+      assert.equal(flags.status().usageError, 'the receiver of metrics answers ' + status + ': redirects are not followed')
     }
     assert.deepEqual(reached, [])
   })
@@ -68,15 +68,15 @@ describe('in workerd', { skip }, () => {
 import { chain, core, createFlags, http } from './index.js'
 const flags = createFlags({
   source: chain(core('${first.url}', 'token'), http('${first.url}/snapshot', { headers: { 'x-key': 'secret' } })),
-  metrics: { url: '${first.url}', token: 'token', interval: 0 }
+  usage: { url: '${first.url}', token: 'token', interval: 0 }
 })
 addEventListener('fetch', event => event.respondWith(flags.handler(event.request, event)))`
     const worker = await startWorker((await bundle({ contents, format: 'iife' })).text, { serviceWorker: true, date: '2021-11-02' })
     t.after(() => worker.stop())
     assert.equal((await worker.fetch('/api/frontend?userId=7')).status, 503)
     await worker.fetch('/api/frontend/client/metrics', { method: 'POST', body: JSON.stringify({ appName: 'shop', bucket: { toggles: { a: { yes: 1 } } } }) })
-    const status = await eventually(() => worker.get('/flagcast/status'), one => one.metricsError, 'the error of metrics')
-    assert.equal(status.metricsError, 'the receiver of metrics answers 307: redirects are not followed')
+    const status = await eventually(() => worker.get('/flagcast/status'), one => one.usageError, 'the error of metrics')
+    assert.equal(status.usageError, 'the receiver of metrics answers 307: redirects are not followed')
     assert.equal(status.lastError, 'core: the core answers 307: redirects are not followed; http: the address of the snapshot answers 307: redirects are not followed')
     assert.deepEqual(reached, [])
   })

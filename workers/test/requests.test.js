@@ -9,7 +9,7 @@ const { times, queries } = JSON.parse(readFileSync(new URL('../../test/vectors/r
 
 const ask = (query, init) => contextOf(new Request('https://pop.example/api/frontend?' + query, init))
 
-test('a time counts wherever a context may have it; what is no time counts as not given', async () => {
+test('a time counts wherever a context may have it; what is not a time counts as not given', async () => {
   for (const { text, at } of times) {
     const currentTime = encodeURIComponent(text)
     for (const context of [

@@ -104,7 +104,7 @@ test('a bundle may be a module, its text, its snapshot, or a function', async ()
   const parsed = JSON.parse(text)
   for (const [constant, want] of [[text, text], [{ text, digest: 'd' }, text], [() => parsed, parsed], [parsed, parsed], [() => ({ text }), text]]) {
     assert.equal(await bundle(constant).get(), want)
-    const flags = createFlags({ source: bundle(constant), maxAge: 0 })
+    const flags = createFlags({ source: bundle(constant), maxAgeMs: 0 })
     for (let i = 0; i < 2; i++) assert.equal((await flags.view()).isEnabled('new-feature'), true)
   }
   for (const none of [undefined, null, () => undefined]) assert.equal(await bundle(none).get(), null)

@@ -41,13 +41,13 @@ export function sourceSuite(name, { skip, open }) {
 
   it('what fails or is absent is no answer of flags, and what comes then is one', async ({ source, put, failing }) => {
     for (const none of [source, failing]) {
-      const flags = createFlags({ source: none, maxAge: 0 })
+      const flags = createFlags({ source: none, maxAgeMs: 0 })
       await assert.rejects(flags.view(), NotReadyError)
       const { ready, lastError } = flags.status()
       assert.equal(ready, false)
       assert.ok(lastError)
     }
-    const flags = createFlags({ source, maxAge: 0 })
+    const flags = createFlags({ source, maxAgeMs: 0 })
     for (const [seq, enabled] of [[1, true], [2, false]]) {
       await put(oneFlag(seq, enabled))
       assert.equal((await flags.view({ userId: '7' })).isEnabled('new-feature'), enabled)

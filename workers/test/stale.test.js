@@ -75,7 +75,7 @@ test('a publishedAt in the future counts from when this isolate read it first', 
   for (const text of [meta => published(-9999 * MINUTE, meta), meta => rulesText({ publishedAt: '9999-01-01T00:00:00Z', heartbeat: 60, ...meta })]) {
     const clock = fakeClock(t)
     const source = fixedSource(text())
-    const flags = createFlags({ source, maxAge: MINUTE, onStale: whenStale({ after: 10 * MINUTE, flags: { new: 'on' } }) })
+    const flags = createFlags({ source, maxAgeMs: MINUTE, onStale: whenStale({ after: 10 * MINUTE, flags: { new: 'on' } }) })
     const stale = async () => {
       await flags.view()
       return flags.status().stale

@@ -26,7 +26,7 @@ function answering(how) {
 
 /** Sends one request to a worker, and waits for what it leaves to the platform. */
 function worker(metrics, options) {
-  const flags = createFlags({ source: fixedSource(snapshotText()), metrics: { url: receiver.url, token: TOKEN, ...metrics }, ...options })
+  const flags = createFlags({ source: fixedSource(snapshotText()), usage: { url: receiver.url, token: TOKEN, ...metrics }, ...options })
   return {
     flags,
     async send(body, kind = 'metrics', platform = new Platform()) {
@@ -120,17 +120,17 @@ test('a receiver that is down loses metrics, and never an answer', async t => {
     const { flags, send } = worker({ interval: 0 })
     answering(how)
     await send(counts({ a: { yes: 1 } }))
-    assert.match(flags.status().metricsError, why)
+    assert.match(flags.status().usageError, why)
     assert.equal((await flags.handler(new Request('https://pop.example/api/frontend'))).status, 200)
     answering(() => ({ status: 200 }))
     got.length = 0
     await send(counts({ a: { yes: 2 } }))
     assert.equal(got[0].body.bucket.toggles.a.yes, 2)
-    assert.equal(flags.status().metricsError, null)
+    assert.equal(flags.status().usageError, null)
   }
   const gone = worker({ interval: 0, url: 'http://127.0.0.1:9' })
   await gone.send(counts({ a: { yes: 1 } }))
-  assert.ok(gone.flags.status().metricsError)
+  assert.ok(gone.flags.status().usageError)
   clock.tick(1)
 })
 
@@ -147,7 +147,7 @@ test('a receiver that hangs has an end', async t => {
   await arrived
   t.mock.timers.tick(4000)
   await sent
-  assert.equal(flags.status().metricsError, 'no answer within 4000 ms')
+  assert.equal(flags.status().usageError, 'no answer within 4000 ms')
 })
 
 test('without waitUntil the request sends by itself', async t => {
@@ -202,7 +202,7 @@ test('without the option nothing is sent', async () => {
   const request = new Request('https://pop.example/api/frontend/client/metrics', { method: 'POST', body: JSON.stringify(counts({ a: { yes: 1 } })) })
   assert.equal((await flags.handler(request, platform)).status, 202)
   assert.equal(platform.count, 0)
-  assert.equal(flags.status().metricsError, null)
+  assert.equal(flags.status().usageError, null)
 })
 
 /** Flags whose views count, and what they leave to the platform. */

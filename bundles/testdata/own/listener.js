@@ -3,7 +3,7 @@ import constant from 'flagcast/bundle'
 import { text } from 'package'
 import { answer } from './lib/answer'
 
-const flags = createFlags({ source: bundle(constant), maxAge: Infinity })
+const flags = createFlags({ source: bundle(constant), maxAgeMs: Infinity })
 
 addEventListener('fetch', event => event.respondWith(handle(event)))
 

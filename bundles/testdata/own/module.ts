@@ -4,7 +4,7 @@ import constant, { digest } from 'flagcast/bundle'
 import { text } from 'package'
 import { answer, type Answer } from './lib/answer'
 
-const flags = createFlags({ source: bundle(constant), maxAge: Infinity })
+const flags = createFlags({ source: bundle(constant), maxAgeMs: Infinity })
 
 export default {
   async fetch(request: Request): Promise<Response> {

@@ -100,7 +100,7 @@ func TestSegments(t *testing.T) {
 	}
 }
 
-// TestAnswersOfTwoKinds: what only some servers write is no difference.
+// TestAnswersOfTwoKinds: what only some servers write is not a difference.
 func TestAnswersOfTwoKinds(t *testing.T) {
 	toggle := func(text string) any {
 		var v any
@@ -250,7 +250,7 @@ func TestContexts(t *testing.T) {
 }
 
 // TestWorker: a worker has the frontend API alone, and its 404 for definitions
-// is no failure: the answers are compared, in contexts of the core's flags.
+// is not a failure: the answers are compared, in contexts of the core's flags.
 func TestWorker(t *testing.T) {
 	const document = `{"version":2,"features":[
 		{"name":"plain","enabled":true,"strategies":[]},

@@ -92,7 +92,7 @@ func (s *sampler) complete(c *eval.Context, number int) {
 	}
 }
 
-// needs tells of each flag of the programs which context fields it looks at,
+// needs returns, for each flag of the programs, which context fields it looks at,
 // in any context.
 func (s *sampler) needs() map[string][]string {
 	out := map[string][]string{}
@@ -126,13 +126,13 @@ func (s *sampler) byChance(c *eval.Context, fields []string) map[string]bool {
 	return out
 }
 
-// topLevel are the members of a context that are no properties.
+// topLevel are the members of a context that are not properties.
 var topLevel = map[string]bool{
 	"userId": true, "sessionId": true, "remoteAddress": true, "environment": true, "appName": true, "currentTime": true,
 }
 
 // queryOf writes a context as SDKs write it into a query; fits is false where
-// the name of a property cannot be told from the brackets around it.
+// the name of a property cannot be distinguished from the brackets around it.
 func queryOf(c *eval.Context) (query string, fits bool) {
 	q := url.Values{}
 	for name, value := range c.Fields {

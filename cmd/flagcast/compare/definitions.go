@@ -34,7 +34,7 @@ type document struct {
 func parseDefinitions(body []byte) (*document, error) {
 	var members map[string]any
 	if err := decode(body, &members); err != nil {
-		return nil, fmt.Errorf("the answer is no JSON object: %w", err)
+		return nil, fmt.Errorf("the answer is not a JSON object: %w", err)
 	}
 	features, ok := members["features"].([]any)
 	if !ok {

@@ -130,7 +130,7 @@ func ask(ctx context.Context, s *Server, path string, contexts []eval.Context) (
 }
 
 // waver collects the flags for which one server gives two answers in one
-// context: where the definitions are not known, that tells of chance.
+// context: where the definitions are not known, that shows chance.
 func waver(first, second []map[string]any, flags map[string]bool) {
 	for i := range first {
 		for _, name := range union(first[i], second[i]) {

@@ -45,7 +45,7 @@ func (e *statusError) Error() string {
 	return fmt.Sprintf("ask %s: %d %s", e.where, e.status, http.StatusText(e.status))
 }
 
-// refused tells whether an answer says that a token is of no use there.
+// refused reports whether an answer says that a token is of no use there.
 func refused(err error) bool {
 	var e *statusError
 	return errors.As(err, &e) && (e.status == http.StatusUnauthorized || e.status == http.StatusForbidden)

@@ -28,7 +28,7 @@ var offByDefault = map[string]bool{
 
 // clean brings a value into the one form of all that mean the same: null, an
 // empty list or object and false by default are absent, and lists whose order
-// means nothing are sorted. nil stands for absent.
+// means nothing are sorted. nil is absent.
 func clean(name string, v any) any {
 	switch v := v.(type) {
 	case bool:
@@ -85,7 +85,7 @@ func encode(v any) []byte {
 func equal(a, b any) bool { return bytes.Equal(encode(a), encode(b)) }
 
 // walk calls found for each place where two clean values differ, as deep as
-// both have one. nil stands for absent.
+// both have one. nil is absent.
 func walk(path, name string, a, b any, found func(path string, a, b any)) {
 	if equal(a, b) {
 		return

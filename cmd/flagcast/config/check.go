@@ -105,7 +105,7 @@ func (d *decoder) checkURL(u *Upstream) {
 	address, err := url.Parse(u.URL)
 	switch {
 	case err != nil || address.Scheme != "http" && address.Scheme != "https" || address.Hostname() == "":
-		d.wrong(u, "url", `"url" in upstream is no address`, `an address looks like "https://unleash.example"`)
+		d.wrong(u, "url", `"url" in upstream is not an address`, `an address looks like "https://unleash.example"`)
 	case address.User != nil:
 		d.wrong(u, "url", `"url" in upstream holds a user name`, "flagcast sends its token as Authorization: let a proxy before Unleash ask for another header, and set that in headers")
 	case address.RawQuery != "" || address.Fragment != "":
@@ -131,7 +131,7 @@ func (d *decoder) checkAPI(a *API, served environments, file bool) {
 	d.checkPrefixes(a, "deny", a.Deny)
 	if a.BasePath = strings.TrimRight(a.BasePath, "/"); a.BasePath != "" {
 		if address, err := url.Parse(a.BasePath); err != nil || !strings.HasPrefix(a.BasePath, "/") || address.Path != a.BasePath || path.Clean(a.BasePath) != a.BasePath {
-			d.wrong(a, "base_path", `"base_path" in api is no path`, `write it as "/flags"`)
+			d.wrong(a, "base_path", `"base_path" in api is not a path`, `write it as "/flags"`)
 		}
 	}
 	for _, key := range []string{"stale_while_revalidate", "stale_if_error"} {
@@ -155,7 +155,7 @@ func (d *decoder) checkAPI(a *API, served environments, file bool) {
 			case !slices.Contains(served, token.Environment) && !slices.Contains(served, token.Other):
 				d.wrong(a, key, fmt.Sprintf(`item %d of %q in api is for an environment that upstream does not serve`, i+1, key), served.hint())
 			case token.Project == "[]" && file:
-				d.wrong(a, key, fmt.Sprintf(`item %d of %q in api is for several projects, whose names only an Unleash server knows`, i+1, key), `with "file" in upstream use tokens of one project, or of all ("*")`)
+				d.wrong(a, key, fmt.Sprintf(`item %d of %q in api is for several projects, whose names only an Unleash server has`, i+1, key), `with "file" in upstream use tokens of one project, or of all ("*")`)
 			}
 		}
 	}

@@ -31,7 +31,7 @@ func (c *Config) FileEnvironments() []edgecore.Environment {
 func (d *decoder) checkOffline(c *Config) environments {
 	served := c.FileEnvironments()
 	if len(served) == 0 && !d.tokensBroken {
-		d.wrong(&c.API, "backend_tokens", "there are no tokens: nobody could ask", "set CLIENT_TOKENS or FRONTEND_TOKENS, or --client-tokens or --frontend-tokens")
+		d.wrong(&c.API, "backend_tokens", "there are no tokens: no client could ask", "set CLIENT_TOKENS or FRONTEND_TOKENS, or --client-tokens or --frontend-tokens")
 	}
 	return served
 }
@@ -42,7 +42,7 @@ func (d *decoder) checkListeners(a *API) {
 			return
 		}
 		if _, port, err := net.SplitHostPort(value); err != nil || !validPort(port) {
-			d.wrong(owner, "listen", `"listen" in `+where+` is no address to listen on`, `write ":3063", "127.0.0.1:3063" or "[::1]:3063"`)
+			d.wrong(owner, "listen", `"listen" in `+where+` is not an address to listen on`, `write ":3063", "127.0.0.1:3063" or "[::1]:3063"`)
 		}
 	}
 	address(a, "api", a.Listen)
@@ -74,7 +74,7 @@ func (d *decoder) checkPair(owner any, certKey, keyKey, cert, key, where string)
 		d.wrong(owner, certKey, quoted(certKey)+" in "+where+" is a certificate without a key", "set "+quoted(keyKey))
 	default:
 		if _, err := tls.LoadX509KeyPair(cert, key); err != nil {
-			d.wrong(owner, certKey, quoted(certKey)+" and "+quoted(keyKey)+" in "+where+" are no certificate with its key: "+cause(err), "both are PEM text; they may stand in one file")
+			d.wrong(owner, certKey, quoted(certKey)+" and "+quoted(keyKey)+" in "+where+" are not a certificate with its key: "+cause(err), "both are PEM text; they may be in one file")
 		}
 	}
 }
@@ -111,7 +111,7 @@ var headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 
 func (d *decoder) checkHeader(owner any, key, name, where string) {
 	if !headerName.MatchString(name) && d.sound(owner, key) {
-		d.wrong(owner, key, quoted(key)+" in "+where+" is no name of a header", `write it like "Authorization"`)
+		d.wrong(owner, key, quoted(key)+" in "+where+" is not a name of a header", `write it like "Authorization"`)
 	}
 }
 

@@ -3,7 +3,7 @@
 // environment variables over it. Every fault is reported at once, with its
 // line, its column and what to do; none of them shows a secret.
 //
-// The package knows nothing of concrete sinks: the caller passes a table of
+// The package has no notion of concrete sinks: the caller passes a table of
 // their settings (Overrides.SinkConfig). docs/configuration.md describes every
 // key and is tested against the types.
 package config
@@ -45,7 +45,7 @@ type Config struct {
 	src    *source
 }
 
-// Unused tells, in a sentence each, which flags and variables of Unleash Edge
+// Unused returns, in a sentence each, which flags and variables of Unleash Edge
 // are set and do nothing here, and what to use instead.
 func (c *Config) Unused() []string { return c.unused }
 
@@ -54,7 +54,7 @@ func (c *Config) Unused() []string { return c.unused }
 func (c *Config) ShortSecrets() []string {
 	var list []string
 	for _, place := range c.short {
-		list = append(list, place+" has fewer than four characters: it can be guessed, and errors hide it only where it stands alone")
+		list = append(list, place+" has fewer than four characters: it can be guessed, and errors hide it only where it is a word of its own")
 	}
 	return list
 }
@@ -111,10 +111,10 @@ type API struct {
 	Anonymous edgecore.Environment `yaml:"anonymous_environment" was:"anonymous"`
 	// TokenHeader carries the token.
 	TokenHeader string `yaml:"token_header"`
-	// RevalidateTokens is how long upstream's word on a valid token holds.
+	// RevalidateTokens is how long upstream's answer about a valid token is used.
 	RevalidateTokens time.Duration `yaml:"revalidate_tokens" min:"1s"`
 	All              bool          `yaml:"all_endpoint" was:"all"` // serve /api/frontend/all
-	// Addresses and CIDR ranges: proxies whose word on the client counts, who
+	// Addresses and CIDR ranges: proxies whose X-Forwarded-For is trusted, who
 	// may ask at all, and who may not. See Prefixes.
 	TrustedProxies []string `yaml:"trusted_proxies"`
 	Allow          []string `yaml:"allow"`
@@ -158,7 +158,7 @@ type SharedCache struct {
 	StaleIfError         time.Duration `yaml:"stale_if_error" min:"1s"`
 }
 
-// Backstage is what stands below /internal-backstage.
+// Backstage is what is served below /internal-backstage.
 type Backstage struct {
 	Listen   string `yaml:"listen"` // "": with the others
 	Metrics  bool   `yaml:"metrics"`

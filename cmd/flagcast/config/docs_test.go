@@ -135,7 +135,7 @@ targets: [{ name: t, sink: s, environment: default, format: evaluated/1, key: k,
 	return c
 }
 
-// missing are the settings of a sink that have no default and have to be set.
+// missing are the settings of a sink that have no default and must be set.
 func missing(t *testing.T, settings any) []string {
 	t.Helper()
 	checked, ok := settings.(interface{ Check() []error })

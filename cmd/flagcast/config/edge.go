@@ -21,12 +21,12 @@ type EdgeSetting struct {
 	// apply takes a value over. nil: there is nothing to take it over.
 	apply func(o *overrider, g given)
 	// instead is what to use in place of one that is not taken over. "": it
-	// makes no difference here, and nobody is told.
+	// makes no difference here, and is not logged.
 	instead string
 	refused bool // security or data depends on it: it is a fault
 }
 
-// Repeated tells whether the flag may be given several times.
+// Repeated reports whether the flag may be given several times.
 func (s *EdgeSetting) Repeated() bool { return strings.HasSuffix(s.Value, "s") }
 
 // Fate is what becomes of the setting: "taken over", "not used", "refused" or
@@ -47,7 +47,7 @@ func (s *EdgeSetting) Fate() string {
 // Instead is what to use in its place.
 func (s *EdgeSetting) Instead() string { return s.instead }
 
-// What stands in for several settings at once.
+// What replaces several settings at once.
 const (
 	insteadOfRedis   = "the last good flags are kept in a folder: set BACKUP_FOLDER (state.dir)"
 	insteadOfPushing = "let Prometheus scrape /internal-backstage/prometheus"
@@ -112,7 +112,7 @@ func EdgeSettings() []EdgeSetting {
 		{Flag: "pretrusted-tokens", Value: "tokens", Does: "frontend tokens that upstream is not asked about, also in the form secret@environment", apply: (*overrider).pretrusted},
 		{Flag: "features-refresh-interval-seconds", Short: "f", Value: "seconds", Default: "15", Does: "time between two polls", apply: duration(func(c *Config) *time.Duration { return &c.Upstream.Interval })},
 		{Flag: "metrics-interval-seconds", Short: "m", Value: "seconds", Default: "60", Does: "time between two reports of what SDKs have used", apply: duration(func(c *Config) *time.Duration { return &c.Upstream.UsageInterval })},
-		{Flag: "token-revalidation-interval-seconds", Value: "seconds", Default: "3600", Does: "how long upstream's word on a token holds", apply: duration(func(c *Config) *time.Duration { return &c.API.RevalidateTokens })},
+		{Flag: "token-revalidation-interval-seconds", Value: "seconds", Default: "3600", Does: "how long upstream's answer about a token is used", apply: duration(func(c *Config) *time.Duration { return &c.API.RevalidateTokens })},
 		{Flag: "backup-folder", Short: "b", Value: "folder", Does: "folder for the last good flags; a backup of Unleash Edge is read at the first start", apply: (*overrider).backup},
 		{Flag: "custom-client-headers", Short: "H", Value: "headers", Does: "headers as name:value, sent with every request to upstream", apply: (*overrider).headers},
 		{Flag: "skip-ssl-verification", Short: "s", Default: "false", Does: "take any certificate of upstream", apply: (*overrider).skipVerify},

@@ -15,7 +15,7 @@ type Fault struct {
 	// place, such as "environment variable PORT".
 	File string
 	// Line and Column count from 1; Column counts characters. Both are 0
-	// where File is no file or cannot be read.
+	// where File is not a file or cannot be read.
 	Line, Column int
 	Message      string
 	Hint         string // what to do; "" where the message says it

@@ -16,7 +16,7 @@ type field struct {
 	secret bool // it may come from a file, under name_file
 }
 
-// path tells whether a text is a path, by its name.
+// path reports whether a text is a path, by its name.
 func (f *field) path() bool {
 	return f.name == "file" || f.name == "dir" || strings.HasSuffix(f.name, "_file") || strings.HasSuffix(f.name, "_dir")
 }
@@ -39,7 +39,7 @@ func fieldsOf(v reflect.Value) []field {
 	return list
 }
 
-// secretType tells whether values of a type are secrets or lists of them.
+// secretType reports whether values of a type are secrets or lists of them.
 func secretType(t reflect.Type) bool {
 	if t.Kind() == reflect.Slice {
 		t = t.Elem()

@@ -36,7 +36,7 @@ func interpolate(text string, lookup func(string) (string, bool)) (result string
 			}
 			text = rest
 			if !variableName.MatchString(name) {
-				// The name may be a value that somebody has pasted.
+				// The name may be a value that a person has pasted.
 				problems = append(problems, textProblem{problem: problem{
 					`"${…}" holds more than the name of a variable`,
 					`write ${NAME}, and "$${" where the text itself is meant`,
@@ -64,7 +64,7 @@ type textProblem struct {
 	unset bool // a variable is not set
 }
 
-// reference tells whether a text is nothing but references to variables, which
+// reference reports whether a text is nothing but references to variables, which
 // can be shown even where a secret is meant.
 func reference(text string) bool {
 	for text != "" {

@@ -104,7 +104,7 @@ func (d *decoder) at(owner any, key string) place {
 	return d.src.place(n.line, n.column)
 }
 
-// given tells whether a setting has a value of its own, and sound whether
+// given reports whether a setting has a value of its own, and sound whether
 // that value could be decoded.
 func (d *decoder) given(owner any, key string) bool {
 	return d.origins[setting{owner, key}] != "" || d.nodes[owner].get(key) != nil || d.nodes[owner].get(key+"_file") != nil
@@ -122,7 +122,7 @@ func (d *decoder) sound(owner any, key string) bool {
 	return true
 }
 
-// broken tells whether a fault has been reported at a node or below.
+// broken reports whether a fault has been reported at a node or below.
 func (n *node) broken() bool {
 	for i := range n.entries {
 		if n.entries[i].value.broken() {

@@ -62,7 +62,7 @@ func fill(pattern string, values map[string]string) string {
 }
 
 // checkMatrix reports what is wrong with the matrix of a target, and keys that
-// are none or the same. It tells whether the keys are sound.
+// are none or the same. It reports whether the keys are sound.
 func (d *decoder) checkMatrix(t *Target, where string) bool {
 	if !d.sound(t, "key") || !d.sound(t, "matrix") || t.Key == "" {
 		return false
@@ -70,7 +70,7 @@ func (d *decoder) checkMatrix(t *Target, where string) bool {
 	fields := slices.Sorted(maps.Keys(t.Matrix))
 	for _, match := range placeholder.FindAllStringSubmatch(string(t.Key), -1) {
 		if _, ok := t.Matrix[match[1]]; !ok {
-			d.wrong(t, "key", fmt.Sprintf("%q%s names {%s}, which is no field of \"matrix\"", "key", in(where), match[1]), hintFor(match[1], fields))
+			d.wrong(t, "key", fmt.Sprintf("%q%s names {%s}, which is not a field of \"matrix\"", "key", in(where), match[1]), hintFor(match[1], fields))
 			return false
 		}
 	}

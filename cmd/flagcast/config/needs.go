@@ -4,7 +4,7 @@ import "slices"
 
 // Needs are the parts of a configuration that a command uses. Variables and
 // files that other parts name may be missing, and so may credentials of sinks.
-// State, log, audit and targets are always used, and of api what is no secret.
+// State, log, audit and targets are always used, and of api what is not a secret.
 type Needs struct {
 	Upstream bool
 	API      bool     // its tokens and secrets

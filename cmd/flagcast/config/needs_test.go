@@ -72,7 +72,7 @@ func TestNeeds(t *testing.T) {
 			if got := named(cfg.Require(c.needs)); got != c.want {
 				t.Errorf("Require names %q, want %q", got, c.want)
 			}
-			// Settings of api that are no secrets are always needed.
+			// Settings of api that are not secrets are always needed.
 			if _, err := load(t, sharedCredential, o); err == nil || !strings.Contains(err.Error(), "MISSING_LISTEN") {
 				t.Errorf("load gave %v", err)
 			}

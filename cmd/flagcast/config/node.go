@@ -9,7 +9,7 @@ type node struct {
 	kind         kind
 	line, column int
 	text         string // of a scalar, as written, without its quotes
-	raw          string // of a scalar, as it stands in the file
+	raw          string // of a scalar, as it is in the file
 	entries      []entry
 	items        []*node
 	// bad: a fault has been reported here, so that what follows from it is
@@ -58,7 +58,7 @@ func (n *node) get(name string) *entry {
 	return nil
 }
 
-// names tells whether a key of the file means the key called name: snake_case
+// names reports whether a key of the file means the key called name: snake_case
 // or the camelCase of the same words.
 func names(written, name string) bool { return written == name || written == camel(name) }
 

@@ -16,10 +16,10 @@ type Audit struct {
 	File string `yaml:"file"` // "": nowhere
 }
 
-// Webhook tells a service what goes wrong with targets.
+// Webhook notifies a service of what goes wrong with targets.
 type Webhook struct {
 	Type    string        `yaml:"type" required:"true" oneof:"slack dingtalk feishu json"`
-	URL     secret.Secret `yaml:"url" required:"true"` // whoever has it can send
+	URL     secret.Secret `yaml:"url" required:"true"` // it is all that is needed to send
 	Secret  secret.Secret `yaml:"secret"`              // signs
 	Events  []string      `yaml:"events" oneof:"failed held stale recovered"`
 	Targets []string      `yaml:"targets"` // globs of path.Match; none means all
@@ -56,7 +56,7 @@ func (d *decoder) checkWebhook(c *Config, w *Webhook, where string) {
 		d.wrong(w, "secret", `"secret"`+in(where)+" is only for dingtalk, feishu and json", "Slack's address is all that it asks for; remove it")
 	}
 	if d.given(w, "events") && len(w.Events) == 0 && d.sound(w, "events") {
-		d.wrong(w, "events", `"events"`+in(where)+" is empty: there is nothing to tell", "leave it out for all")
+		d.wrong(w, "events", `"events"`+in(where)+" is empty: there is nothing to send", "leave it out for all")
 	}
 	if slices.Equal(w.Events, []string{"recovered"}) {
 		d.wrong(w, "events", `"events"`+in(where)+" has only recovered, which follows on others", `add "failed", "held" or "stale"`)
@@ -70,7 +70,7 @@ func (d *decoder) checkWebhook(c *Config, w *Webhook, where string) {
 			return ok
 		}
 		if _, err := path.Match(glob, ""); err != nil {
-			d.wrong(w, "targets", fmt.Sprintf(`item %d of "targets"%s is no pattern`, i+1, in(where)), globHint)
+			d.wrong(w, "targets", fmt.Sprintf(`item %d of "targets"%s is not a pattern`, i+1, in(where)), globHint)
 		} else if !slices.ContainsFunc(c.Targets, matches) {
 			d.wrong(w, "targets", fmt.Sprintf(`item %d of "targets"%s matches no target`, i+1, in(where)), targetsHint(c.Targets))
 		}
@@ -95,7 +95,7 @@ func (d *decoder) checkAddress(owner any, s secret.Secret, where string) {
 	}
 	address, err := url.Parse(s.Reveal())
 	if err != nil || address.Scheme != "http" && address.Scheme != "https" || address.Hostname() == "" {
-		d.wrong(owner, "url", `"url"`+in(where)+" is no address", `an address begins with "https://"; copy it from the service as it is`)
+		d.wrong(owner, "url", `"url"`+in(where)+" is not an address", `an address begins with "https://"; copy it from the service as it is`)
 	}
 }
 

@@ -119,7 +119,7 @@ func (o *overrider) list(g given) []string {
 func (o *overrider) seconds(g given, least int) (time.Duration, bool) {
 	n, err := strconv.Atoi(g.value)
 	if err != nil || n < least || n > 1<<30 {
-		o.fault(g, quoted(g.value)+" is no number of seconds", "write a whole number, at least "+strconv.Itoa(least))
+		o.fault(g, quoted(g.value)+" is not a number of seconds", "write a whole number, at least "+strconv.Itoa(least))
 		return 0, false
 	}
 	return time.Duration(n) * time.Second, true
@@ -143,7 +143,7 @@ func texts(where func(*Config) (owner any, key string, list *[]string)) func(*ov
 	}
 }
 
-// header takes over what upstream is told in a header.
+// header takes over a header that upstream receives.
 func header(name string) func(*overrider, given) {
 	return func(o *overrider, g given) { o.setHeader(name, g.value) }
 }

@@ -113,7 +113,7 @@ func (o *overrider) address(old, usual string, port given) (listen string, ok bo
 	}
 	if port.origin != "" {
 		if !validPort(port.value) {
-			o.fault(port, quoted(port.value)+" is no port", "a port is a number from 0 to 65535")
+			o.fault(port, quoted(port.value)+" is not a port", "a port is a number from 0 to 65535")
 			return "", false
 		}
 		oldPort = port.value

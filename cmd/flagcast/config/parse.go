@@ -52,7 +52,7 @@ func parse(src *source, text string, faults *collector) *node {
 	return root
 }
 
-// readable refuses what is no text, where the parser would guess.
+// readable refuses what is not a text, where the parser would guess.
 func readable(src *source, text string, faults *collector) bool {
 	if len(text) > maxBytes {
 		faults.add(src.place(1, 1), fmt.Sprintf("the file has %d bytes, the limit is %d", len(text), maxBytes), "is this the right file?")
@@ -78,7 +78,7 @@ func readable(src *source, text string, faults *collector) bool {
 }
 
 // parseYAML turns a panic of the parser into an error: a configuration that
-// trips it is a fault of the configuration as far as a user can tell.
+// trips it is a fault of the configuration as far as a user can see.
 func parseYAML(text string) (file *ast.File, err error) {
 	defer func() {
 		if recover() != nil {
@@ -141,7 +141,7 @@ func (s *source) hideBlindly() {
 		}
 		under = -1
 		if at := secretLine.FindStringIndex(text); at != nil {
-			// From the end of the word on: "tokens: [" loses its "s".
+			// From the end of the word: "tokens: [" loses its "s".
 			end := len([]rune(text[:at[1]]))
 			if colon := strings.IndexByte(text[at[1]:], ':'); colon >= 0 {
 				end += len([]rune(text[at[1]:at[1]+colon])) + 1

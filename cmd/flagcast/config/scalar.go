@@ -116,7 +116,7 @@ func (d *decoder) oneOf(n *node, text string, f *field, label string) bool {
 	return false
 }
 
-// plain tells whether a scalar may be a number or a truth value: it stands
+// plain reports whether a scalar may be a number or a truth value: it is
 // without quotes, or comes from a variable.
 func (n *node) plain(k kind) bool { return n.kind == k || strings.Contains(n.text, "${") }
 

@@ -49,7 +49,7 @@ func parseSchedule(text string) (cron.Schedule, *problem) {
 	}
 	schedule, err := cron.NewParser(cronForm).Parse(text)
 	if err != nil {
-		return nil, &problem{"this is no schedule", cronExample}
+		return nil, &problem{"this is not a schedule", cronExample}
 	}
 	// A year with a 29th of February behind it, so that only what never comes
 	// has no next time.

@@ -29,7 +29,7 @@ func (d *decoder) hideSecrets(n *node) {
 }
 
 // hideWebhooks masks the addresses of webhooks, which are credentials, in
-// whatever form they stand there.
+// whatever form they have there.
 func (d *decoder) hideWebhooks(root *node) {
 	for _, name := range []string{"notify", "healthcheck"} {
 		if e := root.get(name); e != nil {
@@ -63,7 +63,7 @@ func (d *decoder) hideItems(n *node) {
 	}
 }
 
-// hideAll masks every scalar below n. Under a key that nobody knows only those
+// hideAll masks every scalar below n. Under an unknown key only those
 // that could be a credential: long, and without spaces.
 func (d *decoder) hideAll(n *node, longOnly bool) {
 	const long = 16

@@ -97,7 +97,7 @@ func clause(problem string) string {
 
 func hintTypes(types []string) string {
 	if len(types) == 0 {
-		return "this command knows no sinks"
+		return "this command has no sinks"
 	}
 	return "types: " + strings.Join(slices.Sorted(slices.Values(types)), ", ")
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// source is the text of the file. It knows which parts of it are secrets, so
+// source is the text of the file. It records which parts of it are secrets, so
 // that a line can be shown.
 type source struct {
 	name   string
@@ -137,7 +137,7 @@ var (
 	secretLine = regexp.MustCompile(secretName.String() + `|^\s*["']?(notify|healthcheck)\b`)
 )
 
-// secretSpans finds in a text what looks like a secret wherever it stands.
+// secretSpans finds in a text what looks like a secret, wherever it is.
 func secretSpans(text string) []span {
 	var spans []span
 	for _, pattern := range []*regexp.Regexp{tokenLike, userInfo} {

@@ -70,7 +70,7 @@ func (d *decoder) checkTarget(c *Config, t *Target, where string, served environ
 	d.checkDelivery(c, t, where)
 	for i, glob := range t.Flags {
 		if _, err := path.Match(glob, ""); err != nil && d.sound(t, "flags") {
-			d.wrong(t, "flags", fmt.Sprintf("item %d of %q%s is no pattern", i+1, "flags", in(where)), globHint)
+			d.wrong(t, "flags", fmt.Sprintf("item %d of %q%s is not a pattern", i+1, "flags", in(where)), globHint)
 		}
 	}
 }
@@ -111,7 +111,7 @@ func (d *decoder) checkDelivery(c *Config, t *Target, where string) {
 	for i, probe := range t.Probe {
 		u, err := url.Parse(placeholder.ReplaceAllString(probe, "x"))
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			d.wrong(t, "worker_status", fmt.Sprintf("item %d of \"worker_status\"%s is no address", i+1, in(where)), "it is that of a worker's status, such as https://www.example.com/flagcast/status")
+			d.wrong(t, "worker_status", fmt.Sprintf("item %d of \"worker_status\"%s is not an address", i+1, in(where)), "it is that of a worker's status, such as https://www.example.com/flagcast/status")
 		}
 	}
 }

@@ -47,6 +47,6 @@ func parseToken(s secret.Secret) (token edgecore.Token, problem, hint string) {
 	return token, "", ""
 }
 
-// notInToken holds for what cannot stand in the header that carries a token,
+// notInToken holds for what cannot be in the header that carries a token,
 // and for what separates tokens.
 func notInToken(r rune) bool { return r <= ' ' || r >= 0x7f || r == '"' || r == '\'' || r == ',' }

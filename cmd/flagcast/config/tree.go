@@ -54,7 +54,7 @@ func (b *treeBuilder) build(from ast.Node, depth int) *node {
 	case *ast.TagNode:
 		return b.tagged(from, depth)
 	default:
-		return b.bad(from.GetToken(), "this is no value that a configuration can hold", "")
+		return b.bad(from.GetToken(), "this is not a value that a configuration can hold", "")
 	}
 }
 

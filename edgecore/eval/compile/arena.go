@@ -10,7 +10,7 @@ type arena[T any] struct {
 
 const arenaSize = 128
 
-// take returns n zero elements that nobody else has.
+// take returns n zero elements that are not in use.
 func (a *arena[T]) take(n int) []T {
 	if n > len(a.free) {
 		if n > arenaSize/4 {

@@ -13,7 +13,7 @@ import (
 )
 
 // Program turns definitions into a program. A fault of one strategy or
-// constraint makes that strategy pass for nobody and is reported as a Problem;
+// constraint makes that strategy pass for no user and is reported as a Problem;
 // it affects neither its siblings nor other flags. The problems of reading
 // (Definitions.Problems) are not repeated; there are at most
 // edgecore.MaxProblems and one more that says how many are left out. For the
@@ -64,7 +64,7 @@ type compiler struct {
 	program  *eval.Program
 	features []edgecore.Feature
 	places   []int32                 // of features in their list, by their place in the program
-	segments map[int]*eval.Condition // nil for one that nobody passes
+	segments map[int]*eval.Condition // nil for one that no context passes
 	fields   map[string]int32
 	stickies map[string]*eval.Sticky
 	feature  string // the flag that is being compiled, "" for segments
@@ -116,7 +116,7 @@ func (c *compiler) goOn() bool {
 	return !c.stopped
 }
 
-// representable tells whether a snapshot can hold the name of a flag: names
+// representable reports whether a snapshot can hold the name of a flag: names
 // and values are separated there by two control characters that JSON does not
 // escape.
 func (c *compiler) representable(f *edgecore.Feature) bool {
@@ -128,7 +128,7 @@ func (c *compiler) representable(f *edgecore.Feature) bool {
 	return true
 }
 
-// Field returns the number of a context field.
+// field returns the number of a context field.
 func (c *compiler) field(name string) int32 {
 	i, ok := c.fields[name]
 	if !ok {
@@ -209,7 +209,7 @@ func (c *compiler) parent(d edgecore.Dependency) (p eval.Parent, ok bool) {
 // the Unleash server hash.
 const noGroup = "undefined"
 
-// Strategy returns false for one that nobody passes.
+// strategy returns false for one that no context passes.
 func (c *compiler) strategy(f *edgecore.Feature, s *edgecore.Strategy, number int) (out eval.Strategy, ok bool) {
 	where := "strategies[" + strconv.Itoa(number) + "]"
 	out, ok = c.rule(f.Name, s, where)
@@ -223,7 +223,7 @@ func (c *compiler) strategy(f *edgecore.Feature, s *edgecore.Strategy, number in
 	for _, id := range s.Segments {
 		segment, known := c.segments[id]
 		if !known {
-			c.problem(where, "segment %d is missing; the strategy passes for nobody", id)
+			c.problem(where, "segment %d is missing; the strategy passes for no user", id)
 		}
 		if segment == nil {
 			ok = false
@@ -271,7 +271,7 @@ func (c *compiler) rule(name string, s *edgecore.Strategy, where string) (out ev
 			}
 			prefix, ok := eval.ParsePrefix(text)
 			if !ok {
-				c.problem(where, "%q is neither an address nor a CIDR range; it matches nobody", text)
+				c.problem(where, "%q is neither an address nor a CIDR range; it matches nothing", text)
 				continue
 			}
 			k.Prefixes = append(k.Prefixes, prefix)
@@ -290,16 +290,16 @@ func (c *compiler) rule(name string, s *edgecore.Strategy, where string) (out ev
 		}
 		out.Share, ok = c.share(s, where, "percentage", "random", group)
 	case "applicationHostname":
-		c.problem(where, "the strategy \"applicationHostname\" asks for the name of the host, which means nothing at a CDN; it passes for nobody")
+		c.problem(where, "the strategy \"applicationHostname\" asks for the name of the host, which means nothing at a CDN; it passes for no user")
 	case "":
 		// The parser has reported it.
 	default:
-		c.problem(where, "the strategy %q is not one of Unleash's own%s; it passes for nobody", s.Name, didYouMean(s.Name, strategies))
+		c.problem(where, "the strategy %q is not one of Unleash's own%s; it passes for no user", s.Name, didYouMean(s.Name, strategies))
 	}
 	return out, ok
 }
 
-// Strategies are Unleash's own that pass for anybody here.
+// strategies are Unleash's own that pass for anybody here.
 var strategies = []string{
 	"default", "userWithId", "flexibleRollout", "gradualRolloutUserId", "gradualRolloutSessionId", "gradualRolloutRandom", "remoteAddress",
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/eval"
 )
 
-// constraints returns false when nobody passes one of them.
+// constraints returns false when no context passes one of them.
 func (c *compiler) constraints(list []edgecore.Constraint, where string) (out []*eval.Condition, ok bool) {
 	out, ok = c.references.take(len(list))[:0], true
 	for i := range list {
@@ -22,7 +22,7 @@ func (c *compiler) constraints(list []edgecore.Constraint, where string) (out []
 		}
 		k, fault := c.constraint(&list[i], where)
 		if fault != "" {
-			c.problem(where, "constraint %d on %q: %s; the strategy passes for nobody", i, list[i].ContextName, fault)
+			c.problem(where, "constraint %d on %q: %s; the strategy passes for no user", i, list[i].ContextName, fault)
 			ok = false
 			continue
 		}
@@ -68,12 +68,12 @@ func (c *compiler) constraint(d *edgecore.Constraint, where string) (k *eval.Con
 	case eval.OpNumber:
 		k.Number, ok = eval.ParseNumber(d.Value)
 		if !ok || math.IsInf(k.Number, 0) {
-			return nil, strconv.Quote(d.Value) + " is no number"
+			return nil, strconv.Quote(d.Value) + " is not a number"
 		}
 	case eval.OpDate:
 		instant, zoned, ok := eval.ParseInstant(d.Value)
 		if !ok {
-			return nil, strconv.Quote(d.Value) + " is no date such as 2026-01-31T12:00:00Z"
+			return nil, strconv.Quote(d.Value) + " is not a date such as 2026-01-31T12:00:00Z"
 		}
 		if !zoned {
 			c.problem(where, "the date %q has no time zone; it is read as UTC, as the Unleash server reads it", d.Value)
@@ -82,7 +82,7 @@ func (c *compiler) constraint(d *edgecore.Constraint, where string) (k *eval.Con
 	case eval.OpVersion:
 		k.Version, ok = eval.ParseVersion(strings.TrimPrefix(eval.Trim(d.Value), "v"))
 		if !ok {
-			return nil, strconv.Quote(d.Value) + " is no semantic version such as 1.2.3"
+			return nil, strconv.Quote(d.Value) + " is not a semantic version such as 1.2.3"
 		}
 	case eval.OpRegex:
 		return k, c.setPattern(k, d.Value, d.CaseInsensitive)
@@ -101,7 +101,7 @@ func (c *compiler) setList(k *eval.Condition, values []string, where string) {
 			if prefix, ok := eval.ParsePrefix(value); ok {
 				k.Prefixes = append(k.Prefixes, prefix)
 			} else {
-				c.problem(where, "%q is neither an address nor a CIDR range; it matches nobody", value)
+				c.problem(where, "%q is neither an address nor a CIDR range; it matches nothing", value)
 			}
 		}
 	default:
@@ -124,7 +124,7 @@ func trimmed(values []string) []string {
 	return out
 }
 
-// Items gives the values of a list the numbers that they have in the lists of
+// items gives the values of a list the numbers that they have in the lists of
 // a field, sorted and once each.
 func (c *compiler) items(at int32, values []string, where string) []int32 {
 	f := &c.program.Fields[at]
@@ -136,7 +136,7 @@ func (c *compiler) items(at int32, values []string, where string) []int32 {
 		item, ok := f.Values[value]
 		if !ok {
 			if !eval.Separable(value) {
-				c.problem(where, "the value %q holds the control character U+007F or U+0080; it matches nobody", value)
+				c.problem(where, "the value %q holds the control character U+007F or U+0080; it matches nothing", value)
 				continue
 			}
 			if int(at) < len(c.lent) && c.lent[at] {

@@ -2,7 +2,7 @@ package compile
 
 import "github.com/flagcast/flagcast/edgecore/eval"
 
-// SharesWith tells whether less than everything was compiled after last.
+// SharesWith reports whether less than everything was compiled after last.
 func SharesWith(p *eval.Program, last *eval.Program) bool {
 	return sourceOf(p).patched > sourceOf(last).patched
 }

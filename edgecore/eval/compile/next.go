@@ -10,7 +10,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/eval"
 )
 
-// Source is what a program was compiled of, and how its parts were numbered:
+// source is what a program was compiled of, and how its parts were numbered:
 // what Next goes on from.
 type source struct {
 	definitions *edgecore.Definitions
@@ -49,8 +49,8 @@ func sourceOf(p *eval.Program) *source {
 	return from
 }
 
-// changed names the places of the flags that have to be compiled. ok is false
-// where everything has to be.
+// changed names the places of the flags that must be compiled. ok is false
+// where everything must be.
 func (s *source) changed(d *edgecore.Definitions) (places []int, ok bool) {
 	old := s.definitions
 	sameSegment := func(a, b edgecore.Segment) bool { return a.ID == b.ID && a.Raw == b.Raw }
@@ -75,15 +75,15 @@ func (s *source) changed(d *edgecore.Definitions) (places []int, ok bool) {
 	return places, true
 }
 
-// dated tells whether a flag has a DATE constraint of its own.
+// dated reports whether a flag has a DATE constraint of its own.
 func dated(f *edgecore.Feature) bool {
 	return slices.ContainsFunc(f.Strategies, func(s edgecore.Strategy) bool {
 		return slices.ContainsFunc(s.Constraints, func(c edgecore.Constraint) bool { return strings.HasPrefix(c.Operator, "DATE_") })
 	})
 }
 
-// patch compiles the flags at some places anew. It returns nil where one of
-// them has a problem, or had one: problems are told in their order.
+// patch compiles the flags at some places again. It returns nil where one of
+// them has a problem, or had one: problems are reported in their order.
 func patch(p *eval.Program, ctx context.Context, d *edgecore.Definitions, places []int) *eval.Program {
 	from := sourceOf(p)
 	out := p.Clone()

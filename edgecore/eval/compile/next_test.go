@@ -69,7 +69,7 @@ func (h *history) feature(name string) edgecore.Feature {
 	return f
 }
 
-// Next is the next version: mostly one or two flags have changed.
+// next is the next version: mostly one or two flags have changed.
 func (h *history) next() *edgecore.Definitions {
 	d := edgecore.Definitions{Environment: "test", Features: slices.Clone(h.now.Features), Segments: h.now.Segments}
 	at := h.IntN(len(d.Features))

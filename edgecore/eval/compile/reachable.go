@@ -39,14 +39,14 @@ type reach struct {
 }
 
 const (
-	// largeSegment is how many conditions a segment may have to be looked at
+	// largeSegment is how many conditions a segment may must be looked at
 	// together with those of each strategy that uses it.
 	largeSegment = 32
 	// maxTries is how many values of lists are tried, in all flags together.
 	maxTries = 1_000_000
 )
 
-// Parents reports whether every dependency of a flag can be met.
+// parents reports whether every dependency of a flag can be met.
 func (r *reach) parents(f *eval.Rule, on []bool) bool {
 	for i := range f.Parents {
 		d := &f.Parents[i]
@@ -133,7 +133,7 @@ func (r *reach) segment(k *eval.Condition) bool {
 // together reports whether one value of a field, or its absence, may satisfy
 // several conditions.
 func (r *reach) together(field int32, list []*eval.Condition) bool {
-	var shortest *eval.Condition // of the lists that the value has to be in
+	var shortest *eval.Condition // of the lists that the value must be in
 	for _, k := range list {
 		if k.Op == eval.OpIn && !k.Inverted && (shortest == nil || len(k.Items) < len(shortest.Items)) {
 			shortest = k

@@ -7,7 +7,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/eval"
 )
 
-// Contextual tells whether the result of a flag needs what a static context
+// Contextual reports whether the result of a flag needs what a static context
 // does not hold: a field that is neither in Fields nor in Absent, or a random
 // draw. The time is taken as given. It is asked of all flags at once, in the
 // order of Flags.
@@ -32,10 +32,10 @@ func Contextual(p *eval.Program, static *eval.Context) []bool {
 	return out
 }
 
-// RandomDraw stands in what DependsOn returns for a draw.
+// RandomDraw is the name of a draw in what DependsOn returns.
 const RandomDraw = "a random draw"
 
-// DependsOn tells what the result of each flag needs that a static context does
+// DependsOn says what the result of each flag needs that a static context does
 // not hold: context fields, sorted, and then RandomDraw. There is none for a
 // flag that is not Contextual.
 func DependsOn(p *eval.Program, static *eval.Context) [][]string {

@@ -11,10 +11,10 @@ import (
 func (c *compiler) share(s *edgecore.Strategy, where, parameter, stickiness, group string) (*eval.Share, bool) {
 	text := s.Parameters[parameter]
 	percent, ok := eval.ParseNumber(text)
-	const wrong = "%q has to be a number from 0 to 100, it is %q; "
+	const wrong = "%q must be a number from 0 to 100, it is %q; "
 	switch {
 	case !ok:
-		c.problem(where, wrong+"the strategy passes for nobody", parameter, text)
+		c.problem(where, wrong+"the strategy passes for no user", parameter, text)
 		return nil, false
 	case percent < 0:
 		c.problem(where, wrong+"it counts as 0", parameter, text)
@@ -28,8 +28,8 @@ func (c *compiler) share(s *edgecore.Strategy, where, parameter, stickiness, gro
 	return out, whole > 0
 }
 
-// Sticky of a rollout: "default" is the user, else the session, else chance;
-// "random" is chance; any other name is that field, and nobody without it.
+// sticky of a rollout: "default" is the user, else the session, else chance;
+// "random" is chance; any other name is that field, and no user without it.
 func (c *compiler) sticky(stickiness string) *eval.Sticky {
 	switch stickiness {
 	case "", "default":

@@ -104,7 +104,7 @@ func (s *specializer) flag(f *eval.Rule) eval.Rule {
 		}
 		out.Strategies = append(out.Strategies, one)
 		if is == yes {
-			break // nobody reaches the others
+			break // the others are not reached
 		}
 	}
 	// What passes only some before everybody passes makes no difference,
@@ -123,7 +123,7 @@ func (s *specializer) flag(f *eval.Rule) eval.Rule {
 	return out
 }
 
-// Parent tells whether a dependency is met. The parent is folded already.
+// parent reports whether a dependency is met. The parent is folded already.
 func (s *specializer) parent(d *eval.Parent) truth {
 	f := &s.out.Rules[d.Flag]
 	enabled := maybe
@@ -234,7 +234,7 @@ func (s *specializer) share(from *eval.Share) (*eval.Share, truth) {
 	return &rest, maybe
 }
 
-// Sticky drops the fields that are known to have no value; one that has one
+// sticky drops the fields that are known to have no value; one that has one
 // ends the list.
 func (s *specializer) sticky(from *eval.Sticky) *eval.Sticky {
 	if out, ok := s.stickies[from]; ok {

@@ -12,12 +12,13 @@ import (
 
 // Coverage says how many branches of a program some contexts take: each
 // condition of each strategy both ways, and each share of some of all ids. Some
-// branches nobody can take, such as those behind a strategy that always passes.
+// branches that cannot be taken, such as those behind a strategy that always passes.
 type Coverage struct {
 	Taken int `json:"taken"`
 	Total int `json:"total"`
 }
 
+// String is such as "12 of 14 branches".
 func (c Coverage) String() string { return fmt.Sprintf("%d of %d branches", c.Taken, c.Total) }
 
 // Inputs returns contexts, at most some number of them, that take the branches
@@ -25,17 +26,17 @@ func (c Coverage) String() string { return fmt.Sprintf("%d of %d branches", c.Ta
 // with them. The same program gives the same contexts. One has a time only
 // where a date decides.
 func Inputs(p *eval.Program, most int) ([]eval.Context, Coverage) {
-	c := newCover(p, most)
+	c := newSearch(p, most)
 	contexts := c.run()
 	return contexts, c.coverage()
 }
 
-// cover is the work on one program.
-type cover struct {
-	p      *eval.Program
-	most   int
-	drafts []*draft
-	v      eval.View // to try one value at a time
+// search is the work on one program.
+type search struct {
+	p          *eval.Program
+	most       int
+	candidates []*candidate
+	v          eval.View // to try one value at a time
 
 	sticky  []int32   // the fields that decide shares and variants
 	starts  []int     // by flag: its first branch
@@ -44,34 +45,34 @@ type cover struct {
 	byShare map[int]int // branch: its place in shares
 }
 
-func newCover(p *eval.Program, most int) *cover {
-	return &cover{p: p, most: max(most, 1), v: eval.View{P: p, C: &eval.Context{}, Slots: make([]eval.Slot, len(p.Fields))}}
+func newSearch(p *eval.Program, most int) *search {
+	return &search{p: p, most: max(most, 1), v: eval.View{P: p, C: &eval.Context{}, Slots: make([]eval.Slot, len(p.Fields))}}
 }
 
-func (c *cover) run() []eval.Context {
+func (c *search) run() []eval.Context {
 	p := c.p
 	for i := range p.Rules {
 		c.flag(&p.Rules[i])
 	}
-	if len(c.drafts) == 0 {
-		c.drafts = append(c.drafts, &draft{fields: map[int32]value{}})
+	if len(c.candidates) == 0 {
+		c.candidates = append(c.candidates, &candidate{fields: map[int32]value{}})
 	}
 	c.number()
-	for i, d := range c.drafts {
+	for i, d := range c.candidates {
 		c.identify(d, i)
 		c.visit(i)
 	}
-	c.shuffle()
+	c.permute()
 	c.draw()
-	out := make([]eval.Context, len(c.drafts))
-	for i, d := range c.drafts {
+	out := make([]eval.Context, len(c.candidates))
+	for i, d := range c.candidates {
 		out[i] = d.context(p)
 	}
 	return out
 }
 
-// draft is a context in the making. A field without a value is still free.
-type draft struct {
+// candidate is a context in the making. A field without a value is still free.
+type candidate struct {
 	fields map[int32]value
 	time   time.Time // zero: free
 }
@@ -81,7 +82,7 @@ type value struct {
 	absent bool
 }
 
-func (d *draft) context(p *eval.Program) eval.Context {
+func (d *candidate) context(p *eval.Program) eval.Context {
 	c := eval.Context{Fields: map[string]string{}, Time: d.time}
 	for i, v := range d.fields {
 		if !v.absent {
@@ -91,16 +92,16 @@ func (d *draft) context(p *eval.Program) eval.Context {
 	return c
 }
 
-// wish is what a condition should say.
-type wish struct {
+// requirement is what a condition should say.
+type requirement struct {
 	condition *eval.Condition
 	holds     bool
 }
 
 // Rule has a draft for each way through the conditions of a flag. What the
 // parents and the strategies before have to say comes first.
-func (c *cover) flag(f *eval.Rule) {
-	var before []wish
+func (c *search) flag(f *eval.Rule) {
+	var before []requirement
 	for i := range f.Parents {
 		before = append(before, c.parent(&f.Parents[i])...)
 	}
@@ -108,30 +109,30 @@ func (c *cover) flag(f *eval.Rule) {
 		s := &f.Strategies[i]
 		passed := slices.Clone(before)
 		for _, k := range s.Conditions {
-			c.want(append(slices.Clone(passed), wish{k, false}))
-			passed = append(passed, wish{k, true})
+			c.require(append(slices.Clone(passed), requirement{k, false}))
+			passed = append(passed, requirement{k, true})
 		}
-		c.want(passed)
+		c.require(passed)
 		for _, all := range []*eval.Variants{s.Variants, f.Variants} {
 			if all == nil {
 				continue
 			}
 			for _, o := range all.Overrides {
-				c.want(append(slices.Clone(passed), wish{o.Condition, true}))
+				c.require(append(slices.Clone(passed), requirement{o.Condition, true}))
 			}
 		}
 		if len(s.Conditions) > 0 {
-			before = append(before, wish{s.Conditions[0], false})
+			before = append(before, requirement{s.Conditions[0], false})
 		}
 	}
 }
 
-// Parent wishes that a dependency is met.
-func (c *cover) parent(d *eval.Parent) (wishes []wish) {
+// parent requires that a dependency is met.
+func (c *search) parent(d *eval.Parent) (requirements []requirement) {
 	strategies := c.p.Rules[d.Flag].Strategies
 	for i := range strategies {
 		for _, k := range strategies[i].Conditions {
-			wishes = append(wishes, wish{k, d.Enabled})
+			requirements = append(requirements, requirement{k, d.Enabled})
 			if !d.Enabled {
 				break
 			}
@@ -140,33 +141,33 @@ func (c *cover) parent(d *eval.Parent) (wishes []wish) {
 			break
 		}
 	}
-	return wishes
+	return requirements
 }
 
-// want puts wishes into the first draft that they fit in, or into a new one.
-func (c *cover) want(wishes []wish) {
-	if len(wishes) == 0 {
+// require puts requirements into the first draft that they fit in, or into a new one.
+func (c *search) require(requirements []requirement) {
+	if len(requirements) == 0 {
 		return
 	}
-	for _, d := range c.drafts {
-		if c.grant(d, wishes) {
+	for _, d := range c.candidates {
+		if c.satisfy(d, requirements) {
 			return
 		}
 	}
-	if d := (&draft{fields: map[int32]value{}}); len(c.drafts) < c.most && c.grant(d, wishes) {
-		c.drafts = append(c.drafts, d)
+	if d := (&candidate{fields: map[int32]value{}}); len(c.candidates) < c.most && c.satisfy(d, requirements) {
+		c.candidates = append(c.candidates, d)
 	}
 }
 
-// grant fixes what wishes need, or nothing when that is not possible. Of a
+// satisfy fixes what requirements need, or nothing when that is not possible. Of a
 // segment that should fail the first condition that can does.
-func (c *cover) grant(d *draft, wishes []wish) bool {
+func (c *search) satisfy(d *candidate, requirements []requirement) bool {
 	const alternatives = 4
 	for alternative := range alternatives {
 		open := false
-		byField := map[int32][]wish{}
-		var flatten func(w wish)
-		flatten = func(w wish) {
+		byField := map[int32][]requirement{}
+		var flatten func(w requirement)
+		flatten = func(w requirement) {
 			if w.condition.Op != eval.OpAll {
 				field := w.condition.Field
 				if w.condition.Op == eval.OpDate {
@@ -178,14 +179,14 @@ func (c *cover) grant(d *draft, wishes []wish) bool {
 			all := w.condition.All
 			if w.holds != w.condition.Inverted {
 				for _, k := range all {
-					flatten(wish{k, true})
+					flatten(requirement{k, true})
 				}
 			} else if len(all) > 0 {
 				open = open || len(all) > 1
-				flatten(wish{all[alternative%len(all)], false})
+				flatten(requirement{all[alternative%len(all)], false})
 			}
 		}
-		for _, w := range wishes {
+		for _, w := range requirements {
 			flatten(w)
 		}
 		if c.fix(d, byField) {
@@ -198,27 +199,27 @@ func (c *cover) grant(d *draft, wishes []wish) bool {
 	return false
 }
 
-// ofTime stands for the time among the fields.
+// ofTime is the time among the fields.
 const ofTime = -1
 
-func (c *cover) fix(d *draft, byField map[int32][]wish) bool {
+func (c *search) fix(d *candidate, byField map[int32][]requirement) bool {
 	found := map[int32]value{}
 	at := d.time
-	for field, wishes := range byField {
+	for field, requirements := range byField {
 		if field == ofTime {
 			var ok bool
-			if at, ok = c.instant(d.time, wishes); !ok {
+			if at, ok = c.instant(d.time, requirements); !ok {
 				return false
 			}
 			continue
 		}
 		if v, fixed := d.fields[field]; fixed {
-			if !c.agrees(field, v, wishes) {
+			if !c.agrees(field, v, requirements) {
 				return false
 			}
 			continue
 		}
-		v, ok := c.choose(field, wishes)
+		v, ok := c.choose(field, requirements)
 		if !ok {
 			return false
 		}
@@ -231,38 +232,38 @@ func (c *cover) fix(d *draft, byField map[int32][]wish) bool {
 	return true
 }
 
-// Choose finds a value of a field that all wishes about it are content with,
+// choose finds a value of a field that all requirements about it are content with,
 // if possible one that other drafts have: then one draft does for many flags.
-func (c *cover) choose(field int32, wishes []wish) (value, bool) {
+func (c *search) choose(field int32, requirements []requirement) (value, bool) {
 	const looked = 16
-	for i := range min(len(c.drafts), looked) {
-		if v, ok := c.drafts[i].fields[field]; ok && c.agrees(field, v, wishes) {
+	for i := range min(len(c.candidates), looked) {
+		if v, ok := c.candidates[i].fields[field]; ok && c.agrees(field, v, requirements) {
 			return v, true
 		}
 	}
-	for _, w := range wishes {
+	for _, w := range requirements {
 		for _, text := range c.examples(w.condition) {
-			if v := (value{text: text}); c.agrees(field, v, wishes) {
+			if v := (value{text: text}); c.agrees(field, v, requirements) {
 				return v, true
 			}
 		}
 	}
 	for _, v := range []value{{text: "other"}, {absent: true}} {
-		if c.agrees(field, v, wishes) {
+		if c.agrees(field, v, requirements) {
 			return v, true
 		}
 	}
 	return value{}, false
 }
 
-func (c *cover) agrees(field int32, v value, wishes []wish) bool {
+func (c *search) agrees(field int32, v value, requirements []requirement) bool {
 	s := &c.v.Slots[field]
 	*s = eval.Slot{State: eval.Missing}
 	if !v.absent {
 		c.v.C.Fields = map[string]string{c.p.Fields[field].Name: v.text}
 		c.v.Read(s, field)
 	}
-	for _, w := range wishes {
+	for _, w := range requirements {
 		if c.v.Holds(w.condition) != w.holds {
 			return false
 		}
@@ -270,11 +271,11 @@ func (c *cover) agrees(field int32, v value, wishes []wish) bool {
 	return true
 }
 
-func (c *cover) instant(fixed time.Time, wishes []wish) (time.Time, bool) {
+func (c *search) instant(fixed time.Time, requirements []requirement) (time.Time, bool) {
 	candidates := []time.Time{fixed}
 	if fixed.IsZero() {
 		candidates = nil
-		for _, w := range wishes {
+		for _, w := range requirements {
 			for _, ms := range []int64{0, -1, 1} {
 				candidates = append(candidates, time.UnixMilli(w.condition.Instant+ms).UTC())
 			}
@@ -282,7 +283,7 @@ func (c *cover) instant(fixed time.Time, wishes []wish) (time.Time, bool) {
 	}
 	for _, at := range candidates {
 		c.v.C.Time = at
-		if !slices.ContainsFunc(wishes, func(w wish) bool { return c.v.Holds(w.condition) != w.holds }) {
+		if !slices.ContainsFunc(requirements, func(w requirement) bool { return c.v.Holds(w.condition) != w.holds }) {
 			return at, true
 		}
 	}
@@ -290,7 +291,7 @@ func (c *cover) instant(fixed time.Time, wishes []wish) (time.Time, bool) {
 }
 
 // examples are values near what a condition looks for.
-func (c *cover) examples(k *eval.Condition) []string {
+func (c *search) examples(k *eval.Condition) []string {
 	const most = 8
 	var out []string
 	switch k.Op {
@@ -367,7 +368,7 @@ func printable(runs []int32) rune {
 }
 
 // identify gives a value to the free fields that a share is decided by.
-func (c *cover) identify(d *draft, number int) {
+func (c *search) identify(d *candidate, number int) {
 	for _, field := range c.sticky {
 		if _, fixed := d.fields[field]; !fixed {
 			d.fields[field] = value{text: idOf(number)}

@@ -24,7 +24,7 @@ func TestCoverAgainstChance(t *testing.T) {
 			t.Fatal(err)
 		}
 		p, _ := compile.Program(d)
-		c := newCover(p, most)
+		c := newSearch(p, most)
 		contexts += len(c.run())
 		before := c.coverage()
 		for range drawn {

@@ -15,8 +15,8 @@ type shareBranch struct {
 	draft  int // a draft that comes to it; -1: none does
 }
 
-// Number gives each branch its place.
-func (c *cover) number() {
+// number gives each branch its place.
+func (c *search) number() {
 	c.starts = make([]int, len(c.p.Rules))
 	c.byShare = map[int]int{}
 	fields := map[int32]bool{}
@@ -57,7 +57,7 @@ func ofSome(s *eval.Share) bool {
 	return s != nil && s.Percent > 0 && s.Percent < 100 && len(s.Sticky.Fields) > 0
 }
 
-func (c *cover) coverage() Coverage {
+func (c *search) coverage() Coverage {
 	total := Coverage{Total: 2 * len(c.both)}
 	for _, b := range c.both {
 		for _, taken := range b {
@@ -70,13 +70,13 @@ func (c *cover) coverage() Coverage {
 }
 
 // visit notes the branches that a draft takes.
-func (c *cover) visit(number int) {
-	context := c.drafts[number].context(c.p)
+func (c *search) visit(number int) {
+	context := c.candidates[number].context(c.p)
 	c.walk(&context, number)
 }
 
 // walk goes the way of a context through each flag, as decide does.
-func (c *cover) walk(context *eval.Context, number int) {
+func (c *search) walk(context *eval.Context, number int) {
 	v := c.p.NewView(context)
 	for i := range c.p.Rules {
 		f := &c.p.Rules[i]
@@ -112,7 +112,7 @@ func (c *cover) walk(context *eval.Context, number int) {
 	}
 }
 
-func (c *cover) take(branch int, is bool) {
+func (c *search) take(branch int, is bool) {
 	if is {
 		c.both[branch][1] = true
 	} else {
@@ -122,9 +122,9 @@ func (c *cover) take(branch int, is bool) {
 
 // draw adds drafts with other ids, each with the one of many that takes the
 // most branches of shares that no draft has taken yet.
-func (c *cover) draw() {
+func (c *search) draw() {
 	vain := map[int]bool{} // drafts that cannot be made better
-	for len(c.drafts) < c.most {
+	for len(c.candidates) < c.most {
 		open := map[int][]shareBranch{} // by draft that comes to them
 		for _, s := range c.shares {
 			if both := c.both[s.branch]; s.draft >= 0 && !vain[s.draft] && both[0] != both[1] {
@@ -135,22 +135,22 @@ func (c *cover) draw() {
 			return
 		}
 		base := slices.MinFunc(slices.Sorted(maps.Keys(open)), func(a, b int) int { return cmp.Compare(len(open[b]), len(open[a])) })
-		if d := c.vary(base, open[base]); d == nil || !c.keep(d) {
+		if d := c.mutate(base, open[base]); d == nil || !c.keep(d) {
 			vain[base] = true
 		}
 	}
 }
 
-// shuffle adds drafts with other ids where these come to something new: a
+// permute adds drafts with other ids where these come to something new: a
 // strategy behind a share, the child of a parent with one.
-func (c *cover) shuffle() {
+func (c *search) permute() {
 	const ids = 4
-	for number := range c.drafts {
+	for number := range c.candidates {
 		for try := range ids {
-			if len(c.drafts) >= c.most {
+			if len(c.candidates) >= c.most {
 				return
 			}
-			d := &draft{fields: maps.Clone(c.drafts[number].fields), time: c.drafts[number].time}
+			d := &candidate{fields: maps.Clone(c.candidates[number].fields), time: c.candidates[number].time}
 			for _, field := range c.sticky {
 				d.fields[field] = value{text: idOf(-1 - number*ids - try)}
 			}
@@ -160,23 +160,23 @@ func (c *cover) shuffle() {
 }
 
 // keep adds a draft if it takes a branch that none has taken.
-func (c *cover) keep(d *draft) bool {
+func (c *search) keep(d *candidate) bool {
 	before, shares := c.coverage(), slices.Clone(c.shares)
-	c.drafts = append(c.drafts, d)
-	if c.visit(len(c.drafts) - 1); c.coverage() != before {
+	c.candidates = append(c.candidates, d)
+	if c.visit(len(c.candidates) - 1); c.coverage() != before {
 		return true
 	}
-	c.drafts, c.shares = c.drafts[:len(c.drafts)-1], shares
+	c.candidates, c.shares = c.candidates[:len(c.candidates)-1], shares
 	return false
 }
 
-// vary is a draft with another id; nil: none takes a new branch.
-func (c *cover) vary(base int, open []shareBranch) *draft {
+// mutate is a draft with another id; nil: none takes a new branch.
+func (c *search) mutate(base int, open []shareBranch) *candidate {
 	const ids = 1000
 	field := open[0].share.Sticky.Fields[0]
 	best, most := "", 0
 	for number := range ids {
-		id, gain := idOf(len(c.drafts)*ids+number), 0
+		id, gain := idOf(len(c.candidates)*ids+number), 0
 		for _, s := range open {
 			// What has been taken one way is wanted the other way.
 			if s.share.Sticky.Fields[0] == field && (s.share.Prefix.Percent(id) <= s.share.Percent) != c.both[s.branch][1] {
@@ -190,7 +190,7 @@ func (c *cover) vary(base int, open []shareBranch) *draft {
 	if most == 0 {
 		return nil
 	}
-	d := &draft{fields: maps.Clone(c.drafts[base].fields), time: c.drafts[base].time}
+	d := &candidate{fields: maps.Clone(c.candidates[base].fields), time: c.candidates[base].time}
 	d.fields[field] = value{text: best}
 	return d
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/eval"
 )
 
-// Description is what a flag does, to be compared and told: all that an
+// Description is what a flag does, to be compared and shown: all that an
 // evaluation looks at. Two flags with equal descriptions answer alike.
 type Description struct {
 	Parents        []DescribedParent
@@ -22,7 +22,7 @@ type Description struct {
 // DescribedParent is one dependency of a flag.
 type DescribedParent struct {
 	Name     string
-	Enabled  bool     // what it has to be
+	Enabled  bool     // what it must be
 	Variants []string // of which it has to have one; empty: any
 	// Flag is what the parent does, as far as it counts for its child.
 	Flag Description
@@ -155,7 +155,7 @@ func (d *Describer) Named(p *eval.Program, name string) (out Description, ok boo
 }
 
 // rules describes a flag without parents and impression data. Variants that
-// nobody can get do not count.
+// no context gets do not count.
 func (d *Describer) rules(p *eval.Program, f *eval.Rule) Description {
 	if len(f.Strategies) == 0 {
 		return Description{}

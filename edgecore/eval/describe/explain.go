@@ -8,7 +8,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/eval"
 )
 
-// Explanation tells why a flag has its result.
+// Explanation says why a flag has its result.
 type Explanation struct {
 	Flag   string
 	Result eval.Result
@@ -51,7 +51,7 @@ func Explain(p *eval.Program, name string, c *eval.Context) Explanation {
 		step := x.parent(&f.Parents[i])
 		e.Steps = append(e.Steps, step)
 		if !step.Holds {
-			e.Why = "a parent is not as it has to be: " + step.Why
+			e.Why = "a parent is not as it must be: " + step.Why
 		}
 	}
 	if e.Why != "" {

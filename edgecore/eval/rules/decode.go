@@ -15,7 +15,7 @@ import (
 )
 
 // Decode reads what Encode has written. Types and projects of flags,
-// and what NextFlip tells, are not in it. Anything else than a program is an
+// and what NextFlip returns, are not in it. Anything else than a program is an
 // error that names the place. What is stored is not trusted: time and memory
 // are at most proportional to its length.
 func Decode(document []byte) (*eval.Program, error) {
@@ -256,7 +256,7 @@ func (r *decoder) condition(number int64, rest []any) *eval.Condition {
 
 func (r *decoder) order(v any) eval.Order { return eval.Order(r.whole(v, 1, 7)) }
 
-// reference reads a condition that stands before this one, or its opposite.
+// reference reads a condition that precedes this one, or its opposite.
 func (r *decoder) reference(v any) *eval.Condition {
 	n := int(r.whole(v, -int64(len(r.all)), int64(len(r.all))-1))
 	if n >= len(r.all) || n < -len(r.all) {
@@ -294,7 +294,7 @@ func (r *decoder) version(parts []any) eval.Version {
 	}
 	v.Prerelease = strings.Join(identifiers, ".")
 	if again, ok := eval.ParseVersion(v.String()); !ok || again != v {
-		r.fail("%q is no version", v)
+		r.fail("%q is not a version", v)
 	}
 	return v
 }
@@ -313,7 +313,7 @@ func (r *decoder) prefix(parts []any) netip.Prefix {
 	return netip.PrefixFrom(address, int(r.whole(parts[0], 0, int64(address.BitLen())))).Masked()
 }
 
-// Machine reads instructions. shared says that they may refer to the ranges of
+// machine reads instructions. shared says that they may refer to the ranges of
 // others before them.
 func (r *decoder) machine(list []any, shared bool) *eval.Machine {
 	m := &eval.Machine{Code: make([]eval.Instruction, len(list)), Longest: eval.AnyLength}
@@ -357,7 +357,7 @@ func (r *decoder) machine(list []any, shared bool) *eval.Machine {
 	return m
 }
 
-// Values numbers the texts of each field, and collects which lists hold them.
+// values numbers the texts of each field, and collects which lists hold them.
 func (r *decoder) values() {
 	r.in("values")
 	if len(r.wire.Values) != len(r.p.Fields) {
@@ -385,7 +385,7 @@ func (r *decoder) values() {
 			value, postings, ok := strings.Cut(entry, eval.EndOfValue)
 			item := int32(len(f.Values))
 			if _, twice := f.Values[value]; !ok || twice || !r.postings(postings, int32(i), item) {
-				r.fail("the entry of %q cannot be read, or stands twice", shown(value))
+				r.fail("the entry of %q cannot be read, or is given twice", shown(value))
 				return
 			}
 			f.Values[value] = item
@@ -398,7 +398,7 @@ func (r *decoder) values() {
 func (r *decoder) postings(text string, field, item int32) bool {
 	return readPostings(text, func(n int) bool {
 		if n >= len(r.listField) || r.listField[n] != field {
-			r.fail("a value is listed by condition %d, which is no list of this field", n)
+			r.fail("a value is listed by condition %d, which is not a list of this field", n)
 			return false
 		}
 		r.items[n] = append(r.items[n], item)

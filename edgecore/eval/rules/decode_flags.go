@@ -24,7 +24,7 @@ func (r *decoder) flags() {
 		r.p.List[i].Name = name
 		r.p.Index[name] = int32(i)
 		if i > 0 && eval.CompareNames(names[i-1], name) >= 0 {
-			r.fail("%q stands behind %q: they have to be sorted, and once each", shown(name), shown(names[i-1]))
+			r.fail("%q is behind %q: they must be sorted, and once each", shown(name), shown(names[i-1]))
 			return
 		}
 	}
@@ -130,7 +130,7 @@ func (r *decoder) shareOf(name string, v any) *eval.Share {
 		n, name = int(r.whole(named[0], firstShare, firstShare+perSticky*int64(len(r.sticky))-1)), r.text(named[1])
 	}
 	if n -= firstShare; n < 0 || n >= perSticky*len(r.sticky) {
-		r.fail("%s is no share", shown(v))
+		r.fail("%s is not a share", shown(v))
 		return nil
 	}
 	return &eval.Share{Sticky: r.sticky[n/perSticky], Percent: n % perSticky, Group: name, Prefix: eval.NewHash(eval.RolloutSeed, name)}

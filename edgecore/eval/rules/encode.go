@@ -159,7 +159,7 @@ func (e *encoder) parents(list []eval.Parent) []any {
 	return out
 }
 
-// Strategy is a share, or a list of a share and references to conditions.
+// strategy is a share, or a list of a share and references to conditions.
 func (e *encoder) strategy(s *eval.Strategy) any {
 	head := everybodyShare
 	if s.Share != nil {
@@ -179,7 +179,7 @@ func (e *encoder) strategy(s *eval.Strategy) any {
 	return out
 }
 
-// Sticky is a list of fields, then -1 for a draw or the text that counts
+// sticky is a list of fields, then -1 for a draw or the text that counts
 // without any of them.
 func (e *encoder) sticky(s *eval.Sticky) int {
 	list := []any{}
@@ -208,7 +208,7 @@ func intern(known map[string]int, table *[]any, value any) int {
 	return n
 }
 
-// Variants is a list of a shape and payloads: 0 for none, a text for one of
+// variants is a list of a shape and payloads: 0 for none, a text for one of
 // type "string", else its type and value. Payloads of none at the end are left
 // out.
 func (e *encoder) variants(v *eval.Variants) []any {

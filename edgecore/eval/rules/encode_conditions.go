@@ -10,7 +10,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/eval"
 )
 
-// Condition returns the reference of a condition: its number, or ^number for
+// condition returns the reference of a condition: its number, or ^number for
 // the opposite.
 func (e *encoder) condition(k *eval.Condition) int {
 	if e.refuses(k) {
@@ -183,7 +183,7 @@ func wirePrefix(p netip.Prefix) []any {
 	return out
 }
 
-// Values writes the texts of each field with their postings.
+// values writes the texts of each field with their postings.
 func (e *encoder) values() {
 	for i, byItem := range e.postings {
 		texts := make([]string, 0, len(byItem))

@@ -28,7 +28,7 @@ const (
 const usualInput = 1024
 
 // Fit returns the program as rules can hold it. A strategy that needs more
-// passes for nobody there, and is a Problem, as is a pattern that matches
+// passes for no user there, and is a Problem, as is a pattern that matches
 // shorter values there; p itself answers as before. Where everything fits, the
 // result is p.
 func Fit(p *eval.Program) (*eval.Program, []edgecore.Problem) {
@@ -115,7 +115,7 @@ func (f *fitter) judge(conditions []*eval.Condition) verdict {
 	return all
 }
 
-// Pattern judges a condition that rules hold as a pattern, if they do.
+// pattern judges a condition that rules hold as a pattern, if they do.
 func (f *fitter) pattern(k *eval.Condition) verdict {
 	problem := func(fits bool, format string, args ...any) verdict {
 		where := fmt.Sprintf("%s on %q", strings.TrimPrefix(k.UnleashOperator(), "not "), f.p.Fields[k.Field].Name)
@@ -125,7 +125,7 @@ func (f *fitter) pattern(k *eval.Condition) verdict {
 	switch {
 	case m == nil && k.Spelled() != "":
 		return problem(false, "has letters newer than Unicode 15 among too many others to ignore case in a rules snapshot; "+
-			"the strategy passes for nobody there")
+			"the strategy passes for no user there")
 	case m == nil:
 		return verdict{fits: true}
 	}
@@ -133,10 +133,10 @@ func (f *fitter) pattern(k *eval.Condition) verdict {
 	switch most := m.InputRunes(); {
 	case len(m.Code) > maxSharedInstructions:
 		return problem(false, "the regular expression takes %d instructions, a rules snapshot holds %d; "+
-			"the strategy passes for nobody there", len(m.Code), maxSharedInstructions)
+			"the strategy passes for no user there", len(m.Code), maxSharedInstructions)
 	case ranges > maxSharedRanges:
 		return problem(false, "the regular expression has %d ranges of characters, a rules snapshot holds %d; "+
-			"the strategy passes for nobody there", ranges, maxSharedRanges)
+			"the strategy passes for no user there", ranges, maxSharedRanges)
 	case most < usualInput && (m.Longest == eval.AnyLength || most < m.Longest):
 		return problem(true, "the regular expression takes %d instructions; "+
 			"in a rules snapshot a value of more than %d characters does not match", len(m.Code), most)

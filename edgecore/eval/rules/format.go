@@ -131,6 +131,7 @@ type Error struct {
 	Why   string
 }
 
+// Error names the flags, at most ten of them.
 func (e *Error) Error() string {
 	return fmt.Sprintf("%s: %s", e.Why, edgecore.Shorten(e.Flags, 10))
 }

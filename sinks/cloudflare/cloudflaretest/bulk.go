@@ -89,7 +89,7 @@ func readPairs(pairs []bulkPair) (map[string]Entry, error) {
 		}
 		if p.Metadata != nil {
 			// The service takes any JSON. A text that holds an object is the
-			// mistake of a client that knows only the form of a single write.
+			// mistake of a client that has only the form of a single write.
 			if p.Metadata[0] != '{' {
 				return nil, &refusal{http.StatusBadRequest, 10029, "metadata is not an object"}
 			}
@@ -120,7 +120,7 @@ func (s *Server) bulkGet(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, 10029, "keys: 1 to 100 are allowed")
 		return
 	case asked.Type != "" && asked.Type != "text" || asked.WithMetadata:
-		refuse(w, http.StatusBadRequest, 10029, "this stand-in reads texts without metadata only")
+		refuse(w, http.StatusBadRequest, 10029, "this fake reads texts without metadata only")
 		return
 	}
 	values, size := map[string]any{}, 0
@@ -149,7 +149,7 @@ func decode[T any](w http.ResponseWriter, r *http.Request, limit int64) (body T,
 		return body, false
 	}
 	text, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
-	if err != nil { // the body ended early: nobody is there to answer
+	if err != nil { // the body ended early: the client is gone
 		panic(http.ErrAbortHandler)
 	}
 	if max(int64(len(text)), r.ContentLength) > limit {

@@ -1,4 +1,4 @@
-// Package cloudflaretest is a strict stand-in for the part of Cloudflare's
+// Package cloudflaretest is a strict fake of the part of Cloudflare's
 // REST API that reads and writes values of Workers KV, for tests. It is
 // written from Cloudflare's documentation and shares no code with the sink: it
 // refuses whatever the documentation does not allow, with the documented codes

@@ -10,7 +10,7 @@ import (
 	"net/url"
 )
 
-// value serves one key, given as it stands in the path.
+// value serves one key, given as it is in the path.
 func (s *Server) value(w http.ResponseWriter, r *http.Request, escaped string) {
 	key, err := url.PathUnescape(escaped)
 	if err != nil {
@@ -57,7 +57,7 @@ func (s *Server) get(w http.ResponseWriter, key string) {
 
 func (s *Server) put(w http.ResponseWriter, r *http.Request, key string) {
 	if len(r.URL.RawQuery) > 0 {
-		refuse(w, http.StatusBadRequest, 10029, "this stand-in knows no parameters of a put")
+		refuse(w, http.StatusBadRequest, 10029, "this fake has no parameters of a put")
 		return
 	}
 	entry, err := readEntry(r)
@@ -66,7 +66,7 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, key string) {
 	case errors.As(err, &refused):
 		refuse(w, refused.status, refused.code, refused.message)
 		return
-	case err != nil: // the body ended early: nobody is there to answer
+	case err != nil: // the body ended early: the client is gone
 		panic(http.ErrAbortHandler)
 	}
 	s.mu.Lock()

@@ -198,7 +198,7 @@ func putMany(s *Server, p url.Values) (map[string]any, *refusal) {
 	return map[string]any{"SuccessKeys": stored, "FailKeys": failed}, nil
 }
 
-// status tells whether all places at the edge have what is stored.
+// status reports whether all places at the edge have what is stored.
 func status(s *Server, p url.Values) (map[string]any, *refusal) {
 	space, key, refused := s.locate(p)
 	if refused != nil {

@@ -65,7 +65,7 @@ func (s *Server) verify(r *http.Request, body []byte) *refusal {
 		return refuse(400, "IncompleteSignature", "x-acs-content-sha256 is not the hash of the body.")
 	}
 	if missing := unsigned(r, strings.Split(claims["SignedHeaders"], ";")); missing != "" {
-		return refuse(400, "IncompleteSignature", "Header "+missing+" has to be signed, and names have to be sorted.")
+		return refuse(400, "IncompleteSignature", "Header "+missing+" must be signed, and names must be sorted.")
 	}
 	canonical := canonicalRequest(r, claims["SignedHeaders"])
 	digest := sha256.Sum256([]byte(canonical))
@@ -119,8 +119,8 @@ func (s *Server) checkFresh(r *http.Request) *refusal {
 	return nil
 }
 
-// unsigned returns the name of a header that has to be among the signed ones
-// and is not, or of one that stands in the wrong place.
+// unsigned returns the name of a header that must be among the signed ones
+// and is not, or of one in the wrong place.
 func unsigned(r *http.Request, names []string) string {
 	listed := map[string]bool{}
 	for i, name := range names {

@@ -1,4 +1,4 @@
-// Package edgekvtest is a strict stand-in for Alibaba Cloud's EdgeKV API in
+// Package edgekvtest is a strict fake of Alibaba Cloud's EdgeKV API in
 // both of its dialects, DCDN (2018-01-15) and ESA (2024-09-10), for which
 // there is no official emulator. It shares no code with the client: it verifies
 // signatures by itself, takes each action with its documented method and
@@ -23,15 +23,15 @@ import (
 // Options of a server.
 type Options struct {
 	Product                      string // "dcdn" or "esa"; default "esa"
-	AccessKeyID, AccessKeySecret string // the one account that it knows
+	AccessKeyID, AccessKeySecret string // the one account that it has
 	// SecurityToken makes the keys temporary ones: every request must carry it.
 	SecurityToken string
-	// Lookup knows further keys by their id: temporary ones, which a call with
+	// Lookup finds further keys by their id: temporary ones, which a call with
 	// InvalidSecurityToken.Expired is refused for after their end.
 	Lookup     func(id string) (secret, token string, ends time.Time, ok bool)
 	Namespaces []string // exist from the start
 	// Stale makes a get return what was there before the latest writes, until
-	// Settle is called.
+	// Flush is called.
 	Stale bool
 	// CallsPerSecond refuses calls above this number within a second with
 	// Throttling.User. 0: no limit; the documented one is 50.
@@ -112,8 +112,8 @@ func (s *Server) Land() {
 	s.late = nil
 }
 
-// Settle shows all writes so far to every get, for a server with Stale.
-func (s *Server) Settle() {
+// Flush shows all writes so far to every get, for a server with Stale.
+func (s *Server) Flush() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, space := range s.namespaces {

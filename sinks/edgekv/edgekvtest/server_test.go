@@ -298,7 +298,7 @@ func TestBatches(t *testing.T) {
 	}
 }
 
-// Only DCDN tells whether a key is everywhere.
+// Only DCDN reports whether a key is everywhere.
 func TestStatus(t *testing.T) {
 	server := newServer(func(o *edgekvtest.Options) { o.Product, o.Stale = "dcdn", true })
 	call := func(action, body, nonce string) string {
@@ -317,7 +317,7 @@ func TestStatus(t *testing.T) {
 	}{
 		{func() {}, "InvalidKey.NotFound"},
 		{func() { call("PutDcdnKv", "Value=v", "put") }, `"Complete":false`},
-		{server.Settle, `"Complete":true`},
+		{server.Flush, `"Complete":true`},
 	} {
 		step.before()
 		if got := call("GetDcdnKvStatus", "", strings.Repeat("n", i+1)); !strings.Contains(got, step.want) {

@@ -85,7 +85,7 @@ func FuzzRefusal(f *testing.F) {
 			t.Errorf("%q", line)
 		}
 		if failed.Code != "" && !json.Valid(body) {
-			t.Errorf("code %q of what is no JSON", failed.Code)
+			t.Errorf("code %q of what is not JSON", failed.Code)
 		}
 		_ = failed.MayPass()
 		_ = retryStatus(status, body)

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// attemptTimeout leaves room for a body of some megabytes over a slow link
+	// attemptTimeout leaves time for a body of some megabytes over a slow link
 	// between continents.
 	attemptTimeout = 30 * time.Second
 	// answerBytes bounds an answer: the largest value that a service returns
@@ -53,7 +53,7 @@ type Call struct {
 }
 
 // Do makes the call and decodes the JSON of its answer into answer, a pointer.
-// What may pass is tried again, each time signed anew. Every error is an
+// What may pass is tried again, each time signed again. Every error is an
 // *Error. Use it for idempotent actions only.
 func (c *Client) Do(ctx context.Context, call Call, answer any) error {
 	return With(ctx, c.credentials, call.Action, func(keys Keys) error {
@@ -142,7 +142,7 @@ func (a *attempts) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// Doubtful tells whether an attempt may have been carried out although it
+// Doubtful reports whether an attempt may have been carried out although it
 // looks failed: the connection broke, or a gateway lost its backend. 503 is the
 // answer of a service that has not begun.
 func Doubtful(response *http.Response, err error) bool {

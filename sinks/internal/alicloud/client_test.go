@@ -207,7 +207,7 @@ func TestErrorsHoldNoCredential(t *testing.T) {
 // failing has no keys.
 type failing struct{}
 
-func (failing) Retrieve(context.Context) (Keys, error) { return Keys{}, &mend{what: "no role"} }
+func (failing) Retrieve(context.Context) (Keys, error) { return Keys{}, &lasting{what: "no role"} }
 
 func (failing) Renew(Keys) bool { return false }
 

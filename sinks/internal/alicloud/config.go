@@ -168,7 +168,7 @@ func (c Config) resolved() Config {
 	return c
 }
 
-// Credential names who calls a service, without telling it: equal settings
+// Credential names who calls a service, without showing it: equal settings
 // give the same name, other keys or roles another.
 func (c Config) Credential(service string) string {
 	c = c.resolved()

@@ -23,7 +23,7 @@ type Credentials interface {
 	// Retrieve returns keys that hold now. An error that lasts until a person
 	// does something wraps sinks.ErrPermanent.
 	Retrieve(ctx context.Context) (Keys, error)
-	// Renew is told that the service took these keys for expired, and tells
+	// Renew is called when the service took these keys for expired, and returns
 	// whether Retrieve may give others now.
 	Renew(used Keys) bool
 }
@@ -93,14 +93,14 @@ func (t temporary) keys() (Keys, time.Time, error) {
 	}, ends, nil
 }
 
-// mend is an error that lasts until a person does what its hint says.
-type mend struct {
+// lasting makes an error that lasts until a person does what its hint says.
+type lasting struct {
 	what  string
 	hint  string // "": there is none
 	cause error  // or nil
 }
 
-func (m *mend) Error() string {
+func (m *lasting) Error() string {
 	if m.hint == "" {
 		return m.what
 	}
@@ -108,9 +108,9 @@ func (m *mend) Error() string {
 }
 
 // Hint implements what sinks.Hint asks for.
-func (m *mend) Hint() string { return m.hint }
+func (m *lasting) Hint() string { return m.hint }
 
-func (m *mend) Unwrap() []error {
+func (m *lasting) Unwrap() []error {
 	if m.cause == nil {
 		return []error{sinks.ErrPermanent}
 	}

@@ -22,7 +22,7 @@ const (
 	metadataTimeout  = 2 * time.Second
 	metadataAttempts = 3
 
-	elsewhere = "where there is none, since this is no ECS instance, set another credentials.type"
+	elsewhere = "where there is none, since this is not an ECS instance, set another credentials.type"
 )
 
 // ecs asks the metadata service of an ECS instance for the keys of its role,
@@ -58,7 +58,7 @@ func (e *ecs) fetch(ctx context.Context) (Keys, time.Time, error) {
 		}
 		role, _, _ = strings.Cut(strings.TrimSpace(list), "\n")
 		if status == http.StatusNotFound || status == http.StatusOK && role == "" {
-			return Keys{}, none, &mend{"no RAM role is attached to this instance", "attach one that trusts ecs.aliyuncs.com", nil}
+			return Keys{}, none, &lasting{"no RAM role is attached to this instance", "attach one that trusts ecs.aliyuncs.com", nil}
 		}
 		if status != http.StatusOK {
 			return Keys{}, none, answered(status, "the name of the role", "set credentials.role_name")
@@ -110,5 +110,5 @@ func answered(status int, what, remedy string) error {
 	if status >= 500 || status == http.StatusTooManyRequests {
 		return errors.New(text)
 	}
-	return &mend{text, remedy, nil}
+	return &lasting{text, remedy, nil}
 }

@@ -18,7 +18,7 @@ import (
 // Error is a call that brought no result.
 type Error struct {
 	Action string
-	// Status is the answer's HTTP status, 0 when there was no answer.
+	// Status is the answer's HTTP status, 0 when there was none.
 	Status int
 	// Code, Message and RequestID are the members of the answer. They are
 	// empty when the answer is not the service's JSON, such as an error page
@@ -27,7 +27,7 @@ type Error struct {
 	// MaybeApplied says that at least one attempt may have been carried out,
 	// although its outcome did not arrive.
 	MaybeApplied bool
-	// Err is the cause where there was no answer or where it was unreadable.
+	// Err is the cause where no answer came, or one that was unreadable.
 	Err error
 }
 
@@ -57,7 +57,7 @@ func (e *Error) Error() string {
 // Unwrap gives the cause, such as context.Canceled.
 func (e *Error) Unwrap() error { return e.Err }
 
-// MayPass tells whether the same call can succeed later with nothing changed:
+// MayPass reports whether the same call can succeed later with nothing changed:
 // a network error, a 5xx but 501, a throttled call.
 func (e *Error) MayPass() bool {
 	switch {
@@ -105,7 +105,7 @@ func retryStatus(_ int, body []byte) bool {
 	return json.Unmarshal(body, &answer) == nil && retryable(answer.Code)
 }
 
-// notSent tells whether an attempt failed before its request can have reached
+// notSent reports whether an attempt failed before its request can have reached
 // the service: no name, no connection, no TLS session.
 func notSent(err error) bool {
 	if _, ok := errors.AsType[*net.DNSError](err); ok {

@@ -90,7 +90,7 @@ func (r *rrsa) fetch(ctx context.Context) (Keys, time.Time, error) {
 	}
 	var answer struct{ Credentials temporary }
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return Keys{}, none, fmt.Errorf("read the answer of STS at %q: it is no JSON", r.endpoint.Host)
+		return Keys{}, none, fmt.Errorf("read the answer of STS at %q: it is not JSON", r.endpoint.Host)
 	}
 	keys, ends, err := answer.Credentials.keys()
 	if err != nil {
@@ -107,7 +107,7 @@ func (r *rrsa) token() (secret.Secret, error) {
 		{r.config.OIDCTokenFile, "oidc_token_file", variableToken},
 	} {
 		if setting.value == "" {
-			return secret.Secret{}, &mend{
+			return secret.Secret{}, &lasting{
 				fmt.Sprintf("credentials.%s is not set, nor is the variable %s", setting.key, setting.variable),
 				"set one, or let ack-pod-identity-webhook do it (namespace label pod-identity.alibabacloud.com/injection=on, annotation pod-identity.alibabacloud.com/role-name of the service account, then a new pod)", nil,
 			}
@@ -119,11 +119,11 @@ func (r *rrsa) token() (secret.Secret, error) {
 	const remedy = "mount the service account's token there, a projected volume with the audience sts.aliyuncs.com, as ack-pod-identity-webhook does for new pods"
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return secret.Secret{}, &mend{fmt.Sprintf("token file %q is absent", path), remedy, err}
+		return secret.Secret{}, &lasting{fmt.Sprintf("token file %q is absent", path), remedy, err}
 	case err != nil:
-		return secret.Secret{}, &mend{fmt.Sprintf("read the token file: %v", err), "let this process read it", err}
+		return secret.Secret{}, &lasting{fmt.Sprintf("read the token file: %v", err), "let this process read it", err}
 	case text == "" || len(text) > tokenBytes:
-		return secret.Secret{}, &mend{fmt.Sprintf("token file %q has %d bytes, which is no token", path, len(text)), remedy, nil}
+		return secret.Secret{}, &lasting{fmt.Sprintf("token file %q has %d bytes, which is not a token", path, len(text)), remedy, nil}
 	}
 	return secret.New(text), nil
 }
@@ -136,23 +136,23 @@ func (r *rrsa) refused(status int, body []byte, token secret.Secret) error {
 	if failed.MayPass() {
 		return failed
 	}
-	return &mend{failed.Error(), r.hint(failed), failed}
+	return &lasting{failed.Error(), r.hint(failed), failed}
 }
 
 // hint says what a person can do ("Error messages and solutions" of RRSA in
 // the documentation of ACK; errors of STS).
 func (r *rrsa) hint(e *Error) string {
 	is := func(prefix string) bool { return strings.HasPrefix(e.Code, prefix) }
-	const rebuild = "enable RRSA for the cluster and make the pod anew, and check credentials.oidc_provider_arn"
+	const rebuild = "enable RRSA for the cluster and make the pod again, and check credentials.oidc_provider_arn"
 	switch {
 	case is("EntityNotExist.Role"):
 		return fmt.Sprintf("create the role %q, or check credentials.role_arn", r.config.RoleARN)
 	case is("EntityNotExist"), strings.Contains(e.Message, "OIDC Provider"):
 		return fmt.Sprintf("the OIDC provider %q is not registered: %s", r.config.OIDCProviderARN, rebuild)
 	case is("AuthenticationFail.OIDCToken.Expired"):
-		return fmt.Sprintf("the token in %q has ended: it has to be one that Kubernetes renews, and the clock has to be right", r.config.OIDCTokenFile)
+		return fmt.Sprintf("the token in %q has ended: it must be one that Kubernetes renews, and the clock must be right", r.config.OIDCTokenFile)
 	case is("AuthenticationFail.OIDCToken.AudienceNotMatch"):
-		return "the audience of the projected token has to be sts.aliyuncs.com"
+		return "the audience of the projected token must be sts.aliyuncs.com"
 	case is("AuthenticationFail.OIDCToken"):
 		return fmt.Sprintf("the OIDC provider %q does not trust this token: %s", r.config.OIDCProviderARN, rebuild)
 	case is("AuthenticationFail"), is("NoPermission"), is("ImplicitDeny"):

@@ -1,7 +1,7 @@
 // Package alicloud calls Alibaba Cloud's OpenAPI: credentials, the signature
 // ACS3-HMAC-SHA256, and the RPC style of its services, in which every call is
-// one request to "/" that names an action. It knows no single service. OSS,
-// which is no OpenAPI, shares the credentials, the endpoints and the errors.
+// one request to "/" that names an action. It is for every such service. OSS,
+// which is not an OpenAPI, shares the credentials, the endpoints and the errors.
 //
 // The signature follows "V3 request structure and signature" in Alibaba
 // Cloud's SDK documentation; its fixed example is one of the tests.

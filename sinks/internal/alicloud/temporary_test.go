@@ -125,7 +125,7 @@ func TestWhatIsWrongWithARoleOfAPod(t *testing.T) {
 		"another provider":   {func(c *Config, _ *alicloudtest.STS) { c.OIDCProviderARN = testProvider + "2" }, true, 1, []string{"No such OIDC Provider", "is not registered", "enable RRSA"}},
 		"another token":      {func(_ *Config, s *alicloudtest.STS) { s.Trust("other") }, true, 1, []string{"AuthenticationFail.OIDCToken.Invalid", "does not trust this token", testProvider}},
 		"an old token":       {fail(400, "AuthenticationFail.OIDCToken.Expired", "This JsonWebToken is expired."), true, 1, []string{"has ended", "Kubernetes renews"}},
-		"another audience":   {fail(400, "AuthenticationFail.OIDCToken.AudienceNotMatch", "Invalid audience."), true, 1, []string{"has to be sts.aliyuncs.com"}},
+		"another audience":   {fail(400, "AuthenticationFail.OIDCToken.AudienceNotMatch", "Invalid audience."), true, 1, []string{"must be sts.aliyuncs.com"}},
 		"another issuer":     {fail(400, "AuthenticationFail.OIDCToken.IssuerNotMatch", "The issuer does not match."), true, 1, []string{"enable RRSA for the cluster"}},
 		"no trust policy":    {fail(403, "AuthenticationFail.NoPermission", "There is no permission"), true, 1, []string{"does not trust this pod", "trust policy", testRole}},
 		"a session too long": {fail(400, "InvalidParameter.RoleSessionName", ""), true, 1, []string{"check role_arn"}},
@@ -134,7 +134,7 @@ func TestWhatIsWrongWithARoleOfAPod(t *testing.T) {
 		"throttled":          {fail(400, "Throttling.User", "Request was denied due to user flow control."), false, 3, []string{"400 Throttling.User"}},
 		"a gateway's page":   {fail(502, "", ""), false, 3, []string{"502 Bad Gateway"}},
 		"an answer without":  {fail(200, "None", ""), false, 1, []string{`call STS at "sts.aliyuncs.com": the answer does not hold temporary keys`}},
-		"a page for keys":    {fail(200, "", ""), false, 1, []string{"is no JSON"}},
+		"a page for keys":    {fail(200, "", ""), false, 1, []string{"is not JSON"}},
 		"a connection that breaks": {
 			func(_ *Config, s *alicloudtest.STS) { s.Fail(9, alicloudtest.Fault{Reset: true}) }, false, 3,
 			[]string{`call STS at "sts.aliyuncs.com"`, "credentials.sts_endpoint", exampleSTS},
@@ -217,7 +217,7 @@ func TestWhatIsWrongWithARoleOfAnInstance(t *testing.T) {
 		"another role":       {"flagcast", func(c *Config, _ *alicloudtest.Metadata) { c.RoleName = "other" }, true, `keys of the role "other": it answered 404 Not Found: attach that role`},
 		"switched off":       {"flagcast", fail(403), true, "it answered 403 Forbidden: on an ECS instance, allow it in its hardened mode; where there is none"},
 		"busy":               {"flagcast", fail(503), false, "it answered 503 Service Unavailable"},
-		"not on an instance": {"flagcast", func(_ *Config, m *alicloudtest.Metadata) { m.Fail(9, alicloudtest.Fault{Reset: true}) }, false, "since this is no ECS instance, set another credentials.type"},
+		"not on an instance": {"flagcast", func(_ *Config, m *alicloudtest.Metadata) { m.Fail(9, alicloudtest.Fault{Reset: true}) }, false, "since this is not an ECS instance, set another credentials.type"},
 		"a page for its keys": {"flagcast", func(c *Config, m *alicloudtest.Metadata) {
 			c.RoleName = "flagcast"
 			m.Fail(9, alicloudtest.Fault{Status: 200})

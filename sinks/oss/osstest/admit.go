@@ -136,7 +136,7 @@ func (s *Server) verify(r *http.Request, bucket, name, hostRegion string) *refus
 	}
 	additional := made["AdditionalHeaders"]
 	if bad := badAdditional(r, additional); bad != "" {
-		return deny(400, malformed, "Additional header "+bad+" has to be sent, sorted and in lower case.")
+		return deny(400, malformed, "Additional header "+bad+" must be sent, sorted and in lower case.")
 	}
 	canonical := canonicalRequest(r, bucket, name, additional)
 	digest := sha256.Sum256([]byte(canonical))

@@ -1,4 +1,4 @@
-// Package osstest is a strict stand-in for one bucket of Alibaba Cloud OSS,
+// Package osstest is a strict fake of one bucket of Alibaba Cloud OSS,
 // for which there is no official emulator. It shares no code with the client:
 // it verifies signatures of version 4 by itself, holds the documented rules for
 // names, headers and sizes, and answers the documented errors. What the
@@ -24,10 +24,10 @@ const MaxObjectBytes = 5 << 30
 // Options of a server.
 type Options struct {
 	Bucket, Region               string // the one bucket, and where it is
-	AccessKeyID, AccessKeySecret string // the one account that it knows
+	AccessKeyID, AccessKeySecret string // the one account that it has
 	// SecurityToken makes the keys temporary ones: every request must carry it.
 	SecurityToken string
-	// Lookup knows further keys by their id: temporary ones, which a request
+	// Lookup finds further keys by their id: temporary ones, which a request
 	// with SecurityTokenExpired is refused for after their end.
 	Lookup func(id string) (secret, token string, ends time.Time, ok bool)
 	// CNAME is a custom domain that is bound to the bucket: requests to it name
@@ -40,7 +40,7 @@ type Options struct {
 	// x-oss-forbid-overwrite.
 	Versioning bool
 	// Stale makes a read return what was there before the latest writes, as a
-	// cache in front of the bucket does, until Settle is called.
+	// cache in front of the bucket does, until Flush is called.
 	Stale bool
 	// Now is the server's clock. Default: time.Now.
 	Now func() time.Time
@@ -119,8 +119,8 @@ func (s *Server) Land() {
 	s.late = nil
 }
 
-// Settle shows all writes so far to every read, for a server with Stale.
-func (s *Server) Settle() {
+// Flush shows all writes so far to every read, for a server with Stale.
+func (s *Server) Flush() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.visible = map[string]Object{}

@@ -6,9 +6,9 @@ const stored = edgekv({ namespace: 'flags', key: 'unleash-rules' })
 
 const flags = createFlags({
   source: ASK === 'yes' ? chain(core(CORE, TOKEN), stored) : stored,
-  maxAge: 0,
+  maxAgeMs: 0,
   timeout: 4000,
-  metrics: { url: UNLEASH, token: TOKEN, interval: 0 }
+  usage: { url: UNLEASH, token: TOKEN, interval: 0 }
 })
 
 addEventListener('fetch', event => event.respondWith(flags.handler(event.request, event)))

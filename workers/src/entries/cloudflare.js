@@ -1,7 +1,7 @@
 // Cloudflare Workers: bind a KV namespace as FLAGS. Variables, all optional:
-// FLAGCAST_KEY, the key of the target ("unleash-rules"); FLAGCAST_MAX_AGE, ms
+// FLAGCAST_KEY, the key of the target ("unleash-rules"); FLAGCAST_MAX_AGE_MS, ms
 // before KV is read again (30000); FLAGCAST_TOKENS, tokens that are let in,
-// with commas between; FLAGCAST_METRICS_URL and FLAGCAST_METRICS_TOKEN, the
+// with commas between; FLAGCAST_USAGE_URL and FLAGCAST_USAGE_TOKEN, the
 // core or Unleash, and a frontend token of it.
 import { createFlags } from '../flags.js'
 import { kv } from '../sources.js'
@@ -14,9 +14,9 @@ export default {
     flags = flags || createFlags({
       source: kv(env.FLAGS, env.FLAGCAST_KEY || 'unleash-rules'),
       clientIP: 'cf-connecting-ip',
-      maxAge: env.FLAGCAST_MAX_AGE >= 0 ? Number(env.FLAGCAST_MAX_AGE) : undefined,
+      maxAgeMs: env.FLAGCAST_MAX_AGE_MS >= 0 ? Number(env.FLAGCAST_MAX_AGE_MS) : undefined,
       tokens: env.FLAGCAST_TOKENS === undefined ? undefined : env.FLAGCAST_TOKENS.split(','),
-      metrics: env.FLAGCAST_METRICS_URL && { url: env.FLAGCAST_METRICS_URL, token: env.FLAGCAST_METRICS_TOKEN }
+      usage: env.FLAGCAST_USAGE_URL && { url: env.FLAGCAST_USAGE_URL, token: env.FLAGCAST_USAGE_TOKEN }
     })
     return flags.handler(request, ctx)
   }

@@ -15,9 +15,9 @@ if (view.getVariant('checkout').name === 'high') view.all() // wrong
 testFlags<MyFlags>({ chekout: true }) // wrong
 whenStale<MyFlags>({ flags: { chekout: 'off' } }) // wrong
 whenStale<MyFlags>({ flags: { checkout: 'of' } }) // wrong
-createFlags({ maxAge: 1 }) // wrong
+createFlags({ maxAgeMs: 1 }) // wrong
 createFlags({ source, maxage: 1 }) // wrong
-createFlags({ source, metrics: { url: 'u' } }) // wrong
+createFlags({ source, usage: { url: 'u' } }) // wrong
 createViews({ source, tokens: [] }) // wrong
 createViews({ source }).handler(new Request('x')) // wrong
 edgekv({ key: 'k' }) // wrong

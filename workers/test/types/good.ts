@@ -10,12 +10,12 @@ interface MyFlags {
 const anything = createFlags({ source: edgekv({ namespace: 'flags', key: 'k' }) })
 const typed = createFlags<MyFlags>({
   source: chain(kv(() => undefined, 'k', { cacheTtl: 60 }), http('https://cdn.example/flags', { headers: {} }), core('https://flagcast.example', 't'), bundle('{}')),
-  maxAge: 1000,
+  maxAgeMs: 1000,
   timeout: 1000,
   tokens: ['t'],
   statusPath: '',
   clientIP: 'x',
-  metrics: { url: 'https://flagcast.example', token: 't', sample: 0.1, interval: 1000 },
+  usage: { url: 'https://flagcast.example', token: 't', sample: 0.1, interval: 1000 },
   onStale: whenStale<MyFlags>({ after: 1000, flags: { checkout: 'off' } })
 })
 const tested: Flags<MyFlags> = testFlags<MyFlags>({ checkout: true, price: { name: 'high', payload: { type: 'json', value: '{}' } } }, { tokens: [] })

@@ -1,4 +1,4 @@
-// Package alicloudtest holds strict stand-ins for what hands out temporary keys
+// Package alicloudtest holds strict fakes of what hands out temporary keys
 // at Alibaba Cloud: STS, for AssumeRoleWithOIDC, and the metadata service of an
 // ECS instance. They share no code with the client, take requests as they are
 // documented only, and answer the documented errors.
@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Issuer makes temporary keys, and knows those that it has made, so that a fake
+// Issuer makes temporary keys, and keeps those that it has made, so that a fake
 // service can verify them. It is safe for concurrent use.
 type Issuer struct {
 	lasts time.Duration
@@ -37,7 +37,7 @@ func (i *Issuer) Lookup(id string) (secret, token string, ends time.Time, ok boo
 	return k.secret, k.token, k.ends, ok
 }
 
-// Expire ends all keys made so far before the time that was told.
+// Expire ends all keys made so far before the time that was given.
 func (i *Issuer) Expire() {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -22,7 +22,7 @@ type STS struct {
 	nonces map[string]bool
 }
 
-// NewSTS returns one that knows a role, which trusts an OIDC provider, which
+// NewSTS returns one that has a role, which trusts an OIDC provider, which
 // trusts a token.
 func NewSTS(issuer *Issuer, role, provider, token string) *STS {
 	return &STS{issuer: issuer, role: role, provider: provider, token: token, nonces: map[string]bool{}}

@@ -1,0 +1,70 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/flagcast/flagcast/cmd/flagcast/listen"
+	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/publish"
+)
+
+// Run follows upstream, serves and publishes.
+func (c *App) Run(ctx context.Context, listener *listen.Listeners, publishers []*publish.Publisher) error {
+	c.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	handler, err := c.handler(publishers)
+	if err != nil {
+		return err
+	}
+	c.greet(listener)
+
+	// Two groups: what produces ends first, then the store writes, and usage
+	// sends, what they have received last.
+	group, running := errgroup.WithContext(ctx)
+	for _, env := range c.Followed() {
+		group.Go(func() error { return c.announce(running, env) })
+	}
+	c.follow(running, group, c.Followed())
+	for _, p := range publishers {
+		group.Go(func() error { return p.Run(running) })
+	}
+	listener.Serve(running, group, handler, &c.Config.API, c.Log)
+	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var keepers errgroup.Group
+	keepers.Go(func() error { return c.Store.Run(keeping) })
+	keepers.Go(func() error { return c.usage.Run(keeping) })
+	err = group.Wait()
+	stop()
+	return errors.Join(err, keepers.Wait())
+}
+
+// scopes are the environments that are served, with the projects that the
+// tokens of upstream see; nil: all, or those of a token of several, which only
+// the server has.
+func (c *App) scopes() map[edgecore.Environment][]string {
+	followed := map[edgecore.Environment][]string{}
+	for _, env := range c.Followed() {
+		followed[env] = nil
+	}
+	for env, tokens := range c.Config.Upstream.TokensByEnvironment() {
+		projects := []string{}
+		for _, token := range tokens {
+			if token.Project == "*" || token.Project == "[]" {
+				projects = nil
+				break
+			}
+			projects = append(projects, token.Project)
+		}
+		followed[env] = projects
+	}
+	return followed
+}
+
+func (c *App) heard(env edgecore.Environment) (at time.Time, failures int) {
+	s := c.Feeds[env].Status()
+	return s.LastOK, s.Failures
+}

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
+	"github.com/flagcast/flagcast/cmd/flagcast/exit"
+)
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "flagcast",
+		Short: "Unleash feature flags inside CDN workers",
+		Long: `flagcast follows an Unleash server, keeps its flags in memory, and publishes
+snapshots of them to where CDN workers read: Alibaba EdgeKV (DCDN and ESA),
+Cloudflare KV, a folder. It serves the APIs of Unleash Edge meanwhile.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		// cobra puts them into the error, on lines of their own.
+		DisableSuggestions: true,
+		Version:            app.VersionLine(),
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return exit.With(exit.Usage, err, flagHint(c, err))
+	})
+	root.SetUsageFunc(printUsage)
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.Flags().Bool("version", false, "print the version")
+	root.PersistentFlags().String("config", app.DefaultConfig, "configuration `file` ("+app.ConfigVariable+")")
+	root.AddCommand(newServe(), newEdge(), newOffline(), newHealth(), newReady(), newSync(), newStatus(), newHistory(), newPin(), newUnpin(), newCheck(), newPermissions(), newExport(), newTypes(), newEval(), newCompare(), newVersion())
+	complete(root)
+	return root
+}
