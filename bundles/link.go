@@ -116,12 +116,15 @@ func Link(s *snapshot.Snapshot, script Script) (*Linked, error) {
 	// The form of another platform links, and then answers no request.
 	fault := ""
 	if script.Platform.Listener() && !bytes.Contains(linked.Code, []byte("addEventListener")) {
-		fault = "it has no addEventListener: a worker for %s is addEventListener('fetch', event => event.respondWith(…))"
+		fault = "it has no addEventListener: a worker for %s is addEventListener('fetch', event => " +
+			"event.respondWith(…))"
 	} else if !script.Platform.Listener() && !slices.Contains(exports, "default") {
 		fault = "it exports no default: a worker for %s is export default { fetch(request, env, ctx) { … } }"
 	}
 	if fault != "" {
-		return nil, &LinkError{Faults: []LinkFault{{File: filepath.ToSlash(script.Entry), Text: fmt.Sprintf(fault, script.Platform)}}}
+		return nil, &LinkError{
+			Faults: []LinkFault{{File: filepath.ToSlash(script.Entry), Text: fmt.Sprintf(fault, script.Platform)}},
+		}
 	}
 	return linked, nil
 }
@@ -137,33 +140,46 @@ const (
 // modules serves the runtime, the constant and the stock workers from memory.
 func modules(constant []byte) api.Plugin {
 	return api.Plugin{Name: "flagcast", Setup: func(build api.PluginBuild) {
-		serve := func(filter, space string, resolve func(api.OnResolveArgs) string, load func(name string) ([]byte, error)) {
-			build.OnResolve(api.OnResolveOptions{Filter: filter}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
-				return api.OnResolveResult{Path: resolve(a), Namespace: space, SideEffects: api.SideEffectsFalse}, nil
-			})
-			build.OnLoad(api.OnLoadOptions{Filter: ".", Namespace: space}, func(a api.OnLoadArgs) (api.OnLoadResult, error) {
-				text, err := load(a.Path)
-				contents := string(text)
-				return api.OnLoadResult{Contents: &contents, Loader: api.LoaderJS}, err
-			})
+		serve := func(filter, space string, resolve func(api.OnResolveArgs) string,
+			load func(name string) ([]byte, error),
+		) {
+			build.OnResolve(api.OnResolveOptions{Filter: filter},
+				func(a api.OnResolveArgs) (api.OnResolveResult, error) {
+					return api.OnResolveResult{Path: resolve(a), Namespace: space, SideEffects: api.SideEffectsFalse},
+						nil
+				})
+			build.OnLoad(api.OnLoadOptions{Filter: ".", Namespace: space},
+				func(a api.OnLoadArgs) (api.OnLoadResult, error) {
+					text, err := load(a.Path)
+					contents := string(text)
+					return api.OnLoadResult{Contents: &contents, Loader: api.LoaderJS}, err
+				})
 		}
 		serve("^flagcast$", runtimeSpace, func(api.OnResolveArgs) string { return "index.js" },
 			func(name string) ([]byte, error) { return fs.ReadFile(workers.Source, "src/"+name) })
 		serve("^flagcast/bundle$", constantSpace, func(api.OnResolveArgs) string { return "constant.js" },
 			func(string) ([]byte, error) { return constant, nil })
 		// The stock worker acts by being run.
-		build.OnResolve(api.OnResolveOptions{Filter: "^" + stockPrefix}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
-			return api.OnResolveResult{Path: strings.TrimPrefix(a.Path, stockPrefix) + ".js", Namespace: stockSpace}, nil
-		})
-		build.OnLoad(api.OnLoadOptions{Filter: ".", Namespace: stockSpace}, func(a api.OnLoadArgs) (api.OnLoadResult, error) {
-			text, err := stock.ReadFile("stock/" + a.Path)
-			contents := string(text)
-			return api.OnLoadResult{Contents: &contents, Loader: api.LoaderJS}, err
-		})
+		build.OnResolve(api.OnResolveOptions{Filter: "^" + stockPrefix},
+			func(a api.OnResolveArgs) (api.OnResolveResult, error) {
+				return api.OnResolveResult{
+					Path: strings.TrimPrefix(a.Path, stockPrefix) + ".js", Namespace: stockSpace,
+				}, nil
+			})
+		build.OnLoad(api.OnLoadOptions{Filter: ".", Namespace: stockSpace},
+			func(a api.OnLoadArgs) (api.OnLoadResult, error) {
+				text, err := stock.ReadFile("stock/" + a.Path)
+				contents := string(text)
+				return api.OnLoadResult{Contents: &contents, Loader: api.LoaderJS}, err
+			})
 		// The runtime imports itself by relative paths.
-		build.OnResolve(api.OnResolveOptions{Filter: `^\.`, Namespace: runtimeSpace}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
-			return api.OnResolveResult{Path: path.Join(path.Dir(a.Importer), a.Path), Namespace: runtimeSpace, SideEffects: api.SideEffectsFalse}, nil
-		})
+		build.OnResolve(api.OnResolveOptions{Filter: `^\.`, Namespace: runtimeSpace},
+			func(a api.OnResolveArgs) (api.OnResolveResult, error) {
+				return api.OnResolveResult{
+					Path: path.Join(path.Dir(a.Importer), a.Path), Namespace: runtimeSpace,
+					SideEffects: api.SideEffectsFalse,
+				}, nil
+			})
 	}}
 }
 
@@ -255,7 +271,8 @@ func (e *LinkError) Report() string {
 		if f.Line > 0 {
 			before := f.Source[:min(f.Column-1, len(f.Source))]
 			fmt.Fprintf(&b, "%6d | %s\n", f.Line, printable.Source(f.Source))
-			fmt.Fprintf(&b, "%6s | %s%s\n", "", notTabs.ReplaceAllString(printable.Source(before), " "), strings.Repeat("^", max(f.Length, 1)))
+			fmt.Fprintf(&b, "%6s | %s%s\n", "", notTabs.ReplaceAllString(printable.Source(before), " "),
+				strings.Repeat("^", max(f.Length, 1)))
 		}
 	}
 	return b.String()

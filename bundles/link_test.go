@@ -87,7 +87,9 @@ func TestSameBytes(t *testing.T) {
 			for _, entry := range []string{"", own(platform)} {
 				var first *bundles.Linked
 				for range 5 {
-					linked := link(t, encode(t, format), bundles.Script{Platform: platform, Entry: entry, Dir: ownDir(t), Output: "out/worker.js", SourceMap: true})
+					linked := link(t, encode(t, format), bundles.Script{
+						Platform: platform, Entry: entry, Dir: ownDir(t), Output: "out/worker.js", SourceMap: true,
+					})
 					if first == nil {
 						first = linked
 					}
@@ -99,7 +101,8 @@ func TestSameBytes(t *testing.T) {
 				if entry != "" {
 					what = "own"
 				}
-				fmt.Fprintf(&table, "%-12s %-7s %-12s %6d %6d  %x\n", platform, what, format, len(first.Code), gzipped(first.Code), sha256.Sum256(first.Code))
+				fmt.Fprintf(&table, "%-12s %-7s %-12s %6d %6d  %x\n", platform, what, format, len(first.Code),
+					gzipped(first.Code), sha256.Sum256(first.Code))
 			}
 		}
 	}
@@ -121,7 +124,8 @@ func ownDir(t testing.TB) string {
 	if err := os.CopyFS(dir, os.DirFS("testdata/own")); err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(dir, "node_modules/package/package.json"), `{"name":"package","version":"1.0.0","main":"index.js"}`)
+	write(t, filepath.Join(dir, "node_modules/package/package.json"),
+		`{"name":"package","version":"1.0.0","main":"index.js"}`)
 	write(t, filepath.Join(dir, "node_modules/package/index.js"), "exports.text = 'from the package'\n")
 	return dir
 }
@@ -162,9 +166,13 @@ func TestReadable(t *testing.T) {
 // TestOwnWorker: a worker of the user's, in TypeScript, with a module of its
 // own and a package from node_modules, is counted by its parts.
 func TestOwnWorker(t *testing.T) {
-	linked := link(t, encode(t, snapshot.Rules1), bundles.Script{Platform: bundles.ESA, Entry: "module.ts", Dir: ownDir(t), Output: "worker.js", SourceMap: true})
+	linked := link(t, encode(t, snapshot.Rules1), bundles.Script{
+		Platform: bundles.ESA, Entry: "module.ts", Dir: ownDir(t), Output: "worker.js", SourceMap: true,
+	})
 	code := string(linked.Code)
-	for _, part := range []string{"from the package", "from a module", "node:crypto", "//# sourceMappingURL=worker.js.map"} {
+	for _, part := range []string{
+		"from the package", "from a module", "node:crypto", "//# sourceMappingURL=worker.js.map",
+	} {
 		if !strings.Contains(code, part) {
 			t.Errorf("the script has no %q", part)
 		}
@@ -172,13 +180,16 @@ func TestOwnWorker(t *testing.T) {
 	if strings.Contains(code, "edgekv") {
 		t.Error("the script has parts of the runtime that nobody imports")
 	}
-	for _, source := range []string{`"node_modules/package/index.js"`, `"module.ts"`, `"lib/answer.ts"`, `"flagcast:flags.js"`} {
+	for _, source := range []string{
+		`"node_modules/package/index.js"`, `"module.ts"`, `"lib/answer.ts"`, `"flagcast:flags.js"`,
+	} {
 		if !bytes.Contains(linked.Map, []byte(source)) {
 			t.Errorf("the map does not name %s", source)
 		}
 	}
 	s := linked.Size
-	if s.Total != len(linked.Code) || s.Yours == 0 || s.Flags < len(encode(t, snapshot.Rules1).Content()) || s.Runtime < 5000 || s.Yours+s.Runtime+s.Flags > s.Total {
+	if s.Total != len(linked.Code) || s.Yours == 0 || s.Flags < len(encode(t, snapshot.Rules1).Content()) ||
+		s.Runtime < 5000 || s.Yours+s.Runtime+s.Flags > s.Total {
 		t.Errorf("the sizes are %+v of %d bytes", s, len(linked.Code))
 	}
 }
@@ -188,10 +199,25 @@ func TestLinkFaults(t *testing.T) {
 	for _, tc := range []struct {
 		name, text, want string
 	}{
-		{"syntax", "const a = 1\n\tlet b c\n", "worker.js:2:8: Expected \";\" but found \"c\"\n     2 | \tlet b c\n       | \t      ^\n"},
-		{"missing module", "import './nowhere.js'\n", "worker.js:1:8: Could not resolve \"./nowhere.js\"\n     1 | import './nowhere.js'\n       |        ^^^^^^^^^^^^^^\n"},
-		{"no default", "console.log(1)\n", "worker.js: it exports no default: a worker for esa is export default { fetch(request, env, ctx) { … } }\n"},
-		{"missing part", "import { nothing } from 'flagcast'\nnothing()\n", "worker.js:1:10: No matching export in \"flagcast:index.js\" for import \"nothing\"\n     1 | import { nothing } from 'flagcast'\n       |          ^^^^^^^\n"},
+		{
+			"syntax", "const a = 1\n\tlet b c\n",
+			"worker.js:2:8: Expected \";\" but found \"c\"\n     2 | \tlet b c\n       | \t      ^\n",
+		},
+		{
+			"missing module", "import './nowhere.js'\n",
+			"worker.js:1:8: Could not resolve \"./nowhere.js\"\n     1 | import './nowhere.js'\n       |        " +
+				"^^^^^^^^^^^^^^\n",
+		},
+		{
+			"no default", "console.log(1)\n",
+			"worker.js: it exports no default: a worker for esa is export default { fetch(request, env, ctx) { … } " +
+				"}\n",
+		},
+		{
+			"missing part", "import { nothing } from 'flagcast'\nnothing()\n",
+			"worker.js:1:10: No matching export in \"flagcast:index.js\" for import \"nothing\"\n     1 | import { " +
+				"nothing } from 'flagcast'\n       |          ^^^^^^^\n",
+		},
 	} {
 		dir := t.TempDir()
 		write(t, filepath.Join(dir, "worker.js"), tc.text)
@@ -206,10 +232,12 @@ func TestLinkFaults(t *testing.T) {
 		}
 	}
 	_, err := bundles.Link(rules, bundles.Script{Platform: bundles.EdgeRoutine, Entry: "module.js", Dir: exporting(t)})
-	if want := "module.js: it has no addEventListener: a worker for edgeroutine is addEventListener('fetch', event => event.respondWith(…))"; err == nil || err.Error() != want {
+	if want := "module.js: it has no addEventListener: a worker for edgeroutine is addEventListener('fetch', event " +
+		"=> event.respondWith(…))"; err == nil || err.Error() != want {
 		t.Errorf("a module for EdgeRoutine: %v", err)
 	}
-	if _, err := bundles.Link(rules, bundles.Script{Platform: "fastly"}); err == nil || !strings.Contains(err.Error(), `"fastly" is not one of`) {
+	if _, err := bundles.Link(rules, bundles.Script{Platform: "fastly"}); err == nil ||
+		!strings.Contains(err.Error(), `"fastly" is not one of`) {
 		t.Errorf("an unknown platform: %v", err)
 	}
 	if _, err := bundles.Link(encode(t, snapshot.Definitions1), bundles.Script{Platform: bundles.ESA}); err == nil {
@@ -231,10 +259,12 @@ func TestBypassWorker(t *testing.T) {
 	write(t, filepath.Join(dir, "worker.js"), `import { bundle, createViews } from 'flagcast'
 import constant from 'flagcast/bundle'
 const flags = createViews({ source: bundle(constant) })
-export default { async bypass(request) { return new ResponseBypass((await flags.view({ url: request.url })).isEnabled('checkout')) } }
+export default { async bypass(request) {
+  return new ResponseBypass((await flags.view({ url: request.url })).isEnabled('checkout')) } }
 `)
 	linked := link(t, encode(t, snapshot.Rules1), bundles.Script{Platform: bundles.ESA, Entry: "worker.js", Dir: dir})
-	if code := string(linked.Code); !strings.Contains(code, "async bypass(") || !strings.Contains(code, "ResponseBypass") {
+	if code := string(linked.Code); !strings.Contains(code, "async bypass(") ||
+		!strings.Contains(code, "ResponseBypass") {
 		t.Errorf("the script has lost its handler:\n%s", code)
 	}
 }

@@ -79,7 +79,8 @@ func NewReport(s *snapshot.Snapshot, p Platform, l *Linked, b Budget) *Report {
 		r.Fits = int(math.Floor(float64(b.Size-1-counted) / perFlag))
 	}
 	if counted >= b.Size {
-		r.Over = append(r.Over, fmt.Sprintf("size: %s bytes%s are not less than %s", grouped(counted), r.after(), grouped(b.Size)))
+		r.Over = append(r.Over, fmt.Sprintf("size: %s bytes%s are not less than %s", grouped(counted), r.after(),
+			grouped(b.Size)))
 		r.sizes = s.Sizes()
 		r.Largest, r.Shared = r.sizes.Flags[:min(len(r.sizes.Flags), 100)], r.sizes.Shared
 	}
@@ -132,7 +133,8 @@ func (r *Report) AddMeasured(m *measure.Result, load *Load) {
 	}
 	check := func(what string, cost measure.Cost, limit time.Duration) {
 		if limit > 0 && cost.Worst > limit/share {
-			r.Over = append(r.Over, fmt.Sprintf("%s: %s were measured, more than half of %s", what, shown(cost.Worst), shown(limit)))
+			r.Over = append(r.Over, fmt.Sprintf("%s: %s were measured, more than half of %s", what, shown(cost.Worst),
+				shown(limit)))
 		}
 	}
 	check("start-up", m.Startup, r.Budget.Startup)
@@ -155,13 +157,16 @@ func (r *Report) AddFailure(err error) {
 // Text is the report for a terminal.
 func (r *Report) Text(name string) string {
 	var b strings.Builder
-	printable.Fprintf(&b, "%s for %s (%s): %s with %s, environment %s, digest %.8s\n", name, r.Platform, r.Specification, r.Format, plural(r.Flags, "flag"), r.Environment, r.Digest)
+	printable.Fprintf(&b, "%s for %s (%s): %s with %s, environment %s, digest %.8s\n", name, r.Platform,
+		r.Specification, r.Format, plural(r.Flags, "flag"), r.Environment, r.Digest)
 	fmt.Fprintf(&b, "  %s bytes, %s after gzip", grouped(r.Size.Total), grouped(r.Gzip))
 	if r.Budget.Size > 0 {
 		fmt.Fprintf(&b, "; budget %s%s", grouped(r.Budget.Size), r.after())
 	}
 	b.WriteString("\n")
-	writeTable(&b, [][]string{{"yours", grouped(r.Size.Yours)}, {"runtime", grouped(r.Size.Runtime)}, {"flags", grouped(r.Size.Flags)}})
+	writeTable(&b, [][]string{
+		{"yours", grouped(r.Size.Yours)}, {"runtime", grouped(r.Size.Runtime)}, {"flags", grouped(r.Size.Flags)},
+	})
 	switch {
 	case r.Size.Flags == 0:
 		b.WriteString("  the worker does not import flagcast/bundle: the flags are not in it\n")
@@ -220,7 +225,8 @@ func (r *Report) writeTimes(b *strings.Builder) {
 		row(f.Kind+", warm", f.Warm, r.Budget.CPU)
 	}
 	writeTable(b, rows)
-	printable.Fprintf(b, "  in %s on %s, over an empty worker; %s for each first request; %s", m.Engine, r.Machine, plural(m.Isolates, "fresh isolate"), plural(r.Contexts, "context"))
+	printable.Fprintf(b, "  in %s on %s, over an empty worker; %s for each first request; %s", m.Engine, r.Machine,
+		plural(m.Isolates, "fresh isolate"), plural(r.Contexts, "context"))
 	if r.Branches != nil {
 		printable.Fprintf(b, " that take %s", r.Branches)
 	}

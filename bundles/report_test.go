@@ -30,12 +30,20 @@ func report(t *testing.T, p bundles.Platform, budget string, all measure.Cost) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &bundles.Linked{Code: []byte(strings.Repeat("x", 14_000)), Size: bundles.Size{Total: 14_000, Yours: 400, Runtime: 12_000, Flags: 1_500}}
+	l := &bundles.Linked{
+		Code: []byte(strings.Repeat("x", 14_000)), Size: bundles.Size{
+			Total: 14_000, Yours: 400, Runtime: 12_000, Flags: 1_500,
+		},
+	}
 	r := bundles.NewReport(s, p, l, b)
 	load := bundles.NewLoad(s, false, nil)
 	r.AddMeasured(&measure.Result{
 		Engine: "workerd 2026-07-30", Isolates: 10, Startup: cost(0.9, 0.9),
-		Figures: []measure.Figure{{Kind: "one flag", First: cost(1.04, 1.5), Warm: cost(0.026, 0.03)}, {Kind: "all flags", First: all, Warm: cost(0.4, 0.4)}},
+		Figures: []measure.Figure{
+			{Kind: "one flag", First: cost(1.04, 1.5), Warm: cost(0.026, 0.03)}, {
+				Kind: "all flags", First: all, Warm: cost(0.4, 0.4),
+			},
+		},
 	}, load)
 	r.Machine = "a machine"
 	return r
@@ -71,7 +79,8 @@ func sharing(t *testing.T, n int) *snapshot.Snapshot {
 		users[i] = fmt.Sprintf(`"user-%05d"`, i)
 	}
 	return encodeDocument(t, fmt.Appendf(nil,
-		`{"version":2,"features":[%s],"segments":[{"id":1,"constraints":[{"contextName":"userId","operator":"IN","values":[%s]}]}]}`,
+		`{"version":2,"features":[%s],"segments":[{"id":1,"constraints":[{"contextName":"userId","operator":"IN",`+
+			`"values":[%s]}]}]}`,
 		strings.Join(flags, ","), strings.Join(users, ",")), snapshot.Rules1)
 }
 
@@ -88,7 +97,8 @@ func TestReportOfSharedLists(t *testing.T) {
 		t.Errorf("largest %v, shared %v:\n%s", r.Largest[0], r.Shared, text)
 	}
 	sum := 0
-	for _, cells := range regexp.MustCompile(`(?m)^    (?:flag-|990 other|shared by).*  ([\d,]+)$`).FindAllStringSubmatch(r.Text("worker.js"), -1) {
+	size := regexp.MustCompile(`(?m)^    (?:flag-|990 other|shared by).*  ([\d,]+)$`)
+	for _, cells := range size.FindAllStringSubmatch(r.Text("worker.js"), -1) {
 		n, err := strconv.Atoi(strings.ReplaceAll(cells[1], ",", ""))
 		if err != nil {
 			t.Fatal(err)
@@ -112,9 +122,13 @@ func TestHalfOfALimit(t *testing.T) {
 		over     []string
 	}{
 		{bundles.EdgeRoutine, "size=1MB", cost(20, 25), nil},
-		{bundles.EdgeRoutine, "size=1MB", cost(20, 25.01), []string{"all flags, first request: 25 ms were measured, more than half of 50 ms"}},
+		{bundles.EdgeRoutine, "size=1MB", cost(20, 25.01), []string{
+			"all flags, first request: 25 ms were measured, more than half of 50 ms",
+		}},
 		{bundles.EdgeRoutine, "cpu=off", cost(80, 99), nil},
-		{bundles.EdgeRoutine, "startup=1ms", cost(1, 1), []string{"start-up: 0.90 ms were measured, more than half of 1.0 ms"}},
+		{bundles.EdgeRoutine, "startup=1ms", cost(1, 1), []string{
+			"start-up: 0.90 ms were measured, more than half of 1.0 ms",
+		}},
 		{bundles.EdgeRoutine, "size=14kB", cost(1, 1), []string{"size: 14,000 bytes are not less than 14,000"}},
 		{bundles.EdgeRoutine, "size=14001", cost(1, 1), nil},
 		{bundles.Cloudflare, "size=14kB", cost(1, 1), nil}, // after gzip it is less
@@ -164,7 +178,8 @@ func TestLoad(t *testing.T) {
 	if !seen["checkout"] || !seen["banner"] || seen["maintenance"] {
 		t.Errorf("it asks for %v", seen)
 	}
-	if r := l.Kinds[1].Requests[0]; !strings.HasPrefix(r.URL, "https://flags.example/api/frontend?") || !strings.Contains(r.URL, "properties%5B") {
+	if r := l.Kinds[1].Requests[0]; !strings.HasPrefix(r.URL, "https://flags.example/api/frontend?") ||
+		!strings.Contains(r.URL, "properties%5B") {
 		t.Errorf("the first request is %+v", r)
 	}
 	own := bundles.NewLoad(s, true, []string{"/a", "/b?x=1"})
@@ -179,7 +194,8 @@ func TestLoad(t *testing.T) {
 		}
 	}
 	// Answers that are fixed depend on no context.
-	on := encodeDocument(t, []byte(`{"version":2,"features":[{"name":"on","enabled":true,"strategies":[]}]}`), snapshot.Evaluated1)
+	on := encodeDocument(t, []byte(`{"version":2,"features":[{"name":"on","enabled":true,"strategies":[]}]}`),
+		snapshot.Evaluated1)
 	if fixed := bundles.NewLoad(on, false, nil); fixed.Contexts != 1 || len(fixed.Kinds) != 2 {
 		t.Errorf("evaluated: %+v", fixed)
 	}

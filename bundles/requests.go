@@ -61,7 +61,8 @@ func NewLoad(s *snapshot.Snapshot, own bool, paths []string) *Load {
 		all.Requests = append(all.Requests, request("/api/frontend", c, "properties[%s]"))
 		if len(names) > 0 {
 			// They are sorted: what is far apart differs.
-			one.Requests = append(one.Requests, request("/api/frontend/features/"+url.PathEscape(names[i*7919%len(names)]), c, "properties[%s]"))
+			one.Requests = append(one.Requests,
+				request("/api/frontend/features/"+url.PathEscape(names[i*7919%len(names)]), c, "properties[%s]"))
 		}
 	}
 	if len(one.Requests) > 0 {

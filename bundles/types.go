@@ -67,7 +67,8 @@ export declare const environment: string
 export declare const text: string
 %s/** The snapshot, parsed at the first call. */
 export declare function snapshot(): Snapshot
-declare const constant: typeof snapshot & { readonly digest: string, readonly environment: string, readonly text: string }
+declare const constant: typeof snapshot & { readonly digest: string, readonly environment: string,
+  readonly text: string }
 /** What bundle() takes: snapshot(), with the others as its members. */
 export default constant
 
@@ -98,7 +99,8 @@ func shape(f snapshot.Format) string {
   readonly segments: readonly object[]`,
 	}
 	return "export interface Snapshot {" + content[f] + `
-  readonly flagcast: { readonly format: string, readonly environment: string, readonly digest: string, readonly revision: number }
+  readonly flagcast: { readonly format: string, readonly environment: string, readonly digest: string,
+    readonly revision: number }
 }
 `
 }

@@ -9,7 +9,8 @@ import (
 
 var (
 	milliseconds = regexp.MustCompile(`^\d{12,14}$`)
-	dateTime     = regexp.MustCompile(`^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d):(\d\d)(\.\d+)?(?:Z|([+ -])([01]\d|2[0-3]):?(\d\d))?)?$`)
+	dateTime     = regexp.MustCompile(
+		`^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d):(\d\d)(\.\d+)?(?:Z|([+ -])([01]\d|2[0-3]):?(\d\d))?)?$`)
 	// dateText is what String makes of a Date in JavaScript.
 	dateText = regexp.MustCompile(`^\w{3} (\w{3}) (\d\d) (\d{4}) (\d\d):(\d\d):(\d\d) GMT([+-])(\d\d)(\d\d)`)
 )
@@ -55,7 +56,8 @@ func timeOf(year, month, day string, clock, offset []string) (time.Time, bool) {
 	case hour > 24, hour == 24 && minute+second+ms > 0, minute > 59, second > 59, number(offset[2]) > 59:
 		return time.Time{}, false
 	}
-	at := time.Date(number(year), time.Month(number(month)), number(day), hour, minute, second, ms*int(time.Millisecond), time.UTC)
+	at := time.Date(number(year), time.Month(number(month)), number(day), hour, minute, second,
+		ms*int(time.Millisecond), time.UTC)
 	ahead := time.Duration(number(offset[1]))*time.Hour + time.Duration(number(offset[2]))*time.Minute
 	if offset[0] == "-" {
 		ahead = -ahead

@@ -25,12 +25,15 @@ func TestParseToken(t *testing.T) {
 		{"a:b:c.d", "a", "b:c", ""},
 	} {
 		token, err := edgecore.ParseToken(secret.New(tc.text))
-		if err != nil || token.Project != tc.project || string(token.Environment) != tc.environment || string(token.Other) != tc.other ||
+		if err != nil || token.Project != tc.project || string(token.Environment) != tc.environment ||
+			string(token.Other) != tc.other ||
 			token.Secret.Reveal() != strings.TrimSpace(tc.text) {
 			t.Errorf("%s: %s %q %q, %v", tc.text, token.Project, token.Environment, token.Other, err)
 		}
 	}
-	for _, text := range []string{"", "secret", "*:e", "*:e.", "*:.x", ":e.x", "*.development:mysecret", "*:.", "*:.a.b"} {
+	for _, text := range []string{
+		"", "secret", "*:e", "*:e.", "*:.x", ":e.x", "*.development:mysecret", "*:.", "*:.a.b",
+	} {
 		if token, err := edgecore.ParseToken(secret.New(text)); err == nil {
 			t.Errorf("%q is a token of %q", text, token.Environment)
 		}

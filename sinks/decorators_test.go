@@ -84,10 +84,10 @@ func TestManyObjects(t *testing.T) {
 	keys = append(keys, "absent")
 	for name, f := range decorate {
 		for _, batches := range []bool{true, false} {
-			inner := &service{Sink: memory.New()}
+			inner := &service{Sink: memory.WithLimit(0)}
 			s := f(inner)
 			if !batches {
-				s = f(memory.New())
+				s = f(memory.WithLimit(0))
 			}
 			errs := sinks.PutAll(t.Context(), s, list)
 			for i, err := range errs {
@@ -97,7 +97,8 @@ func TestManyObjects(t *testing.T) {
 			}
 			bodies, errs := sinks.GetAll(t.Context(), s, keys)
 			for i, err := range errs {
-				if absent := i == 20; errors.Is(err, sinks.ErrNotFound) != absent || !absent && string(bodies[i]) != fmt.Sprint(i) {
+				if absent := i == 20; errors.Is(err, sinks.ErrNotFound) != absent ||
+					!absent && string(bodies[i]) != fmt.Sprint(i) {
 					t.Errorf("%s: get %d: %q, %v", name, i, bodies[i], err)
 				}
 			}
@@ -109,34 +110,49 @@ func TestManyObjects(t *testing.T) {
 			}
 		}
 	}
-	if errs := sinks.PutAll(t.Context(), memory.New(), nil); len(errs) != 0 {
+	if errs := sinks.PutAll(t.Context(), memory.WithLimit(0), nil); len(errs) != 0 {
 		t.Errorf("no objects: %v", errs)
 	}
 }
 
-// A trace is called for each call, and for none where one call is enough.
-func TestTrace(t *testing.T) {
-	list, _ := objects(20)
+// Progress is reported for each call, and not at all where one call is enough.
+func TestProgress(t *testing.T) {
+	list, keys := objects(20)
 	for _, batches := range []bool{false, true} {
-		var s sinks.Sink = memory.New()
+		var s sinks.Sink = memory.WithLimit(0)
 		if batches {
-			s = &service{Sink: memory.New()}
+			s = &service{Sink: memory.WithLimit(0)}
 		}
 		began, done := 0, atomic.Int64{}
-		ctx := sinks.WithTrace(t.Context(), &sinks.Trace{Began: func(n int) { began += n }, Done: func() { done.Add(1) }})
-		sinks.PutAll(ctx, sinks.Paced(s, sinks.NewPace(1000, time.Second)), list)
+		s = sinks.WithProgress(sinks.Paced(s, sinks.NewPace(1000, time.Second)), sinks.Progress{Began: func(n int) {
+			began += n
+		}, Done: func() { done.Add(1) }})
 		want := 20
 		if batches {
 			want = 0
 		}
+		for i, err := range sinks.PutAll(t.Context(), s, list) {
+			if err != nil {
+				t.Errorf("put %d: %v", i, err)
+			}
+		}
 		if began != want || int(done.Load()) != want {
-			t.Errorf("batches %v: %d calls began, %d are done, want %d", batches, began, done.Load(), want)
+			t.Errorf("batches %v: %d puts began, %d are done, want %d", batches, began, done.Load(), want)
+		}
+		bodies, errs := sinks.GetAll(t.Context(), s, keys)
+		for i, err := range errs {
+			if err != nil || string(bodies[i]) != fmt.Sprint(i) {
+				t.Errorf("get %d: %q, %v", i, bodies[i], err)
+			}
+		}
+		if began != 2*want || int(done.Load()) != 2*want {
+			t.Errorf("batches %v: %d calls began, %d are done, want %d", batches, began, done.Load(), 2*want)
 		}
 	}
 }
 
 func TestDryRunWritesNothing(t *testing.T) {
-	inner := memory.Limited(10)
+	inner := memory.WithLimit(10)
 	s := sinks.DryRun(inner)
 	list, keys := objects(3)
 	errs := sinks.PutAll(t.Context(), s, append(list, sinks.Object{Key: "large", Body: make([]byte, 11)}))
@@ -161,7 +177,7 @@ func TestDryRunWritesNothing(t *testing.T) {
 func TestPaceIsShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pace := sinks.NewPace(100, 10*time.Second)
-		inner := &service{Sink: memory.New()}
+		inner := &service{Sink: memory.WithLimit(0)}
 		began := time.Now()
 		var calls []time.Duration
 		var mu sync.Mutex
@@ -200,7 +216,7 @@ func TestPaceIsShared(t *testing.T) {
 // What the service says is left counts where it is less.
 func TestPaceFollowsTheQuota(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inner := &service{Sink: memory.New()}
+		inner := &service{Sink: memory.WithLimit(0)}
 		s := sinks.Paced(inner, sinks.NewPace(1000, time.Second))
 		put := func(ctx context.Context) (time.Duration, error) {
 			began := time.Now()
@@ -217,7 +233,8 @@ func TestPaceFollowsTheQuota(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		took, err := put(ctx)
-		if took != 0 || err == nil || !strings.Contains(err.Error(), "no calls left for this credential, new ones in 1m0s") {
+		if took != 0 || err == nil ||
+			!strings.Contains(err.Error(), "no calls left for this credential, new ones in 1m0s") {
 			t.Errorf("a call that cannot be made in time: %v after %s", err, took)
 		}
 		if errors.Is(err, sinks.ErrPermanent) || errors.Is(err, sinks.ErrAmbiguous) {
@@ -241,7 +258,9 @@ func (s reporting) Propagated(ctx context.Context, _ sinks.Key) (bool, error) { 
 // The question how far a write has come is a call, too.
 func TestSpreadIsPaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		asked, ok := sinks.As[sinks.PropagationReporter](sinks.Measured(sinks.Paced(reporting{memory.New()}, sinks.NewPace(2, time.Second)), "s", sinks.NewMetrics(prometheus.NewRegistry())))
+		asked, ok := sinks.As[sinks.PropagationReporter](
+			sinks.Measured(sinks.Paced(reporting{memory.WithLimit(0)}, sinks.NewPace(2, time.Second)), "s",
+				sinks.NewMetrics(prometheus.NewRegistry())))
 		if !ok {
 			t.Fatal("it does not ask")
 		}
@@ -254,7 +273,7 @@ func TestSpreadIsPaced(t *testing.T) {
 		if took := time.Since(began); took < 3*time.Second || took > 5*time.Second {
 			t.Errorf("five calls took %s, two in a second are allowed", took)
 		}
-		silent, _ := sinks.As[sinks.PropagationReporter](sinks.Paced(memory.New(), sinks.NewPace(1, time.Hour)))
+		silent, _ := sinks.As[sinks.PropagationReporter](sinks.Paced(memory.WithLimit(0), sinks.NewPace(1, time.Hour)))
 		for range 3 { // no call is made
 			if _, err := silent.Propagated(t.Context(), "k"); !errors.Is(err, errors.ErrUnsupported) {
 				t.Errorf("%v", err)
@@ -265,7 +284,7 @@ func TestSpreadIsPaced(t *testing.T) {
 
 func TestPaceEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := sinks.Paced(memory.New(), sinks.NewPace(1, time.Hour))
+		s := sinks.Paced(memory.WithLimit(0), sinks.NewPace(1, time.Hour))
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		var err error
@@ -283,13 +302,13 @@ func TestPaceEndsWithItsContext(t *testing.T) {
 
 func TestMeasuredCountsEachObject(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	s := sinks.Measured(memory.Limited(5), "cf", sinks.NewMetrics(registry))
+	s := sinks.Measured(memory.WithLimit(5), "cf", sinks.NewMetrics(registry))
 	list, keys := objects(3)
 	sinks.PutAll(t.Context(), s, append(list, sinks.Object{Key: "large", Body: make([]byte, 6)}))
 	sinks.GetAll(t.Context(), s, append(keys, "absent"))
 	_ = s.Delete(t.Context(), "k0")
 	want := `
-# HELP flagcast_sink_calls_total Calls of sinks, by what came of them: ok, absent, failed, ambiguous or permanent.
+# HELP flagcast_sink_calls_total Calls of sinks, by result: ok, absent, failed, ambiguous or permanent.
 # TYPE flagcast_sink_calls_total counter
 flagcast_sink_calls_total{call="delete",result="ok",sink="cf"} 1
 flagcast_sink_calls_total{call="get",result="absent",sink="cf"} 1
@@ -306,7 +325,7 @@ flagcast_sink_calls_total{call="put",result="permanent",sink="cf"} 1
 // buckets.
 func TestDurationsCanBeTold(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	s := sinks.Measured(memory.New(), "m", sinks.NewMetrics(registry))
+	s := sinks.Measured(memory.WithLimit(0), "m", sinks.NewMetrics(registry))
 	_ = s.Delete(t.Context(), "k")
 	families, err := registry.Gather()
 	if err != nil {
@@ -320,7 +339,8 @@ func TestDurationsCanBeTold(t *testing.T) {
 	}
 	last := -1
 	for _, d := range []time.Duration{
-		300 * time.Microsecond, 3 * time.Millisecond, 10 * time.Millisecond, 40 * time.Millisecond, 80 * time.Millisecond, 200 * time.Millisecond,
+		300 * time.Microsecond, 3 * time.Millisecond, 10 * time.Millisecond, 40 * time.Millisecond,
+		80 * time.Millisecond, 200 * time.Millisecond,
 		time.Second, 4 * time.Second, 20 * time.Second, 50 * time.Second, 100 * time.Second, 5 * time.Minute,
 	} {
 		bucket, _ := slices.BinarySearch(bounds, d.Seconds())

@@ -20,11 +20,11 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "flagcast_sink_calls_total",
-			Help: "Calls of sinks, by what came of them: ok, absent, failed, ambiguous or permanent.",
+			Help: "Calls of sinks, by result: ok, absent, failed, ambiguous or permanent.",
 		}, []string{"sink", "call", "result"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "flagcast_sink_call_duration_seconds",
-			Help:    "Duration of calls of sinks, retries and the wait for their turn included.",
+			Help:    "Duration of calls of sinks, including retries and the wait for the rate limit.",
 			Buckets: []float64{.001, .005, .01, .02, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300},
 		}, []string{"sink", "call"}),
 	}
@@ -44,7 +44,7 @@ type measured struct {
 
 func (s *measured) Unwrap() Sink { return s.Sink }
 
-func (s *measured) note(call string, began time.Time, errs ...error) {
+func (s *measured) observe(call string, began time.Time, errs ...error) {
 	s.metrics.duration.WithLabelValues(s.name, call).Observe(time.Since(began).Seconds())
 	for _, err := range errs {
 		s.metrics.calls.WithLabelValues(s.name, call, outcome(err)).Inc()
@@ -69,34 +69,34 @@ func outcome(err error) string {
 func (s *measured) Put(ctx context.Context, o Object) error {
 	began := time.Now()
 	err := s.Sink.Put(ctx, o)
-	s.note("put", began, err)
+	s.observe("put", began, err)
 	return err
 }
 
 func (s *measured) Get(ctx context.Context, key Key) ([]byte, error) {
 	began := time.Now()
 	body, err := s.Sink.Get(ctx, key)
-	s.note("get", began, err)
+	s.observe("get", began, err)
 	return body, err
 }
 
 func (s *measured) Delete(ctx context.Context, key Key) error {
 	began := time.Now()
 	err := s.Sink.Delete(ctx, key)
-	s.note("delete", began, err)
+	s.observe("delete", began, err)
 	return err
 }
 
 func (s *measured) PutBatch(ctx context.Context, objects []Object) []error {
 	began := time.Now()
 	errs := PutAll(ctx, s.Sink, objects)
-	s.note("put", began, errs...)
+	s.observe("put", began, errs...)
 	return errs
 }
 
 func (s *measured) GetBatch(ctx context.Context, keys []Key) ([][]byte, []error) {
 	began := time.Now()
 	bodies, errs := GetAll(ctx, s.Sink, keys)
-	s.note("get", began, errs...)
+	s.observe("get", began, errs...)
 	return bodies, errs
 }

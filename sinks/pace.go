@@ -10,29 +10,29 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Pace keeps the calls of one credential within what its service allows. All
-// sinks that use the credential share one; it is safe for concurrent use.
+// Pace limits the rate of the calls with one credential. All sinks that use the
+// credential share one; it is safe for concurrent use.
 type Pace struct {
 	limiter *rate.Limiter
 	usual   rate.Limit
 
-	mu   sync.Mutex
-	shut time.Time // no call before
+	mu          sync.Mutex
+	closedUntil time.Time // no call before
 }
 
-// NewPace allows calls in each span: a tenth of them at once, the others
-// evenly.
+// NewPace allows a number of calls in each period: a tenth of them at once, the others
+// evenly distributed.
 func NewPace(calls int, in time.Duration) *Pace {
 	burst := max(calls/10, 1)
 	usual := rate.Limit(float64(max(calls-burst, 1)) / in.Seconds())
 	return &Pace{limiter: rate.NewLimiter(usual, burst), usual: usual}
 }
 
-// wait returns when another call is allowed, or with an error when that is not
-// before ctx ends.
+// wait returns when another call is allowed, or an error if that is not before ctx
+// ends.
 func (p *Pace) wait(ctx context.Context) error {
 	p.mu.Lock()
-	shut := time.Until(p.shut)
+	shut := time.Until(p.closedUntil)
 	p.mu.Unlock()
 	if deadline, ok := ctx.Deadline(); shut > 0 && ok && time.Until(deadline) < shut {
 		return fmt.Errorf("the service has no calls left for this credential, new ones in %s", shut.Round(time.Second))
@@ -55,24 +55,24 @@ func (p *Pace) wait(ctx context.Context) error {
 	return nil
 }
 
-// learn takes what the service says instead of what its documents say, where
-// that is less.
-func (p *Pace) learn(left int, until time.Time) {
+// applyQuota lowers the rate to what the service reports, if that is less than what it
+// documents.
+func (p *Pace) applyQuota(left int, until time.Time) {
 	rest := time.Until(until)
 	if rest <= 0 {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if left <= together { // as many may be under way
-		p.shut = until
+	if left <= parallelCalls { // as many calls may be under way
+		p.closedUntil = until
 		return
 	}
 	p.limiter.SetLimit(min(p.usual, rate.Limit(float64(left)/rest.Seconds())))
 }
 
-// Paced returns a sink whose calls wait for their turn. A call that would wait
-// longer than its context lasts fails at once, and may pass later.
+// Paced returns a sink whose calls wait for the rate limit. A call that would wait
+// beyond the deadline of its context fails at once with a temporary error.
 func Paced(s Sink, p *Pace) Sink { return &paced{s, p} }
 
 type paced struct {
@@ -82,22 +82,22 @@ type paced struct {
 
 func (s *paced) Unwrap() Sink { return s.Sink }
 
-// turn waits and returns what to do after the call.
-func (s *paced) turn(ctx context.Context) (done func(), err error) {
+// acquire waits until a call is allowed. done must be called after the call.
+func (s *paced) acquire(ctx context.Context) (done func(), err error) {
 	if err := s.pace.wait(ctx); err != nil {
 		return nil, err
 	}
 	return func() {
 		if q, ok := As[QuotaReporter](s.Sink); ok {
 			if left, until, known := q.Quota(); known {
-				s.pace.learn(left, until)
+				s.pace.applyQuota(left, until)
 			}
 		}
 	}, nil
 }
 
 func (s *paced) Put(ctx context.Context, o Object) error {
-	done, err := s.turn(ctx)
+	done, err := s.acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("put %q: %w", o.Key, err)
 	}
@@ -106,7 +106,7 @@ func (s *paced) Put(ctx context.Context, o Object) error {
 }
 
 func (s *paced) Get(ctx context.Context, key Key) ([]byte, error) {
-	done, err := s.turn(ctx)
+	done, err := s.acquire(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("get %q: %w", key, err)
 	}
@@ -115,7 +115,7 @@ func (s *paced) Get(ctx context.Context, key Key) ([]byte, error) {
 }
 
 func (s *paced) Delete(ctx context.Context, key Key) error {
-	done, err := s.turn(ctx)
+	done, err := s.acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("delete %q: %w", key, err)
 	}
@@ -123,13 +123,13 @@ func (s *paced) Delete(ctx context.Context, key Key) error {
 	return s.Sink.Delete(ctx, key)
 }
 
-// PutBatch counts as one call where the service has a call for many objects.
+// PutBatch counts as one call if the service has a call for many objects.
 func (s *paced) PutBatch(ctx context.Context, objects []Object) []error {
 	b, ok := s.Sink.(BatchPutter)
 	if !ok {
-		return PutAll(ctx, single{s}, objects)
+		return PutAll(ctx, noBatch{s}, objects)
 	}
-	done, err := s.turn(ctx)
+	done, err := s.acquire(ctx)
 	if err != nil {
 		return repeat(fmt.Errorf("put %d objects: %w", len(objects), err), len(objects))
 	}
@@ -141,9 +141,9 @@ func (s *paced) PutBatch(ctx context.Context, objects []Object) []error {
 func (s *paced) GetBatch(ctx context.Context, keys []Key) ([][]byte, []error) {
 	b, ok := s.Sink.(BatchGetter)
 	if !ok {
-		return GetAll(ctx, single{s}, keys)
+		return GetAll(ctx, noBatch{s}, keys)
 	}
-	done, err := s.turn(ctx)
+	done, err := s.acquire(ctx)
 	if err != nil {
 		return make([][]byte, len(keys)), repeat(fmt.Errorf("get %d objects: %w", len(keys), err), len(keys))
 	}
@@ -151,14 +151,15 @@ func (s *paced) GetBatch(ctx context.Context, keys []Key) ([][]byte, []error) {
 	return b.GetBatch(ctx, keys)
 }
 
-// Propagated implements PropagationReporter; errors.ErrUnsupported is for sinks that do not.
+// Propagated implements PropagationReporter. Without one below the error is
+// errors.ErrUnsupported.
 func (s *paced) Propagated(ctx context.Context, key Key) (bool, error) {
 	inner, ok := As[PropagationReporter](s.Sink)
 	if !ok {
 		return false, fmt.Errorf("ask whether %q is everywhere: %w", key, errors.ErrUnsupported)
 	}
 	if ctx.Err() == nil { // else there is no call
-		done, err := s.turn(ctx)
+		done, err := s.acquire(ctx)
 		if err != nil {
 			return false, fmt.Errorf("ask whether %q is everywhere: %w", key, err)
 		}
@@ -167,8 +168,8 @@ func (s *paced) Propagated(ctx context.Context, key Key) (bool, error) {
 	return inner.Propagated(ctx, key)
 }
 
-// single hides the calls for many objects.
-type single struct{ Sink }
+// noBatch hides the calls for many objects.
+type noBatch struct{ Sink }
 
 func repeat(err error, n int) []error {
 	errs := make([]error, n)

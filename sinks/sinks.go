@@ -1,9 +1,9 @@
-// Package sinks is the contract of the places that store snapshots: bytes
-// under keys, with a little metadata. A sink has no notion of flags.
+// Package sinks is the contract of stores for snapshots: bytes under keys, with a little
+// metadata. A sink does not depend on flags.
 //
-// Package sinktest holds the contract as a test suite; every sink passes it.
-// What all sinks need is written once and is not a concern of a sink: retrying
-// (internal/httpclient), pacing, metrics, dry runs.
+// Package sinktest has the contract as a test suite; every sink passes it. What all
+// sinks need is implemented once, outside of the sinks: retries (internal/httpclient),
+// rate limits, metrics, dry runs.
 package sinks
 
 import (
@@ -16,18 +16,17 @@ import (
 
 // Sink stores objects under keys. It is safe for concurrent use.
 //
-// An error wraps ErrPermanent when repeating the same call cannot help before
-// a person changes something (a credential, a configuration, a size), and
-// ErrAmbiguous when a put may or may not have been applied. Any other error
-// may pass. Error texts name the sink, the key and what the service answered;
-// they never hold a credential.
+// An error wraps ErrPermanent if the same call fails again until a person changes
+// something (a credential, a configuration, a size), and ErrAmbiguous if a put may or
+// may not have been applied. Any other error is temporary. Error texts name the sink,
+// the key and the response of the service; they never contain a credential.
 type Sink interface {
-	// Limits says what the service accepts and how fast it shows it.
+	// Limits returns what the service accepts and how soon readers see a write.
 	Limits() Limits
 	// Put stores the object and replaces what was there. nil means that the
-	// service has accepted it whole; readers may see the old one for
-	// Limits().Propagation. On an error the old object or the new one is
-	// there, never a mixture.
+	// service has accepted it completely; readers may see the old one for
+	// Limits().Propagation. On an error the old object or the new one is stored,
+	// never a mixture.
 	Put(ctx context.Context, o Object) error
 	// Get returns what is stored, possibly an older object. A key that does
 	// not exist is ErrNotFound; every other failure is another error.
@@ -41,10 +40,10 @@ type Object struct {
 	Key         Key
 	Body        []byte // not changed by the sink, not kept after the call
 	ContentType string
-	// Meta is stored beside the body where the service has a place for it,
-	// and dropped elsewhere: at most 1,024 bytes as JSON (Cloudflare KV).
+	// Meta is stored with the body if the service supports metadata, and dropped
+	// otherwise: at most 1,024 bytes as JSON (Cloudflare KV).
 	Meta map[string]string
-	// Immutable says that the object of this key never changes.
+	// Immutable is set if the object of this key never changes.
 	Immutable bool
 }
 
@@ -53,19 +52,19 @@ type Limits struct {
 	KeyBytes   int // longest key
 	ValueBytes int // largest body; 0: no limit
 	// FormBytes is the largest body in the form encoding of a request
-	// (application/x-www-form-urlencoded), where the service limits that too;
-	// 0: no limit. JSON takes 1.3 to 1.6 times its bytes there.
+	// (application/x-www-form-urlencoded), if the service limits that, too;
+	// 0: no limit. JSON has 1.3 to 1.6 times its size in this encoding.
 	FormBytes int
 	WritePace time.Duration // shortest time between two writes of one key
 	// Propagation is the usual time until every reader sees a write, and
-	// PropagationMax what the service promises at worst, 0 where it
-	// promises nothing.
+	// PropagationMax the longest time that the service promises, 0 if it promises
+	// nothing.
 	Propagation, PropagationMax time.Duration
-	// ReportsPropagation says that the service reports whether a write has
-	// reached every place. The sink is then a PropagationReporter.
+	// ReportsPropagation is set if the service reports whether a write has reached
+	// every edge location. The sink is then a PropagationReporter.
 	ReportsPropagation bool
-	// Calls is how many calls one credential may make in each span of CallsIn,
-	// all sinks that use it taken together; 0 where nothing is documented.
+	// Calls is how many calls one credential may make in each period of CallsIn, for
+	// all sinks that use it together; 0 if nothing is documented.
 	Calls   int
 	CallsIn time.Duration
 }
@@ -73,7 +72,7 @@ type Limits struct {
 // Key names an object in a sink.
 type Key string
 
-// keyPattern is the intersection of what all services take (Alibaba EdgeKV:
+// keyPattern is the intersection of the keys of all services (Alibaba EdgeKV:
 // letters, digits, "-", "_", 512 bytes).
 var keyPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,512}$`)
 
@@ -87,20 +86,20 @@ func ParseKey(s string) (Key, error) {
 }
 
 var (
-	// ErrNotFound says that there is no object under a key.
+	// ErrNotFound: there is no object under a key.
 	ErrNotFound = errors.New("not found")
-	// ErrPermanent says that repeating the call cannot help.
+	// ErrPermanent: the same call fails again.
 	ErrPermanent = errors.New("permanent")
-	// ErrOversized says that a get has found an object that is larger than any
-	// that a sink stores: another program has written it.
+	// ErrOversized: a get has found an object that is larger than any that a sink
+	// stores: another program has written it.
 	ErrOversized = errors.New("larger than any object that is stored here")
-	// ErrAmbiguous says that a put may have been applied.
+	// ErrAmbiguous: a put may have been applied.
 	ErrAmbiguous = errors.New("outcome unknown")
 )
 
-// CheckKey returns a permanent error for a key that is not portable or longer
-// than the service takes. Sinks call it before they make a path or an address
-// of a key, since a Key may have been converted from text without ParseKey.
+// CheckKey returns a permanent error for a key that is not portable or longer than the
+// service accepts. Sinks call it before they use a key in a path or an address, since
+// a Key may have been converted from a string without ParseKey.
 func (l Limits) CheckKey(key Key) error {
 	if _, err := ParseKey(string(key)); err != nil {
 		return fmt.Errorf("%w: %w", err, ErrPermanent)
@@ -126,12 +125,12 @@ func (l Limits) CheckSize(o Object) error {
 	return nil
 }
 
-// MaxObject is the most bytes that a sink stores, and reads, where its service
-// has no limit: any program may write under a key.
+// MaxObject is the largest object in bytes that a sink stores, and reads, if its
+// service has no limit: any program may write under a key.
 const MaxObject = 32 << 20
 
-// Usage returns the part of the limits that a body takes, of the tightest of
-// them: above 1 it does not fit. It is 0 where there is no limit.
+// Usage returns the size of a body as a fraction of the tightest limit: above 1 it is
+// too large. It is 0 without a limit.
 func (l Limits) Usage(body []byte) (part float64) {
 	if l.ValueBytes > 0 {
 		part = float64(len(body)) / float64(l.ValueBytes)
@@ -142,7 +141,7 @@ func (l Limits) Usage(body []byte) (part float64) {
 	return part
 }
 
-// TooLarge returns the error of a body that the service does not take.
+// TooLarge returns the error of a body that is too large for the service.
 func (l Limits) TooLarge(body []byte) *TooLargeError {
 	e := &TooLargeError{Size: len(body), Limit: l.ValueBytes}
 	if l.FormBytes > 0 {
@@ -155,7 +154,8 @@ func (l Limits) TooLarge(body []byte) *TooLargeError {
 func formBytes(body []byte) (n int) {
 	for _, b := range body {
 		switch {
-		case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9', b == '-', b == '_', b == '.', b == '~', b == ' ':
+		case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9', b == '-', b == '_', b == '.', b == '~',
+			b == ' ':
 			n++
 		default:
 			n += 3
@@ -165,14 +165,15 @@ func formBytes(body []byte) (n int) {
 }
 
 // TooLargeError is the permanent error of an object that exceeds the limit of
-// its sink. All members are bytes; FormLimit is 0 where the service does not
-// limit the form encoding.
+// its sink. All fields are in bytes; FormLimit is 0 if the service does not limit the
+// form encoding.
 type TooLargeError struct{ Size, Limit, FormSize, FormLimit int }
 
 // Error returns the size and the limit.
 func (e *TooLargeError) Error() string {
 	if e.FormLimit > 0 {
-		return fmt.Sprintf("object has %d bytes, the limit is %d; form-encoded, as a request sends it, it has %d, the limit is %d",
+		return fmt.Sprintf(
+			"object has %d bytes, the limit is %d; form-encoded, as a request sends it, it has %d, the limit is %d",
 			e.Size, e.Limit, e.FormSize, e.FormLimit)
 	}
 	return fmt.Sprintf("object has %d bytes, the limit is %d", e.Size, e.Limit)
@@ -181,44 +182,44 @@ func (e *TooLargeError) Error() string {
 // Unwrap makes the error permanent.
 func (e *TooLargeError) Unwrap() error { return ErrPermanent }
 
-// ConfigError is a fault of one setting of a sink. Key is the setting's name
-// in the configuration file, so that the place can be shown.
+// ConfigError is an error in one setting of a sink. Key is the name of the setting in
+// the configuration file, so that its position can be shown.
 type ConfigError struct {
 	Key, Problem string
-	// Absent says that the setting is a credential that is not given. Commands
-	// that do not call the service need none.
+	// Absent is set if the setting is a credential that is missing. Commands that do
+	// not call the service do not need it.
 	Absent bool
 }
 
 // Error returns the key and the problem.
 func (e *ConfigError) Error() string { return e.Key + ": " + e.Problem }
 
-// QuotaReporter is implemented by sinks whose service says how many calls are left.
+// QuotaReporter is implemented by sinks whose service reports how many calls are left.
 type QuotaReporter interface {
-	// Quota returns what the last answer said: the number of calls that the
-	// credential has left, and when it gets new ones; ok is false where no
-	// answer has said anything. It is safe for concurrent use.
+	// Quota returns what the last response reported: the number of calls that the
+	// credential has left, and until when; ok is false if no response has reported
+	// it. It is safe for concurrent use.
 	Quota() (left int, until time.Time, ok bool)
 }
 
 // PropagationReporter is implemented by sinks whose service reports whether a write has
-// reached every place at the edge.
+// reached every edge location.
 type PropagationReporter interface {
-	// Propagated reports whether the last write of a key is everywhere. A sink of
-	// several products of which some cannot report it wraps errors.ErrUnsupported
-	// for those: ask no more, the answer is not known.
+	// Propagated reports whether the last write of a key has reached every edge
+	// location. It returns errors.ErrUnsupported if Limits().ReportsPropagation is not
+	// set.
 	Propagated(ctx context.Context, key Key) (bool, error)
 }
 
-// Locator is implemented by sinks that can say where a person finds an object,
-// such as a path or a page of a console.
+// Locator is implemented by sinks that can show where an object is, such as a path or
+// a page of a console.
 type Locator interface {
 	Locate(key Key) string
 }
 
-// Permission is what a sink needs to be allowed, as the service's console or
-// API takes it.
+// Permission is a permission that a sink needs, in the form of the service's console or
+// API.
 type Permission struct {
-	Title    string // for people: what it is and where it goes
+	Title    string // what it is and where to enter it
 	Document string // a policy, or the lines of a form
 }

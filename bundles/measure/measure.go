@@ -124,7 +124,8 @@ func (j *Job) prepare(dir string) error {
 		kinds[i] = k.Requests
 	}
 	job, err := json.Marshal(map[string]any{
-		"stored": string(j.Stored), "kinds": kinds, "isolates": j.Isolates, "coldBatches": coldBatches, "batches": warmBatches, "mostWarm": mostWarm, "warmBatch": warmBatch.Microseconds(),
+		"stored": string(j.Stored), "kinds": kinds, "isolates": j.Isolates, "coldBatches": coldBatches,
+		"batches": warmBatches, "mostWarm": mostWarm, "warmBatch": warmBatch.Microseconds(),
 		"patience": j.Patience.Milliseconds(),
 	})
 	if err != nil {
@@ -153,7 +154,10 @@ func over(costs, empty []time.Duration) Cost {
 		return Cost{}
 	}
 	base := median(empty)
-	return Cost{Least: max(slices.Min(costs)-base, 0), Median: max(median(costs)-base, 0), Worst: max(slices.Max(costs)-base, 0)}
+	return Cost{
+		Least: max(slices.Min(costs)-base, 0), Median: max(median(costs)-base, 0),
+		Worst: max(slices.Max(costs)-base, 0),
+	}
 }
 
 func median(costs []time.Duration) time.Duration {

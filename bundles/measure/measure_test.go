@@ -41,37 +41,54 @@ let first = 1.2e7
 addEventListener('fetch', event => event.respondWith((async () => {
   const kv = await new EdgeKV({ namespace: 'n' }).get('key', { type: 'text' })
   const origin = await fetch('https://origin.example/')
-  const country = new URL(event.request.url).searchParams.get('country') + event.request.headers.get('cookie') + event.request.cf.country
-  if (kv !== 'stored' || origin.status !== 200 || country !== 'cncountry=cncn') throw new Error('stubs: ' + kv + origin.status + country)
+  const country = new URL(event.request.url).searchParams.get('country') + event.request.headers.get('cookie') +
+    event.request.cf.country
+  if (kv !== 'stored' || origin.status !== 200 || country !== 'cncountry=cncn') throw new Error('stubs: ' + kv +
+    origin.status + country)
   event.waitUntil(Promise.resolve())
   const done = spin(first)
   first = 6e4
   return new Response(String(done + start))
 })()))`
-	module := strings.Replace(strings.Replace(listener, "addEventListener('fetch', event => event.respondWith((async () => {",
-		"export default { fetch: async (request, env, ctx) => { const event = { request, waitUntil: p => ctx.waitUntil(p) }", 1), "})()))", "} }", 1)
-	module = strings.Replace(module, "new EdgeKV({ namespace: 'n' }).get('key', { type: 'text' })", "env.FLAGS.get('key', 'text')", 1)
-	class := `import{env as bound,WorkerEntrypoint}from"cloudflare:workers";const handler = {` + strings.TrimPrefix(module[strings.Index(module, "{ fetch:"):], "{") + `
+	module := strings.Replace(
+		strings.Replace(listener, "addEventListener('fetch', event => event.respondWith((async () => {",
+			"export default { fetch: async (request, env, ctx) => { const event = { request, waitUntil: p => "+
+				"ctx.waitUntil(p) }", 1), "})()))", "} }", 1)
+	module = strings.Replace(module, "new EdgeKV({ namespace: 'n' }).get('key', { type: 'text' })",
+		"env.FLAGS.get('key', 'text')", 1)
+	class := `import{env as bound,WorkerEntrypoint}from"cloudflare:workers";const handler = {` +
+		strings.TrimPrefix(module[strings.Index(module, "{ fetch:"):], "{") + `
 export default class extends WorkerEntrypoint { fetch(request) { return handler.fetch(request, bound, this.ctx) } }`
 	class = spin + "const start = spin(2e7)\nlet first = 1.2e7\n" + class
-	request := measure.Request{URL: "https://flags.example/?country=cn", Headers: map[string]string{"cookie": "country=cn"}, CF: map[string]string{"country": "cn"}}
+	request := measure.Request{
+		URL: "https://flags.example/?country=cn", Headers: map[string]string{"cookie": "country=cn"},
+		CF: map[string]string{"country": "cn"},
+	}
 	for name, engine := range engines(t) {
-		for form, script := range map[string]string{"listener": "(() => {" + listener + "})()", "module": module, "class": class} {
+		for form, script := range map[string]string{
+			"listener": "(() => {" + listener + "})()", "module": module, "class": class,
+		} {
 			r, err := engine.Measure(t.Context(), measure.Job{
 				Script: []byte(script), Stored: []byte("stored"), Isolates: 2,
-				Kinds: []measure.Kind{{Name: "one", Requests: []measure.Request{request}}, {Name: "all", Requests: []measure.Request{request, request}}},
+				Kinds: []measure.Kind{
+					{Name: "one", Requests: []measure.Request{request}}, {
+						Name: "all", Requests: []measure.Request{request, request},
+					},
+				},
 			})
 			if err != nil {
 				t.Errorf("%s, %s: %v", name, form, err)
 				continue
 			}
 			t.Logf("%s, %s: %+v", name, form, *r)
-			if !strings.HasPrefix(r.Engine, name) || r.Isolates != 2 || len(r.Figures) != 2 || r.Figures[1].Kind != "all" {
+			if !strings.HasPrefix(r.Engine, name) || r.Isolates != 2 || len(r.Figures) != 2 ||
+				r.Figures[1].Kind != "all" {
 				t.Errorf("%s, %s: %+v", name, form, r)
 			}
 			// Far apart, so that no machine confuses them.
 			for _, f := range r.Figures {
-				if f.First.Median < 3*time.Millisecond || f.First.Worst < f.First.Median || f.Warm.Median > f.First.Median/2 {
+				if f.First.Median < 3*time.Millisecond || f.First.Worst < f.First.Median ||
+					f.Warm.Median > f.First.Median/2 {
 					t.Errorf("%s, %s: the costs of %s are %+v", name, form, f.Kind, f)
 				}
 			}
@@ -125,13 +142,15 @@ func TestEndless(t *testing.T) {
 }
 
 func TestFind(t *testing.T) {
-	if _, err := measure.Find(filepath.Join(t.TempDir(), "workerd"), "."); err == nil || !strings.Contains(err.Error(), "there is no program") {
+	if _, err := measure.Find(filepath.Join(t.TempDir(), "workerd"), "."); err == nil ||
+		!strings.Contains(err.Error(), "there is no program") {
 		t.Errorf("what is named and not there: %v", err)
 	}
 	dir := t.TempDir()
 	file := func(text string, path ...string) string {
 		name := filepath.Join(append([]string{dir}, path...)...)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o777), os.WriteFile(name, []byte(text), 0o777)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o777),
+			os.WriteFile(name, []byte(text), 0o777)); err != nil {
 			t.Fatal(err)
 		}
 		return name

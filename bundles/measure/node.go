@@ -53,7 +53,10 @@ func (n Node) Measure(ctx context.Context, job Job) (*Result, error) {
 	if len(told.Kinds) != len(job.Kinds) {
 		return nil, errors.New("read what node reports: figures are missing")
 	}
-	r := &Result{Engine: told.Engine, Isolates: job.Isolates, Startup: over(durations(told.Startup), durations(told.EmptyStartup))}
+	r := &Result{
+		Engine: told.Engine, Isolates: job.Isolates,
+		Startup: over(durations(told.Startup), durations(told.EmptyStartup)),
+	}
 	for i, k := range told.Kinds {
 		if k.Failure != "" {
 			return nil, &ScriptError{What: k.Failure}

@@ -130,7 +130,10 @@ func (w Workerd) start(ctx context.Context, job *Job, dir, script string, compat
 		return nil, err
 	}
 	defer told.Close()
-	p := &process{output: &output{}, ports: make([]int, isolates), client: &http.Client{Timeout: job.Patience}, endless: job.endless()}
+	p := &process{
+		output: &output{}, ports: make([]int, isolates), client: &http.Client{Timeout: job.Patience},
+		endless: job.endless(),
+	}
 	p.cmd = exec.CommandContext(ctx, w.Path, "serve", filepath.Join(dir, name), "--control-fd", "3")
 	p.cmd.ExtraFiles = []*os.File{tells}
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
@@ -150,7 +153,8 @@ func (w Workerd) start(ctx context.Context, job *Job, dir, script string, compat
 		if json.Unmarshal(events.Bytes(), &event) != nil || event.Event != "listen" {
 			continue
 		}
-		if i, err := strconv.Atoi(strings.TrimPrefix(event.Socket, "s")); err == nil && i < isolates && p.ports[i] == 0 {
+		if i, err := strconv.Atoi(strings.TrimPrefix(event.Socket, "s")); err == nil && i < isolates &&
+			p.ports[i] == 0 {
 			p.ports[i] = event.Port
 			left--
 		}
@@ -173,7 +177,8 @@ func config(script string, isolates int, compatible bool) []byte {
 	if compatible {
 		flags, date = `"nodejs_compat"`, "2025-10-01" // from then on most of Node is there
 	}
-	b.WriteString("using Workerd = import \"/workerd/workerd.capnp\";\nconst config :Workerd.Config = (\n  services = [(name = \"none\", worker = .none)")
+	b.WriteString("using Workerd = import \"/workerd/workerd.capnp\";\nconst config :Workerd.Config = (\n  services " +
+		"= [(name = \"none\", worker = .none)")
 	for i := range isolates {
 		fmt.Fprintf(&b, ",\n    (name = \"w%d\", worker = .worker)", i)
 	}
@@ -192,7 +197,8 @@ const worker :Workerd.Worker = (
   ],
   compatibilityDate = %q, compatibilityFlags = [%s], globalOutbound = "none"
 );
-const none :Workerd.Worker = (modules = [(name = "empty.mjs", esModule = embed "empty.mjs")], compatibilityDate = "2024-01-01");
+const none :Workerd.Worker = (modules = [(name = "empty.mjs", esModule = embed "empty.mjs")],
+  compatibilityDate = "2024-01-01");
 `, script, date, flags)
 	return b.Bytes()
 }
@@ -223,7 +229,8 @@ func (p *process) ask(ctx context.Context, isolate, kind, from, times int) error
 		return err
 	}
 	response, err := p.client.Do(request)
-	if timeout := (interface{ Timeout() bool })(nil); errors.As(err, &timeout) && timeout.Timeout() && ctx.Err() == nil {
+	if timeout := (interface{ Timeout() bool })(nil); errors.As(err, &timeout) && timeout.Timeout() &&
+		ctx.Err() == nil {
 		return p.endless
 	} else if err != nil {
 		return fmt.Errorf("ask workerd: %w", err)

@@ -22,7 +22,8 @@ import (
 // an error, and the next one is read.
 func runBatch(c *cobra.Command, names []string, flags evalFlags) error {
 	if len(names) > 0 || flags.explain || len(flags.context) > 0 {
-		return exit.With(exit.Usage, errors.New("--batch takes flags and contexts from its lines"), "leave out names, --context and --explain")
+		return exit.With(exit.Usage, errors.New("--batch takes flags and contexts from its lines"),
+			"leave out names, --context and --explain")
 	}
 	b := batch{seed: flags.seed}
 	if flags.source.from != "" {

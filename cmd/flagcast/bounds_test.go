@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -28,8 +27,7 @@ func TestAnswersToCommandsAreBounded(t *testing.T) {
 		ask  func(ctx context.Context, address string) error
 	}{
 		"status": {16 << 20, func(ctx context.Context, address string) error {
-			c := &app.App{Config: &config.Config{}, Log: slog.New(slog.DiscardHandler)}
-			_, err := askCore(c, ctx, address)
+			_, err := askCore(ctx, &config.Config{}, address)
 			return err
 		}},
 		"a probe": {64 << 10, func(ctx context.Context, address string) error {
@@ -80,7 +78,8 @@ func TestFromIsBounded(t *testing.T) {
 		t.Skip(err)
 	}
 	defer zero.Close()
-	if _, err := app.ReadFrom("-", zero); err == nil || !strings.Contains(err.Error(), "- has more than 268435456 bytes") {
+	if _, err := app.ReadFrom("-", zero); err == nil ||
+		!strings.Contains(err.Error(), "- has more than 268435456 bytes") {
 		t.Errorf("%v", err)
 	}
 }

@@ -79,7 +79,8 @@ func needTSC(ts *testscript.TestScript, neg bool, args []string) {
 // needV8 names the workerd that export measures in.
 func needV8(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, !neg && len(args) == 0, "needv8")
-	ts.Setenv(workerdVariable, filepath.Join(need.Module(ts.Value(testKey{}).(testing.TB), "workerd"), "bin", "workerd"))
+	ts.Setenv(workerdVariable, filepath.Join(need.Module(ts.Value(testKey{}).(testing.TB), "workerd"), "bin",
+		"workerd"))
 }
 
 // noV8 leaves nothing that export could measure in: the folder with flagcast

@@ -21,8 +21,12 @@ func complete(root *cobra.Command) {
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	for _, c := range root.Commands() {
 		if c.Name() == "eval" {
-			c.ValidArgsFunction = func(c *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
-				names := slices.DeleteFunc(localFlags(c), func(name string) bool { return slices.Contains(given, name) })
+			c.ValidArgsFunction = func(c *cobra.Command, given []string, _ string) ([]string,
+				cobra.ShellCompDirective,
+			) {
+				names := slices.DeleteFunc(localFlags(c), func(name string) bool {
+					return slices.Contains(given, name)
+				})
 				return plainWords(names), cobra.ShellCompDirectiveNoFileComp
 			}
 		}
@@ -34,7 +38,8 @@ func complete(root *cobra.Command) {
 		})
 	}
 	extensions := []string{"yaml", "yml"}
-	_ = root.RegisterFlagCompletionFunc("config", cobra.FixedCompletions(extensions, cobra.ShellCompDirectiveFilterFileExt))
+	_ = root.RegisterFlagCompletionFunc("config",
+		cobra.FixedCompletions(extensions, cobra.ShellCompDirectiveFilterFileExt))
 }
 
 // valuesOf returns what completes a flag, nil for one whose values are not
@@ -62,7 +67,8 @@ func valuesOf(c *cobra.Command, f *pflag.Flag) cobra.CompletionFunc {
 	case "format":
 		return fixed(formatNames()...)
 	case "undecided":
-		return fixed(string(snapshot.ContextualOff), string(snapshot.ContextualOmit), string(snapshot.ContextualEvaluate))
+		return fixed(string(snapshot.ContextualOff), string(snapshot.ContextualOmit),
+			string(snapshot.ContextualEvaluate))
 	case "log-format":
 		return fixed("plain", "pretty", "json")
 	case "from":
@@ -114,7 +120,8 @@ func localFlags(c *cobra.Command) []string {
 		return nil
 	}
 	var names []string
-	if format := gjson.GetBytes(document, "flagcast.format").Str; format != "" && format != string(snapshot.Definitions1) {
+	if format := gjson.GetBytes(document, "flagcast.format").Str; format != "" &&
+		format != string(snapshot.Definitions1) {
 		if program, _, err := snapshot.Decode(document); err == nil {
 			for _, f := range program.Flags() {
 				names = append(names, f.Name)

@@ -13,7 +13,8 @@ import (
 
 const completedConfig = `
 upstream: { url: "https://unleash.example", tokens: ["${SECRET_THAT_IS_NOT_SET}"] }
-sinks: { cn: { type: edgekv, credentials: { access_key_secret: "${ANOTHER}" } }, "a b": { type: file }, back: { type: file } }
+sinks: { cn: { type: edgekv, credentials: { access_key_secret: "${ANOTHER}" } }, "a b": { type: file },
+    back: { type: file } }
 targets:
   - { name: web-cn, sink: cn }
   - { name: "$(reboot)", sink: cn }
@@ -26,7 +27,8 @@ targets:
 func completions(t *testing.T, args ...string) ([]string, string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	if code := run(t.Context(), append([]string{cobra.ShellCompNoDescRequestCmd}, args...), &stdout, &stderr); code != exit.Done {
+	if code := run(t.Context(), append([]string{cobra.ShellCompNoDescRequestCmd}, args...), &stdout,
+		&stderr); code != exit.Done {
 		t.Fatalf("%q ends with %d: %s", args, code, &stderr)
 	}
 	lines := strings.Split(strings.TrimSuffix(stdout.String(), "\n"), "\n")
@@ -77,10 +79,13 @@ func TestCompletion(t *testing.T) {
 		{[]string{"eval", "--from", "rules.json", ""}, []string{"new-checkout", "search"}, none},
 		{[]string{"eval", "--config", "local.yaml", ""}, flags, none},
 		{[]string{"types", "--from", "flags.json", "--flag", ""}, flags, none},
-		{[]string{"export", "--config", "local.yaml", "--flag", "search,"}, []string{"search,search", "search,new-checkout"}, none},
+		{[]string{
+			"export", "--config", "local.yaml", "--flag", "search,",
+		}, []string{"search,search", "search,new-checkout"}, none},
 	} {
 		got, rule := completions(t, test.args...)
-		if diff := cmp.Diff(append([]string{}, test.want...), append([]string{}, got...)); diff != "" || rule != test.rule {
+		if diff := cmp.Diff(append([]string{}, test.want...), append([]string{}, got...)); diff != "" ||
+			rule != test.rule {
 			t.Errorf("%q: %s, want %s (-want +got):\n%s", test.args, rule, test.rule, diff)
 		}
 	}
@@ -90,7 +95,8 @@ func TestCompletion(t *testing.T) {
 func exported(t *testing.T, format string) string {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	if code := run(t.Context(), []string{"export", "--from", "flags.json", "--format", format}, &stdout, &stderr); code != exit.Done {
+	if code := run(t.Context(), []string{"export", "--from", "flags.json", "--format", format}, &stdout,
+		&stderr); code != exit.Done {
 		t.Fatal(stderr.String())
 	}
 	return stdout.String()

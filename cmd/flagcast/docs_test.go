@@ -39,7 +39,8 @@ func TestCommandsAreDocumented(t *testing.T) {
 	documented := docSections(t)
 	root := newRoot()
 	root.InitDefaultHelpFlag()
-	if diff := cmp.Diff(flagRows(root.Flags(), root.PersistentFlags()), docRows(documented["All commands"])); diff != "" {
+	if diff := cmp.Diff(flagRows(root.Flags(), root.PersistentFlags()),
+		docRows(documented["All commands"])); diff != "" {
 		t.Errorf("flags of all commands (-code +document):\n%s", diff)
 	}
 	known := []string{"", "# Commands", "All commands", "Exit codes"}

@@ -113,14 +113,16 @@ func commandFirst(root *cobra.Command, args []string) []string {
 		arg := args[i]
 		if !strings.HasPrefix(arg, "-") {
 			c, _, err := root.Find(args[i : i+1])
-			if i == 0 || err != nil || !slices.Contains([]string{"edge", "offline", "serve", "health", "ready"}, c.Name()) {
+			if i == 0 || err != nil || !slices.Contains([]string{"edge", "offline", "serve", "health", "ready"},
+				c.Name()) {
 				return args
 			}
 			return slices.Concat(args[i:i+1], args[:i], args[i+1:])
 		}
 		name, _, joined := strings.Cut(strings.TrimLeft(arg, "-"), "=")
 		at := slices.IndexFunc(settings, func(s config.EdgeSetting) bool {
-			return strings.HasPrefix(arg, "--") && s.Flag == name || !strings.HasPrefix(arg, "--") && s.Short == name && s.Mode == ""
+			return strings.HasPrefix(arg, "--") && s.Flag == name || !strings.HasPrefix(arg, "--") && s.Short == name &&
+				s.Mode == ""
 		})
 		switch {
 		case at < 0 && name == "config":

@@ -19,7 +19,7 @@ func TestCommandFirst(t *testing.T) {
 		"--port":                                "--port",
 		"--help":                                "--help",
 		"--port edge":                           "--port edge",
-		"-t a edge":                             "-t a edge", // Edge knows -t only behind the command
+		"-t a edge":                             "-t a edge", // Edge accepts -t only behind the command
 		"":                                      "",
 	} {
 		if got := strings.Join(commandFirst(root, strings.Fields(given)), " "); got != want {

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -11,10 +9,10 @@ import (
 
 	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
+	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/eval/describe"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
-	"github.com/flagcast/flagcast/internal/printable"
 )
 
 type evalFlags struct {
@@ -98,11 +96,12 @@ func runEval(c *cobra.Command, names []string, flags evalFlags) error {
 	results := make([]evaluated, 0, len(names))
 	for _, name := range names {
 		if _, ok := program.Lookup(name); !ok {
-			return exit.With(exit.Failed, fmt.Errorf("there is no flag %q", name), "flagcast eval"+app.ConfigFileOf(c).Argument()+" without a name lists all flags")
+			return exit.With(exit.Failed, fmt.Errorf("there is no flag %q", name),
+				"flagcast eval"+app.ConfigFileOf(c).Argument()+" without a name lists all flags")
 		}
 		e := describe.Explain(program, name, context)
 		if !flags.json {
-			printExplanation(out, e, flags.explain)
+			report.Explanation(out, e, flags.explain)
 			continue
 		}
 		r := newEvaluated(e.Result)
@@ -115,10 +114,7 @@ func runEval(c *cobra.Command, names []string, flags evalFlags) error {
 	if !flags.json {
 		return nil
 	}
-	encoder := json.NewEncoder(out)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(results)
+	return report.JSON(out, results)
 }
 
 // evalContext makes the context of the flags: of one name twice the last counts.
@@ -127,53 +123,23 @@ func (f *evalFlags) evalContext() (*eval.Context, error) {
 	for _, pair := range f.context {
 		name, value, ok := strings.Cut(pair, "=")
 		if name == "" || !ok {
-			return nil, exit.With(exit.Usage, fmt.Errorf("--context %q is not name=value", pair), "write --context userId=42; a field that is not given is missing")
+			return nil,
+				exit.With(exit.Usage, fmt.Errorf("--context %q is not name=value", pair),
+					"write --context userId=42; a field that is not given is missing")
 		}
 		c.Fields[name] = value
 	}
 	if !c.SetCurrentTime() {
-		return nil, exit.With(exit.Usage, fmt.Errorf("invalid currentTime %q", c.Fields["currentTime"]), "write it as 2026-01-31T12:00:00Z")
+		return nil, exit.With(exit.Usage, fmt.Errorf("invalid currentTime %q", c.Fields["currentTime"]),
+			"write it as 2026-01-31T12:00:00Z")
 	}
 	if f.at != "" {
 		at, err := time.Parse(time.RFC3339, f.at)
 		if err != nil {
-			return nil, exit.With(exit.Usage, fmt.Errorf("--time %q is not a time", f.at), "write it as 2026-01-31T12:00:00Z")
+			return nil,
+				exit.With(exit.Usage, fmt.Errorf("--time %q is not a time", f.at), "write it as 2026-01-31T12:00:00Z")
 		}
 		c.Time = at
 	}
 	return c, nil
-}
-
-func printExplanation(w io.Writer, e describe.Explanation, why bool) {
-	state := "off"
-	if e.Result.Enabled {
-		state = "on"
-		if e.Result.Variant.Enabled {
-			state += " (" + e.Result.Variant.Name + ")"
-		}
-	}
-	printable.Fprintf(w, "%s: %s\n", e.Flag, state)
-	if !why {
-		return
-	}
-	printable.Fprintf(w, "  %s\n", e.Why)
-	printSteps(w, e.Steps, "  ")
-	if e.Variant != "" {
-		printable.Fprintf(w, "  variant: %s\n", e.Variant)
-	}
-}
-
-func printSteps(w io.Writer, steps []describe.Step, indent string) {
-	for _, s := range steps {
-		mark := "no "
-		if s.Holds {
-			mark = "yes"
-		}
-		line := indent + mark + " " + s.What
-		if s.Why != "" {
-			line += ": " + s.Why
-		}
-		printable.Fprintf(w, "%s\n", line)
-		printSteps(w, s.Steps, indent+"    ")
-	}
 }

@@ -3,10 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,10 +16,8 @@ import (
 	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore"
-	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
-	"github.com/flagcast/flagcast/internal/disk"
 	"github.com/flagcast/flagcast/internal/printable"
 )
 
@@ -75,9 +71,12 @@ nothing is written.`,
 	f := c.Flags()
 	f.StringVar(&flags.as, "as", "json", "`form` of the output: json, esm, ts, script or runtime")
 	f.StringVar(&flags.format, "format", "rules", "`format` of the snapshot: rules, evaluated or definitions")
-	f.StringVarP(&flags.output, "output", "o", "", "write to this `file` instead of standard output; a folder for the runtime")
-	f.StringArrayVar(&flags.context, "context", nil, "`name=value` of the static context; may be repeated; name alone says that it is absent in every request")
-	f.StringVar(&flags.undecided, "undecided", "off", "evaluated: `answer` for flags that depend on more than the static context: off, omit or evaluate")
+	f.StringVarP(&flags.output, "output", "o", "",
+		"write to this `file` instead of standard output; a folder for the runtime")
+	f.StringArrayVar(&flags.context, "context", nil,
+		"`name=value` of the static context; may be repeated; name alone says that it is absent in every request")
+	f.StringVar(&flags.undecided, "undecided", "off",
+		"evaluated: `answer` for flags that depend on more than the static context: off, omit or evaluate")
 	f.StringSliceVar(&flags.projects, "project", nil, "only flags of these `projects`")
 	f.StringSliceVar(&flags.flags, "flag", nil, "only flags whose name matches one of these `globs`")
 	f.BoolVar(&flags.includeDisabled, "include-disabled", false, "evaluated: list flags that are off, too")
@@ -107,7 +106,9 @@ func runExport(c *cobra.Command, flags exportFlags) error {
 	}
 	taken := func(f edgecore.Feature) bool { return spec.Takes(f.Name, f.Project) }
 	if len(d.Features) > 0 && !slices.ContainsFunc(d.Features, taken) {
-		warn(c, fmt.Sprintf("--project and --flag leave none of %s: the export is empty", printable.Count(len(d.Features), "flag")))
+		warn(c,
+			fmt.Sprintf("--project and --flag leave none of %s: the export is empty",
+				printable.Count(len(d.Features), "flag")))
 	}
 	snap, err := snapshot.Encode(d, program, spec, time.Now())
 	if err != nil {
@@ -118,7 +119,8 @@ func runExport(c *cobra.Command, flags exportFlags) error {
 	}
 	if len(snap.Contextual) > 0 && spec.Format == snapshot.Evaluated1 {
 		warn(c, fmt.Sprintf("the static context does not decide %s, which the export %s (--undecided %s): %s",
-			printable.Count(len(snap.Contextual), "flag"), outcomes[spec.Contextual], spec.Contextual, strings.Join(snap.Contextual, ", ")))
+			printable.Count(len(snap.Contextual), "flag"), outcomes[spec.Contextual], spec.Contextual,
+			strings.Join(snap.Contextual, ", ")))
 	}
 	if flags.as == asScript {
 		return exportScript(c, flags, &snap)
@@ -151,7 +153,8 @@ func declarations(module string) (string, bool) {
 // made where it does not exist.
 func exportRuntime(dir string) error {
 	if dir == "" {
-		return exit.With(exit.Usage, errors.New("--as runtime needs --output, a folder"), "flagcast export --as runtime -o vendor/flagcast")
+		return exit.With(exit.Usage, errors.New("--as runtime needs --output, a folder"),
+			"flagcast export --as runtime -o vendor/flagcast")
 	}
 	files, err := bundles.Runtime()
 	if err != nil {
@@ -168,90 +171,9 @@ func exportRuntime(dir string) error {
 	return nil
 }
 
-// writeResult writes to a file, or to standard output where none is named.
-func writeResult(c *cobra.Command, output string, body []byte) error {
-	if output == "" {
-		_, err := c.OutOrStdout().Write(body)
-		return err
-	}
-	return writeOutput(output, body)
-}
-
 // outcomes says what becomes of flags that the static context does not decide.
 var outcomes = map[snapshot.Contextual]string{
 	snapshot.ContextualOff:      "answers as if no request had more context",
 	snapshot.ContextualOmit:     "leaves out",
 	snapshot.ContextualEvaluate: "fixes by one random draw for everybody",
-}
-
-func warn(c *cobra.Command, text string) {
-	printable.Fprintf(c.ErrOrStderr(), "flagcast: warning: %s\n", text)
-}
-
-// writeOutput replaces a file whole: a reader gets the old
-// one or the new one.
-func writeOutput(path string, body []byte) error {
-	// A path through a file is an error of the write.
-	_ = os.MkdirAll(filepath.Dir(path), 0o777)
-	err := disk.Write(path, body, 0o644)
-	if err == nil {
-		return nil
-	}
-	// The path in the error is that of a hidden file beside the output.
-	if cause := (*fs.PathError)(nil); errors.As(err, &cause) {
-		err = cause.Err
-	} else if cause := (*os.LinkError)(nil); errors.As(err, &cause) {
-		err = cause.Err
-	}
-	return exit.With(exit.Failed, fmt.Errorf("write %q: %w", path, err), "--output names a file in a folder that can be written; folders that are missing are made")
-}
-
-func isOneOf[T ~string](text string, known []T) bool { return slices.Contains(known, T(text)) }
-
-func (f *exportFlags) spec() (snapshot.Spec, error) {
-	spec := snapshot.Spec{
-		Static:     eval.Context{Fields: map[string]string{}},
-		Contextual: snapshot.Contextual(f.undecided), IncludeDisabled: f.includeDisabled,
-		Projects: f.projects, Flags: f.flags,
-	}
-	if f.as != asScript && f.as != asRuntime && !isOneOf(f.as, bundles.Forms()) {
-		return spec, exit.With(exit.Usage, fmt.Errorf("--as %q is not one of %s", f.as, forms()), "")
-	}
-	i := slices.IndexFunc(snapshot.Formats(), func(known snapshot.Format) bool {
-		name, _, _ := strings.Cut(string(known), "/")
-		return f.format == name || f.format == string(known)
-	})
-	if i < 0 {
-		return spec, exit.With(exit.Usage, fmt.Errorf("--format %q is not one of rules, evaluated, definitions", f.format), "")
-	}
-	spec.Format = snapshot.Formats()[i]
-	if err := f.script.check(f, spec.Format); err != nil {
-		return spec, err
-	}
-	switch spec.Contextual {
-	case snapshot.ContextualOff, snapshot.ContextualOmit, snapshot.ContextualEvaluate:
-	default:
-		return spec, exit.With(exit.Usage, fmt.Errorf("--undecided %q is not one of off, omit, evaluate", f.undecided), "")
-	}
-	for _, pair := range f.context {
-		name, value, ok := strings.Cut(pair, "=")
-		if name == "" {
-			return spec, exit.With(exit.Usage, fmt.Errorf("--context %q has no name", pair), "write --context country=cn, or --context userId for a field that no request has")
-		}
-		if !ok {
-			spec.Static.Absent = append(spec.Static.Absent, name)
-			continue
-		}
-		spec.Static.Fields[name] = value
-	}
-	return spec, checkGlobs(f.flags)
-}
-
-func checkGlobs(globs []string) error {
-	for _, glob := range globs {
-		if _, err := path.Match(glob, ""); err != nil {
-			return exit.With(exit.Usage, fmt.Errorf("--flag %q is not a pattern", glob), `patterns have *, ? and [a-z]; "\" before one of these means the character`)
-		}
-	}
-	return nil
 }

@@ -15,8 +15,10 @@ import (
 // FuzzPlan: a plan that is accepted writes whole snapshots only.
 func FuzzPlan(f *testing.F) {
 	for _, text := range []string{
-		`{"flagcastPlan":1,"writes":[]}`, `{"flagcastPlan":1,"writes":[{"target":"a","key":"k","content":{"flagcast":{}}}]}`, `{"flagcastPlan":2}`,
-		"", strings.Repeat("[", 1<<20), `{"flagcastPlan":1,"writes":[{"content":` + strings.Repeat("[", 1<<20), `{"flagcastPlan":1,"writes":[` + strings.Repeat(`{},`, 1<<16) + `{}]}`,
+		`{"flagcastPlan":1,"writes":[]}`, `{"flagcastPlan":1,"writes":[{"target":"a","key":"k",` +
+			`"content":{"flagcast":{}}}]}`, `{"flagcastPlan":2}`,
+		"", strings.Repeat("[", 1<<20), `{"flagcastPlan":1,"writes":[{"content":` + strings.Repeat("[", 1<<20),
+		`{"flagcastPlan":1,"writes":[` + strings.Repeat(`{},`, 1<<16) + `{}]}`,
 	} {
 		f.Add([]byte(text))
 	}
@@ -37,14 +39,19 @@ func FuzzPlan(f *testing.F) {
 	})
 }
 
-// FuzzProbe: whatever stands in for a worker's status, the probe ends with a seq
+// FuzzProbe: whatever answers instead of a worker's status, the probe ends with a seq
 // or an error that names it.
 func FuzzProbe(f *testing.F) {
-	for _, text := range []string{`{"seq":7}`, `{"seq":-1}`, `{"seq":1e400}`, "{}", "<html>", strings.Repeat("[", 1<<20), `{"seq":1,"x":"` + strings.Repeat("y", 1<<20) + `"}`} {
+	for _, text := range []string{
+		`{"seq":7}`, `{"seq":-1}`, `{"seq":1e400}`, "{}", "<html>", strings.Repeat("[", 1<<20),
+		`{"seq":1,"x":"` + strings.Repeat("y", 1<<20) + `"}`,
+	} {
 		f.Add(text)
 	}
 	answer := ""
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(answer)) }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(answer))
+	}))
 	f.Cleanup(server.Close)
 	p := app.NewProbe(server.URL + "/status")
 	f.Fuzz(func(t *testing.T, text string) {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -21,12 +20,14 @@ import (
 
 func newHealth() *cobra.Command {
 	return newProbeCommand("health", "Report whether a running core is healthy", "OK",
-		"Health asks /internal-backstage/health of a running core, for probes in\ncontainers that have no other program. It ends with 1 unless the core is\nwell.")
+		"Health asks /internal-backstage/health of a running core, for probes in\ncontainers that have no other "+
+			"program. It ends with 1 unless the core is\nwell.")
 }
 
 func newReady() *cobra.Command {
 	return newProbeCommand("ready", "Report whether a running core is ready", "READY",
-		"Ready asks /internal-backstage/ready of a running core, for probes in\ncontainers that have no other program. It ends with 1 unless every\nenvironment has flags.")
+		"Ready asks /internal-backstage/ready of a running core, for probes in\ncontainers that have no other "+
+			"program. It ends with 1 unless every\nenvironment has flags.")
 }
 
 // newProbeCommand makes a command with the flags of "unleash-edge health".
@@ -48,8 +49,10 @@ func newProbeCommand(name, short, want, long string) *cobra.Command {
 			return probeCore(c, strings.TrimRight(address, "/")+"/internal-backstage/"+name, authorities, want)
 		},
 	}
-	c.Flags().StringVarP(&address, "edge-url", "e", "", "`address` of the core, with its base path (EDGE_URL); by default that of the configuration on this machine")
-	c.Flags().StringVarP(&authorities, "ca-certificate-file", "c", "", "PEM `file` with authorities to trust (CA_CERTIFICATE_FILE)")
+	c.Flags().StringVarP(&address, "edge-url", "e", "",
+		"`address` of the core, with its base path (EDGE_URL); by default that of the configuration on this machine")
+	c.Flags().StringVarP(&authorities, "ca-certificate-file", "c", "",
+		"PEM `file` with authorities to trust (CA_CERTIFICATE_FILE)")
 	return c
 }
 
@@ -67,35 +70,6 @@ func probeAddress(c *cobra.Command) string {
 	return coreAddress(&cfg.API)
 }
 
-// coreAddress is where the API of a configuration listens on this machine.
-func coreAddress(api *config.API) string {
-	scheme, listen := "http", api.Listen
-	if api.TLS.Only {
-		scheme, listen = "https", api.TLS.Listen
-	}
-	host, port, _ := net.SplitHostPort(listen)
-	return localAddress(scheme, host, port, api.BasePath)
-}
-
-// backstageAddress is where its backstage listens on this machine.
-func backstageAddress(api *config.API) string {
-	if api.Backstage.Listen == "" {
-		return coreAddress(api)
-	}
-	host, port, _ := net.SplitHostPort(api.Backstage.Listen)
-	return localAddress("http", host, port, api.BasePath)
-}
-
-func localAddress(scheme, host, port, basePath string) string {
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
-	if port == "" {
-		port = "3063"
-	}
-	return scheme + "://" + net.JoinHostPort(host, port) + basePath
-}
-
 func probeCore(c *cobra.Command, address, authorities, want string) error {
 	base, err := httpclient.WithTLS(nil, httpclient.TLS{CAFile: authorities})
 	if err != nil {
@@ -106,7 +80,9 @@ func probeCore(c *cobra.Command, address, authorities, want string) error {
 	if err != nil {
 		return exit.With(exit.Usage, fmt.Errorf("ask %s: %w", address, err), "")
 	}
-	response, err := httpclient.NewClient(httpclient.Options{Base: base, Attempts: 1, Timeout: 5 * time.Second}).Do(request)
+	response, err := httpclient.NewClient(httpclient.Options{
+		Base: base, Attempts: 1, Timeout: 5 * time.Second,
+	}).Do(request)
 	if err != nil {
 		return exit.With(exit.Failed, err, "--edge-url or EDGE_URL says where the core is")
 	}

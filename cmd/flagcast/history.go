@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/app"
+	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/edgecore/publish"
@@ -33,7 +35,7 @@ as --from sink:NAME/KEY. --json has the digests.`,
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), timeout)
 			defer cancel()
-			list, err := histories(core, ctx)
+			list, err := histories(ctx, core)
 			if err != nil {
 				return err
 			}
@@ -59,7 +61,8 @@ as --from sink:NAME/KEY. --json has the digests.`,
 	return c
 }
 
-func histories(c *app.App, ctx context.Context) ([]report.History, error) {
+// histories lists what each key of the targets with a history has published.
+func histories(ctx context.Context, c *app.App) ([]report.History, error) {
 	list := []report.History{}
 	options := c.Options(nil, nil)
 	for _, t := range c.Targets {
@@ -88,7 +91,15 @@ func histories(c *app.App, ctx context.Context) ([]report.History, error) {
 		}
 	}
 	if len(list) == 0 {
-		return nil, exit.With(exit.Failed, fmt.Errorf("none of the targets keeps a history"), "set \"history: { sink: …, keep: 10 }\" of a target")
+		return nil,
+			exit.With(exit.Failed, fmt.Errorf("none of the targets keeps a history"),
+				"set \"history: { sink: …, keep: 10 }\" of a target")
 	}
 	return list, nil
+}
+
+// historyNeeds are those of targets that keep a history.
+func historyNeeds(targets []config.Target) config.Needs {
+	keeping := slices.DeleteFunc(slices.Clone(targets), func(t config.Target) bool { return t.History == nil })
+	return config.Needs{Sinks: sinksOf(keeping, true)}
 }

@@ -66,17 +66,26 @@ func TestMemoryOfHostileAnswers(t *testing.T) {
 				}
 				fmt.Fprintf(&b, element, i, version)
 			}
-			return fmt.Appendf(nil, `{"version":2,"features":[{"name":"f","enabled":true%s%s%s}],"meta":{"revisionId":%d}}`, before, b.String(), after, version)
+			return fmt.Appendf(nil,
+				`{"version":2,"features":[{"name":"f","enabled":true%s%s%s}],"meta":{"revisionId":%d}}`, before,
+				b.String(), after, version)
 		}
 	}
 	constraint := func(c string) func(i, version int) string {
 		return func(i, version int) string {
-			return fmt.Sprintf(`{"name":"f%d","enabled":true,"strategies":[{"name":"default","constraints":[`+c+`]}]}`, i, version, i)
+			return fmt.Sprintf(`{"name":"f%d","enabled":true,"strategies":[{"name":"default","constraints":[`+c+`]}]}`,
+				i, version, i)
 		}
 	}
 	for name, document := range map[string]func(version int) []byte{
 		"flags as usual": filled(func(i, version int) string {
-			return fmt.Sprintf(`{"name":"some-flag-%d","type":"release","project":"default","description":"version %d of a flag as there are many, with some words","enabled":true,"stale":false,"impressionData":false,"strategies":[{"name":"flexibleRollout","constraints":[{"contextName":"country","operator":"IN","values":["cn","sg","user-%d"],"inverted":false,"caseInsensitive":false}],"parameters":{"rollout":"50","stickiness":"default","groupId":"some-flag-%d"},"segments":[],"variants":[]}],"variants":[],"dependencies":[]}`, i, version, i, i)
+			return fmt.Sprintf(
+				`{"name":"some-flag-%d","type":"release","project":"default","description":"version %d of a flag as `+
+					`there are many, with some words","enabled":true,"stale":false,"impressionData":false,`+
+					`"strategies":[{"name":"flexibleRollout","constraints":[{"contextName":"country","operator":"IN",`+
+					`"values":["cn","sg","user-%d"],"inverted":false,"caseInsensitive":false}],`+
+					`"parameters":{"rollout":"50","stickiness":"default","groupId":"some-flag-%d"},"segments":[],`+
+					`"variants":[]}],"variants":[],"dependencies":[]}`, i, version, i, i)
 		}),
 		"flags as small as possible": filled(func(i, version int) string {
 			return fmt.Sprintf(`{"name":"%x","enabled":true,"strategies":[{}],"a":%d}`, i, version)
@@ -85,20 +94,25 @@ func TestMemoryOfHostileAnswers(t *testing.T) {
 		"lists":               filled(constraint(`{"contextName":"x","operator":"IN","values":["%d-%d"]}`)),
 		"fields":              filled(constraint(`{"contextName":"x%d-%d","operator":"STR_CONTAINS","values":["v"]}`)),
 		"versions":            filled(constraint(`{"contextName":"x","operator":"SEMVER_GT","value":"1.%d.%d"}`)),
-		"values":              inOne(`,"strategies":[{"name":"default","constraints":[{"contextName":"x","operator":"IN","values":[`, `"%d.%d"`, `]}]}]`),
-		"strategies":          inOne(`,"strategies":[`, `{"name":"default","a":"%d.%d"}`, `]`),
-		"rollouts":            inOne(`,"strategies":[`, `{"name":"flexibleRollout","parameters":{"rollout":"5","groupId":"%d-%d"}}`, `]`),
-		"constraints":         inOne(`,"strategies":[{"name":"default","constraints":[`, `{"contextName":"x","operator":"NUM_GT","value":"%d.%d"}`, `]}]`),
-		"parameters":          inOne(`,"strategies":[{"name":"default","parameters":{`, `"%d":%d`, `}}]`),
-		"variants":            inOne(`,"strategies":[],"variants":[`, `{"name":"%d","weight":%d}`, `]`),
-		"overrides":           inOne(`,"strategies":[],"variants":[{"name":"v","weight":1,"overrides":[`, `{"contextName":"x","values":["%d.%d"]}`, `]}]`),
-		"segments":            inOne(`,"strategies":[{"name":"default","segments":[`, `%d,%d`, `]}]`),
-		"dependencies":        inOne(`,"strategies":[],"dependencies":[`, `{"feature":"f%d.%d"}`, `]`),
-		"unknown members":     inOne(`,"strategies":[],`, `"m%d":[%d]`, ``),
-		"members":             func(version int) []byte { return membersOf(largest, version) },
-		"nothing":             inOne(`,"strategies":[`, `{"a":%d.%d}`, `]`),
-		"endless":             func(int) []byte { return nil },
-		"a bomb":              func(int) []byte { return bytes.Repeat([]byte{' '}, 256<<20) },
+		"values": inOne(
+			`,"strategies":[{"name":"default","constraints":[{"contextName":"x","operator":"IN","values":[`, `"%d.%d"`,
+			`]}]}]`),
+		"strategies": inOne(`,"strategies":[`, `{"name":"default","a":"%d.%d"}`, `]`),
+		"rollouts": inOne(`,"strategies":[`,
+			`{"name":"flexibleRollout","parameters":{"rollout":"5","groupId":"%d-%d"}}`, `]`),
+		"constraints": inOne(`,"strategies":[{"name":"default","constraints":[`,
+			`{"contextName":"x","operator":"NUM_GT","value":"%d.%d"}`, `]}]`),
+		"parameters": inOne(`,"strategies":[{"name":"default","parameters":{`, `"%d":%d`, `}}]`),
+		"variants":   inOne(`,"strategies":[],"variants":[`, `{"name":"%d","weight":%d}`, `]`),
+		"overrides": inOne(`,"strategies":[],"variants":[{"name":"v","weight":1,"overrides":[`,
+			`{"contextName":"x","values":["%d.%d"]}`, `]}]`),
+		"segments":        inOne(`,"strategies":[{"name":"default","segments":[`, `%d,%d`, `]}]`),
+		"dependencies":    inOne(`,"strategies":[],"dependencies":[`, `{"feature":"f%d.%d"}`, `]`),
+		"unknown members": inOne(`,"strategies":[],`, `"m%d":[%d]`, ``),
+		"members":         func(version int) []byte { return membersOf(largest, version) },
+		"nothing":         inOne(`,"strategies":[`, `{"a":%d.%d}`, `]`),
+		"endless":         func(int) []byte { return nil },
+		"a bomb":          func(int) []byte { return bytes.Repeat([]byte{' '}, 256<<20) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -164,7 +178,8 @@ func (h *hostileUpstream) serve(t *testing.T, upstream string) int64 {
 	address := listener.Addr().String()
 	_ = listener.Close()
 	file := filepath.Join(dir, "flagcast.yaml")
-	text := fmt.Sprintf("upstream: { url: %q, tokens: [%q], timeout: 1m }\nstate: { dir: state }\napi: { listen: %q, webhook_secret: nudge-nudge-nudge }\n", upstream, backendToken, address)
+	text := fmt.Sprintf("upstream: { url: %q, tokens: [%q], timeout: 1m }\nstate: { dir: state }\napi: { listen: %q, "+
+		"webhook_secret: trigger-trigger-trigger }\n", upstream, backendToken, address)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -174,8 +189,10 @@ func (h *hostileUpstream) serve(t *testing.T, upstream string) int64 {
 	}
 	var output bytes.Buffer
 	c := &exec.Cmd{
-		Path: self, Args: []string{"flagcast", "serve", "--no-publish", "--config", file}, Stdout: &output, Stderr: &output,
-		Env: append(os.Environ(), recordVariable+"="+filepath.Join(dir, "record"), fmt.Sprint("GOMEMLIMIT=", memoryGiven)),
+		Path: self, Args: []string{"flagcast", "serve", "--no-publish", "--config", file}, Stdout: &output,
+		Stderr: &output,
+		Env: append(os.Environ(), recordVariable+"="+filepath.Join(dir, "record"),
+			fmt.Sprint("GOMEMLIMIT=", memoryGiven)),
 	}
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
@@ -206,7 +223,7 @@ func (h *hostileUpstream) serve(t *testing.T, upstream string) int64 {
 			}
 		}
 		ask(http.MethodGet, "/api/client/features", backendToken)
-		ask(http.MethodPost, "/hooks/unleash", "nudge-nudge-nudge")
+		ask(http.MethodPost, "/hooks/unleash", "trigger-trigger-trigger")
 	}
 	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

@@ -42,7 +42,8 @@ credential: run it before you create one.`,
 			known := slices.Sorted(maps.Keys(cfg.Sinks))
 			for _, name := range names {
 				if !slices.Contains(known, name) {
-					return exit.With(exit.Usage, fmt.Errorf("the configuration has no sink %q", name), "sinks: "+strings.Join(known, ", "))
+					return exit.With(exit.Usage, fmt.Errorf("the configuration has no sink %q", name),
+						"sinks: "+strings.Join(known, ", "))
 				}
 			}
 			if len(known) == 0 {
@@ -55,7 +56,8 @@ credential: run it before you create one.`,
 				s := cfg.Sinks[name]
 				needs, ok := s.Settings.(permissioner)
 				if !ok {
-					printable.Fprintf(c.OutOrStdout(), "# sink %s (%s): nothing but access to where it stores\n", name, s.Type)
+					printable.Fprintf(c.OutOrStdout(), "# sink %s (%s): nothing but access to where it stores\n", name,
+						s.Type)
 					continue
 				}
 				for _, p := range needs.Permissions() {

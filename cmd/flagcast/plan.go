@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,7 +11,8 @@ import (
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore/publish"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
-	"github.com/flagcast/flagcast/internal/disk"
+	"github.com/flagcast/flagcast/internal/atomicfile"
+	"github.com/flagcast/flagcast/internal/plainjson"
 	"github.com/flagcast/flagcast/internal/untrusted"
 	"github.com/flagcast/flagcast/sinks"
 )
@@ -40,14 +40,16 @@ func (w *write) rewrite() publish.Rewrite {
 const planVersion = 1
 
 // savePlan writes what a dry run would write.
-func (r *syncRun) savePlan(path string) error {
+func savePlan(path string, done []synced) error {
 	plan := planFile{Version: planVersion, Made: time.Now().UTC().Truncate(time.Second), Writes: []write{}}
-	for _, o := range r.outcomes {
+	for _, one := range done {
+		o := one.outcome
 		switch {
 		case o.Err != nil:
 			return exit.With(exit.Failed, fmt.Errorf("no plan was written: %w", o.Err), "")
 		case o.Action == publish.ActionHeld:
-			return exit.With(exit.Held, fmt.Errorf("no plan was written: target %q is held: %s", o.Target, o.Text), fmt.Sprintf("if it is meant, add --accept %.12s", o.Digest))
+			return exit.With(exit.Held, fmt.Errorf("no plan was written: target %q is held: %s", o.Target, o.Text),
+				fmt.Sprintf("if it is meant, add --accept %.12s", o.Digest))
 		case o.Wanted == nil || o.Action == publish.ActionPinned:
 			continue
 		}
@@ -55,14 +57,12 @@ func (r *syncRun) savePlan(path string) error {
 			Target: o.Target, Sink: o.Sink, Key: o.Key, Base: o.Base, Content: o.Wanted.Seal(0, plan.Made),
 		})
 	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false) // the digest covers the text of the content
-	if err := e.Encode(plan); err != nil {
+	text, err := plainjson.Marshal(plan) // the digest covers the text of the content
+	if err != nil {
 		return fmt.Errorf("write the plan: %w", err)
 	}
 	// It may hold what identifiers the flags have.
-	if err := disk.Write(path, b.Bytes(), 0o600); err != nil {
+	if err := atomicfile.Write(path, append(text, '\n'), 0o600); err != nil {
 		return exit.With(exit.Failed, fmt.Errorf("write the plan: %w", err), "")
 	}
 	return nil
@@ -75,36 +75,45 @@ func readPlan(path string) (*planFile, error) {
 	}
 	var plan planFile
 	if err := json.Unmarshal(text, &plan); err != nil || plan.Version == 0 {
-		return nil, exit.With(exit.Failed, fmt.Errorf("read the plan %s: it is none", path), "sync --dry-run --out FILE writes one")
+		return nil,
+			exit.With(exit.Failed, fmt.Errorf("read the plan %s: it is none", path),
+				"sync --dry-run --out FILE writes one")
 	}
 	if plan.Version != planVersion {
-		return nil, exit.With(exit.Failed, fmt.Errorf("read the plan %s: it has version %d, this flagcast reads %d", path, plan.Version, planVersion), "use the flagcast that made it")
+		return nil,
+			exit.With(exit.Failed, fmt.Errorf("read the plan %s: it has version %d, this flagcast reads %d", path,
+				plan.Version, planVersion), "use the flagcast that made it")
 	}
 	for _, w := range plan.Writes {
 		if _, err := snapshot.Open(w.Content); err != nil {
-			return nil, exit.With(exit.Failed, fmt.Errorf("read the plan %s: content of %q: %w", path, w.Key, err), "it has been changed; make another one")
+			return nil, exit.With(exit.Failed, fmt.Errorf("read the plan %s: content of %q: %w", path, w.Key, err),
+				"it has been changed; make another one")
 		}
 	}
 	return &plan, nil
 }
 
-// apply carries out a plan. Nothing is written unless everything that the plan
+// applyPlan carries out a plan. Nothing is written unless everything that the plan
 // replaces is still there.
-func (r *syncRun) apply(ctx context.Context) error {
-	plan, err := readPlan(r.flags.plan)
+func applyPlan(
+	ctx context.Context, core *app.App, path string, events publish.Listener,
+) (done []synced, err error) {
+	plan, err := readPlan(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	options := r.core.Options(nil, r.listener)
-	publishers := map[string]*publish.Session{}
+	options := core.Options(nil, events)
+	sessions := map[string]*publish.Session{}
 	targets := map[string]*publish.Target{}
-	for i, t := range r.core.Targets {
-		publishers[t.Name], targets[t.Name] = publish.NewSession(t, r.core.Store, options), &r.core.Targets[i]
+	for i, t := range core.Targets {
+		sessions[t.Name], targets[t.Name] = publish.NewSession(t, core.Store, options), &core.Targets[i]
 	}
 	for _, w := range plan.Writes {
-		p := publishers[w.Target]
+		p := sessions[w.Target]
 		if p == nil || targets[w.Target].SinkName != w.Sink {
-			return exit.With(exit.Failed, fmt.Errorf("the plan writes target %q to sink %q, the configuration does not", w.Target, w.Sink), "make another plan")
+			return nil, exit.With(exit.Failed,
+				fmt.Errorf("the plan writes target %q to sink %q, the configuration does not", w.Target, w.Sink),
+				"make another plan")
 		}
 		if err := p.Check(ctx, w.rewrite()); err != nil {
 			hint := ""
@@ -112,19 +121,17 @@ func (r *syncRun) apply(ctx context.Context) error {
 			case errors.Is(err, publish.ErrChanged):
 				hint = "nothing was written; make another plan"
 			case errors.Is(err, publish.ErrOlder):
-				hint = "nothing was written; if upstream has gone back to an older revision, flagcast sync" + r.core.ConfigFile.Argument() + " writes it without a plan"
+				hint = "nothing was written; if upstream has gone back to an older revision, flagcast sync" +
+					core.ConfigFile.Argument() + " writes it without a plan"
 			}
-			return exit.With(exit.Failed, err, hint)
+			return nil, exit.With(exit.Failed, err, hint)
 		}
 	}
 	for _, w := range plan.Writes {
-		p := publishers[w.Target]
+		p := sessions[w.Target]
 		out, _ := p.Rewrite(ctx, w.rewrite())
-		verifying, cancel := context.WithTimeout(ctx, app.VerifyFor)
-		verified := p.Verify(verifying)
-		cancel()
-		r.outcomes = append(r.outcomes, out)
-		r.results = append(r.results, r.result(targets[w.Target], out, verified))
+		result := newResult(core, targets[w.Target], out, verify(ctx, p))
+		done = append(done, synced{outcome: out, result: result})
 	}
-	return nil
+	return done, nil
 }

@@ -72,7 +72,8 @@ func checkPrintable(t *testing.T, what, output string, allowed ...string) {
 func hostileFlags(on bool, rollout int) string {
 	name := quoted(hostile)
 	return fmt.Sprintf(`{"version":2,"features":[
-		{"name":%[1]s,"project":%[1]s,"type":"release","enabled":%[2]t,"strategies":[{"name":"flexibleRollout","title":%[1]s,
+		{"name":%[1]s,"project":%[1]s,"type":"release","enabled":%[2]t,"strategies":[{"name":"flexibleRollout",
+			"title":%[1]s,
 			"parameters":{"rollout":"%[3]d","stickiness":%[1]s,"groupId":%[1]s},"segments":[1],
 			"constraints":[{"contextName":%[1]s,"operator":"IN","values":[%[1]s]}],
 			"variants":[{"name":%[1]s,"weight":1000,"payload":{"type":"string","value":%[1]s},"stickiness":%[1]s}]}],
@@ -80,7 +81,8 @@ func hostileFlags(on bool, rollout int) string {
 		{"name":"::error::first","enabled":%[2]t,"strategies":[{"name":%[1]s,"parameters":{%[1]s:1}}]},
 		{"name":"wrong","enabled":%[1]s,"strategies":[]},
 		{"name":"plain","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"%[3]d"}}]}],
-		"segments":[{"id":1,"name":%[1]s,"constraints":[{"contextName":%[1]s,"operator":%[1]s,"values":[]}]}]}`, name, on, rollout)
+		"segments":[{"id":1,"name":%[1]s,"constraints":[{"contextName":%[1]s,"operator":%[1]s,
+			"values":[]}]}]}`, name, on, rollout)
 }
 
 const hostileConfig = `
@@ -88,7 +90,8 @@ upstream: { file: flags.json }
 log: { level: debug }
 sinks: { out: { type: file, dir: out }, back: { type: file, dir: back } }
 targets:
-  - { name: rules, sink: out, environment: default, format: rules/1, key: rules, history: { sink: back, keep: 3 }, context: { %[1]s: %[1]s } }
+  - { name: rules, sink: out, environment: default, format: rules/1, key: rules, history: { sink: back, keep: 3 },
+      context: { %[1]s: %[1]s } }
   - { name: answers, sink: out, environment: default, format: evaluated/1, key: answers, context: { %[1]s: %[1]s } }
   - { name: %[2]s, sink: out, environment: default, format: definitions/1, key: sdk }
 `
@@ -111,7 +114,8 @@ func TestNamesArePrintable(t *testing.T) {
 	writeFile(t, "worker.js", "import { x } from "+quoted(hostile)+"\n  x(\x1b[2J \u202e)\n")
 	writeFile(t, "types.ts", "x: \x1b[2J\u202e\n::error::in a file\n")
 	writeFile(t, "broken.json", "{\"features\":[\n ::error::broken\x1b[2J]}")
-	writeFile(t, "bad.yaml", "upstream: { file: flags.json }\ntargets:\n  - { name: "+quoted(hostile)+", "+quoted("::error::"+hostile)+": 1, sink: "+quoted(hostile)+" }\n")
+	writeFile(t, "bad.yaml", "upstream: { file: flags.json }\ntargets:\n  - { name: "+quoted(hostile)+", "+
+		quoted("::error::"+hostile)+": 1, sink: "+quoted(hostile)+" }\n")
 	server := hostileServer(t)
 
 	for i, tc := range []struct {
@@ -132,15 +136,27 @@ func TestNamesArePrintable(t *testing.T) {
 		{args: []string{"permissions"}},
 		{args: []string{"permissions", "--sink", hostile}, code: -1},
 		{args: []string{"eval", "--from", "flags.json"}, names: true},
-		{args: []string{"eval", "--from", "flags.json", "--explain", "--context", hostile + "=" + hostile}, names: true},
+		{
+			args:  []string{"eval", "--from", "flags.json", "--explain", "--context", hostile + "=" + hostile},
+			names: true,
+		},
 		{args: []string{"eval", "--from", "flags.json", "::error::missing\n" + hostile}, names: true, code: -1},
 		{args: []string{"eval", "--from", "broken.json"}, code: -1},
 		{args: []string{"eval", "--from", hostile}, names: true, code: -1},
 		{args: []string{"export", "--from", "flags.json", "--format", "evaluated", "-o", "flags.js"}, names: true},
-		{args: []string{"export", "--from", "flags.json", "--as", "script", "--platform", "esa", "--budget", "size=10B,cpu=off,startup=off", "-o", "w.js"}, names: true, code: -1},
-		{args: []string{"export", "--from", "flags.json", "--as", "script", "--platform", "esa", "--entry", "worker.js", "-o", "w.js"}, code: -1},
+		{args: []string{
+			"export", "--from", "flags.json", "--as", "script", "--platform", "esa", "--budget",
+			"size=10B,cpu=off,startup=off", "-o", "w.js",
+		}, names: true, code: -1},
+		{args: []string{
+			"export", "--from", "flags.json", "--as", "script", "--platform", "esa", "--entry", "worker.js", "-o",
+			"w.js",
+		}, code: -1},
 		{args: []string{"types", "--from", "flags.json", "-o", "types.ts", "--check"}, names: true, code: -1},
-		{args: []string{"compare", server.URL + "/a", server.URL + "/b", "--token", "*:default.token"}, names: true, code: -1},
+		{
+			args: []string{"compare", server.URL + "/a", server.URL + "/b", "--token", "*:default.token"}, names: true,
+			code: -1,
+		},
 		{args: []string{"status", "--url", server.URL}, names: true},
 		{args: []string{"ready", "--edge-url", server.URL}, names: true, code: -1},
 		{args: []string{"serve", "--config", "bad.yaml"}, names: true, code: -1},
@@ -155,7 +171,8 @@ func TestNamesArePrintable(t *testing.T) {
 			}
 			checkPrintable(t, fmt.Sprintf("%q", tc.args), stdout.String(), "::error title=flagcast%3A target")
 			checkPrintable(t, fmt.Sprintf("%q", tc.args), stderr.String(), "::error title=flagcast%3A target")
-			if found := strings.Contains(stdout.String()+stderr.String(), `x\n::error title=forged::y`); tc.names && !found {
+			if found := strings.Contains(stdout.String()+stderr.String(), `x\n::error title=forged::y`); tc.names &&
+				!found {
 				t.Errorf("%q does not show the name:\n%s%s", tc.args, stdout.String(), stderr.String())
 			}
 		})
@@ -193,15 +210,18 @@ func hostileServer(t *testing.T) *httptest.Server {
 		}
 	}
 	toggles := func(enabled bool) string {
-		return fmt.Sprintf(`{"toggles":[{"name":%[1]s,"enabled":%[2]t,"variant":{"name":%[1]s,"enabled":true}}]}`, quoted(hostile), enabled)
+		return fmt.Sprintf(`{"toggles":[{"name":%[1]s,"enabled":%[2]t,"variant":{"name":%[1]s,"enabled":true}}]}`,
+			quoted(hostile), enabled)
 	}
 	mux.Handle("/a/api/client/features", answer(200, hostileFlags(true, 10)))
 	mux.Handle("/b/api/client/features", answer(200, hostileFlags(false, 20)))
 	mux.Handle("/a/api/frontend/all", answer(200, toggles(true)))
 	mux.Handle("/b/api/frontend/all", answer(200, toggles(false)))
 	mux.Handle("/internal-backstage/ready", answer(503, fmt.Sprintf(`{"status":%[1]s,"error":%[1]s}`, quoted(hostile))))
-	mux.Handle("/internal-backstage/targets", answer(200, fmt.Sprintf(`{"from":%[1]s,"targets":[{"target":"rules","state":%[1]s,"lastError":%[1]s,"hint":%[1]s,
-		"keys":[{"key":%[1]s,"digest":%[1]s,"pinned":%[1]s}],"seen":[{"probe":%[1]s,"error":%[1]s}]}]}`, quoted(hostile))))
+	mux.Handle("/internal-backstage/targets", answer(200, fmt.Sprintf(`{"from":%[1]s,"targets":[{"target":"rules",
+		"state":%[1]s,"lastError":%[1]s,"hint":%[1]s,
+		"keys":[{"key":%[1]s,"digest":%[1]s,"pinned":%[1]s}],
+		"seen":[{"probe":%[1]s,"error":%[1]s}]}]}`, quoted(hostile))))
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return server
@@ -213,7 +233,8 @@ func TestLogIsPrintable(t *testing.T) {
 	log := func(format string) string {
 		var out bytes.Buffer
 		l := app.NewLogger(&out, config.Log{Format: format, Level: slog.LevelDebug}).With("environment", hostile)
-		l.Info(hostile, "key", hostile, "plain", "##[error]\xffcut\ufffdoff", "err", errors.New(hostile), "list", []string{hostile}, "n", 7)
+		l.Info(hostile, "key", hostile, "plain", "##[error]\xffcut\ufffdoff", "err", errors.New(hostile),
+			"list", []string{hostile}, "n", 7)
 		l.WithGroup("g").Warn("::error::first", "several", "a\nb", "any", struct{ Name string }{hostile})
 		return out.String()
 	}
@@ -223,7 +244,8 @@ func TestLogIsPrintable(t *testing.T) {
 		t.Errorf("two records are %d lines:\n%s", n, text)
 	}
 	for _, want := range []string{
-		" INF " + shown + " environment=", `plain=#\x23[error]\xffcut\ufffdoff`, " n=7\n", ` WRN \x3a:error::first environment=`, `g.several="a\nb"`,
+		" INF " + shown + ": " + shown + " environment=", `plain=#\x23[error]\xffcut\ufffdoff`, " n=7\n",
+		` WRN \x3a:error::first environment=`, `g.several="a\nb"`,
 		`\\x1b[2J\\u202e\\u009b1m`,
 	} {
 		if !strings.Contains(text, want) {
@@ -243,11 +265,13 @@ func TestLogListsChanges(t *testing.T) {
 	log := func(format string) string {
 		var out bytes.Buffer
 		l := app.NewLogger(&out, config.Log{Format: format}).With("target", "web")
-		l.Info("published to out in 3 ms", "changed", 7, "changes", []string{"!! a on -> OFF for everyone", "+ b\nERR forged", "… and 5 more flags"})
+		l.Info("published", "took", "3ms", "changed", 7, "changes", []string{
+			"!! a on -> OFF for everyone", "+ b\nERR forged", "… and 5 more flags",
+		})
 		return out.String()
 	}
 	text := regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d `).ReplaceAllString(log("text"), "")
-	want := "INF published to out in 3 ms target=web changed=7\nINF   !! a on -> OFF for everyone target=web\n" +
+	want := "INF published target=web took=3ms changed=7\nINF   !! a on -> OFF for everyone target=web\n" +
 		"INF   + b\\nERR forged target=web\nINF   … and 5 more flags target=web\n"
 	if text != want {
 		t.Errorf("the text is\n%s\nwant\n%s", text, want)
@@ -256,7 +280,8 @@ func TestLogListsChanges(t *testing.T) {
 		Msg     string
 		Changes []string
 	}
-	if err := json.Unmarshal([]byte(log("json")), &record); err != nil || record.Msg != "published to out in 3 ms" || len(record.Changes) != 3 {
+	if err := json.Unmarshal([]byte(log("json")), &record); err != nil || record.Msg != "published" ||
+		len(record.Changes) != 3 {
 		t.Errorf("%v: %s", err, log("json"))
 	}
 }
@@ -359,7 +384,8 @@ func harmless(arg ast.Expr) bool {
 			name = f.Name
 		}
 		// They make texts of several lines, and are tested above.
-		return name == "Report" || name == "Text" || name == "githubProperty" || name == "githubData" || name == "githubTable"
+		return name == "Report" || name == "Text" || name == "githubProperty" || name == "githubData" ||
+			name == "githubTable"
 	}
 	return false
 }
@@ -374,7 +400,8 @@ func TestHostileGitHub(t *testing.T) {
 	}
 	const began = "::error title=flagcast%3A target "
 	checkPrintable(t, "the annotation", out.String(), began)
-	if text, _, _ := strings.Cut(strings.TrimPrefix(out.String(), began), "::"); strings.ContainsAny(text, ":,") || strings.Count(out.String(), "\n") != 1 {
+	if text, _, _ := strings.Cut(strings.TrimPrefix(out.String(), began), "::"); strings.ContainsAny(text, ":,") ||
+		strings.Count(out.String(), "\n") != 1 {
 		t.Errorf("the annotation is %q", out.String())
 	}
 	table, err := os.ReadFile(summary)
@@ -395,8 +422,9 @@ func TestReport(t *testing.T) {
 	for want, err := range map[string]error{
 		"flagcast: error: one\n":            errors.New("one"),
 		"flagcast: error: x\\n::error::y\n": errors.New("x\n::error::y"),
-		"flagcast: error: open: a\n  b\\n::error::c\nflagcast: hint: mend it\\n\n": exit.With(1, fmt.Errorf("open: %w", errors.Join(errors.New("a"), errors.New("b\n::error::c"))), "mend it\n"),
-		"flagcast: error: a.json:1:2: no\n  text\\x1b\n   ^\n":                     errors.New("a.json:1:2: no\n  text\x1b\n   ^"),
+		"flagcast: error: open: a\n  b\\n::error::c\nflagcast: hint: mend it\\n\n": exit.With(1,
+			fmt.Errorf("open: %w", errors.Join(errors.New("a"), errors.New("b\n::error::c"))), "mend it\n"),
+		"flagcast: error: a.json:1:2: no\n  text\\x1b\n   ^\n": errors.New("a.json:1:2: no\n  text\x1b\n   ^"),
 	} {
 		var out bytes.Buffer
 		if exit.Report(&out, err); out.String() != want {

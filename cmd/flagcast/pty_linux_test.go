@@ -25,7 +25,8 @@ func onTerminal(t *testing.T, args ...string) (code int, shown string) {
 	defer func() { _ = master.Close() }()
 	var number, unlock int32
 	for request, value := range map[uintptr]*int32{syscall.TIOCGPTN: &number, syscall.TIOCSPTLCK: &unlock} {
-		if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, master.Fd(), request, uintptr(unsafe.Pointer(value))); errno != 0 {
+		if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, master.Fd(), request,
+			uintptr(unsafe.Pointer(value))); errno != 0 {
 			t.Fatal(errno)
 		}
 	}
@@ -69,7 +70,9 @@ func TestColors(t *testing.T) {
 	if code := run(t.Context(), []string{"sync", "--target", "rules"}, io.Discard, io.Discard); code != exit.Done {
 		t.Fatal(code)
 	}
-	if code := run(t.Context(), []string{"pin", "--target", "rules", "--current"}, io.Discard, io.Discard); code != exit.Done {
+	if code := run(t.Context(), []string{
+		"pin", "--target", "rules", "--current",
+	}, io.Discard, io.Discard); code != exit.Done {
 		t.Fatal(code)
 	}
 	_, history := onTerminal(t, "history")

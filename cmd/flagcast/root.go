@@ -27,7 +27,9 @@ Cloudflare KV, a folder. It serves the APIs of Unleash Edge meanwhile.`,
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.Flags().Bool("version", false, "print the version")
 	root.PersistentFlags().String("config", app.DefaultConfig, "configuration `file` ("+app.ConfigVariable+")")
-	root.AddCommand(newServe(), newEdge(), newOffline(), newHealth(), newReady(), newSync(), newStatus(), newHistory(), newPin(), newUnpin(), newCheck(), newPermissions(), newExport(), newTypes(), newEval(), newCompare(), newVersion())
+	root.AddCommand(newServe(), newEdge(), newOffline(), newHealth(), newReady(), newSync(), newStatus(), newHistory(),
+		newPin(), newUnpin(), newCheck(), newPermissions(), newExport(), newTypes(), newEval(), newCompare(),
+		newVersion())
 	complete(root)
 	return root
 }

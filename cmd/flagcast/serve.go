@@ -12,7 +12,6 @@ import (
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/cmd/flagcast/listen"
 	"github.com/flagcast/flagcast/edgecore/publish"
-	"github.com/flagcast/flagcast/sinks/all"
 )
 
 func newServe() *cobra.Command {
@@ -41,7 +40,8 @@ Edge.`,
 			return runServe(c, config.Overrides{Flags: given}, !apiOnly)
 		},
 	}
-	c.Flags().StringVarP(flags["upstream-url"], "upstream-url", "u", "", "`URL` of the Unleash server, without /api (UPSTREAM_URL)")
+	c.Flags().StringVarP(flags["upstream-url"], "upstream-url", "u", "",
+		"`URL` of the Unleash server, without /api (UPSTREAM_URL)")
 	c.Flags().StringSliceVarP(&tokens, "tokens", "t", nil, "backend `tokens`, separated by commas (TOKENS)")
 	c.Flags().StringVarP(flags["port"], "port", "p", "", "`port` of the API (PORT)")
 	c.Flags().StringVarP(flags["interface"], "interface", "i", "", "`address` of the API (INTERFACE)")
@@ -68,40 +68,20 @@ func runServe(c *cobra.Command, flags config.Overrides, publishing bool) error {
 	defer logHangups(hangups, log)()
 	app.LimitMemory(os.DirFS("/"), os.Getenv, log)
 	for _, sentence := range cfg.Unused() {
-		log.Warn(sentence)
+		log.Warn("settings of Unleash Edge", "text", sentence)
 	}
-	for _, sentence := range cfg.ShortSecrets() {
-		log.Warn(sentence)
-	}
-	if cfg.API.WeakWebhookSecret() {
-		log.Warn(weakWebhookSecret)
-	}
+	app.WarnOfSecrets(cfg, log)
+	app.WarnOfWebhookSecret(&cfg.API, log)
 	if cfg.Upstream.SkipVerify {
-		log.Warn("upstream.skip_verify is set: anybody on the way to upstream can read its tokens and change flags; set upstream.ca_file instead")
+		log.Warn("upstream.skip_verify is set: anybody on the way to upstream can read its tokens and change flags; " +
+			"set upstream.ca_file instead")
 	}
 	return serve(c.Context(), cfg, app.ConfigFileOf(c), log, publishing)
 }
 
-// weakWebhookSecret is what serve and check say of one.
-const weakWebhookSecret = "api.webhook_secret is shorter than 16 characters and can be guessed: " +
-	"set a random one, such as that of `openssl rand -hex 32`, here and in Unleash"
-
-// load reads the configuration of a command. Only the default file may be
-// missing.
-func load(c *cobra.Command, flags config.Overrides) (*config.Config, error) {
-	file := app.ConfigFileOf(c)
-	path := file.Path
-	if file.Missing {
-		path = ""
-	}
-	flags.Lookup, flags.SinkConfig, flags.SinkTypes = os.LookupEnv, all.Settings, all.Types()
-	cfg, err := config.Load(path, flags)
-	return cfg, file.First(err)
-}
-
 // serve runs everything until ctx ends or a part cannot go on.
 func serve(ctx context.Context, cfg *config.Config, file app.ConfigFile, log *slog.Logger, publishing bool) error {
-	core, err := app.New(cfg, file, log)
+	core, err := app.New(cfg, file, log, sinkNames(cfg))
 	if err != nil {
 		return err
 	}

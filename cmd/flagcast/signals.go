@@ -35,7 +35,8 @@ func logHangups(hangups <-chan os.Signal, log *slog.Logger) (stop func()) {
 		for {
 			select {
 			case <-hangups:
-				log.Info("SIGHUP: there is nothing to reload: certificates with their keys, and files of definitions, are read again when they change; a new configuration needs a restart")
+				log.Info("SIGHUP: there is nothing to reload: certificates with their keys, and files of definitions," +
+					" are read again when they change; a new configuration needs a restart")
 			case <-ctx.Done():
 				return
 			}

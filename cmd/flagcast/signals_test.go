@@ -70,11 +70,13 @@ func serving(t *testing.T) (c *child, url string, log *bufio.Scanner) {
 	t.Helper()
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "flags.json"), flagsFile(1))
-	writeFile(t, filepath.Join(dir, "flagcast.yaml"), "upstream: { file: flags.json }\napi: { listen: 127.0.0.1:0, anonymous_environment: default }\nlog: { level: debug }\n")
+	writeFile(t, filepath.Join(dir, "flagcast.yaml"),
+		"upstream: { file: flags.json }\napi: { listen: 127.0.0.1:0, anonymous_environment: default }\nlog: { level: "+
+			"debug }\n")
 	c = startChild(t, dir, "serve")
 	log = bufio.NewScanner(c.stderr)
-	url = nextMatch(t, log, `API +(http://[^/\s]+)`)
-	nextMatch(t, log, `try +curl`)
+	url = nextMatch(t, log, `frontend API: (http://[^/\s]+)`)
+	nextMatch(t, log, `try: curl`)
 	for deadline := time.Now().Add(waitLimit); status(t, url) != http.StatusOK; time.Sleep(waitPause) {
 		if time.Now().After(deadline) {
 			t.Fatal("it has no flags")

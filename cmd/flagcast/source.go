@@ -60,7 +60,8 @@ func (f *sourceFlags) program(c *cobra.Command, names []string) (*eval.Program, 
 	if err != nil {
 		return nil, err
 	}
-	if format := gjson.GetBytes(document, "flagcast.format").Str; format != "" && format != string(snapshot.Definitions1) {
+	if format := gjson.GetBytes(document, "flagcast.format").Str; format != "" &&
+		format != string(snapshot.Definitions1) {
 		return f.decode(document)
 	}
 	d, err := app.DecodeDefinitions(f.from, document, edgecore.Environment(f.environment))
@@ -93,7 +94,9 @@ func (f *sourceFlags) stored(c *cobra.Command, place string) ([]byte, error) {
 	name, text, _ := strings.Cut(place, "/")
 	key, err := sinks.ParseKey(text)
 	if err != nil {
-		return nil, exit.With(exit.Usage, fmt.Errorf("--from %q: %w", f.from, err), "write sink:NAME/KEY, with the name of a sink in the configuration")
+		return nil,
+			exit.With(exit.Usage, fmt.Errorf("--from %q: %w", f.from, err),
+				"write sink:NAME/KEY, with the name of a sink in the configuration")
 	}
 	cfg, err := load(c, needing(config.Needs{Sinks: []string{name}}))
 	if err != nil {
@@ -103,7 +106,7 @@ func (f *sourceFlags) stored(c *cobra.Command, place string) ([]byte, error) {
 	if !ok {
 		return nil, exit.With(exit.Usage, fmt.Errorf("--from %q: the configuration has no sink %q", f.from, name), "")
 	}
-	sink, err := all.NewOpener(nil).Open(name, configured.Type, configured.Settings)
+	sink, err := all.NewFactory(nil).New(name, configured.Type, configured.Settings)
 	if err != nil {
 		return nil, exit.With(exit.Usage, fmt.Errorf("open sink %q: %w", name, err), "")
 	}
@@ -127,8 +130,10 @@ func (f *sourceFlags) storedDefinitions(c *cobra.Command, place string) (*edgeco
 		return nil, exit.With(exit.Failed, fmt.Errorf("read %s: %w", f.from, err), "")
 	}
 	if meta.Format != snapshot.Definitions1 {
-		return nil, exit.With(exit.Failed, fmt.Errorf("read %s: it holds %s, from which there is no way back to definitions", f.from, meta.Format),
-			"take a target with "+string(snapshot.Definitions1)+", a file, or upstream")
+		return nil,
+			exit.With(exit.Failed, fmt.Errorf("read %s: it holds %s, from which there is no way back to definitions",
+				f.from, meta.Format),
+				"take a target with "+string(snapshot.Definitions1)+", a file, or upstream")
 	}
 	return app.DecodeDefinitions(f.from, body, edgecore.Environment(f.environment))
 }
@@ -150,7 +155,7 @@ func (f *sourceFlags) definitions(c *cobra.Command) (*edgecore.Definitions, erro
 	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
 	defer cancel()
 	cfg.Targets, cfg.Sinks, cfg.State.Dir = nil, nil, "" // nothing is published or kept
-	core, err := app.New(cfg, app.ConfigFileOf(c), app.NewLogger(c.ErrOrStderr(), cfg.Log))
+	core, err := app.New(cfg, app.ConfigFileOf(c), app.NewLogger(c.ErrOrStderr(), cfg.Log), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -158,10 +163,14 @@ func (f *sourceFlags) definitions(c *cobra.Command) (*edgecore.Definitions, erro
 	if environments := core.Followed(); env == "" && len(environments) == 1 {
 		env = environments[0]
 	} else if env == "" {
-		return nil, exit.With(exit.Usage, fmt.Errorf("upstream has several environments: %s", app.JoinNames(environments)), "choose one by --environment")
+		return nil,
+			exit.With(exit.Usage, fmt.Errorf("upstream has several environments: %s", app.JoinNames(environments)),
+				"choose one by --environment")
 	}
 	if core.Feeds[env] == nil {
-		return nil, exit.With(exit.Usage, fmt.Errorf("upstream has no environment %q", env), "environments: "+app.JoinNames(core.Followed()))
+		return nil,
+			exit.With(exit.Usage, fmt.Errorf("upstream has no environment %q", env),
+				"environments: "+app.JoinNames(core.Followed()))
 	}
 	if err := core.Fetch(ctx, []edgecore.Environment{env}); err != nil {
 		return nil, err

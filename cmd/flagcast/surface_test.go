@@ -45,9 +45,13 @@ func TestSurface(t *testing.T) {
 }
 
 func writeCommands(w *strings.Builder) {
-	fmt.Fprintf(w, "exit codes %v\n", []int{exit.Done, exit.Failed, exit.Usage, exit.Some, exit.Budget, exit.Held, exit.Pending})
+	fmt.Fprintf(w, "exit codes %v\n", []int{
+		exit.Done, exit.Failed, exit.Usage, exit.Some, exit.Budget, exit.Held, exit.Pending,
+	})
 	root := newRoot()
-	root.PersistentFlags().VisitAll(func(f *pflag.Flag) { fmt.Fprintf(w, "flag --%s %s %q\n", f.Name, f.Value.Type(), f.DefValue) })
+	root.PersistentFlags().VisitAll(func(f *pflag.Flag) {
+		fmt.Fprintf(w, "flag --%s %s %q\n", f.Name, f.Value.Type(), f.DefValue)
+	})
 	for _, c := range root.Commands() {
 		fmt.Fprintf(w, "\ncommand %s\n", c.Name())
 		c.NonInheritedFlags().VisitAll(func(f *pflag.Flag) {
@@ -63,7 +67,8 @@ sinks: { out: { type: file, dir: out } }
 targets:
   - { name: rules, sink: out, environment: development, format: rules/1, key: rules, history: { sink: out, keep: 3 } }
   - { name: definitions, sink: out, environment: development, format: definitions/1, key: definitions }
-  - { name: evaluated, sink: out, environment: development, format: evaluated/1, key: evaluated, context: { country: cn } }
+  - { name: evaluated, sink: out, environment: development, format: evaluated/1, key: evaluated,
+      context: { country: cn } }
 `
 
 // writeReports runs commands on one configuration, and writes the members of

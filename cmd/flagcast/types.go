@@ -86,7 +86,8 @@ func checkTypes(c *cobra.Command, path string, want []byte) error {
 	before, after := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
 	printOthers(c, "-", before, after)
 	printOthers(c, "+", after, before)
-	return exit.With(exit.Failed, fmt.Errorf("%q is out of date", path), "write it again: the same command without --check")
+	return exit.With(exit.Failed, fmt.Errorf("%q is out of date", path),
+		"write it again: the same command without --check")
 }
 
 // printOthers prints the lines that another list does not have.

@@ -32,8 +32,16 @@ func upstreamFaults() []fault {
 	good := `{"version":2,"features":[` + goodFlag + `,` + otherFlag + `],"meta":{"revisionId":7}}`
 	return []fault{
 		{"good", status(http.StatusOK, good)},
-		{"401", status(http.StatusUnauthorized, `{"name":"AuthenticationRequired","message":"You must log in to use Unleash."}`)},
-		{"403", status(http.StatusForbidden, `{"name":"NoAccessError","message":"You don't have the required permissions."}`)},
+		{
+			"401",
+			status(http.StatusUnauthorized,
+				`{"name":"AuthenticationRequired","message":"You must log in to use Unleash."}`),
+		},
+		{
+			"403",
+			status(http.StatusForbidden,
+				`{"name":"NoAccessError","message":"You don't have the required permissions."}`),
+		},
 		{"404", status(http.StatusNotFound, "Not Found")},
 		{"503", status(http.StatusServiceUnavailable, "")},
 		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }},

@@ -1,4 +1,4 @@
-// Package access decides what a token may ask for. Tokens are held and looked
+// Package access decides what the holder of a token may see. Tokens are held and looked
 // up by their SHA-256; none is ever printed. A token in clear lives only as
 // long as the request that brought it, and the question to upstream about it.
 package access
@@ -26,7 +26,7 @@ const (
 	Frontend Kind = "frontend" // browsers and apps: answers
 )
 
-// Scope is what a request may see.
+// Scope is the part of the flags that a token covers.
 type Scope struct {
 	Environment edgecore.Environment
 	Projects    []string // sorted; nil: all
@@ -38,44 +38,44 @@ func (s Scope) Sees(project string) bool {
 }
 
 var (
-	// ErrUnauthorized: there is not a token, or it is unknown.
+	// ErrUnauthorized: the token is missing or unknown.
 	ErrUnauthorized = errors.New("the token is missing or unknown")
 	// ErrForbidden: the token is for the other API.
 	ErrForbidden = errors.New("the token is for another API")
-	// ErrUnavailable: upstream, which must be asked, does not answer, or too
-	// many questions wait for it. It passes.
+	// ErrUnavailable: upstream, which validates the token, does not answer, or too
+	// many validations wait for it. It may pass.
 	ErrUnavailable = errors.New("the token cannot be validated now")
-	// ErrUncovered: the token is for an environment, or for projects, that are
-	// not followed here. It passes when the configuration changes.
-	ErrUncovered = errors.New("the token asks for more than is followed here")
+	// ErrUncovered: the token covers an environment or projects that are not served
+	// here. It lasts until the configuration changes.
+	ErrUncovered = errors.New("the token covers environments or projects that this instance does not serve")
 )
 
-// Known is what is known about a valid token.
-type Known struct {
+// TokenInfo is what is known about a valid token.
+type TokenInfo struct {
 	Kind  Kind
 	Scope Scope
 }
 
-// Validator asks the server that has all tokens.
+// Validator validates tokens at the server that has all of them.
 type Validator interface {
-	// Validate says what is known of each token, in their order: nil for one
-	// that is unknown. An error means that there was no answer.
-	Validate(ctx context.Context, tokens []secret.Secret) ([]*Known, error)
+	// Validate returns the scope and kind of each token, in their order: nil for an
+	// unknown one. An error means that there was no answer.
+	Validate(ctx context.Context, tokens []secret.Secret) ([]*TokenInfo, error)
 }
 
-// Options say which tokens are good without asking anybody.
+// Options of an Access. Backend and Frontend are valid without a validator.
 type Options struct {
 	Backend, Frontend []edgecore.Token
 	// Anonymous is the environment of frontend requests without a token. "":
 	// refuse them. Definitions always need a token.
 	Anonymous edgecore.Environment
-	// Followed are the projects of each environment that is served here; a nil
-	// list means all. Tokens of other environments are not asked about, and
-	// tokens of the client API must be within. nil: everything is followed.
-	Followed map[edgecore.Environment][]string
+	// Served are the projects of each environment that is served here; a nil list
+	// means all. Tokens of other environments are not validated, and tokens of the
+	// client API must be within it. nil: everything is served.
+	Served map[edgecore.Environment][]string
 	// Validator validates the other tokens. nil: there are none.
 	Validator Validator
-	// ValidFor is how long its answer about a valid token is used. 0: an hour.
+	// ValidFor is how long a valid token is cached. 0: an hour.
 	ValidFor time.Duration
 	// Dir keeps valid tokens over a restart, by their SHA-256. "": none are kept.
 	Dir string
@@ -84,9 +84,9 @@ type Options struct {
 
 // Access is safe for concurrent use.
 type Access struct {
-	configured map[digest]Known
+	configured map[digest]TokenInfo
 	anonymous  edgecore.Environment
-	followed   map[edgecore.Environment][]string
+	served     map[edgecore.Environment][]string
 	validated  *cache // nil without a validator
 }
 
@@ -94,21 +94,32 @@ type digest [sha256.Size]byte
 
 func digestOf(token string) digest { return sha256.Sum256([]byte(token)) }
 
-// New makes an Access. It makes no call, and reads nothing.
+// New makes an Access. It makes no network calls and reads no files.
 func New(o Options) *Access {
-	a := &Access{configured: map[digest]Known{}, anonymous: o.Anonymous, followed: o.Followed}
+	a := &Access{configured: map[digest]TokenInfo{}, anonymous: o.Anonymous, served: o.Served}
 	for kind, tokens := range map[Kind][]edgecore.Token{Client: o.Backend, Frontend: o.Frontend} {
 		for _, token := range tokens {
 			if token.Project == "[]" {
-				continue // only the server has its projects
+				continue // the server has its projects, the token does not
 			}
-			a.configured[digestOf(token.Secret.Reveal())] = Known{Kind: kind, Scope: scopeOf(token)}
+			a.configured[digestOf(token.Secret.Reveal())] = TokenInfo{Kind: kind, Scope: scopeOf(token)}
 		}
 	}
 	if o.Validator != nil {
 		a.validated = newCache(o)
 	}
 	return a
+}
+
+// Close cancels the calls to the validator and waits for them. Tokens that were
+// validated stay valid; others are ErrUnavailable from then on.
+func (a *Access) Close() {
+	if c := a.validated; c != nil {
+		c.mu.Lock()
+		c.stop()
+		c.mu.Unlock()
+		c.running.Wait()
+	}
 }
 
 func scopeOf(t edgecore.Token) Scope {
@@ -119,10 +130,9 @@ func scopeOf(t edgecore.Token) Scope {
 	return s
 }
 
-// Check returns what the holder of an Authorization header may see, or one of
-// the errors of this package. A "Bearer " in front of the token is accepted. from
-// is the address of the client: where many ask about unknown tokens, addresses
-// take turns.
+// Check returns the scope of the token in an Authorization header, or one of the
+// errors of this package. A "Bearer " in front of the token is accepted. from is the
+// address of the client: unknown tokens are validated round-robin by address.
 func (a *Access) Check(ctx context.Context, from netip.Addr, authorization string, kind Kind) (Scope, error) {
 	text := tokenOf(authorization)
 	if text == "" {
@@ -134,7 +144,7 @@ func (a *Access) Check(ctx context.Context, from netip.Addr, authorization strin
 	client := sourceOf(from, false)
 	known, err := a.look(client, text).wait(ctx)
 	if known != nil && known.Kind != kind {
-		known = a.recall(client, text, known).orElse(ctx, known)
+		known = a.revalidate(client, text, known).orElse(ctx, known)
 	}
 	switch {
 	case err != nil:
@@ -150,7 +160,7 @@ func (a *Access) Check(ctx context.Context, from netip.Addr, authorization strin
 	}
 }
 
-// tokenOf takes the token out of an Authorization header.
+// tokenOf returns the token in an Authorization header.
 func tokenOf(authorization string) string {
 	text := strings.TrimSpace(authorization)
 	if len(text) > 7 && strings.EqualFold(text[:7], "bearer ") {
@@ -162,11 +172,10 @@ func tokenOf(authorization string) string {
 // MaxTokens bounds the tokens of one Validate.
 const MaxTokens = 500
 
-// Validate says what is known of tokens, in their order: nil for one that
-// is unknown, or whose environment is not followed here. It is what another
-// core asks, from its address. An error means that it cannot be said of all of
-// them.
-func (a *Access) Validate(ctx context.Context, from netip.Addr, tokens []string) ([]*Known, error) {
+// Validate returns the scope and kind of tokens, in their order: nil for one that is
+// unknown, or whose environment is not served here. Another core calls it, from its
+// address. On an error at least one of them could not be validated.
+func (a *Access) Validate(ctx context.Context, from netip.Addr, tokens []string) ([]*TokenInfo, error) {
 	if len(tokens) > MaxTokens {
 		return nil, fmt.Errorf("%d tokens at once, the limit is %d", len(tokens), MaxTokens)
 	}
@@ -175,105 +184,105 @@ func (a *Access) Validate(ctx context.Context, from netip.Addr, tokens []string)
 	for i, token := range tokens {
 		list[i] = a.look(peer, tokenOf(token))
 		if errors.Is(list[i].err, ErrUnavailable) {
-			return nil, list[i].err // what was asked before goes on
+			return nil, list[i].err // the validations that were queued before go on
 		}
-		if list[i].known != nil {
-			recalls[i] = a.recall(peer, tokenOf(token), list[i].known)
+		if list[i].info != nil {
+			recalls[i] = a.revalidate(peer, tokenOf(token), list[i].info)
 		}
 	}
-	answers := make([]*Known, len(tokens))
+	answers := make([]*TokenInfo, len(tokens))
 	for i := range list {
 		known, err := list[i].wait(ctx)
 		switch {
 		case errors.Is(err, ErrUncovered):
 		case err != nil:
 			return nil, err
-		case known != nil && a.follows(known.Scope.Environment):
+		case known != nil && a.serves(known.Scope.Environment):
 			answers[i] = recalls[i].orElse(ctx, known)
 		}
 	}
 	return answers, nil
 }
 
-// look looks a token up, and asks about it where that makes sense.
+// look looks a token up, and queues a validation if it may be valid.
 func (a *Access) look(from source, text string) lookup {
 	if known, ok := a.configured[digestOf(text)]; ok {
-		return lookup{known: &known}
+		return lookup{info: &known}
 	}
-	// What cannot be a token, or can be none of a client, is not a reason to ask.
+	// A text that cannot be a token of an SDK is not validated.
 	token, err := edgecore.ParseToken(secret.New(text))
 	if a.validated == nil || len(text) > maxTokenBytes || err != nil || token.Environment == "*" {
 		return lookup{}
 	}
-	if !a.follows(token.Environment) && (token.Other == "" || !a.follows(token.Other)) {
+	if !a.serves(token.Environment) && (token.Other == "" || !a.serves(token.Other)) {
 		return lookup{err: ErrUncovered}
 	}
-	return a.validated.look(from, token.Secret, false, time.Now())
+	return a.validated.lookup(from, token.Secret, false, time.Now())
 }
 
-// recall asks about a token of the configuration whose API matters: among the
-// tokens of Unleash Edge may be some of the frontend API.
-func (a *Access) recall(from source, text string, known *Known) lookup {
+// revalidate queues a validation of a configured token whose kind matters: the tokens
+// of Unleash Edge may include some of the frontend API.
+func (a *Access) revalidate(from source, text string, known *TokenInfo) lookup {
 	if _, ok := a.configured[digestOf(text)]; !ok || a.validated == nil {
-		return lookup{known: known}
+		return lookup{info: known}
 	}
-	return a.validated.look(from, secret.New(text), true, time.Now())
+	return a.validated.lookup(from, secret.New(text), true, time.Now())
 }
 
-// lookup is what is known of a token at once, or the question to wait for.
+// lookup is the cached result for a token, or the validation to wait for.
 type lookup struct {
-	known    *Known // nil: the token is unknown
+	info     *TokenInfo // nil: the token is unknown
 	err      error
-	question *question // not nil: upstream is asked first
-	before   *Known    // the answer when upstream gives none
+	question *question  // not nil: wait for this validation
+	before   *TokenInfo // the result if the validation fails
 }
 
-// wait returns what is known of the token; nil for an unknown token.
-func (l lookup) wait(ctx context.Context) (*Known, error) {
+// wait returns the result for the token; nil for an unknown token.
+func (l lookup) wait(ctx context.Context) (*TokenInfo, error) {
 	if l.question == nil {
-		return l.known, l.err
+		return l.info, l.err
 	}
 	select {
 	case <-l.question.done:
-	case <-ctx.Done(): // the question goes on
+	case <-ctx.Done(): // the validation goes on
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
 	}
 	switch err := l.question.err; {
 	case err != nil && l.before != nil:
-		return l.before, nil // the last good answer
+		return l.before, nil // the last good result
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	default:
-		return l.question.known, nil
+		return l.question.info, nil
 	}
 }
 
-// orElse is what is known of the token, or what the configuration says.
-func (l lookup) orElse(ctx context.Context, configured *Known) *Known {
+// orElse returns the result for the token, or what is configured.
+func (l lookup) orElse(ctx context.Context, configured *TokenInfo) *TokenInfo {
 	if known, err := l.wait(ctx); err == nil && known != nil {
 		return known
 	}
 	return configured
 }
 
-// maxTokenBytes is above what Unleash makes: the name of a project and that of
+// maxTokenBytes is above the longest token of Unleash: the names of a project and of
 // an environment, each up to 100 characters, and a secret of up to 70.
 const maxTokenBytes = 512
 
-// follows reports whether an environment is followed here.
-func (a *Access) follows(env edgecore.Environment) bool {
-	_, here := a.followed[env]
-	return here || a.followed == nil
+// serves reports whether an environment is served here.
+func (a *Access) serves(env edgecore.Environment) bool {
+	_, here := a.served[env]
+	return here || a.served == nil
 }
 
-// covers reports whether the environment of a token is followed, and everything
-// that a token of the client API sees: a part of it would look like the whole.
-func (a *Access) covers(k *Known) bool {
-	if !a.follows(k.Scope.Environment) {
+// covers reports whether the environment of a token is served, and, for a token of the
+// client API, all of its projects: an SDK would take a part for the whole.
+func (a *Access) covers(k *TokenInfo) bool {
+	if !a.serves(k.Scope.Environment) {
 		return false
 	}
-	projects := a.followed[k.Scope.Environment]
-	if a.followed == nil || projects == nil || k.Kind != Client {
+	projects := a.served[k.Scope.Environment]
+	if a.served == nil || projects == nil || k.Kind != Client {
 		return true
 	}
 	if k.Scope.Projects == nil {

@@ -24,25 +24,25 @@ import (
 	"github.com/flagcast/flagcast/internal/secret"
 )
 
-// upstream knows one token, and counts the questions.
+// upstream has one token, and counts the questions.
 type upstream struct {
 	asked, tokens atomic.Int32
 	down          atomic.Bool
 }
 
-func (u *upstream) Validate(_ context.Context, tokens []secret.Secret) ([]*access.Known, error) {
+func (u *upstream) Validate(_ context.Context, tokens []secret.Secret) ([]*access.TokenInfo, error) {
 	u.asked.Add(1)
 	if u.down.Load() {
 		return nil, errors.New("connection refused")
 	}
-	list := make([]*access.Known, len(tokens))
+	list := make([]*access.TokenInfo, len(tokens))
 	for i, token := range tokens {
 		u.tokens.Add(1)
 		switch token.Reveal() {
 		case "*:e.good":
-			list[i] = &access.Known{Kind: access.Frontend, Scope: access.Scope{Environment: "e"}}
+			list[i] = &access.TokenInfo{Kind: access.Frontend, Scope: access.Scope{Environment: "e"}}
 		case "*:e.wide", "a:e.narrow":
-			list[i] = &access.Known{Kind: access.Client, Scope: access.Scope{Environment: "e"}}
+			list[i] = &access.TokenInfo{Kind: access.Client, Scope: access.Scope{Environment: "e"}}
 			if token.Reveal() == "a:e.narrow" {
 				list[i].Scope.Projects = []string{"a"}
 			}
@@ -75,7 +75,7 @@ func TestUnknownTokensAreAskedAboutOnceInAWhile(t *testing.T) {
 		check("*:e.good", access.Frontend, nil)
 		check("*:e.bad", access.Frontend, access.ErrUnavailable)
 		time.Sleep(2 * time.Hour)
-		check("*:e.good", access.Frontend, nil) // last good stands
+		check("*:e.good", access.Frontend, nil) // the last good answer stays
 		check("*:e.new", access.Frontend, access.ErrUnavailable)
 		u.down.Store(false)
 		check("*:e.new", access.Frontend, access.ErrUnauthorized)
@@ -95,7 +95,7 @@ func heap() uint64 {
 // What cannot be good here is not asked about: it costs nothing at all.
 func TestWhatIsNotAskedAbout(t *testing.T) {
 	u := &upstream{}
-	a := access.New(access.Options{Validator: u, Followed: map[edgecore.Environment][]string{"e": nil}})
+	a := access.New(access.Options{Validator: u, Served: map[edgecore.Environment][]string{"e": nil}})
 	for token, want := range map[string]error{
 		"":                       access.ErrUnauthorized,
 		"garbage":                access.ErrUnauthorized,
@@ -142,7 +142,8 @@ func TestQuestionsAreBatched(t *testing.T) {
 			t.Errorf("%d calls, want 3", n)
 		}
 		u.down.Store(true)
-		if _, err := a.Validate(t.Context(), home, []string{"*:e.good", "*:e.newer"}); !errors.Is(err, access.ErrUnavailable) {
+		if _, err := a.Validate(t.Context(), home, []string{"*:e.good", "*:e.newer"}); !errors.Is(err,
+			access.ErrUnavailable) {
 			t.Errorf("a part is told as the whole: %v", err)
 		}
 		if _, err := a.Validate(t.Context(), home, make([]string, access.MaxTokens+1)); err == nil {
@@ -151,11 +152,13 @@ func TestQuestionsAreBatched(t *testing.T) {
 	})
 }
 
-// A token of the client API that sees more than is followed gets no part that
+// A token of the client API that sees more than is served gets no part that
 // looks like the whole.
 func TestUncoveredProjects(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := access.New(access.Options{Validator: &upstream{}, Followed: map[edgecore.Environment][]string{"e": {"a", "b"}}})
+		a := access.New(access.Options{
+			Validator: &upstream{}, Served: map[edgecore.Environment][]string{"e": {"a", "b"}},
+		})
 		for token, want := range map[string]error{"a:e.narrow": nil, "*:e.wide": access.ErrUncovered} {
 			if _, err := a.Check(t.Context(), home, token, access.Client); !errors.Is(err, want) {
 				t.Errorf("%s: %v, want %v", token, err, want)
@@ -220,19 +223,19 @@ func TestDeletedToken(t *testing.T) {
 		time.Sleep(time.Minute)
 		check(nil)
 		v.deleted.Store(true)
-		time.Sleep(3 * time.Minute) // long out of its time: nothing is answered before upstream is heard
+		time.Sleep(3 * time.Minute) // long out of its time: nothing is answered before upstream answers
 		check(access.ErrUnauthorized)
 	})
 }
 
-// deleting knows every token until they are deleted.
+// deleting has every token until they are deleted.
 type deleting struct{ deleted atomic.Bool }
 
-func (d *deleting) Validate(_ context.Context, tokens []secret.Secret) ([]*access.Known, error) {
-	list := make([]*access.Known, len(tokens))
+func (d *deleting) Validate(_ context.Context, tokens []secret.Secret) ([]*access.TokenInfo, error) {
+	list := make([]*access.TokenInfo, len(tokens))
 	for i := range list {
 		if !d.deleted.Load() {
-			list[i] = &access.Known{Kind: access.Client, Scope: access.Scope{Environment: "e"}}
+			list[i] = &access.TokenInfo{Kind: access.Client, Scope: access.Scope{Environment: "e"}}
 		}
 	}
 	return list, nil
@@ -241,7 +244,8 @@ func (d *deleting) Validate(_ context.Context, tokens []secret.Secret) ([]*acces
 func TestUpstreamSpeaksUnleash(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var question struct{ Tokens []string }
-		if err := json.NewDecoder(r.Body).Decode(&question); err != nil || r.URL.Path != "/edge/validate" || len(question.Tokens) != 5 {
+		if err := json.NewDecoder(r.Body).Decode(&question); err != nil || r.URL.Path != "/edge/validate" ||
+			len(question.Tokens) != 5 {
 			t.Errorf("%s %v %v", r.URL, question, err)
 		}
 		_, _ = w.Write([]byte(`{"tokens":[
@@ -254,7 +258,7 @@ func TestUpstreamSpeaksUnleash(t *testing.T) {
 	defer server.Close()
 	u := access.NewUpstream(server.URL+"/api/", nil, nil)
 	scope := func(projects ...string) access.Scope { return access.Scope{Environment: "e", Projects: projects} }
-	want := map[string]*access.Known{
+	want := map[string]*access.TokenInfo{
 		"*:e.backend": {Kind: access.Client, Scope: scope()},
 		"[]:e.some":   {Kind: access.Client, Scope: scope("a", "b")},
 		"*:e.none":    {Kind: access.Frontend, Scope: access.Scope{Environment: "e", Projects: []string{}}},
@@ -280,12 +284,14 @@ func TestUpstreamSpeaksUnleash(t *testing.T) {
 // FuzzToken: no token is let in, none panics, none is asked about that does not
 // look like one.
 func FuzzToken(f *testing.F) {
-	for _, token := range []string{"", "Bearer ", "bearer *:e.good", ":.", "*:e.", "[]:e.x", "a:b:c.d.e", "*:e.\x00", "\xff:e.x", "*:e.v2_abc_def"} {
+	for _, token := range []string{
+		"", "Bearer ", "bearer *:e.good", ":.", "*:e.", "[]:e.x", "a:b:c.d.e", "*:e.\x00", "\xff:e.x", "*:e.v2_abc_def",
+	} {
 		f.Add(token)
 	}
 	f.Fuzz(func(t *testing.T, header string) {
 		v := &recorder{}
-		a := access.New(access.Options{Validator: v, Followed: map[edgecore.Environment][]string{"e": nil}})
+		a := access.New(access.Options{Validator: v, Served: map[edgecore.Environment][]string{"e": nil}})
 		_, err := a.Check(t.Context(), home, header, access.Client)
 		if err == nil {
 			t.Fatalf("%q is let in", header)
@@ -299,19 +305,19 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
-// recorder knows no token, and keeps what it was asked.
+// recorder has no token, and keeps what it was asked.
 type recorder struct {
 	mu    sync.Mutex
 	asked []string
 }
 
-func (r *recorder) Validate(_ context.Context, tokens []secret.Secret) ([]*access.Known, error) {
+func (r *recorder) Validate(_ context.Context, tokens []secret.Secret) ([]*access.TokenInfo, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, token := range tokens {
 		r.asked = append(r.asked, token.Reveal())
 	}
-	return make([]*access.Known, len(tokens)), nil
+	return make([]*access.TokenInfo, len(tokens)), nil
 }
 
 func (r *recorder) tokens() []string {
@@ -320,17 +326,17 @@ func (r *recorder) tokens() []string {
 	return slices.Clone(r.asked)
 }
 
-// dotted knows one token of an environment with a dot.
+// dotted has one token of an environment with a dot.
 type dotted struct{}
 
-func (dotted) Validate(_ context.Context, tokens []secret.Secret) ([]*access.Known, error) {
-	list := make([]*access.Known, len(tokens))
+func (dotted) Validate(_ context.Context, tokens []secret.Secret) ([]*access.TokenInfo, error) {
+	list := make([]*access.TokenInfo, len(tokens))
 	for i, token := range tokens {
 		switch token.Reveal() {
 		case "*:eu.prod.secret":
-			list[i] = &access.Known{Kind: access.Frontend, Scope: access.Scope{Environment: "eu.prod"}}
+			list[i] = &access.TokenInfo{Kind: access.Frontend, Scope: access.Scope{Environment: "eu.prod"}}
 		case "*:eu.test.secret":
-			list[i] = &access.Known{Kind: access.Frontend, Scope: access.Scope{Environment: "eu.test"}}
+			list[i] = &access.TokenInfo{Kind: access.Frontend, Scope: access.Scope{Environment: "eu.test"}}
 		}
 	}
 	return list, nil
@@ -340,16 +346,68 @@ func (dotted) Validate(_ context.Context, tokens []secret.Secret) ([]*access.Kno
 // like: an SDK of eu.prod never gets flags of another environment.
 func TestEnvironmentThatUpstreamNames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := access.New(access.Options{Validator: dotted{}, Followed: map[edgecore.Environment][]string{"eu": nil, "eu.prod": nil}})
-		if scope, err := a.Check(t.Context(), home, "*:eu.prod.secret", access.Frontend); err != nil || scope.Environment != "eu.prod" {
+		a := access.New(access.Options{
+			Validator: dotted{}, Served: map[edgecore.Environment][]string{"eu": nil, "eu.prod": nil},
+		})
+		if scope, err := a.Check(t.Context(), home, "*:eu.prod.secret", access.Frontend); err != nil ||
+			scope.Environment != "eu.prod" {
 			t.Errorf("%+v %v", scope, err)
 		}
-		if _, err := a.Check(t.Context(), home, "*:eu.test.secret", access.Frontend); !errors.Is(err, access.ErrUncovered) {
-			t.Errorf("an environment that is not followed: %v", err)
+		if _, err := a.Check(t.Context(), home, "*:eu.test.secret", access.Frontend); !errors.Is(err,
+			access.ErrUncovered) {
+			t.Errorf("an environment that is not served: %v", err)
 		}
 		known, err := a.Validate(t.Context(), home, []string{"*:eu.prod.secret", "*:eu.test.secret"})
 		if err != nil || known[0] == nil || known[0].Scope.Environment != "eu.prod" || known[1] != nil {
 			t.Errorf("%+v %v", known, err)
 		}
 	})
+}
+
+// TestClose: a question that waits for upstream fails, nothing runs any more, and
+// what is known stays known.
+func TestClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := access.New(access.Options{Validator: &slow{answers: map[string]*access.TokenInfo{
+			"*:e.good": {Scope: access.Scope{Environment: "e"}, Kind: access.Frontend},
+		}}})
+		if _, err := a.Check(t.Context(), netip.Addr{}, "*:e.good", access.Frontend); err != nil {
+			t.Fatal(err)
+		}
+		asked := make(chan error)
+		go func() {
+			_, err := a.Check(t.Context(), netip.Addr{}, "*:e.slow", access.Frontend)
+			asked <- err
+		}()
+		synctest.Wait()
+		began := time.Now()
+		a.Close()
+		if err := <-asked; !errors.Is(err, access.ErrUnavailable) {
+			t.Errorf("the question gave %v", err)
+		}
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("the end took %s", took)
+		}
+		if _, err := a.Check(t.Context(), netip.Addr{}, "*:e.good", access.Frontend); err != nil {
+			t.Errorf("a known token gave %v", err)
+		}
+		_, err := a.Check(t.Context(), netip.Addr{}, "*:e.new", access.Frontend)
+		if !errors.Is(err, access.ErrUnavailable) {
+			t.Errorf("a new token gave %v", err)
+		}
+	})
+}
+
+// slow answers about its tokens at once, and about others when the call ends.
+type slow struct{ answers map[string]*access.TokenInfo }
+
+func (s *slow) Validate(ctx context.Context, tokens []secret.Secret) ([]*access.TokenInfo, error) {
+	known := make([]*access.TokenInfo, len(tokens))
+	for i, token := range tokens {
+		if known[i] = s.answers[token.Reveal()]; known[i] == nil {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+	}
+	return known, nil
 }

@@ -46,7 +46,8 @@ func TestRestart(t *testing.T) {
 			t.Errorf("an unknown token: %v", err)
 		}
 	})
-	if err := os.WriteFile(filepath.Join(dir, "tokens.json"), []byte(`[{"sha256":"00","kind":"client"}]`), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "tokens.json"), []byte(`[{"sha256":"00","kind":"client"}]`),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	if r := start(&upstream{}).Report(); len(r.Tokens) != 0 {
@@ -68,7 +69,7 @@ func TestBackupOfUnleashEdge(t *testing.T) {
 	var log bytes.Buffer
 	options := access.Options{
 		Validator: &upstream{}, Dir: dir, Log: slog.New(slog.NewTextHandler(&log, nil)),
-		Followed: map[edgecore.Environment][]string{"e": nil},
+		Served: map[edgecore.Environment][]string{"e": nil},
 	}
 	a := access.New(options)
 	a.Restore()
@@ -103,7 +104,8 @@ func TestBackupOfUnleashEdge(t *testing.T) {
 func TestRestoreTidies(t *testing.T) {
 	dir := t.TempDir()
 	for name, age := range map[string]time.Duration{
-		".tokens.json123": 2 * time.Hour, ".tokens.json45": time.Minute, ".e.definitions.json6": 2 * time.Hour, ".unleash_tokens.json7": 2 * time.Hour,
+		".tokens.json123": 2 * time.Hour, ".tokens.json45": time.Minute, ".e.definitions.json6": 2 * time.Hour,
+		".unleash_tokens.json7": 2 * time.Hour,
 	} {
 		path, then := filepath.Join(dir, name), time.Now().Add(-age)
 		if err := errors.Join(os.WriteFile(path, []byte("part"), 0o600), os.Chtimes(path, then, then)); err != nil {
@@ -134,7 +136,8 @@ func TestLargeFilesOfTokens(t *testing.T) {
 		}
 		var log bytes.Buffer
 		a := access.New(access.Options{Validator: &upstream{}, Dir: dir, Log: slog.New(slog.NewTextHandler(&log, nil))})
-		if used := need.Allocated(a.Restore); used > 1<<20 || !strings.Contains(log.String(), "more than 67108864 bytes") {
+		if used := need.Allocated(a.Restore); used > 1<<20 ||
+			!strings.Contains(log.String(), "more than 67108864 bytes") {
 			t.Errorf("%s: %d bytes allocated, log:\n%s", name, used, &log)
 		}
 	}

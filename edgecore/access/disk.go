@@ -14,40 +14,40 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/flagcast/flagcast/edgecore"
-	"github.com/flagcast/flagcast/internal/disk"
+	"github.com/flagcast/flagcast/internal/atomicfile"
 	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
-// What is kept of valid tokens, and what Unleash Edge 20 keeps, in clear.
+// The files of valid tokens: by their SHA-256, and in clear by Unleash Edge 20.
 const (
-	keptFile = "tokens.json"
-	edgeFile = "unleash_tokens.json"
+	storedFile = "tokens.json"
+	edgeFile   = "unleash_tokens.json"
 )
 
-// diskBytes is above what maxValid tokens need of which each has 100 projects.
+// diskBytes is above the size of maxValid tokens with 100 projects each.
 const diskBytes = 64 << 20
 
-// keptToken is one valid token in the file.
-type keptToken struct {
+// storedToken is one valid token in the file.
+type storedToken struct {
 	SHA256      string               `json:"sha256"`
 	Kind        Kind                 `json:"kind"`
 	Environment edgecore.Environment `json:"environment"`
 	Projects    []string             `json:"projects"` // null: all
 }
 
-// Restore takes over the tokens that were valid in an earlier run, or, at the
-// first start in a folder of Unleash Edge, those of its backup. They are good
-// at once, and asked about when they are first used. It never prevents a start.
-// Temporary files that earlier runs have left are removed.
+// Restore reads the tokens that were valid in an earlier run, or, at the first start
+// in a folder of Unleash Edge, those of its backup. They are valid at once, and
+// revalidated when they are first used. A failure is logged and does not prevent a
+// start. Temporary files of earlier runs are removed.
 func (a *Access) Restore() {
 	c := a.validated
 	if c == nil || c.dir == "" {
 		return
 	}
-	if n := disk.Tidy(c.dir, func(name string) bool { return name == keptFile }); n > 0 {
-		c.log.Info("removed temporary files that an earlier run has left", "dir", c.dir, "files", n)
+	if n := atomicfile.RemoveAbandoned(c.dir, func(name string) bool { return name == storedFile }); n > 0 {
+		c.log.Info("removed temporary files of an earlier run", "dir", c.dir, "files", n)
 	}
-	known, err := readKept(filepath.Join(c.dir, keptFile))
+	known, err := readStored(filepath.Join(c.dir, storedFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		known, err = readEdge(filepath.Join(c.dir, edgeFile))
 	}
@@ -55,37 +55,38 @@ func (a *Access) Restore() {
 	case errors.Is(err, fs.ErrNotExist):
 		return
 	case err != nil:
-		c.log.Warn("restore: starting without the tokens of the last run: upstream is asked about each", "dir", c.dir, "err", err)
+		c.log.Warn("cannot restore validated tokens; each is validated again", "dir", c.dir,
+			"err", err)
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
 	for key, k := range known {
-		if _, here := a.followed[k.Scope.Environment]; here || a.followed == nil {
-			c.valid[key] = entry{known: k, expires: now}
+		if _, here := a.served[k.Scope.Environment]; here || a.served == nil {
+			c.valid[key] = entry{info: k, expires: now}
 		}
 	}
 }
 
-func readKept(path string) (map[digest]Known, error) {
+func readStored(path string) (map[digest]TokenInfo, error) {
 	content, err := untrusted.ReadFile(path, diskBytes)
 	if err != nil {
 		return nil, err
 	}
-	return parseKept(content)
+	return parseStored(content)
 }
 
-func parseKept(content []byte) (map[digest]Known, error) {
-	damaged := fmt.Errorf("%s: an entry is damaged", keptFile)
+func parseStored(content []byte) (map[digest]TokenInfo, error) {
+	damaged := fmt.Errorf("%s: an entry is damaged", storedFile)
 	if err := untrusted.CheckJSON(content, untrusted.RequestDepth); err != nil {
-		return nil, fmt.Errorf("%s: %w", keptFile, err)
+		return nil, fmt.Errorf("%s: %w", storedFile, err)
 	}
 	list := gjson.ParseBytes(content)
 	if !list.IsArray() {
-		return nil, fmt.Errorf("%s: it is not a list", keptFile)
+		return nil, fmt.Errorf("%s: not a list", storedFile)
 	}
-	known := map[digest]Known{}
+	known := map[digest]TokenInfo{}
 	var err error
 	list.ForEach(func(_, t gjson.Result) bool {
 		sum, bad := hex.DecodeString(t.Get("sha256").String())
@@ -96,9 +97,9 @@ func parseKept(content []byte) (map[digest]Known, error) {
 			err = damaged
 			return false
 		}
-		// Copies: they keep no file in memory.
+		// Copies, which do not keep the file in memory.
 		environment := edgecore.Environment(strings.Clone(t.Get("environment").String()))
-		known[digest(sum)] = Known{
+		known[digest(sum)] = TokenInfo{
 			Kind: Kind(strings.Clone(string(kind))), Scope: Scope{Environment: environment, Projects: projects},
 		}
 		return true
@@ -109,7 +110,7 @@ func parseKept(content []byte) (map[digest]Known, error) {
 	return known, nil
 }
 
-func readEdge(path string) (map[digest]Known, error) {
+func readEdge(path string) (map[digest]TokenInfo, error) {
 	content, err := untrusted.ReadFile(path, diskBytes)
 	if err != nil {
 		return nil, err
@@ -117,13 +118,13 @@ func readEdge(path string) (map[digest]Known, error) {
 	return parseEdge(content)
 }
 
-// parseEdge reads the backup of Unleash Edge. What is beyond maxValid tokens is
-// left out: upstream is asked about it.
-func parseEdge(content []byte) (map[digest]Known, error) {
-	known := map[digest]Known{}
+// parseEdge reads the backup of Unleash Edge, up to maxValid tokens: others are
+// validated when they are used.
+func parseEdge(content []byte) (map[digest]TokenInfo, error) {
+	known := map[digest]TokenInfo{}
 	wanted := func(token string) bool { return token != "" && len(known) < maxValid }
 	err := readTokens(content, wanted, func(t *wireToken) {
-		if k := t.known(); k != nil && t.Environment != "" && strings.EqualFold(t.Status, "validated") {
+		if k := t.info(); k != nil && t.Environment != "" && strings.EqualFold(t.Status, "validated") {
 			known[digestOf(t.Token)] = *k
 		}
 	})
@@ -133,76 +134,23 @@ func parseEdge(content []byte) (map[digest]Known, error) {
 	return known, nil
 }
 
-// save writes the valid tokens. A disk that cannot be written costs only the
-// knowledge after a restart.
+// save writes the valid tokens. A failure is logged: a restart validates them again.
 func (c *cache) save() {
 	c.mu.Lock()
-	list := []keptToken{}
+	list := []storedToken{}
 	for key, e := range c.valid {
-		list = append(list, keptToken{
-			SHA256: hex.EncodeToString(key[:]), Kind: e.known.Kind,
-			Environment: e.known.Scope.Environment, Projects: e.known.Scope.Projects,
+		list = append(list, storedToken{
+			SHA256: hex.EncodeToString(key[:]), Kind: e.info.Kind,
+			Environment: e.info.Scope.Environment, Projects: e.info.Scope.Projects,
 		})
 	}
 	c.mu.Unlock()
-	slices.SortFunc(list, func(a, b keptToken) int { return strings.Compare(a.SHA256, b.SHA256) })
+	slices.SortFunc(list, func(a, b storedToken) int { return strings.Compare(a.SHA256, b.SHA256) })
 	content, err := json.Marshal(list)
 	if err == nil {
-		err = disk.Replace(filepath.Join(c.dir, keptFile), content)
+		err = atomicfile.WritePrivate(filepath.Join(c.dir, storedFile), content)
 	}
 	if err != nil {
-		c.log.Warn("valid tokens cannot be kept on disk: a restart will have to ask upstream", "dir", c.dir, "err", err)
+		c.log.Warn("cannot store validated tokens; a restart validates them again", "dir", c.dir, "err", err)
 	}
-}
-
-// Report is what may be shown of tokens to the operator: no token can be
-// made of it.
-type Report struct {
-	Tokens []ReportedToken `json:"tokens"`
-	// Unknown is the number of tokens that upstream did not know in the last
-	// minute, Waiting that of tokens that it is being asked about.
-	Unknown int `json:"unknown"`
-	Waiting int `json:"waiting"`
-}
-
-// ReportedToken is one valid token, named by the start of its SHA-256.
-type ReportedToken struct {
-	SHA256      string               `json:"sha256"` // the first 12 digits
-	Type        Kind                 `json:"type"`
-	Environment edgecore.Environment `json:"environment"`
-	Projects    []string             `json:"projects"`
-	Configured  bool                 `json:"configured"` // else upstream has validated it
-	Expires     *time.Time           `json:"expires,omitempty"`
-}
-
-// Report lists valid tokens.
-func (a *Access) Report() Report {
-	r := Report{Tokens: []ReportedToken{}}
-	add := func(key digest, k Known, expires *time.Time) {
-		r.Tokens = append(r.Tokens, ReportedToken{
-			SHA256: hex.EncodeToString(key[:6]), Type: k.Kind, Environment: k.Scope.Environment,
-			Projects: k.Scope.Names(), Configured: expires == nil, Expires: expires,
-		})
-	}
-	for key, k := range a.configured {
-		add(key, k, nil)
-	}
-	if c := a.validated; c != nil {
-		c.mu.Lock()
-		for key, e := range c.valid {
-			add(key, e.known, &e.expires)
-		}
-		r.Unknown, r.Waiting = len(c.invalid), len(c.waiting)
-		c.mu.Unlock()
-	}
-	slices.SortFunc(r.Tokens, func(a, b ReportedToken) int { return strings.Compare(a.SHA256, b.SHA256) })
-	return r
-}
-
-// Names lists the projects as Unleash writes them: "*" is all.
-func (s Scope) Names() []string {
-	if s.Projects == nil {
-		return []string{"*"}
-	}
-	return s.Projects
 }

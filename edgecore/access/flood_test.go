@@ -92,7 +92,8 @@ func TestFloodOfGarbageTokens(t *testing.T) {
 					}
 				}
 				begin := time.Now()
-				known, err := a.Validate(t.Context(), netip.MustParseAddr("2001:db8::1"), []string{"*:e.good", "*:e.other"})
+				known, err := a.Validate(t.Context(), netip.MustParseAddr("2001:db8::1"),
+					[]string{"*:e.good", "*:e.other"})
 				if took := time.Since(begin); err != nil || known[0] == nil || known[1] != nil || took > 2*most {
 					t.Errorf("another core: %v, %v after %v", known, err, took)
 				}
@@ -149,14 +150,14 @@ func TestFloodFromTheAddressOfAll(t *testing.T) {
 	})
 }
 
-// aged knows the tokens that begin with "*:e.old-".
+// aged has the tokens that begin with "*:e.old-".
 type aged struct{}
 
-func (aged) Validate(_ context.Context, tokens []secret.Secret) ([]*access.Known, error) {
-	list := make([]*access.Known, len(tokens))
+func (aged) Validate(_ context.Context, tokens []secret.Secret) ([]*access.TokenInfo, error) {
+	list := make([]*access.TokenInfo, len(tokens))
 	for i := range list {
 		if strings.HasPrefix(tokens[i].Reveal(), "*:e.old-") {
-			list[i] = &access.Known{Kind: access.Client, Scope: access.Scope{Environment: "e"}}
+			list[i] = &access.TokenInfo{Kind: access.Client, Scope: access.Scope{Environment: "e"}}
 		}
 	}
 	return list, nil

@@ -6,12 +6,12 @@ import (
 )
 
 const (
-	maxShare = 1000 // questions that wait in one share
-	maxLine  = 200  // of one source
+	maxPartition = 1000 // questions that wait in one partition
+	maxPerSource = 200  // of one source
 )
 
-// source is who asks: a client or another core, by its address. IPv6 counts by
-// /64, which one machine may have as a whole.
+// source is a client or another core, by its address. IPv6 addresses count by /64,
+// since one machine may have a whole one.
 type source struct {
 	peer bool
 	at   netip.Prefix
@@ -23,52 +23,51 @@ func sourceOf(address netip.Addr, peer bool) source {
 	return source{peer: peer, at: at}
 }
 
-// queue holds the questions that wait for upstream, and chooses those of the
-// next call. Tokens that were valid before cannot be made up: they go first, but
-// leave half of a call to the others. Of that half clients have one part and
-// other cores the other, and within a part sources take turns. What one does not
-// use goes to the rest.
+// queue holds the questions that wait for the validator, and chooses the next batch.
+// Tokens that were valid before cannot be invented: they go first, and get half of a
+// batch. The other half is divided between clients and other cores, and within each
+// partition sources are served round-robin. Unused places go to the others.
 //
 // It is not safe for concurrent use.
 type queue struct {
-	known          []*question // about tokens that were valid before, the oldest first
-	clients, peers share
+	revalidations  []*question // about tokens that were valid before, the oldest first
+	clients, peers partition
 }
 
-// share is one part of the queue.
-type share struct {
-	lines map[netip.Prefix]*line
-	turns []*line // those of lines, in the order of their turns
-	next  int     // index in turns
-	size  int     // questions
+// partition is the part of the queue for clients or for other cores.
+type partition struct {
+	sources map[netip.Prefix]*sourceQueue
+	turns   []*sourceQueue // the values of sources, in round-robin order
+	next    int            // index in turns
+	size    int            // questions
 }
 
-// line has the questions of one source, the oldest first. It is never empty.
-type line struct {
+// sourceQueue has the questions of one source, the oldest first. It is never empty.
+type sourceQueue struct {
 	at        netip.Prefix
-	share     *share
+	partition *partition
 	questions []*question
 }
 
-func (q *queue) size() int { return len(q.known) + q.clients.size + q.peers.size }
+func (q *queue) size() int { return len(q.revalidations) + q.clients.size + q.peers.size }
 
-func (q *queue) share(from source) *share {
+func (q *queue) partition(from source) *partition {
 	if from.peer {
 		return &q.peers
 	}
 	return &q.clients
 }
 
-// add puts a question at the end of the line of its source. ok is false where
-// the queue is full. dropped is the question that was removed for it: the newest of
-// the longest line, so that a source with few questions always gets a place.
+// add appends a question to the queue of its source. ok is false if that is full.
+// dropped is the question that was removed for it: the newest of the longest queue,
+// so that a source with few questions always finds a place.
 func (q *queue) add(one *question, from source) (dropped *question, ok bool) {
-	s := q.share(from)
-	own := s.lines[from.at].len()
-	if own >= maxLine {
+	s := q.partition(from)
+	own := s.sources[from.at].len()
+	if own >= maxPerSource {
 		return nil, false
 	}
-	if s.size >= maxShare {
+	if s.size >= maxPartition {
 		longest := s.longest()
 		if longest.len() <= own+1 {
 			return nil, false
@@ -80,49 +79,49 @@ func (q *queue) add(one *question, from source) (dropped *question, ok bool) {
 	return dropped, true
 }
 
-// join is called when a source asks what waits already. The question moves to
-// the line of that source if it comes up earlier there: a source that
-// repeats the token of another at the end of a long line does not delay it.
+// join is called when a source asks a question that waits already. The question
+// moves to the queue of that source if it comes up earlier there: a source that
+// repeats the token of another, in a long queue, does not delay it.
 func (q *queue) join(one *question, from source) {
-	s := q.share(from)
-	if one.line == nil || one.line == s.lines[from.at] || one.line.share != s && s.size >= maxShare {
+	s := q.partition(from)
+	if one.waitsIn == nil || one.waitsIn == s.sources[from.at] || one.waitsIn.partition != s && s.size >= maxPartition {
 		return
 	}
-	if at := slices.Index(one.line.questions, one); s.lines[from.at].len() < at {
-		one.line.remove(at)
+	if at := slices.Index(one.waitsIn.questions, one); s.sources[from.at].len() < at {
+		one.waitsIn.remove(at)
 		s.push(one, from.at)
 	}
 }
 
-// take removes the questions of the next call, n at most.
+// take removes and returns the questions of the next batch, n at most.
 func (q *queue) take(n int) []*question {
-	known := min(len(q.known), max(n/2, n-q.clients.size-q.peers.size))
-	batch := slices.Clone(q.known[:known])
-	q.known = slices.Delete(q.known, 0, known) // which clears the rest: nothing keeps a token in clear
+	known := min(len(q.revalidations), max(n/2, n-q.clients.size-q.peers.size))
+	batch := slices.Clone(q.revalidations[:known])
+	q.revalidations = slices.Delete(q.revalidations, 0, known) // it clears the rest: no token stays in memory
 	rest := n - known
 	clients := min(q.clients.size, max(rest-rest/2, rest-q.peers.size))
 	batch = q.clients.take(batch, clients)
 	return q.peers.take(batch, rest-clients)
 }
 
-func (s *share) push(one *question, at netip.Prefix) {
-	l := s.lines[at]
+func (s *partition) push(one *question, at netip.Prefix) {
+	l := s.sources[at]
 	if l == nil {
-		l = &line{at: at, share: s}
-		if s.lines == nil {
-			s.lines = map[netip.Prefix]*line{}
+		l = &sourceQueue{at: at, partition: s}
+		if s.sources == nil {
+			s.sources = map[netip.Prefix]*sourceQueue{}
 		}
-		s.lines[at] = l
-		s.turns = slices.Insert(s.turns, s.next, l) // its turn is the last of this round
+		s.sources[at] = l
+		s.turns = slices.Insert(s.turns, s.next, l) // it is the last of this round
 		s.next = (s.next + 1) % len(s.turns)
 	}
-	one.line = l
+	one.waitsIn = l
 	l.questions = append(l.questions, one)
 	s.size++
 }
 
-// take appends up to n questions to a batch, one of each source in turn.
-func (s *share) take(batch []*question, n int) []*question {
+// take appends up to n questions to a batch, round-robin by source.
+func (s *partition) take(batch []*question, n int) []*question {
 	for ; n > 0 && s.size > 0; n-- {
 		l := s.turns[s.next]
 		batch = append(batch, l.questions[0])
@@ -134,28 +133,28 @@ func (s *share) take(batch []*question, n int) []*question {
 	return batch
 }
 
-func (s *share) longest() *line {
-	return slices.MaxFunc(s.turns, func(a, b *line) int { return a.len() - b.len() })
+func (s *partition) longest() *sourceQueue {
+	return slices.MaxFunc(s.turns, func(a, b *sourceQueue) int { return a.len() - b.len() })
 }
 
-// len is the number of questions, 0 for no line.
-func (l *line) len() int {
+// len returns the number of questions, 0 for nil.
+func (l *sourceQueue) len() int {
 	if l == nil {
 		return 0
 	}
 	return len(l.questions)
 }
 
-// remove takes a question out of the line, which ends with its last one.
-func (l *line) remove(i int) {
-	l.questions[i].line = nil
+// remove removes a question. A queue without questions leaves its partition.
+func (l *sourceQueue) remove(i int) {
+	l.questions[i].waitsIn = nil
 	l.questions = slices.Delete(l.questions, i, i+1)
-	s := l.share
+	s := l.partition
 	s.size--
 	if len(l.questions) > 0 {
 		return
 	}
-	delete(s.lines, l.at)
+	delete(s.sources, l.at)
 	turn := slices.Index(s.turns, l)
 	s.turns = slices.Delete(s.turns, turn, turn+1)
 	if turn < s.next {

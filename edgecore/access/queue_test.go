@@ -52,7 +52,7 @@ func TestShares(t *testing.T) {
 	} {
 		var q queue
 		for i := range tc.known {
-			q.known = append(q.known, named(fmt.Sprint("k", i)))
+			q.revalidations = append(q.revalidations, named(fmt.Sprint("k", i)))
 		}
 		for i := range tc.clients {
 			q.add(named(fmt.Sprint("c", i)), at("192.0.2.1", false))
@@ -61,8 +61,9 @@ func TestShares(t *testing.T) {
 			q.add(named(fmt.Sprint("p", i)), at("192.0.2.1", true))
 		}
 		batch := q.take(100)
-		known, clients, peers := tc.known-len(q.known), tc.clients-q.clients.size, tc.peers-q.peers.size
-		if known != tc.wantKnown || clients != tc.wantClients || peers != tc.wantPeers || len(batch) != known+clients+peers {
+		known, clients, peers := tc.known-len(q.revalidations), tc.clients-q.clients.size, tc.peers-q.peers.size
+		if known != tc.wantKnown || clients != tc.wantClients || peers != tc.wantPeers || len(batch) != known+clients+
+			peers {
 			t.Errorf("%+v: %d, %d and %d of %d", tc, known, clients, peers, len(batch))
 		}
 	}
@@ -98,12 +99,12 @@ func TestTurns(t *testing.T) {
 	}
 }
 
-// TestLongestLineLoses: when the share is full, a source with few questions finds
+// TestLongestLineLoses: when the partition is full, a source with few questions finds
 // a place at the cost of the one with most, which loses its newest.
 func TestLongestLineLoses(t *testing.T) {
 	var q queue
 	last := [2]*question{}
-	for i := range maxLine {
+	for i := range maxPerSource {
 		for j := range 2 {
 			last[j] = named(fmt.Sprint(j, i))
 			if _, ok := q.add(last[j], at(fmt.Sprint("192.0.2.", j), false)); !ok {
@@ -114,7 +115,7 @@ func TestLongestLineLoses(t *testing.T) {
 	if _, ok := q.add(named("x"), at("192.0.2.0", false)); ok {
 		t.Error("a line is longer than its bound")
 	}
-	for i := 0; q.clients.size < maxShare; i++ {
+	for i := 0; q.clients.size < maxPartition; i++ {
 		q.add(named(fmt.Sprint("few", i)), at(fmt.Sprintf("10.0.%d.%d", i/100, i%100), false))
 	}
 	var dropped [2]*question
@@ -128,11 +129,11 @@ func TestLongestLineLoses(t *testing.T) {
 	if dropped != last && dropped != [2]*question{last[1], last[0]} {
 		t.Error("others than the newest of the longest lines are dropped")
 	}
-	if q.clients.size != maxShare {
+	if q.clients.size != maxPartition {
 		t.Errorf("%d questions wait", q.clients.size)
 	}
 	if _, ok := q.add(named("peer"), at("192.0.2.0", true)); !ok {
-		t.Error("other cores have no share of their own")
+		t.Error("other cores have no partition of their own")
 	}
 }
 
@@ -156,7 +157,7 @@ func TestQueueKeepsItsRules(t *testing.T) {
 			from := sources.Draw(t, "source")
 			switch rapid.SampledFrom([]string{"add", "add", "join", "take"}).Draw(t, "step") {
 			case "add":
-				for range rapid.IntRange(1, maxLine+20).Draw(t, "questions") {
+				for range rapid.IntRange(1, maxPerSource+20).Draw(t, "questions") {
 					one := &question{}
 					dropped, ok := q.add(one, from)
 					if dropped != nil {
@@ -169,9 +170,9 @@ func TestQueueKeepsItsRules(t *testing.T) {
 			case "join":
 				if len(waiting) > 0 {
 					one := waiting[rapid.IntRange(0, len(waiting)-1).Draw(t, "which")]
-					before := slices.Index(one.line.questions, one)
+					before := slices.Index(one.waitsIn.questions, one)
 					q.join(one, from)
-					if slices.Index(one.line.questions, one) > before {
+					if slices.Index(one.waitsIn.questions, one) > before {
 						t.Fatal("a question is later than it was")
 					}
 				}
@@ -186,16 +187,17 @@ func TestQueueKeepsItsRules(t *testing.T) {
 				}
 			}
 			sum := 0
-			for _, s := range []*share{&q.clients, &q.peers} {
+			for _, s := range []*partition{&q.clients, &q.peers} {
 				size := 0
 				for _, l := range s.turns {
-					if len(l.questions) == 0 || len(l.questions) > maxLine || s.lines[l.at] != l {
+					if len(l.questions) == 0 || len(l.questions) > maxPerSource || s.sources[l.at] != l {
 						t.Fatalf("a line of %d questions", len(l.questions))
 					}
 					size += len(l.questions)
 				}
-				if size != s.size || size > maxShare || len(s.turns) != len(s.lines) || s.next > 0 && s.next >= len(s.turns) {
-					t.Fatalf("%d questions, %d counted, %d lines", size, s.size, len(s.lines))
+				if size != s.size || size > maxPartition || len(s.turns) != len(s.sources) ||
+					s.next > 0 && s.next >= len(s.turns) {
+					t.Fatalf("%d questions, %d counted, %d lines", size, s.size, len(s.sources))
 				}
 				sum += size
 			}

@@ -34,7 +34,7 @@ func (a *answering) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func ask(t testing.TB, a *answering) ([]*Known, error) {
+func ask(t testing.TB, a *answering) ([]*TokenInfo, error) {
 	t.Helper()
 	tokens := []secret.Secret{secret.New("*:e.one"), secret.New("*:e.two")}
 	known, err := NewUpstream("https://unleash.example", nil, a).Validate(t.Context(), tokens)
@@ -68,10 +68,10 @@ func hostile() map[string]string {
 }
 
 // TestHostileAnswers: an answer of any shape needs a bounded multiple of its size,
-// and what cannot be read is an error, never an answer that knows no token.
+// and what cannot be read is an error, never an answer without tokens.
 func TestHostileAnswers(t *testing.T) {
 	for name, body := range hostile() {
-		var known []*Known
+		var known []*TokenInfo
 		var err error
 		a := &answering{body: body, length: -1}
 		var allocated int64
@@ -101,7 +101,7 @@ func TestHostileAnswers(t *testing.T) {
 // the answer that it came in.
 func TestKnownKeepsNoAnswer(t *testing.T) {
 	padding := strings.Repeat(" ", 3<<20)
-	var kept []*Known
+	var kept []*TokenInfo
 	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -161,7 +161,9 @@ func FuzzTokensOnDisk(f *testing.F) {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, content []byte) {
-		for name, parse := range map[string]func([]byte) (map[digest]Known, error){keptFile: parseKept, edgeFile: parseEdge} {
+		for name, parse := range map[string]func([]byte) (map[digest]TokenInfo, error){
+			storedFile: parseStored, edgeFile: parseEdge,
+		} {
 			known, err := parse(content)
 			if err == nil && !json.Valid(content) || err != nil && known != nil || len(known) > maxValid {
 				t.Errorf("%s: %.80q: %d tokens, %v", name, content, len(known), err)
@@ -183,8 +185,9 @@ func TestBoundsAreDocumented(t *testing.T) {
 	}
 	thousands := func(n int) string { return fmt.Sprintf("%d,%03d", n/1000, n%1000) }
 	for _, want := range []string{
-		fmt.Sprintf("| one call a second, %d tokens in it; %s of clients and %s of other cores wait, %d of one address; "+
-			"then 503", maxBatch, thousands(maxShare), thousands(maxShare), maxLine),
+		fmt.Sprintf("| one call a second, %d tokens in it; %s of clients and %s of other cores wait, %d of one "+
+			"address; "+
+			"then 503", maxBatch, thousands(maxPartition), thousands(maxPartition), maxPerSource),
 		fmt.Sprintf("| an answer of upstream about tokens | %d MiB, %s projects of a token;",
 			maxAnswer>>20, thousands(maxProjects)),
 	} {

@@ -16,6 +16,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/internal/httpclient"
 	"github.com/flagcast/flagcast/internal/secret"
+	"github.com/flagcast/flagcast/internal/unleashurl"
 	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
@@ -27,20 +28,19 @@ type Upstream struct {
 	client  *http.Client
 }
 
-// NewUpstream takes the address of the server, with or without /api at the
-// end, and headers to send with every request. base nil means the default
+// NewUpstream returns a validator at the address of a server, with or without /api at
+// the end, which sends headers with every request. base nil means the default
 // transport.
 func NewUpstream(address string, headers map[string]secret.Secret, base http.RoundTripper) *Upstream {
-	address = strings.TrimSuffix(strings.TrimRight(address, "/"), "/api")
 	return &Upstream{
-		url: address + "/edge/validate", headers: headers,
-		// The next call asks again: this one is made once.
+		url: unleashurl.Trim(address) + "/edge/validate", headers: headers,
+		// The queue retries: one attempt.
 		client: httpclient.NewClient(httpclient.Options{Base: base, Attempts: 1, Timeout: 3 * time.Second}),
 	}
 }
 
 // Validate implements Validator.
-func (u *Upstream) Validate(ctx context.Context, tokens []secret.Secret) ([]*Known, error) {
+func (u *Upstream) Validate(ctx context.Context, tokens []secret.Secret) ([]*TokenInfo, error) {
 	texts, numbers := make([]string, len(tokens)), map[string]int{}
 	for i, token := range tokens {
 		texts[i] = token.Reveal()
@@ -66,11 +66,11 @@ func (u *Upstream) Validate(ctx context.Context, tokens []secret.Secret) ([]*Kno
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("POST %s: %s", u.url, response.Status)
 	}
-	list := make([]*Known, len(tokens))
+	list := make([]*TokenInfo, len(tokens))
 	body, err := untrusted.ReadBody(response, maxAnswer)
 	if err == nil {
 		asked := func(token string) bool { _, ok := numbers[token]; return ok }
-		err = readTokens(body, asked, func(t *wireToken) { list[numbers[t.Token]] = t.known() })
+		err = readTokens(body, asked, func(t *wireToken) { list[numbers[t.Token]] = t.info() })
 	}
 	if err != nil {
 		return nil, fmt.Errorf("POST %s: %w", u.url, err)
@@ -79,21 +79,20 @@ func (u *Upstream) Validate(ctx context.Context, tokens []secret.Secret) ([]*Kno
 }
 
 const (
-	// maxAnswer is above what 100 tokens of 500 projects each need, in bytes.
+	// maxAnswer is above the size of 100 tokens with 500 projects each, in bytes.
 	maxAnswer = 4 << 20
-	// maxProjects bounds those of one token, which are kept for an hour.
+	// maxProjects bounds the projects of one token, which is cached for an hour.
 	maxProjects = 1000
 )
 
-// errNoList hides what a decoder says: it may quote the document, which holds
-// tokens.
+// errNoList replaces errors of a decoder, which may quote the document and its tokens.
 var (
-	errNoList       = errors.New("this is not a list of tokens")
+	errNoList       = errors.New("not a list of tokens")
 	errManyProjects = fmt.Errorf("a token has more than %d projects", maxProjects)
 )
 
-// readTokens reads {"tokens":[…]}, or the list alone, one token at a time, and only
-// wanted ones: a list may have many more members.
+// readTokens reads {"tokens":[…]}, or only the list, one token at a time, and skips
+// those that are not wanted: a list may have many more members.
 func readTokens(document []byte, wanted func(token string) bool, each func(*wireToken)) error {
 	if err := untrusted.CheckJSON(document, untrusted.RequestDepth); err != nil {
 		return errNoList
@@ -127,7 +126,7 @@ func readTokens(document []byte, wanted func(token string) bool, each func(*wire
 	return err
 }
 
-// projectsOf copies a list of names; nil where there is none.
+// projectsOf returns a copy of a list of names; nil if there is no list.
 func projectsOf(list gjson.Result) (names []string, err error) {
 	if !list.Exists() || list.Type == gjson.Null {
 		return nil, nil
@@ -150,24 +149,24 @@ func projectsOf(list gjson.Result) (names []string, err error) {
 	return names, err
 }
 
-// wireToken is a token as Unleash and Unleash Edge write it: in answers of
-// /edge/validate, and in Edge's backup. Its texts but for Projects may be parts
-// of a document.
+// wireToken is a token in the JSON of Unleash and Unleash Edge: in responses of
+// /edge/validate, and in Edge's backup. Its strings, except for Projects, may share
+// the memory of a document.
 type wireToken struct {
 	Token, Type, Environment string
 	Projects                 []string
 	Status                   string // in a backup only
 }
 
-// known is what is known of it, as copies; nil for one that is valid for neither
-// API.
-func (t *wireToken) known() *Known {
+// info returns the scope and kind of the token, as copies; nil for a token that is
+// valid for neither API.
+func (t *wireToken) info() *TokenInfo {
 	kind, ok := kindOf(t.Type)
 	if !ok {
 		return nil
 	}
-	known := Known{Kind: kind, Scope: Scope{Environment: edgecore.Environment(strings.Clone(t.Environment))}}
-	if t.Environment == "" { // servers of version 5 do not say it; the token does
+	known := TokenInfo{Kind: kind, Scope: Scope{Environment: edgecore.Environment(strings.Clone(t.Environment))}}
+	if t.Environment == "" { // servers of version 5 omit it; it is part of the token
 		token, err := edgecore.ParseToken(secret.New(t.Token))
 		if err != nil {
 			return nil

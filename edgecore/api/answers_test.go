@@ -31,13 +31,13 @@ func TestAnswersThatAreNotRead(t *testing.T) {
 	held := func() float64 { return values(t, registry)["flagcast_http_answer_bytes{}"] }
 	ask := func(path string) net.Conn { return p.get(t, path, "identity") }
 
-	before := settled()
+	before := stable()
 	var open []net.Conn
 	for range connections {
 		open = append(open, ask("/api/frontend/all"))
 	}
 	eventually(t, "the budget is used", func() bool { return held() > budget*3/4 })
-	grown := settled() - before
+	grown := stable() - before
 	if grown > budget+connections*(64<<10) || held() > budget {
 		t.Errorf("%d unread answers take %d MB", connections, grown>>20)
 	}
@@ -71,7 +71,7 @@ func TestPackedAnswersThatAreNotRead(t *testing.T) {
 	go func() { _ = server.Serve(p) }()
 	defer server.Close()
 	held := func() float64 { return values(t, registry)["flagcast_http_answer_bytes{}"] }
-	before := settled()
+	before := stable()
 	var open []net.Conn
 	for range connections {
 		open = append(open, p.get(t, "/api/frontend/all", "gzip"))
@@ -80,7 +80,7 @@ func TestPackedAnswersThatAreNotRead(t *testing.T) {
 	if most := float64(connections * (2*packed - 4<<10)); held() > most {
 		t.Errorf("%.0f bytes of the budget, want at most %.0f", held(), most)
 	}
-	if grown := settled() - before; grown > connections*int64(whole)/4 {
+	if grown := stable() - before; grown > connections*int64(whole)/4 {
 		t.Errorf("%d answers of %d bytes, packed %d, take %d kB", connections, whole, packed, grown>>10)
 	}
 	for _, c := range open {
@@ -93,7 +93,8 @@ func TestPackedAnswersThatAreNotRead(t *testing.T) {
 func (p *pipes) get(t *testing.T, path, encoding string) net.Conn {
 	t.Helper()
 	c := p.dial()
-	_, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nAccept-Encoding: %s\r\n\r\n", path, frontend, encoding)
+	_, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nAccept-Encoding: %s\r\n\r\n", path,
+		frontend, encoding)
 	if err != nil {
 		t.Fatal(err)
 	}

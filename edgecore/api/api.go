@@ -34,34 +34,34 @@ type Options struct {
 	States       States
 	Access       *access.Access
 	Usage        Usage
-	Environments []edgecore.Environment // what must be there to be ready
+	Environments []edgecore.Environment // that must have flags to be ready
 	Log          *slog.Logger
 	Registry     *prometheus.Registry
 	Build        Build
-	// LastConfirmed says when upstream last confirmed an environment, and how often
+	// LastConfirmed returns when upstream last confirmed an environment, and how often
 	// it has failed since, for metrics. nil: unknown.
 	LastConfirmed func(env edgecore.Environment) (at time.Time, failures int)
 	BasePath      string // "" or "/path"
-	// Targets says how what is published is doing, as JSON; nil: nothing is
-	// published.
+	// Targets returns the state of the targets, to be encoded as JSON; nil: nothing
+	// is published.
 	Targets func() any
-	// TokenHeader carries the token of an SDK. "": Authorization. Unleash's
-	// webhook sends Authorization whatever it is.
+	// TokenHeader is the header with the token of an SDK. "": Authorization.
+	// Unleash's webhook always sends Authorization.
 	TokenHeader string
-	// NoAll removes /api/frontend/all and the like, which list flags
+	// DisableAll removes /api/frontend/all and the like, which list flags
 	// that are off.
-	NoAll     bool
-	CORS      CORS
-	Shared    Shared
-	Peers     Peers
-	Backstage Backstage
-	// WebhookSecret lets Unleash call POST /hooks/unleash, and Nudge is called
-	// then: it must not block. There is no such path without them.
+	DisableAll  bool
+	CORS        CORS
+	SharedCache SharedCache
+	Peers       Peers
+	Backstage   Backstage
+	// WebhookSecret lets Unleash call POST /hooks/unleash, which calls Trigger.
+	// Trigger must not block. Without both the path does not exist.
 	WebhookSecret secret.Secret
 	Trigger       func()
-	// MaxBodies and MaxAnswers bound what all requests together hold of bodies
-	// that come in and of answers that clients have not read, in bytes. 0: an
-	// eighth and a quarter of the memory limit of the process.
+	// MaxBodies and MaxAnswers bound the memory of all request bodies, and of all
+	// responses that clients have not read, in bytes. 0: an eighth and a quarter of
+	// the memory limit of the process.
 	MaxBodies, MaxAnswers int64
 }
 
@@ -69,51 +69,47 @@ type Options struct {
 // backstage that has a handler of its own.
 type Handler struct {
 	http.Handler
-	// Backstage answers the paths below /internal-backstage, where Options say
-	// that it is apart; else nil.
+	// Backstage serves the paths below /internal-backstage if Backstage.Separate is
+	// set; else it is nil.
 	Backstage http.Handler
 
-	api    *api
-	routes []string // of both handlers, for tests
+	api *api
 }
 
 // Drain makes /ready answer 503 from now on, so that no new requests are sent
 // to a process that is about to end. Everything else is answered as before.
 func (h *Handler) Drain() { h.api.draining.Store(true) }
 
+// Close waits for the goroutine that compresses bodies for later requests, and
+// prevents another one. It is called once, after the last request.
+func (h *Handler) Close() { h.api.bodies.packing.Lock() }
+
 type api struct {
 	Options
-	cors     *cors
-	bodies   bodies
-	spares   sync.Pool // of *spare
-	draining atomic.Bool
-	requests *prometheus.HistogramVec
+	cors      *cors
+	bodies    bodies
+	scratches sync.Pool // of *scratch
+	draining  atomic.Bool
+	requests  *prometheus.HistogramVec
 
 	incoming, outgoing budget        // bodies of requests; answers that clients have not read
-	turns              chan struct{} // of work that needs much memory
-	unpackers          sync.Pool     // of *gzip.Reader
-	packers            sync.Pool     // of *packer
+	slots              chan struct{} // of work that needs much memory
+	gzipReaders        sync.Pool     // of *gzip.Reader
+	compressors        sync.Pool     // of *compressor
 }
 
-// routes is a mux that keeps its patterns.
-type routes struct {
-	http.ServeMux
-	patterns []string
+// router registers handlers by the pattern of their requests (http.ServeMux).
+type router interface {
+	Handle(pattern string, h http.Handler)
+	HandleFunc(pattern string, h func(http.ResponseWriter, *http.Request))
 }
-
-func (m *routes) Handle(pattern string, h http.Handler) {
-	m.patterns = append(m.patterns, pattern)
-	m.ServeMux.Handle(pattern, h)
-}
-
-func (m *routes) HandleFunc(pattern string, h http.HandlerFunc) { m.Handle(pattern, h) }
 
 // New returns the handler of all paths.
 func New(o Options) *Handler {
 	a := &api{
 		Options:  o,
 		requests: newDurations(),
-		turns:    make(chan struct{}, runtime.GOMAXPROCS(0)),
+		slots:    make(chan struct{}, runtime.GOMAXPROCS(0)),
 		cors:     newCORS(&o.CORS),
 	}
 	if a.incoming.max = o.MaxBodies; a.incoming.max == 0 {
@@ -124,43 +120,46 @@ func New(o Options) *Handler {
 	}
 	o.Registry.MustRegister(a.requests, newStateCollector(&o), newBuildInfo(o.Build), newReadiness(a),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "flagcast_http_body_bytes", Help: "Memory that bodies of requests take beyond 4 kB each.",
+			Name: "flagcast_http_body_bytes", Help: "Memory of request bodies beyond 4 kB each.",
 		}, func() float64 { return float64(a.incoming.used.Load()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "flagcast_http_answer_bytes", Help: "Memory of answers that clients have not read, beyond 4 kB each.",
+			Name: "flagcast_http_answer_bytes",
+			Help: "Memory of responses that clients have not read, beyond 4 kB each.",
 		}, func() float64 { return float64(a.outgoing.used.Load()) }),
 	)
-	mux := &routes{}
-	a.client(mux)
-	a.frontend(mux)
-	a.edge(mux)
-	a.hook(mux)
-	a.probes(mux)
-	a.document(mux)
-	h := &Handler{Handler: a.guard(&mux.ServeMux), api: a}
+	mux := http.NewServeMux()
 	backstage := mux
-	if o.Backstage.Apart {
-		backstage = &routes{}
-		a.probes(backstage)
-		h.Backstage = a.guard(&backstage.ServeMux)
+	h := &Handler{Handler: a.guard(mux), api: a}
+	if o.Backstage.Separate {
+		backstage = http.NewServeMux()
+		a.healthRoutes(backstage)
+		h.Backstage = a.guard(backstage)
 	}
-	a.backstage(backstage)
-	h.routes = mux.patterns
-	if backstage != mux {
-		h.routes = append(h.routes, backstage.patterns...)
-	}
+	a.register(mux, backstage)
 	return h
 }
 
-// guard does what every request needs: who may ask at all, a path without doubled or trailing slashes, a count, and an answer when a
-// handler panics.
+// register adds all routes. backstage, which may be the same router, gets those of
+// the backstage.
+func (a *api) register(mux, backstage router) {
+	a.clientRoutes(mux)
+	a.frontendRoutes(mux)
+	a.edgeRoutes(mux)
+	a.hookRoutes(mux)
+	a.healthRoutes(mux)
+	a.documentRoutes(mux)
+	a.backstageRoutes(backstage)
+}
+
+// guard wraps all handlers: it checks the client address, cleans the path, sets common
+// headers, measures, and writes a response when a handler panics.
 func (a *api) guard(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start, ctx := time.Now(), r.Context()
-		path := tidy(a.local(r.URL.EscapedPath()))
+		path := cleanPath(a.withoutBasePath(r.URL.EscapedPath()))
 		seen := &statusWriter{ResponseWriter: w, code: http.StatusOK}
 		a.headers(w.Header(), path)
-		if ofAPI(path) {
+		if isAPIPath(path) {
 			seen.failing = func() { a.cors.allow(w.Header(), r) }
 		}
 		route := "none"
@@ -169,16 +168,16 @@ func (a *api) guard(mux *http.ServeMux) http.Handler {
 				if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 					panic(p)
 				}
-				a.Log.Error("a request handler has panicked", "route", route, "panic", p)
-				fail(seen, http.StatusInternalServerError, "internal error")
+				a.Log.Error("request handler panicked", "route", route, "panic", p)
+				writeError(seen, http.StatusInternalServerError, "internal error")
 			}
 			a.requests.WithLabelValues(route, strconv.Itoa(seen.code)).Observe(time.Since(start).Seconds())
-			if a.Log.Enabled(ctx, slog.LevelDebug) { // else its values cost something, too
+			if a.Log.Enabled(ctx, slog.LevelDebug) { // so that its values cost nothing otherwise
 				a.Log.Debug("request", "route", route, "code", seen.code, "took", time.Since(start).String())
 			}
 		}()
-		if !a.Peers.admits(r) {
-			fail(seen, http.StatusForbidden, "this address may not ask here")
+		if !a.Peers.allows(r) {
+			writeError(seen, http.StatusForbidden, "client address not allowed")
 			return
 		}
 		r, ok := a.prepare(seen, r, path)
@@ -187,11 +186,11 @@ func (a *api) guard(mux *http.ServeMux) http.Handler {
 		}
 		h, pattern := mux.Handler(r)
 		if pattern == "" {
-			if r.Method == http.MethodOptions && ofAPI(path) {
+			if r.Method == http.MethodOptions && isAPIPath(path) {
 				a.cors.preflight(seen, r)
 				return
 			}
-			unrouted(seen, r, mux)
+			writeNoRoute(seen, r, mux)
 			return
 		}
 		if route = pattern; strings.Contains(pattern, "{") {
@@ -201,35 +200,36 @@ func (a *api) guard(mux *http.ServeMux) http.Handler {
 	})
 }
 
-// headers sets what every answer has. Handlers replace Cache-Control where a cache
-// may keep an answer. Below /api each answer, an error too, depends on the token.
+// headers sets the headers of every response. Handlers replace Cache-Control where a
+// cache may keep the response. Below /api every response, also an error, depends on
+// the token.
 func (a *api) headers(h http.Header, path string) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
-	if ofAPI(path) {
+	if isAPIPath(path) {
 		h.Set("Vary", "Accept-Encoding, "+a.tokenHeader())
 	}
 }
 
-// Redirected sets the headers of an answer that is made elsewhere, in place of
-// that of the handler, such as a redirect.
-func (h *Handler) Redirected(w http.ResponseWriter, r *http.Request) {
-	path := tidy(h.api.local(r.URL.EscapedPath()))
+// SetHeaders sets the headers of a response that another handler writes in place of
+// this one, such as a redirect.
+func (h *Handler) SetHeaders(w http.ResponseWriter, r *http.Request) {
+	path := cleanPath(h.api.withoutBasePath(r.URL.EscapedPath()))
 	h.api.headers(w.Header(), path)
-	if ofAPI(path) {
+	if isAPIPath(path) {
 		h.api.cors.allow(w.Header(), r)
 	}
 }
 
-// ofAPI reports whether a path is one that SDKs may ask for.
-func ofAPI(path string) bool { return path == "/api" || strings.HasPrefix(path, "/api/") }
+// isAPIPath reports whether a path is of the APIs for SDKs.
+func isAPIPath(path string) bool { return path == "/api" || strings.HasPrefix(path, "/api/") }
 
-// prepare returns the request as handlers see it, with an escaped path. It has
-// answered when ok is false.
+// prepare returns the request for the handlers, with the escaped path and the client
+// address. If ok is false, the response has been written.
 func (a *api) prepare(w http.ResponseWriter, r *http.Request, path string) (prepared *http.Request, ok bool) {
 	plain, err := url.PathUnescape(path)
-	if err != nil || dotted(plain) {
-		fail(w, http.StatusNotFound, "there is nothing at this path")
+	if err != nil || hasDotSegment(plain) {
+		writeError(w, http.StatusNotFound, "no such path")
 		return nil, false
 	}
 	if plain != r.URL.Path {
@@ -238,13 +238,13 @@ func (a *api) prepare(w http.ResponseWriter, r *http.Request, path string) (prep
 		r2.URL = &u
 		r = &r2
 	}
-	r.RemoteAddr = a.Peers.client(r)
+	r.RemoteAddr = a.Peers.clientAddress(r)
 	return r, true
 }
 
-// dotted reports whether a path has segments that lead elsewhere. Nothing that
-// is served has.
-func dotted(path string) bool {
+// hasDotSegment reports whether a path has a segment "." or "..". No path that is
+// served has one.
+func hasDotSegment(path string) bool {
 	for segment := range strings.SplitSeq(path, "/") {
 		if segment == "." || segment == ".." {
 			return true
@@ -253,40 +253,40 @@ func dotted(path string) bool {
 	return false
 }
 
-// local is a path without the base path. What comes without it is served, too:
-// a proxy may have taken it off, and probes come straight.
-func (a *api) local(path string) string {
+// withoutBasePath returns a path without the base path. A path without it is served,
+// too: a proxy may have removed it, and probes do not use it.
+func (a *api) withoutBasePath(path string) string {
 	if rest, below := strings.CutPrefix(path, a.BasePath); below && (rest == "" || rest[0] == '/') {
 		return rest
 	}
 	return path
 }
 
-// unrouted answers in JSON what the mux would answer in text: 404, or 405 with
-// the methods that there are.
-func unrouted(w http.ResponseWriter, r *http.Request, mux http.Handler) {
-	probe := &probe{header: http.Header{}}
+// writeNoRoute writes as JSON what the mux would write as text: 404, or 405 with the
+// methods that are allowed.
+func writeNoRoute(w http.ResponseWriter, r *http.Request, mux http.Handler) {
+	probe := &statusRecorder{header: http.Header{}}
 	mux.ServeHTTP(probe, r)
 	if probe.code == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", probe.header.Get("Allow"))
-		fail(w, probe.code, "this path takes "+probe.header.Get("Allow"))
+		writeError(w, probe.code, "method not allowed: want "+probe.header.Get("Allow"))
 		return
 	}
-	fail(w, http.StatusNotFound, "there is nothing at this path")
+	writeError(w, http.StatusNotFound, "no such path")
 }
 
-// probe keeps the status of an answer and drops the rest.
-type probe struct {
+// statusRecorder keeps the status and headers of a response and discards the body.
+type statusRecorder struct {
 	header http.Header
 	code   int
 }
 
-func (p *probe) Header() http.Header         { return p.header }
-func (p *probe) WriteHeader(code int)        { p.code = code }
-func (p *probe) Write(b []byte) (int, error) { return len(b), nil }
+func (p *statusRecorder) Header() http.Header         { return p.header }
+func (p *statusRecorder) WriteHeader(code int)        { p.code = code }
+func (p *statusRecorder) Write(b []byte) (int, error) { return len(b), nil }
 
-// tidy drops doubled and trailing slashes.
-func tidy(path string) string {
+// cleanPath removes doubled and trailing slashes.
+func cleanPath(path string) string {
 	for strings.Contains(path, "//") {
 		path = strings.ReplaceAll(path, "//", "/")
 	}
@@ -313,8 +313,8 @@ func (w *statusWriter) WriteHeader(code int) {
 // Unwrap lets http.ResponseController reach the connection.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// fail answers with a JSON error.
-func fail(w http.ResponseWriter, code int, text string) {
+// writeError writes a JSON error.
+func writeError(w http.ResponseWriter, code int, text string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store") // a cache may keep a 404 otherwise
 	w.Header().Del("ETag")
@@ -324,7 +324,7 @@ func fail(w http.ResponseWriter, code int, text string) {
 	_ = json.NewEncoder(w).Encode(map[string]string{"error": text})
 }
 
-// tokenHeader names the header that answers depend on.
+// tokenHeader returns the name of the header with the token.
 func (a *api) tokenHeader() string {
 	if a.TokenHeader == "" {
 		return "Authorization"
@@ -332,47 +332,52 @@ func (a *api) tokenHeader() string {
 	return a.TokenHeader
 }
 
-// admit returns what a request may see, and the state of its environment. It
-// has answered when ok is false. Not ready is 503: Unleash's Node SDK never
+// authorize returns the scope of a request, and the state of its environment. If ok
+// is false, the response has been written. Not ready is 503: Unleash's Node SDK never
 // polls again after a 401 or 403.
-func (a *api) admit(w http.ResponseWriter, r *http.Request, kind access.Kind) (scope access.Scope, st *state.State, ok bool) {
+func (a *api) authorize(
+	w http.ResponseWriter, r *http.Request, kind access.Kind,
+) (scope access.Scope, st *state.State, ok bool) {
 	if scope, ok = a.scope(w, r, kind); !ok {
 		return scope, nil, false
 	}
 	st, err := a.States.Load(scope.Environment)
 	if err != nil {
-		retryLater(w, "no flags of environment "+strconv.Quote(string(scope.Environment))+" yet")
+		writeUnavailable(w, "no flags of environment "+strconv.Quote(string(scope.Environment))+" yet")
 		return scope, nil, false
 	}
 	return scope, st, true
 }
 
-// scope returns what a request may see. It has answered when ok is false.
+// scope returns the scope of the token of a request. If ok is false, the response has
+// been written.
 func (a *api) scope(w http.ResponseWriter, r *http.Request, kind access.Kind) (scope access.Scope, ok bool) {
 	scope, err := a.Access.Check(r.Context(), clientOf(r), r.Header.Get(a.tokenHeader()), kind)
 	switch {
 	case errors.Is(err, access.ErrUnavailable):
-		retryLater(w, "the token cannot be validated now: upstream does not answer, or is asked about too many")
+		writeUnavailable(w, "the token cannot be validated now: upstream does not answer, or is asked about too many")
 	case errors.Is(err, access.ErrUncovered):
-		retryLater(w, "the token is for an environment, or for projects, that are not followed here; a token of upstream has to see them")
+		writeUnavailable(w,
+			"the token covers environments or projects that this instance does not serve; a token of upstream must "+
+				"cover them")
 	case errors.Is(err, access.ErrForbidden):
-		fail(w, http.StatusForbidden, "this token is not for the "+string(kind)+" API")
+		writeError(w, http.StatusForbidden, "this token is not for the "+string(kind)+" API")
 	case err != nil:
-		fail(w, http.StatusUnauthorized, "the "+a.tokenHeader()+" header has no token that is known here")
+		writeError(w, http.StatusUnauthorized, "the "+a.tokenHeader()+" header has no known token")
 	}
 	return scope, err == nil
 }
 
-func retryLater(w http.ResponseWriter, text string) {
+func writeUnavailable(w http.ResponseWriter, text string) {
 	w.Header().Set("Retry-After", "1")
-	fail(w, http.StatusServiceUnavailable, text)
+	writeError(w, http.StatusServiceUnavailable, text)
 }
 
-// sendJSON is writeJSON for what may be large.
+// sendJSON is writeJSON for large values.
 func (a *api) sendJSON(w http.ResponseWriter, v any) {
 	content, err := json.Marshal(v)
 	if err != nil {
-		panic(err) // guard logs it; none of our types has what JSON has not
+		panic(err) // guard logs it; all our types can be encoded
 	}
 	w.Header().Set("Content-Type", "application/json")
 	a.send(w, append(content, '\n'))

@@ -38,20 +38,25 @@ const (
 const definitions = `{"features":[
  {"name":"on","project":"a","enabled":true,"strategies":[],"impressionData":true,"later":{"kept":1}},
  {"name":"off","project":"a","enabled":false,"strategies":[]},
- {"name":"for-7","project":"b","enabled":true,"strategies":[{"name":"userWithId","parameters":{"userIds":"7"}}],"variants":[{"name":"red","weight":1,"payload":{"type":"string","value":"r"}}]},
+ {"name":"for-7","project":"b","enabled":true,"strategies":[{"name":"userWithId","parameters":{"userIds":"7"}}],
+ 	"variants":[{"name":"red","weight":1,"payload":{"type":"string","value":"r"}}]},
  {"name":"in-no","project":"b","enabled":true,"strategies":[{"name":"default","segments":[1]}]},
- {"name":"in-production","project":"b","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"environment","operator":"IN","values":["production"]}]}]},
- {"name":"half","project":"c","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"50","stickiness":"random","groupId":"g"}}]},
+ {"name":"in-production","project":"b","enabled":true,"strategies":[{"name":"default",
+ 	"constraints":[{"contextName":"environment","operator":"IN","values":["production"]}]}]},
+ {"name":"half","project":"c","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"50",
+ 	"stickiness":"random","groupId":"g"}}]},
  {"name":"half-child","project":"c","enabled":true,"strategies":[],"dependencies":[{"feature":"half"}]},
- {"name":"soon","project":"c","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"currentTime","operator":"DATE_AFTER","value":"2999-01-01T00:00:00Z"}]}]}
-],"segments":[{"id":1,"constraints":[{"contextName":"country","operator":"IN","values":["no"]}]},{"id":2,"constraints":[]}],"meta":{"revisionId":7}}`
+ {"name":"soon","project":"c","enabled":true,"strategies":[{"name":"default",
+ 	"constraints":[{"contextName":"currentTime","operator":"DATE_AFTER","value":"2999-01-01T00:00:00Z"}]}]}
+],"segments":[{"id":1,"constraints":[{"contextName":"country","operator":"IN","values":["no"]}]},{"id":2,
+	"constraints":[]}],"meta":{"revisionId":7}}`
 
 type fixture struct {
 	handler  http.Handler
 	store    *state.Store
 	log      *bytes.Buffer
 	registry *prometheus.Registry
-	nudges   int
+	triggers int
 }
 
 func newFixture(t testing.TB, anonymous edgecore.Environment) *fixture {
@@ -66,7 +71,8 @@ func newFixture(t testing.TB, anonymous edgecore.Environment) *fixture {
 		Anonymous: anonymous,
 	})
 	collector, err := usage.New(usage.Options{
-		URL: "https://unleash.example", Tokens: tokens(t, backend), Interval: time.Minute, Log: log, Registry: f.registry,
+		URL: "https://unleash.example", Tokens: tokens(t, backend), Interval: time.Minute, Log: log,
+		Registry: f.registry,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +80,7 @@ func newFixture(t testing.TB, anonymous edgecore.Environment) *fixture {
 	f.handler = api.New(api.Options{
 		States: f.store, Access: allowed, Environments: []edgecore.Environment{"production"}, Log: log,
 		Registry: f.registry, BasePath: "/base", Usage: collector,
-		WebhookSecret: secret.New("hook-secret"), Trigger: func() { f.nudges++ },
+		WebhookSecret: secret.New("hook-secret"), Trigger: func() { f.triggers++ },
 	})
 	return f
 }
@@ -207,7 +213,8 @@ func TestClientFeatures(t *testing.T) {
 			t.Errorf("%s: %s, want %s", tc.path, got, tc.want)
 		}
 	}
-	if body := text(t, f.ask("GET", "/api/client/features", backend, "")); !strings.Contains(body, `"later":{"kept":1}`) || !strings.Contains(body, `"revisionId":7`) {
+	if body := text(t, f.ask("GET", "/api/client/features", backend, "")); !strings.Contains(body,
+		`"later":{"kept":1}`) || !strings.Contains(body, `"revisionId":7`) {
 		t.Errorf("a member is lost: %s", body)
 	}
 }
@@ -221,16 +228,19 @@ func TestEntityTagsAndCompression(t *testing.T) {
 		t.Fatalf("not compressed: %v", err)
 	}
 	unzipped, err := io.ReadAll(z)
-	if err != nil || string(unzipped) != text(t, f.ask("GET", "/api/client/features", backend, "", "Accept-Encoding", "gzip;q=0")) {
+	if err != nil ||
+		string(unzipped) != text(t, f.ask("GET", "/api/client/features", backend, "", "Accept-Encoding", "gzip;q=0")) {
 		t.Errorf("the compressed body is another: %v", err)
 	}
 	for _, match := range []string{etag, "W/" + etag, `"x", ` + etag, "*"} {
-		if r := f.ask("GET", "/api/client/features", backend, "", "If-None-Match", match); r.StatusCode != 304 || r.Header.Get("ETag") != etag || text(t, r) != "" {
+		if r := f.ask("GET", "/api/client/features", backend, "", "If-None-Match", match); r.StatusCode != 304 ||
+			r.Header.Get("ETag") != etag || text(t, r) != "" {
 			t.Errorf("If-None-Match %s: %d", match, r.StatusCode)
 		}
 	}
 	scoped := f.ask("GET", "/api/client/features", backendA, "").Header.Get("ETag")
-	f.put(t, strings.Replace(definitions, `"name":"for-7","project":"b","enabled":true`, `"name":"for-7","project":"b","enabled":false`, 1))
+	f.put(t, strings.Replace(definitions, `"name":"for-7","project":"b","enabled":true`,
+		`"name":"for-7","project":"b","enabled":false`, 1))
 	if r := f.ask("GET", "/api/client/features", backend, "", "If-None-Match", etag); r.StatusCode != 200 {
 		t.Errorf("a change is not seen: %d", r.StatusCode)
 	}
@@ -254,8 +264,14 @@ func TestFrontendContext(t *testing.T) {
 		{"a user among the properties", "GET", "/api/frontend?properties[userId]=7", "", "for-7 in-production on"},
 		{"an environment of its own", "GET", "/api/frontend?environment=test", "", "on"},
 		{"another time", "GET", "/api/frontend?currentTime=2999-02-01T00:00:00Z", "", "in-production on soon"},
-		{"a body", "POST", "/api/frontend", `{"context":{"userId":7,"properties":{"country":"no"}}}`, "for-7 in-no in-production on"},
-		{"a bare context", "POST", "/api/proxy", `{"userId":"7","country":null,"nested":{"x":1}}`, "for-7 in-production on"},
+		{
+			"a body", "POST", "/api/frontend", `{"context":{"userId":7,"properties":{"country":"no"}}}`,
+			"for-7 in-no in-production on",
+		},
+		{
+			"a bare context", "POST", "/api/proxy", `{"userId":"7","country":null,"nested":{"x":1}}`,
+			"for-7 in-production on",
+		},
 		{"no body", "POST", "/api/frontend", "", "in-production on"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -284,7 +300,8 @@ func TestFrontendContext(t *testing.T) {
 func TestFrontendShape(t *testing.T) {
 	f := newFixture(t, "")
 	got := text(t, f.ask("GET", "/api/frontend/features/for-7?userId=7", frontend, ""))
-	want := `{"name":"for-7","enabled":true,"variant":{"name":"red","enabled":true,"payload":{"type":"string","value":"r"},` +
+	want := `{"name":"for-7","enabled":true,"variant":{"name":"red","enabled":true,"payload":{"type":"string",` +
+		`"value":"r"},` +
 		`"feature_enabled":true,"featureEnabled":true},"impressionData":false,"impression_data":false}` + "\n"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -325,7 +342,9 @@ func TestAnonymous(t *testing.T) {
 
 func TestBasePathEndsAtASlash(t *testing.T) {
 	f := newFixture(t, "")
-	for path, want := range map[string]int{"/base/health": 200, "/health": 200, "/basehealth": 404, "/base/base/health": 404} {
+	for path, want := range map[string]int{
+		"/base/health": 200, "/health": 200, "/basehealth": 404, "/base/base/health": 404,
+	} {
 		if r := f.ask("GET", path, "", ""); r.StatusCode != want {
 			t.Errorf("%s: %d, want %d", path, r.StatusCode, want)
 		}
@@ -335,7 +354,10 @@ func TestBasePathEndsAtASlash(t *testing.T) {
 func TestReadyWaitsForEveryEnvironment(t *testing.T) {
 	store := state.New(state.Options{Log: slog.New(slog.DiscardHandler)})
 	allowed := access.New(access.Options{})
-	h := api.New(api.Options{States: store, Access: allowed, Usage: &usage.Collector{}, Environments: []edgecore.Environment{"a"}, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
+	h := api.New(api.Options{
+		States: store, Access: allowed, Usage: &usage.Collector{}, Environments: []edgecore.Environment{"a"},
+		Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
+	})
 	f := &fixture{handler: h}
 	if r := f.ask("GET", "/ready", "", ""); r.StatusCode != 503 || !strings.Contains(text(t, r), "NOTREADY") {
 		t.Errorf("%d before there are flags", r.StatusCode)
@@ -387,7 +409,8 @@ func FuzzContext(f *testing.F) {
 		r := x.ask("POST", "/api/frontend", frontend, body)
 		answer := text(t, r)
 		large := len(body) > 64<<10
-		if r.StatusCode != 200 && r.StatusCode != 400 && !large || (r.StatusCode == 413) != large || !json.Valid([]byte(answer)) {
+		if r.StatusCode != 200 && r.StatusCode != 400 && !large || (r.StatusCode == 413) != large ||
+			!json.Valid([]byte(answer)) {
 			t.Errorf("%d: %s", r.StatusCode, answer)
 		}
 	})

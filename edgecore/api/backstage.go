@@ -9,24 +9,23 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Backstage says what is served below /internal-backstage, to the inside of
-// the network: none of it asks for a token.
+// Backstage selects what is served below /internal-backstage, for an internal
+// network: these paths need no token.
 type Backstage struct {
-	// Apart gives it a handler of its own. Health and readiness stay with the
-	// others, too.
-	Apart     bool
-	NoMetrics bool
-	// Features serves all definitions of all environments, Tokens what is known
-	// of tokens.
+	// Separate gives these paths a handler of their own. Health and readiness are
+	// served by both.
+	Separate       bool
+	DisableMetrics bool
+	// Features serves all definitions of all environments, Tokens the report of
+	// access.Access.
 	Features, Tokens bool
 }
 
-// maxScrapes bounds the requests for metrics that are answered at a time; more
-// get 503.
+// maxScrapes bounds the concurrent requests for metrics; more get 503.
 const maxScrapes = 8
 
-// probes are health and readiness.
-func (a *api) probes(mux *routes) {
+// healthRoutes adds health and readiness.
+func (a *api) healthRoutes(mux router) {
 	health := func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "OK"})
 	}
@@ -36,8 +35,8 @@ func (a *api) probes(mux *routes) {
 	}
 }
 
-func (a *api) backstage(mux *routes) {
-	if !a.Backstage.NoMetrics {
+func (a *api) backstageRoutes(mux router) {
+	if !a.Backstage.DisableMetrics {
 		metrics := promhttp.HandlerFor(a.Registry, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes})
 		mux.Handle("GET /internal-backstage/prometheus", metrics)
 		mux.Handle("GET /internal-backstage/metrics", metrics)
@@ -65,7 +64,7 @@ func (a *api) dump(w http.ResponseWriter, _ *http.Request) {
 		if err != nil {
 			continue
 		}
-		name, _ := json.Marshal(env) // a text has no faults
+		name, _ := json.Marshal(env) // a string always encodes
 		separator := byte(',')
 		if b.Len() == 0 {
 			separator = '{'
@@ -94,10 +93,10 @@ func (a *api) ready(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]string{"status": "READY"})
 }
 
-// notReady says why the process is not ready; "" when it is.
+// notReady returns why the process is not ready, "" when it is.
 func (a *api) notReady() string {
 	if a.draining.Load() {
-		return "the process is about to end"
+		return "shutting down"
 	}
 	for _, env := range a.Environments {
 		if _, err := a.States.Load(env); err != nil {

@@ -24,10 +24,14 @@ func many(n int) string {
 			for j := range values {
 				values[j] = fmt.Sprintf(`"value-%d"`, i*j%1000)
 			}
-			constraint = `{"contextName":"country","operator":"IN","values":[` + strings.Join(values, ",") + `],"inverted":false,"caseInsensitive":false}`
+			constraint = `{"contextName":"country","operator":"IN","values":[` + strings.Join(values, ",") +
+				`],"inverted":false,"caseInsensitive":false}`
 		}
-		fmt.Fprintf(&b, `{"name":"team-%d.flag-%d","type":"release","project":"default","enabled":true,"stale":false,"impressionData":false,"strategies":[`+
-			`{"name":"flexibleRollout","constraints":[%s],"parameters":{"groupId":"flag-%d","rollout":"%d","stickiness":"userId"},"variants":[],"segments":[]}],"variants":[],"dependencies":[]}`,
+		fmt.Fprintf(&b,
+			`{"name":"team-%d.flag-%d","type":"release","project":"default","enabled":true,"stale":false,`+
+				`"impressionData":false,"strategies":[`+
+				`{"name":"flexibleRollout","constraints":[%s],"parameters":{"groupId":"flag-%d","rollout":"%d",`+
+				`"stickiness":"userId"},"variants":[],"segments":[]}],"variants":[],"dependencies":[]}`,
 			i%37, i, constraint, i, i*7%101)
 	}
 	b.WriteString(`],"segments":[],"meta":{"revisionId":1}}`)
@@ -86,7 +90,8 @@ func BenchmarkFrontend(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/flags=%d", tc.name, flags), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					r := f.ask(tc.method, tc.path, frontend, tc.body, "Content-Encoding", tc.encoding, "Accept-Encoding", tc.accept)
+					r := f.ask(tc.method, tc.path, frontend, tc.body, "Content-Encoding", tc.encoding,
+						"Accept-Encoding", tc.accept)
 					if r.StatusCode != 200 {
 						b.Fatal(r.StatusCode)
 					}
@@ -96,7 +101,7 @@ func BenchmarkFrontend(b *testing.B) {
 	}
 }
 
-// packed returns the gzip form of a body.
+// compressed returns the gzip form of a body.
 func packed(body string) string {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)

@@ -14,18 +14,18 @@ import (
 )
 
 const (
-	// brotliLevel packs 10,000 flags to 152 kB in 49 ms. Level 9: 138 kB, 150 ms.
+	// brotliLevel compresses 10,000 flags to 152 kB in 49 ms. Level 9: 138 kB, 150 ms.
 	brotliLevel = 6
 
-	// maxScopes bounds the answers that are kept for each environment: there
-	// are as many as valid tokens with different projects.
+	// maxScopes bounds the bodies that are kept for each environment: one for each
+	// set of projects that valid tokens have.
 	maxScopes = 1024
-	// maxPrefixed bounds those to a filter, which is the client's choice.
+	// maxPrefixed bounds those with a filter, which the client chooses.
 	maxPrefixed = 16
 )
 
-// body is one answer, made once for each version and scope. Its packed forms
-// are made once, too, when they are first requested.
+// body is a response of the client API, made once for each version and scope. Its
+// compressed forms are made once, too, when they are first requested.
 type body struct {
 	identity []byte
 	etag     string
@@ -34,7 +34,8 @@ type body struct {
 	brotli   atomic.Pointer[[]byte]  // nil: not made yet
 }
 
-// newBody makes an answer, of whose packed form some may be in that of older.
+// newBody makes a body. older are the compressed pieces of an older one, nil for
+// none, which may be reused.
 func newBody(identity []byte, cuts []int, older *[]piece) *body {
 	b := &body{identity: identity, etag: etagOf(identity)}
 	b.gzip = sync.OnceValue(func() []byte {
@@ -42,21 +43,21 @@ func newBody(identity []byte, cuts []int, older *[]piece) *body {
 		if older != nil {
 			known = *older
 		}
-		packed, pieces := pack(identity, cuts, known)
+		packed, pieces := gzipPieces(identity, cuts, known)
 		b.pieces.Store(&pieces)
 		return packed
 	})
 	return b
 }
 
-// bodies keeps the answers of the newest version of each environment.
+// bodies keeps the bodies of the newest version of each environment.
 type bodies struct {
 	mu      sync.Mutex
 	envs    map[edgecore.Environment]*rendered
 	packing sync.Mutex // held while a brotli form is made
 }
 
-// rendered are the answers of one version, by scope.
+// rendered are the bodies of one version, by scope.
 type rendered struct {
 	state    *state.State
 	scopes   map[string]func() *body
@@ -65,8 +66,8 @@ type rendered struct {
 	before map[string]func() *body
 }
 
-// get returns the answer to a scope, which chosen has narrowed. A request that
-// has loaded a version just before the newest one came gets the newest.
+// get returns the body of a scope, which chosen has narrowed. A request that has
+// loaded a version just before a newer one arrived gets the newer one.
 func (b *bodies) get(st *state.State, scope access.Scope, chosen filter) *body {
 	return b.find(st, scope, chosen)() // not under the lock: others need not wait
 }
@@ -102,7 +103,7 @@ func (b *bodies) find(st *state.State, scope access.Scope, chosen filter) func()
 			if before == nil {
 				return newBody(content, cuts, nil)
 			}
-			// What has changed may be in other projects: the packed forms are kept.
+			// The change is in other projects: the compressed forms are reused.
 			if bytes.Equal(before().identity, content) {
 				return before()
 			}
@@ -119,9 +120,10 @@ func keyOf(scope access.Scope, prefix string) string {
 	return "=" + strings.Join(scope.Projects, "\n") + "\x00" + prefix
 }
 
-// brotli returns the brotli form of an answer, or nil while there is none: it
-// takes too long for a request to wait. One is made at a time, beside the
-// requests, and what cannot be made now is made for a later request.
+// brotli returns the brotli form of a body, or nil while there is none: compressing
+// takes too long for a request to wait. One form is made at a time, in a goroutine
+// that Handler.Close waits for; a form that cannot be made now is made for a later
+// request.
 func (b *bodies) brotli(one *body) []byte {
 	if packed := one.brotli.Load(); packed != nil {
 		return *packed
@@ -134,7 +136,7 @@ func (b *bodies) brotli(one *body) []byte {
 			}
 			var buffer bytes.Buffer
 			z := brotli.NewWriterLevel(&buffer, brotliLevel)
-			_, _ = z.Write(one.identity) // a buffer takes everything
+			_, _ = z.Write(one.identity) // writing to a buffer does not fail
 			_ = z.Close()
 			packed := buffer.Bytes()
 			one.brotli.Store(&packed)
@@ -143,10 +145,10 @@ func (b *bodies) brotli(one *body) []byte {
 	return nil
 }
 
-// render writes what a scope sees. Flags and segments are as upstream sent
-// them. Revision and members that we do not know are the environment's, so a
-// scope of some projects goes without: its body changes when its own flags do,
-// and of nothing else.
+// render encodes the definitions within a scope. Flags and segments are as upstream
+// sent them. The revision and unknown members belong to the whole environment, so a
+// scope of some projects does not have them: its body changes only with its own
+// flags.
 func render(d *edgecore.Definitions, scope access.Scope, prefix string) (content []byte, cuts []int) {
 	if scope.Projects == nil && prefix == "" {
 		return d.Encode(), cutsOf(d)

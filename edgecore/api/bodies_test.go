@@ -20,7 +20,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/state"
 )
 
-// place is a response writer that tells where in memory the body lies: what is
+// place is a response writer that records where in memory the body lies: what is
 // made again lies elsewhere.
 type place struct {
 	header http.Header
@@ -140,7 +140,7 @@ func TestPackings(t *testing.T) {
 	}
 }
 
-// TestScopesAreApart: a body of some projects tells nothing of the environment,
+// TestScopesAreApart: a body of some projects says nothing of the environment,
 // so that its tag is as old as its flags; one of all is as upstream sent it.
 func TestScopesAreApart(t *testing.T) {
 	f := newFixture(t, "")
@@ -151,16 +151,19 @@ func TestScopesAreApart(t *testing.T) {
 	}
 	all, some := at(8, unknown+",")
 	body := text(t, all)
-	if !strings.Contains(body, `"meta":{"revisionId":8}`) || !strings.Contains(body, unknown) || !strings.Contains(body, `"later":{"kept":1}`) {
+	if !strings.Contains(body, `"meta":{"revisionId":8}`) || !strings.Contains(body, unknown) ||
+		!strings.Contains(body, `"later":{"kept":1}`) {
 		t.Errorf("a member is lost: %s", body)
 	}
 	body = text(t, some)
-	if strings.Contains(body, "meta") || strings.Contains(body, unknown) || !strings.Contains(body, `"later":{"kept":1}`) || !json.Valid([]byte(body)) {
+	if strings.Contains(body, "meta") || strings.Contains(body, unknown) ||
+		!strings.Contains(body, `"later":{"kept":1}`) || !json.Valid([]byte(body)) {
 		t.Errorf("of project a: %s", body)
 	}
 	all2, some2 := at(9, "")
 	if all.Header.Get("ETag") == all2.Header.Get("ETag") || some.Header.Get("ETag") != some2.Header.Get("ETag") {
-		t.Errorf("of all %s, then %s; of project a %s, then %s", all.Header["Etag"], all2.Header["Etag"], some.Header["Etag"], some2.Header["Etag"])
+		t.Errorf("of all %s, then %s; of project a %s, then %s", all.Header["Etag"], all2.Header["Etag"],
+			some.Header["Etag"], some2.Header["Etag"])
 	}
 	// The member alone is a change, too.
 	all3, _ := at(9, unknown+",")
@@ -186,7 +189,8 @@ func TestPrefixesAreBounded(t *testing.T) {
 		if i != 100 {
 			continue
 		}
-		if again := f.place("/api/client/features?namePrefix=in-", backend, ""); again.at == first.at || !bytes.Equal(again.body, first.body) {
+		if again := f.place("/api/client/features?namePrefix=in-", backend, ""); again.at == first.at ||
+			!bytes.Equal(again.body, first.body) {
 			t.Error("a prefix is kept for ever, or answered otherwise")
 		}
 	}

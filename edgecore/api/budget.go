@@ -6,16 +6,16 @@ import (
 	"sync/atomic"
 )
 
-// budget bounds the bytes that all requests together hold for as long as their
-// clients take to send or to read.
+// budget bounds the bytes that all requests together hold while their clients send or
+// read.
 type budget struct {
 	max  int64
 	used atomic.Int64
 }
 
-// take reports whether n more bytes keep the whole at or below most, and if so
-// counts them. most is max, or a part of it for requests that may not use all.
-func (b *budget) take(n, most int64) bool {
+// reserve adds n bytes if the total stays at or below most, and reports whether it
+// did. most is max, or a part of it for requests that may not use all.
+func (b *budget) reserve(n, most int64) bool {
 	for {
 		used := b.used.Load()
 		if used+n > most {
@@ -27,13 +27,13 @@ func (b *budget) take(n, most int64) bool {
 	}
 }
 
-func (b *budget) give(n int64) { b.used.Add(-n) }
+func (b *budget) release(n int64) { b.used.Add(-n) }
 
 const (
-	// free is what each request may hold of a body, and of an answer, without
-	// asking a budget. It is as much as the connection itself needs. An
-	// ordinary context is smaller, so it is never refused because of others.
-	free = 4 << 10
+	// unbudgeted is how many bytes of a body, and of a response, each request holds
+	// outside of a budget. It is as much as the connection itself needs. An ordinary
+	// context is smaller, so it is never refused because of other requests.
+	unbudgeted = 4 << 10
 
 	minBudget, maxBudget = 8 << 20, 256 << 20
 )

@@ -10,7 +10,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/access"
 )
 
-func (a *api) client(mux *routes) {
+func (a *api) clientRoutes(mux router) {
 	mux.HandleFunc("GET /api/client/features", a.features)
 	mux.HandleFunc("POST /api/client/features", a.features)
 	mux.HandleFunc("GET /api/client/features/{name}", a.feature)
@@ -21,7 +21,7 @@ func (a *api) client(mux *routes) {
 }
 
 func (a *api) features(w http.ResponseWriter, r *http.Request) {
-	scope, st, ok := a.admit(w, r, access.Client)
+	scope, st, ok := a.authorize(w, r, access.Client)
 	if !ok {
 		return
 	}
@@ -38,13 +38,13 @@ func (a *api) features(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("ETag", b.etag)
 	h.Set("Cache-Control", "no-cache")
-	if fresh(r, b.etag) {
+	if notModified(r, b.etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
 	h.Set("Content-Type", "application/json")
 	content := b.identity
-	encoding, packed := a.packed(r, b)
+	encoding, packed := a.compressed(r, b)
 	if packed != nil {
 		h.Set("Content-Encoding", encoding)
 		content = packed
@@ -53,7 +53,7 @@ func (a *api) features(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(content)
 }
 
-// filter is which of the flags that its token sees a client wants.
+// filter selects flags within the scope of a token.
 type filter struct {
 	prefix   string   // of their names
 	projects []string // none: all
@@ -76,10 +76,10 @@ func (f *filter) narrow(scope access.Scope) access.Scope {
 	return scope
 }
 
-// packed returns the packed form that a client likes best of those that there
-// are, nil for none.
-func (a *api) packed(r *http.Request, b *body) (encoding string, content []byte) {
-	zip, br := weightOf(r, "gzip"), weightOf(r, "br")
+// compressed returns the compressed form with the highest q-value of the client,
+// nil if it accepts none of those that are ready.
+func (a *api) compressed(r *http.Request, b *body) (encoding string, content []byte) {
+	zip, br := qvalue(r, "gzip"), qvalue(r, "br")
 	if br > 0 && br >= zip {
 		if content := a.bodies.brotli(b); content != nil {
 			return "br", content
@@ -91,9 +91,9 @@ func (a *api) packed(r *http.Request, b *body) (encoding string, content []byte)
 	return "", nil
 }
 
-// weightOf is the weight that a client gives an encoding, 0 for one that it does
-// not want (RFC 9110, section 12.5.3).
-func weightOf(r *http.Request, encoding string) float64 {
+// qvalue returns the q-value of an encoding in Accept-Encoding, 0 if the client does
+// not accept it (RFC 9110, section 12.5.3).
+func qvalue(r *http.Request, encoding string) float64 {
 	others := 0.0
 	for _, line := range r.Header.Values("Accept-Encoding") {
 		for element := range strings.SplitSeq(line, ",") {
@@ -114,14 +114,16 @@ func weightOf(r *http.Request, encoding string) float64 {
 }
 
 func (a *api) feature(w http.ResponseWriter, r *http.Request) {
-	scope, st, ok := a.admit(w, r, access.Client)
+	scope, st, ok := a.authorize(w, r, access.Client)
 	if !ok {
 		return
 	}
-	i := slices.IndexFunc(st.Definitions.Features, func(f edgecore.Feature) bool { return f.Name == r.PathValue("name") })
+	i := slices.IndexFunc(st.Definitions.Features, func(f edgecore.Feature) bool {
+		return f.Name == r.PathValue("name")
+	})
 	if i < 0 || !scope.Sees(st.Definitions.Features[i].Project) {
-		fail(w, http.StatusNotFound, "there is no such flag")
+		writeError(w, http.StatusNotFound, "no such flag")
 		return
 	}
-	a.answer(w, r, false, []byte(st.Definitions.Features[i].Raw), func() {})
+	a.respond(w, r, false, []byte(st.Definitions.Features[i].Raw), func() {})
 }

@@ -20,9 +20,9 @@ import (
 // sessionId is one of this request alone, as in Unleash, and so are random
 // draws: the flags of one answer fit together.
 //
-// shared says that caches may keep the answer: nothing of all that chance or
-// the peer decides is in the context then. done is called when the context is
-// needed no more. readContext has answered when ok is false.
+// shared reports whether caches may keep the response: then no field of the context
+// is random or from the address of the client. done must be called when the context
+// is not needed any more. If ok is false, the response has been written.
 func (a *api) readContext(
 	w http.ResponseWriter, r *http.Request, env edgecore.Environment,
 ) (c *eval.Context, shared bool, done func(), ok bool) {
@@ -37,7 +37,7 @@ func (a *api) readContext(
 	if _, given := edgecore.ReadTime(c.Fields["currentTime"]); !given {
 		c.Time = time.Now()
 	}
-	if a.Shared.may(r, c) {
+	if a.SharedCache.cacheable(r, c) {
 		return c, true, done, true
 	}
 	if _, ok := c.Fields["remoteAddress"]; !ok {
@@ -52,7 +52,8 @@ func (a *api) readContext(
 	return c, false, done, true
 }
 
-// givenContext reads what the request says. It has answered when ok is false.
+// givenContext reads the fields that the request has. If ok is false, the response has
+// been written.
 func (a *api) givenContext(w http.ResponseWriter, r *http.Request) (c eval.Context, done func(), ok bool) {
 	done = func() {}
 	var err error
@@ -73,14 +74,14 @@ func (a *api) givenContext(w http.ResponseWriter, r *http.Request) (c eval.Conte
 	}
 	if err != nil {
 		done()
-		fail(w, http.StatusBadRequest, err.Error())
+		writeError(w, http.StatusBadRequest, err.Error())
 		return c, nil, false
 	}
 	return c, done, true
 }
 
 func contextOfBody(body []byte) (eval.Context, error) {
-	if len(bytes.TrimSpace(body)) == 0 {
+	if len(bytes.Trim(body, " \t\r\n")) == 0 { // white space of JSON, and no other
 		body = []byte("{}")
 	}
 	if untrusted.CheckJSON(body, untrusted.RequestDepth) == nil {

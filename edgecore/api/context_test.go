@@ -10,16 +10,19 @@ import (
 // TestOneSessionOfARequest: without a session id a request has one of its own.
 // The same share of the same group is the same draw then, whatever it sticks to.
 func TestOneSessionOfARequest(t *testing.T) {
-	const half = `"enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"50","stickiness":"%s","groupId":"g"}}]`
+	const half = `"enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"50",` +
+		`"stickiness":"%s","groupId":"g"}}]`
 	var flags []string
 	for _, stickiness := range []string{"random", "sessionId", "default"} {
 		flags = append(flags, fmt.Sprintf(`{"name":"%s",`+half+`}`, stickiness, stickiness))
 	}
 	f := newFixture(t, "")
 	f.put(t, `{"features":[`+strings.Join(flags, ",")+`,
-		{"name":"everybody","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"100","stickiness":"sessionId"}}]},
+		{"name":"everybody","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"100",
+			"stickiness":"sessionId"}}]},
 		{"name":"both","enabled":true,"strategies":[],"dependencies":[{"feature":"random"},{"feature":"sessionId"}]},
-		{"name":"torn","enabled":true,"strategies":[],"dependencies":[{"feature":"random"},{"feature":"sessionId","enabled":false}]}]}`)
+		{"name":"torn","enabled":true,"strategies":[],"dependencies":[{"feature":"random"},{"feature":"sessionId",
+			"enabled":false}]}]}`)
 	count := func(path string) (on int) {
 		for range 200 {
 			var doc struct {
@@ -51,7 +54,8 @@ func TestOneSessionOfARequest(t *testing.T) {
 		return on
 	}
 	for path, drawn := range map[string]bool{
-		"/api/frontend": true, "/api/frontend/all": true, "/api/frontend/features/both": true, "/api/frontend/features/torn": false,
+		"/api/frontend": true, "/api/frontend/all": true, "/api/frontend/features/both": true,
+		"/api/frontend/features/torn": false,
 	} {
 		if on := count(path); drawn && (on < 50 || on > 150) || !drawn && on != 0 {
 			t.Errorf("%s: on for %d of 200", path, on)

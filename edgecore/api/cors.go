@@ -8,20 +8,20 @@ import (
 	"time"
 )
 
-// CORS says which pages may ask the frontend API from a browser. The zero value
-// lets all of them: a frontend token is not a secret. Answers of the client API have
-// no such headers: its tokens belong on servers. Errors of every path below /api
-// have them, and every preflight request there is answered: a page that asks at a
-// wrong path has to see the status.
+// CORS selects which origins may call the frontend API from a browser. The zero value
+// allows all of them: a frontend token is not a secret. Responses of the client API
+// have no CORS headers: its tokens belong on servers. Errors of every path below /api
+// have them, and every preflight request there succeeds, so that a page with a wrong
+// path sees the status.
 type CORS struct {
 	Origins        []string // nil or "*": any
 	AllowedHeaders []string // nil: any
 	ExposedHeaders []string // nil: any
-	Methods        []string // nil: those that there are
+	Methods        []string // nil: all that are served
 	MaxAge         time.Duration
 }
 
-// cors is CORS as headers.
+// cors holds the header values of CORS.
 type cors struct {
 	any                               bool
 	origins                           []string
@@ -40,7 +40,7 @@ func newCORS(c *CORS) *cors {
 	}
 }
 
-// allow sets the headers that let a page read an answer.
+// allow sets the headers that let a page read a response.
 func (c *cors) allow(h http.Header, r *http.Request) {
 	if h.Get("Access-Control-Expose-Headers") != "" {
 		return // set before
@@ -56,7 +56,7 @@ func (c *cors) allow(h http.Header, r *http.Request) {
 	h.Set("Access-Control-Expose-Headers", c.exposed)
 }
 
-// wrap lets pages read the answers of a handler.
+// wrap lets pages read the responses of a handler.
 func (c *cors) wrap(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		c.allow(w.Header(), r)
@@ -64,7 +64,7 @@ func (c *cors) wrap(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// preflight answers the question of a browser whether a page may send a request.
+// preflight responds to a preflight request of a browser.
 func (c *cors) preflight(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	c.allow(h, r)

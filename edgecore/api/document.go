@@ -11,7 +11,7 @@ import (
 //go:embed openapi.json
 var openAPI []byte
 
-func (a *api) document(mux *routes) {
+func (a *api) documentRoutes(mux router) {
 	mux.HandleFunc("GET /docs/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-cache")

@@ -19,7 +19,8 @@ func TestBodiesAreAsDocumented(t *testing.T) {
 	f, _ := with(t, func(o *api.Options) {
 		everything(o)
 		collector, err := usage.New(usage.Options{
-			URL: "https://unleash.example", Tokens: tokens(t, backend), Interval: time.Hour, Log: o.Log, Registry: o.Registry,
+			URL: "https://unleash.example", Tokens: tokens(t, backend), Interval: time.Hour, Log: o.Log,
+			Registry: o.Registry,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -78,7 +79,8 @@ func TestBodiesAreAsDocumented(t *testing.T) {
 		{"/edge/validate", `{"tokens":"x"}`, false},
 		{"/edge/validate", `[]`, false},
 	} {
-		schema, err := compiler.Compile("openapi.json#/paths/" + escape(tc.path) + "/post/requestBody/content/application~1json/schema")
+		schema, err := compiler.Compile("openapi.json#/paths/" + escape(tc.path) +
+			"/post/requestBody/content/application~1json/schema")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -93,7 +95,8 @@ func TestBodiesAreAsDocumented(t *testing.T) {
 		}
 		r := f.ask("POST", tc.path, token, tc.body)
 		if taken := r.StatusCode < 300; taken != tc.taken || (documented == nil) != tc.taken {
-			t.Errorf("POST %s %.100s: %d, the document says %v; want taken %v", tc.path, tc.body, r.StatusCode, documented, tc.taken)
+			t.Errorf("POST %s %.100s: %d, the document says %v; want taken %v", tc.path, tc.body, r.StatusCode,
+				documented, tc.taken)
 		}
 	}
 }
@@ -131,7 +134,7 @@ func TestOperationsAreNamed(t *testing.T) {
 // TestPathsThatAreOffAreDocumented: a path that is switched off, and no other,
 // answers 404 whatever is asked.
 func TestPathsThatAreOffAreDocumented(t *testing.T) {
-	f, h := with(t, func(o *api.Options) { o.NoAll, o.Backstage.NoMetrics = true, true })
+	f, h := with(t, func(o *api.Options) { o.DisableAll, o.Backstage.DisableMetrics = true, true })
 	served := map[string]bool{}
 	for _, pattern := range h.Routes() {
 		served[pattern] = true

@@ -67,7 +67,8 @@ func TestDocumentHasEveryRoute(t *testing.T) {
 func TestDocumentIsWhole(t *testing.T) {
 	d := readDocument(t)
 	used := map[string]bool{}
-	for _, match := range regexp.MustCompile(`"\$ref": "#/components/([^/"]+)/([^"]+)"`).FindAllSubmatch(api.OpenAPI(), -1) {
+	for _, match := range regexp.MustCompile(`"\$ref": "#/components/([^/"]+)/([^"]+)"`).FindAllSubmatch(api.OpenAPI(),
+		-1) {
 		kind, name := string(match[1]), string(match[2])
 		used[kind+"/"+name] = true
 		if d.Components[kind][name] == nil {
@@ -86,7 +87,9 @@ func TestDocumentIsWhole(t *testing.T) {
 			if len(o.Responses) == 0 {
 				t.Errorf("%s %s answers nothing", method, path)
 			}
-			if strings.Contains(path, "{name}") && !slices.ContainsFunc(o.Parameters, func(p json.RawMessage) bool { return bytes.Contains(p, []byte(`"in": "path"`)) }) {
+			if strings.Contains(path, "{name}") && !slices.ContainsFunc(o.Parameters, func(p json.RawMessage) bool {
+				return bytes.Contains(p, []byte(`"in": "path"`))
+			}) {
 				t.Errorf("%s %s does not say what its name is", method, path)
 			}
 		}
@@ -114,7 +117,8 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 						if name != "on" && !strings.Contains(path, "{name}") || method == "get" && body != "" {
 							continue
 						}
-						r := f.ask(strings.ToUpper(method), strings.Replace(path, "{name}", name, 1)+"?userId=7", token, body)
+						r := f.ask(strings.ToUpper(method), strings.Replace(path, "{name}", name, 1)+"?userId=7", token,
+							body)
 						asked++
 						pointer := "#/paths/" + escape(path) + "/" + method + "/responses/" + strconv.Itoa(r.StatusCode)
 						response := d.Paths[path][method].Responses[strconv.Itoa(r.StatusCode)]
@@ -179,12 +183,17 @@ func TestRefusedBodiesAreDocumented(t *testing.T) {
 		for _, tc := range []struct {
 			what, encoding string
 			size, code     int
-		}{{"too large", "", 1<<20 + 1, 413}, {"packed otherwise", "br", 10, 415}, {"too much at once", "", 5_000, 503}} {
+		}{
+			{"too large", "", 1<<20 + 1, 413},
+			{"packed otherwise", "br", 10, 415},
+			{"too much at once", "", 5_000, 503},
+		} {
 			token := frontend
 			if strings.HasPrefix(path, "/api/client") {
 				token = backend
 			}
-			r := f.ask("POST", strings.Replace(path, "{name}", "on", 1), token, strings.Repeat(" ", tc.size), "Content-Encoding", tc.encoding)
+			r := f.ask("POST", strings.Replace(path, "{name}", "on", 1), token, strings.Repeat(" ", tc.size),
+				"Content-Encoding", tc.encoding)
 			if (r.StatusCode == tc.code) != reads || reads && o.Responses[strconv.Itoa(tc.code)] == nil {
 				t.Errorf("POST %s, %s: %d; the document has 413: %v", path, tc.what, r.StatusCode, reads)
 			}
@@ -202,7 +211,8 @@ func escape(path string) string {
 func TestDocumentIsServed(t *testing.T) {
 	f := newFixture(t, "")
 	r := f.ask("GET", "/base/docs/openapi.json", "", "")
-	if got := text(t, r); r.StatusCode != 200 || r.Header.Get("Content-Type") != "application/json" || got != string(api.OpenAPI()) {
+	if got := text(t, r); r.StatusCode != 200 || r.Header.Get("Content-Type") != "application/json" ||
+		got != string(api.OpenAPI()) {
 		t.Errorf("%d %s", r.StatusCode, got)
 	}
 }

@@ -11,22 +11,22 @@ import (
 	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
-// edge is what other cores, and Unleash Edge, ask.
-func (a *api) edge(mux *routes) {
+// edgeRoutes adds what other cores and Unleash Edge call.
+func (a *api) edgeRoutes(mux router) {
 	mux.HandleFunc("POST /edge/validate", a.validate)
 	mux.HandleFunc("POST /api/client/metrics/edge", a.instance)
 }
 
-// instance takes what an Unleash Edge that asks here reports of itself, for the
-// dashboards of Unleash Enterprise. It is not read; a 404 would make it warn.
+// instance accepts the report of an Unleash Edge about itself, for the dashboards of
+// Unleash Enterprise, and discards it; a 404 would make it log warnings.
 func (a *api) instance(w http.ResponseWriter, r *http.Request) {
-	if _, _, ok := a.admit(w, r, access.Client); ok {
+	if _, _, ok := a.authorize(w, r, access.Client); ok {
 		w.WriteHeader(http.StatusAccepted)
 	}
 }
 
 // validatedToken is a valid token on the wire. Its type is "client", which
-// every version of Unleash Edge reads: those before 19.9 know no "backend".
+// every version of Unleash Edge reads: those before 19.9 do not support "backend".
 type validatedToken struct {
 	Token       string      `json:"token"`
 	Type        access.Kind `json:"type"`
@@ -34,8 +34,8 @@ type validatedToken struct {
 	Projects    []string    `json:"projects"`
 }
 
-// validate says which tokens are valid. It asks for no token itself, as
-// Unleash does not: who has none learns nothing from it.
+// validate returns which tokens are valid. It needs no token itself, as in Unleash: a
+// caller without tokens learns nothing from it.
 func (a *api) validate(w http.ResponseWriter, r *http.Request) {
 	body, ok := a.readBody(w, r, maxValidateBody, true)
 	if !ok {
@@ -48,12 +48,12 @@ func (a *api) validate(w http.ResponseWriter, r *http.Request) {
 		if errors.Is(err, errManyTokens) {
 			code = http.StatusRequestEntityTooLarge
 		}
-		fail(w, code, err.Error())
+		writeError(w, code, err.Error())
 		return
 	}
 	known, err := a.Access.Validate(r.Context(), clientOf(r), tokens)
 	if err != nil {
-		retryLater(w, "the tokens cannot be validated now: upstream does not answer, or is asked about too many")
+		writeUnavailable(w, "the tokens cannot be validated now: upstream does not answer, or is asked about too many")
 		return
 	}
 	list := []validatedToken{}
@@ -69,12 +69,12 @@ func (a *api) validate(w http.ResponseWriter, r *http.Request) {
 }
 
 var (
-	errManyTokens = fmt.Errorf("more than %d tokens at once", access.MaxTokens)
-	errNoQuestion = errors.New(`the body is not {"tokens": ["…"]}`)
+	errManyTokens = fmt.Errorf("more than %d tokens in one request", access.MaxTokens)
+	errNoQuestion = errors.New(`invalid body: want {"tokens": ["…"]}`)
 )
 
-// tokensOf reads the question of another core. It counts while it reads: a body
-// may have many more texts than tokens that are taken.
+// tokensOf reads the request of another core. It counts while it reads: a body may
+// have many more strings than the limit of tokens.
 func tokensOf(body []byte) (tokens []string, err error) {
 	if untrusted.CheckJSON(body, untrusted.RequestDepth) != nil {
 		return nil, errNoQuestion

@@ -34,9 +34,12 @@ func with(t testing.TB, change func(*api.Options)) (*fixture, *api.Handler) {
 	f.store = state.New(state.Options{Log: log})
 	f.put(t, definitions)
 	o := api.Options{
-		States: f.store, Environments: []edgecore.Environment{"production", "empty"}, Log: log, Registry: prometheus.NewRegistry(),
-		Access: access.New(access.Options{Backend: tokens(t, backend, backendA), Frontend: tokens(t, frontend, frontendB)}),
-		Usage:  &usage.Collector{},
+		States: f.store, Environments: []edgecore.Environment{"production", "empty"}, Log: log,
+		Registry: prometheus.NewRegistry(),
+		Access: access.New(access.Options{
+			Backend: tokens(t, backend, backendA), Frontend: tokens(t, frontend, frontendB),
+		}),
+		Usage: &usage.Collector{},
 	}
 	change(&o)
 	h := api.New(o)
@@ -59,7 +62,10 @@ func TestValidate(t *testing.T) {
 			t.Errorf("%s: %s, want %s", body, got, want)
 		}
 	}
-	for body, code := range map[string]int{"": 400, "{": 400, `{"tokens":{}}`: 400, `{"tokens":[` + strings.Repeat(`"x",`, access.MaxTokens) + `"x"]}`: 413} {
+	for body, code := range map[string]int{
+		"": 400, "{": 400, `{"tokens":{}}`: 400, `{"tokens":[` + strings.Repeat(`"x",`, access.MaxTokens) +
+			`"x"]}`: 413,
+	} {
 		if r := f.ask("POST", "/edge/validate", "", body); r.StatusCode != code {
 			t.Errorf("%.20s: %d, want %d", body, r.StatusCode, code)
 		}
@@ -102,7 +108,7 @@ func TestPackedBodies(t *testing.T) {
 
 // TestPathTricks: a path leads to one place or to none, however it is written.
 func TestPathTricks(t *testing.T) {
-	f, _ := with(t, func(o *api.Options) { o.BasePath, o.Backstage.Apart = "/base", true })
+	f, _ := with(t, func(o *api.Options) { o.BasePath, o.Backstage.Separate = "/base", true })
 	f.put(t, strings.Replace(definitions, `"name":"off"`, `"name":"a/b c"`, 1))
 	for path, code := range map[string]int{
 		"/api/client/features/a%2Fb%20c":                          200,
@@ -145,10 +151,12 @@ func TestCORS(t *testing.T) {
 			t.Errorf("%s %s: %v", method, path, h)
 		}
 	}
-	if h := open.ask("OPTIONS", "/api/frontend", "", "").Header; h.Get("Access-Control-Max-Age") != "172800" || !strings.Contains(h.Get("Access-Control-Allow-Headers"), "Authorization") {
+	if h := open.ask("OPTIONS", "/api/frontend", "", "").Header; h.Get("Access-Control-Max-Age") != "172800" ||
+		!strings.Contains(h.Get("Access-Control-Allow-Headers"), "Authorization") {
 		t.Errorf("%v", h)
 	}
-	if h := open.ask("GET", "/api/client/features", backend, "", "Origin", "https://any.example").Header; h.Get("Access-Control-Allow-Origin") != "" {
+	if h := open.ask("GET", "/api/client/features", backend, "", "Origin", "https://any.example").Header; h.Get(
+		"Access-Control-Allow-Origin") != "" {
 		t.Errorf("a browser may ask for definitions: %v", h)
 	}
 	closed, _ := with(t, func(o *api.Options) {
@@ -157,14 +165,18 @@ func TestCORS(t *testing.T) {
 			ExposedHeaders: []string{"X-C"}, Methods: []string{"GET"}, MaxAge: time.Minute,
 		}
 	})
-	for origin, want := range map[string]string{"https://b.example": "https://b.example", "https://c.example": "", "": ""} {
+	for origin, want := range map[string]string{
+		"https://b.example": "https://b.example", "https://c.example": "", "": "",
+	} {
 		h := closed.ask("GET", "/api/frontend", frontend, "", "Origin", origin).Header
-		if got := h.Get("Access-Control-Allow-Origin"); got != want || !strings.Contains(strings.Join(h.Values("Vary"), ","), "Origin") {
+		if got := h.Get("Access-Control-Allow-Origin"); got != want ||
+			!strings.Contains(strings.Join(h.Values("Vary"), ","), "Origin") {
 			t.Errorf("%s: %q, Vary %q", origin, got, h.Values("Vary"))
 		}
 	}
 	h := closed.ask("OPTIONS", "/api/frontend", "", "").Header
-	if got := fmt.Sprint(h["Access-Control-Allow-Methods"], h["Access-Control-Allow-Headers"], h["Access-Control-Expose-Headers"], h["Access-Control-Max-Age"]); got != "[GET] [X-A, X-B] [X-C] [60]" {
+	if got := fmt.Sprint(h["Access-Control-Allow-Methods"], h["Access-Control-Allow-Headers"],
+		h["Access-Control-Expose-Headers"], h["Access-Control-Max-Age"]); got != "[GET] [X-A, X-B] [X-C] [60]" {
 		t.Errorf("%v", got)
 	}
 }
@@ -179,7 +191,8 @@ func prefixes(texts ...string) []netip.Prefix {
 
 // TestPeers: whom a request comes from, as a strategy by address sees it.
 func TestPeers(t *testing.T) {
-	const byAddress = `{"features":[{"name":"here","enabled":true,"strategies":[{"name":"remoteAddress","parameters":{"IPs":"192.0.2.7, 2001:db8::7"}}]}]}`
+	const byAddress = `{"features":[{"name":"here","enabled":true,"strategies":[{"name":"remoteAddress",` +
+		`"parameters":{"IPs":"192.0.2.7, 2001:db8::7"}}]}]}`
 	f, _ := with(t, func(o *api.Options) {
 		o.Peers = api.Peers{Proxies: prefixes("10.0.0.0/8", "fd00::/8"), Deny: prefixes("203.0.113.0/24")}
 	})
@@ -239,7 +252,8 @@ func TestPeers(t *testing.T) {
 
 func TestTokenHeader(t *testing.T) {
 	f, _ := with(t, func(o *api.Options) { o.TokenHeader = "X-Unleash" })
-	if r := f.ask("GET", "/api/client/features", "Basic of-a-proxy", "", "X-Unleash", "Bearer "+backend); r.StatusCode != 200 {
+	if r := f.ask("GET", "/api/client/features", "Basic of-a-proxy", "", "X-Unleash",
+		"Bearer "+backend); r.StatusCode != 200 {
 		t.Errorf("%d", r.StatusCode)
 	}
 	if r := f.ask("GET", "/api/client/features", backend, ""); r.StatusCode != 401 {
@@ -253,9 +267,9 @@ func TestTokenHeader(t *testing.T) {
 // Authorization: Unleash's webhook sends the secret there and nowhere else, and
 // /edge/validate takes no token at all.
 func TestTokenHeaderIsForTokens(t *testing.T) {
-	nudges := 0
+	triggers := 0
 	f, _ := with(t, func(o *api.Options) {
-		o.TokenHeader, o.WebhookSecret, o.Trigger = "X-Unleash", secret.New("hook-secret"), func() { nudges++ }
+		o.TokenHeader, o.WebhookSecret, o.Trigger = "X-Unleash", secret.New("hook-secret"), func() { triggers++ }
 	})
 	for _, tc := range []struct {
 		authorization, header string
@@ -271,8 +285,8 @@ func TestTokenHeaderIsForTokens(t *testing.T) {
 			t.Errorf("Authorization %q, X-Unleash %q: %d, want %d", tc.authorization, tc.header, r.StatusCode, tc.code)
 		}
 	}
-	if nudges != 3 {
-		t.Errorf("%d nudges, want 3", nudges)
+	if triggers != 3 {
+		t.Errorf("%d triggers, want 3", triggers)
 	}
 	for _, authorization := range []string{"", "Basic of-a-proxy", backend} {
 		r := f.ask("POST", "/edge/validate", authorization, `{"tokens":["`+backend+`"]}`)
@@ -291,7 +305,9 @@ func TestTokenHeaderIsForTokens(t *testing.T) {
 
 func TestBackstage(t *testing.T) {
 	f, h := with(t, func(*api.Options) {})
-	for path, code := range map[string]int{"features": 404, "tokens": 404, "metrics": 200, "prometheus": 200, "health": 200, "ready": 503} {
+	for path, code := range map[string]int{
+		"features": 404, "tokens": 404, "metrics": 200, "prometheus": 200, "health": 200, "ready": 503,
+	} {
 		if r := f.ask("GET", "/internal-backstage/"+path, "", ""); r.StatusCode != code {
 			t.Errorf("%s: %d, want %d", path, r.StatusCode, code)
 		}
@@ -300,8 +316,8 @@ func TestBackstage(t *testing.T) {
 		t.Error("the backstage is apart, although nobody has asked for it")
 	}
 	f, h = with(t, func(o *api.Options) {
-		o.Backstage = api.Backstage{Apart: true, NoMetrics: true, Features: true, Tokens: true}
-		o.NoAll = true
+		o.Backstage = api.Backstage{Separate: true, DisableMetrics: true, Features: true, Tokens: true}
+		o.DisableAll = true
 	})
 	inside := &fixture{handler: h.Backstage}
 	for _, tc := range []struct {
@@ -329,7 +345,8 @@ func TestBackstage(t *testing.T) {
 		t.Errorf("tokens: %s", known)
 	}
 	var all map[string]struct{ Features []struct{ Name string } }
-	if err := json.Unmarshal([]byte(text(t, inside.ask("GET", "/internal-backstage/features", "", ""))), &all); err != nil || len(all) != 1 || len(all["production"].Features) != 8 {
+	if err := json.Unmarshal([]byte(text(t, inside.ask("GET", "/internal-backstage/features", "", ""))),
+		&all); err != nil || len(all) != 1 || len(all["production"].Features) != 8 {
 		t.Errorf("features: %v %v", all, err)
 	}
 }
@@ -340,7 +357,9 @@ func TestDrain(t *testing.T) {
 		t.Fatalf("%d", r.StatusCode)
 	}
 	h.Drain()
-	for path, code := range map[string]int{"/ready": 503, "/internal-backstage/ready": 503, "/health": 200, "/api/client/features": 200} {
+	for path, code := range map[string]int{
+		"/ready": 503, "/internal-backstage/ready": 503, "/health": 200, "/api/client/features": 200,
+	} {
 		if r := f.ask("GET", path, backend, ""); r.StatusCode != code {
 			t.Errorf("%s: %d, want %d", path, r.StatusCode, code)
 		} else if code == 503 && r.Header.Get("Retry-After") == "" {
@@ -354,7 +373,9 @@ func TestDrain(t *testing.T) {
 func TestNotAskedIsNotRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, _ := with(t, func(o *api.Options) {
-			o.Access = access.New(access.Options{Validator: away{}, Followed: map[edgecore.Environment][]string{"production": nil}})
+			o.Access = access.New(access.Options{
+				Validator: away{}, Served: map[edgecore.Environment][]string{"production": nil},
+			})
 		})
 		for _, token := range []string{"*:production.new", "*:elsewhere.new"} {
 			r := f.ask("GET", "/api/client/features", token, "")
@@ -362,7 +383,8 @@ func TestNotAskedIsNotRefused(t *testing.T) {
 				t.Errorf("%s: %d %v", token, r.StatusCode, r.Header)
 			}
 		}
-		if r := f.ask("POST", "/edge/validate", "", `{"tokens":["*:production.new"]}`); r.StatusCode != 503 || r.Header.Get("Retry-After") == "" {
+		if r := f.ask("POST", "/edge/validate", "", `{"tokens":["*:production.new"]}`); r.StatusCode != 503 ||
+			r.Header.Get("Retry-After") == "" {
 			t.Errorf("validate: %d", r.StatusCode)
 		}
 	})
@@ -371,6 +393,6 @@ func TestNotAskedIsNotRefused(t *testing.T) {
 // away is an upstream that does not answer.
 type away struct{}
 
-func (away) Validate(context.Context, []secret.Secret) ([]*access.Known, error) {
+func (away) Validate(context.Context, []secret.Secret) ([]*access.TokenInfo, error) {
 	return nil, errors.New("connection refused")
 }

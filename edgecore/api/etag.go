@@ -8,16 +8,16 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// etagOf is a strong entity tag of a body, the same in every process. It takes
+// etagOf returns a strong entity tag of a body, the same in every process. It needs
 // a tenth of the time of SHA-256.
 func etagOf(body []byte) string {
 	return `"` + strconv.FormatUint(xxhash.Sum64(body), 16) + "-" + strconv.Itoa(len(body)) + `"`
 }
 
-// fresh reports whether the client has what the tag names: If-None-Match is a
-// list, compared weakly (RFC 9110, section 13.1.2), since proxies weaken tags. A
-// POST is answered as a whole, as by Unleash: 304 is for GET and HEAD alone.
-func fresh(r *http.Request, etag string) bool {
+// notModified reports whether the client has the body of a tag already: If-None-Match
+// is a list, compared weakly (RFC 9110, section 13.1.2), since proxies weaken tags. A
+// POST always gets the body, as from Unleash: 304 is for GET and HEAD alone.
+func notModified(r *http.Request, etag string) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
 	}

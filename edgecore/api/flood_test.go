@@ -31,8 +31,8 @@ func inUse() int64 {
 	return int64(m.HeapAlloc + m.StackInuse)
 }
 
-// settled returns what is in use when it no longer changes by a megabyte.
-func settled() int64 {
+// stable returns what is in use when it no longer changes by a megabyte.
+func stable() int64 {
 	last := inUse()
 	for same := 0; same < 5; same++ {
 		if now := inUse(); now > last+1<<20 || now < last-1<<20 {
@@ -191,13 +191,13 @@ func TestBodiesThatDoNotEnd(t *testing.T) {
 		"a context, a byte is missing": "POST /api/frontend HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\n" +
 			fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(bomb)+1, bomb),
 	} {
-		before := settled()
+		before := stable()
 		var open []net.Conn
 		for range connections {
 			open = append(open, f.open(t, head))
 		}
 		eventually(t, "all requests are in hand", func() bool { return f.busy() == connections })
-		grown := settled() - before
+		grown := stable() - before
 		t.Logf("%s: %d connections that have sent %d bytes each take %d MB", name, connections, len(bomb), grown>>20)
 		if grown > connections*each {
 			t.Errorf("%s: want at most %d MB", name, connections*each>>20)
@@ -232,7 +232,7 @@ func TestBudgetOfBodies(t *testing.T) {
 	})
 	held := func() float64 { return values(t, f.registry)["flagcast_http_body_bytes{}"] }
 	head := fmt.Sprintf("POST /edge/validate HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", 250_000)
-	before := settled()
+	before := stable()
 	var open []net.Conn
 	taken, refused := 0, 0
 	for range connections {
@@ -253,7 +253,7 @@ func TestBudgetOfBodies(t *testing.T) {
 	if taken != 16 || refused != connections-16 {
 		t.Errorf("%d bodies are taken, %d refused", taken, refused)
 	}
-	grown := settled() - before
+	grown := stable() - before
 	if grown > budget/2+connections*(40<<10) {
 		t.Errorf("%d bodies of %d bytes take %d MB", connections, sent, grown>>20)
 	}
@@ -347,7 +347,10 @@ func TestManyMembers(t *testing.T) {
 		{"1,000 fields", "POST", "/api/frontend", `{` + list(1000, `"f%d":1`, ",") + `}`, 200},
 		{"1,001 fields", "POST", "/api/frontend", `{` + list(1001, `"f%d":1`, ",") + `}`, 400},
 		{"one field 1,001 times", "POST", "/api/frontend", `{` + strings.Repeat(`"f":1,`, 1000) + `"f":1}`, 400},
-		{"1,001 properties", "POST", "/api/proxy", `{"context":{"properties":{` + list(1001, `"f%d":1`, ",") + `}}}`, 400},
+		{
+			"1,001 properties", "POST", "/api/proxy", `{"context":{"properties":{` + list(1001, `"f%d":1`, ",") + `}}}`,
+			400,
+		},
 		{"1,000 parameters", "GET", "/api/frontend?" + list(1000, "f%d=1", "&"), "", 200},
 		{"1,001 parameters", "GET", "/api/frontend?" + list(1001, "f%d=1", "&"), "", 400},
 		{"30,000 parameters", "GET", "/api/frontend/all?" + strings.Repeat("&", 30_000), "", 400},

@@ -10,7 +10,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/eval"
 )
 
-func (a *api) frontend(mux *routes) {
+func (a *api) frontendRoutes(mux router) {
 	serve := func(path string, h http.HandlerFunc, methods ...string) {
 		for _, method := range methods {
 			mux.HandleFunc(method+" "+path, a.cors.wrap(h))
@@ -19,7 +19,7 @@ func (a *api) frontend(mux *routes) {
 	}
 	for _, base := range []string{"/api/frontend", "/api/proxy"} {
 		serve(base, a.toggles(false), "GET", "POST")
-		if !a.NoAll {
+		if !a.DisableAll {
 			serve(base+"/all", a.toggles(true), "GET", "POST")
 		}
 		serve(base+"/features/{name}", a.toggle, "GET", "POST")
@@ -34,7 +34,7 @@ func (a *api) frontend(mux *routes) {
 // that the answers fit together.
 func (a *api) toggles(all bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		scope, st, ok := a.admit(w, r, access.Frontend)
+		scope, st, ok := a.authorize(w, r, access.Frontend)
 		if !ok {
 			return
 		}
@@ -43,9 +43,9 @@ func (a *api) toggles(all bool) http.HandlerFunc {
 			return
 		}
 		defer done()
-		s, _ := a.spares.Get().(*spare)
+		s, _ := a.scratches.Get().(*scratch)
 		if s == nil {
-			s = new(spare)
+			s = new(scratch)
 		}
 		s.view.Reset(st.Program, c)
 		b := append(s.body[:0], `{"toggles":[`...)
@@ -59,12 +59,12 @@ func (a *api) toggles(all bool) http.HandlerFunc {
 			}
 		}
 		s.body = append(bytes.TrimSuffix(b, []byte{','}), "]}\n"...)
-		a.answer(w, r, shared, s.body, func() { a.spares.Put(s) })
+		a.respond(w, r, shared, s.body, func() { a.scratches.Put(s) })
 	}
 }
 
 func (a *api) toggle(w http.ResponseWriter, r *http.Request) {
-	scope, st, ok := a.admit(w, r, access.Frontend)
+	scope, st, ok := a.authorize(w, r, access.Frontend)
 	if !ok {
 		return
 	}
@@ -75,17 +75,17 @@ func (a *api) toggle(w http.ResponseWriter, r *http.Request) {
 	defer done()
 	f, ok := st.Program.Lookup(r.PathValue("name"))
 	if !ok || !scope.Sees(f.Project) {
-		fail(w, http.StatusNotFound, "there is no such flag")
+		writeError(w, http.StatusNotFound, "no such flag")
 		return
 	}
-	a.answer(w, r, shared, append(appendToggle(nil, &f, st.Program.Evaluate(f.Name, c)), '\n'), func() {})
+	a.respond(w, r, shared, append(appendToggle(nil, &f, st.Program.Evaluate(f.Name, c)), '\n'), func() {})
 }
 
-// spare is what an answer needs for its time; the next one takes it over.
-type spare struct {
+// scratch holds buffers that are reused between requests (sync.Pool).
+type scratch struct {
 	view eval.View
 	body []byte
 }
 
-// newSeed draws the seed of one request.
+// newSeed returns the random seed of one request.
 func newSeed() string { return strconv.FormatUint(rand.Uint64(), 36) }

@@ -14,7 +14,10 @@ import (
 
 // FuzzQuery: any query is a context, or refused.
 func FuzzQuery(f *testing.F) {
-	for _, query := range []string{"userId=7&properties[country]=no", "properties%5B%5D=x&properties[=y&properties]=z", "currentTime=now", "a;b&%zz", "properties[a][b]=c", "\xff=\x00", strings.Repeat("a&", 30_000), strings.Repeat("[", 60_000)} {
+	for _, query := range []string{
+		"userId=7&properties[country]=no", "properties%5B%5D=x&properties[=y&properties]=z", "currentTime=now",
+		"a;b&%zz", "properties[a][b]=c", "\xff=\x00", strings.Repeat("a&", 30_000), strings.Repeat("[", 60_000),
+	} {
 		f.Add(query)
 	}
 	x := newFixture(f, "")
@@ -54,7 +57,8 @@ func FuzzForwarded(f *testing.F) {
 // names no token that was not asked about.
 func FuzzValidate(f *testing.F) {
 	for _, body := range []string{
-		`{"tokens":["` + backend + `","` + frontendB + `","x"]}`, `{"tokens":["\u002a:production.backend","\ud800"]}`, `{"tokens":null}`,
+		`{"tokens":["` + backend + `","` + frontendB + `","x"]}`, `{"tokens":["\u002a:production.backend","\ud800"]}`,
+		`{"tokens":null}`,
 		`{"tokens":[],"tokens":["` + backend + `"]}`, strings.Repeat("[", 1<<20), strings.Repeat("[", 250_000),
 		`{"tokens":` + strings.Repeat("[", 17), `{"tokens":[` + strings.Repeat(`"",`, 80_000) + `""]}`,
 	} {
@@ -96,8 +100,10 @@ func FuzzValidate(f *testing.F) {
 // FuzzPackedBody: bytes that say that they are gzip are unpacked, or refused.
 func FuzzPackedBody(f *testing.F) {
 	for _, body := range []string{
-		packed(`{"userId":"7"}`), packed(`{"userId":"7"}`)[:20], packed("{") + packed("}"), packed(strings.Repeat("[", 1<<20)),
-		packed(strings.Repeat(" ", 60_000)), strings.Repeat("\x1f\x8b\x08\x18", 300), "\x1f\x8b\x08\x04\x00\x00\x00\x00\x00\x00\xff\xff",
+		packed(`{"userId":"7"}`), packed(`{"userId":"7"}`)[:20], packed("{") + packed("}"),
+		packed(strings.Repeat("[", 1<<20)),
+		packed(strings.Repeat(" ", 60_000)), strings.Repeat("\x1f\x8b\x08\x18", 300),
+		"\x1f\x8b\x08\x04\x00\x00\x00\x00\x00\x00\xff\xff",
 		strings.Repeat(packed(""), 2000), "",
 	} {
 		f.Add(body)
@@ -122,11 +128,14 @@ func FuzzHeaders(f *testing.F) {
 	x := newFixture(f, "")
 	f.Fuzz(func(t *testing.T, accept, match string) {
 		r := httptest.NewRequest("GET", "/api/client/features", nil)
-		r.Header = map[string][]string{"Authorization": {backend}, "Accept-Encoding": {accept}, "If-None-Match": {match}}
+		r.Header = map[string][]string{
+			"Authorization": {backend}, "Accept-Encoding": {accept}, "If-None-Match": {match},
+		}
 		w := httptest.NewRecorder()
 		x.handler.ServeHTTP(w, r)
 		plain := w.Header().Get("Content-Encoding") == ""
-		if w.Code != 200 && w.Code != 304 || w.Code == 304 && w.Body.Len() > 0 || w.Code == 200 && plain != json.Valid(w.Body.Bytes()) {
+		if w.Code != 200 && w.Code != 304 || w.Code == 304 && w.Body.Len() > 0 ||
+			w.Code == 200 && plain != json.Valid(w.Body.Bytes()) {
 			t.Errorf("%q, %q: %d", accept, match, w.Code)
 		}
 	})
@@ -136,8 +145,10 @@ func FuzzHeaders(f *testing.F) {
 // redirect.
 func FuzzPath(f *testing.F) {
 	for _, path := range []string{
-		"/api/client/features/a%2Fb", "//base///api/frontend//", "/..;/x", "/%", "/%00", "/api/client/features/..%2f", "*", "/a/../b",
-		strings.Repeat("/", 60_000), strings.Repeat("/..", 20_000), "/api/frontend/features/" + strings.Repeat("[", 60_000),
+		"/api/client/features/a%2Fb", "//base///api/frontend//", "/..;/x", "/%", "/%00", "/api/client/features/..%2f",
+		"*", "/a/../b",
+		strings.Repeat("/", 60_000), strings.Repeat("/..", 20_000),
+		"/api/frontend/features/" + strings.Repeat("[", 60_000),
 	} {
 		f.Add(path)
 	}

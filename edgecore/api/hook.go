@@ -12,20 +12,20 @@ import (
 	"github.com/flagcast/flagcast/internal/secret"
 )
 
-// maxWrongSecrets is how many wrong secrets a second get an answer that says so.
-// The rest is asked to come later. The right one is always taken.
+// maxWrongSecrets is how many wrong secrets per second get 401. Further ones get 429.
+// The right one is always accepted.
 const maxWrongSecrets = 10
 
-// hook takes a call of Unleash's webhook integration, which says that
-// something has changed: upstream is asked at once what. The body is not read.
-// Unleash sends the Authorization header that the integration was given, as it
-// is there.
-func (a *api) hook(mux *routes) {
+// hookRoutes adds the receiver of Unleash's webhook integration, which reports a
+// change: upstream is polled at once. The body is not read. Unleash sends the
+// Authorization header that is configured in the integration, unchanged.
+func (a *api) hookRoutes(mux router) {
 	if a.WebhookSecret.IsZero() || a.Trigger == nil {
 		return
 	}
 	calls := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "flagcast_webhook_requests_total", Help: "Calls of Unleash's webhook, by what came of them: accepted, refused, limited.",
+		Name: "flagcast_webhook_requests_total",
+		Help: "Calls of Unleash's webhook, by result: accepted, refused, limited.",
 	}, []string{"result"})
 	a.Registry.MustRegister(calls)
 	accepted, refused := calls.WithLabelValues("accepted"), calls.WithLabelValues("refused")
@@ -34,22 +34,22 @@ func (a *api) hook(mux *routes) {
 	wrong := rate.NewLimiter(maxWrongSecrets, maxWrongSecrets)
 	mux.HandleFunc("POST /hooks/unleash", func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case known.matches(r.Header.Get("Authorization")): // first: a flood of wrong ones never keeps it out
+		case known.matches(r.Header.Get("Authorization")): // first: a flood of wrong secrets never blocks it
 			accepted.Inc()
 			a.Trigger()
 			w.WriteHeader(http.StatusAccepted)
 		case wrong.Allow():
 			refused.Inc()
-			fail(w, http.StatusUnauthorized, "the Authorization header is not the secret of this hook")
+			writeError(w, http.StatusUnauthorized, "the Authorization header is not the secret of this webhook")
 		default:
 			limited.Inc()
 			w.Header().Set("Retry-After", "1")
-			fail(w, http.StatusTooManyRequests, "there are too many calls with a wrong secret")
+			writeError(w, http.StatusTooManyRequests, "too many calls with a wrong secret")
 		}
 	})
 }
 
-// comparison compares texts with a secret.
+// comparison compares strings with a secret.
 type comparison struct {
 	digest  [sha256.Size]byte
 	longest int // bytes of a header that may hold the secret

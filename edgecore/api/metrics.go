@@ -9,7 +9,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore"
 )
 
-// Build says which flagcast this is, for metrics.
+// Build is the version of this program, for metrics.
 type Build struct {
 	Version  string // such as "v1.2.3"
 	Revision string // of the source, a commit; "" where it is not known
@@ -35,8 +35,8 @@ func newReadiness(a *api) prometheus.Collector {
 	})
 }
 
-// newDurations has buckets from the cached answer of a poll, tens of
-// microseconds, to a body that a slow client sends.
+// newDurations makes a histogram with buckets from the cached response to a poll, tens
+// of microseconds, to a body that a slow client sends.
 func newDurations() *prometheus.HistogramVec {
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "flagcast_http_request_duration_seconds", Help: "Duration of requests by route and status.",
@@ -46,11 +46,11 @@ func newDurations() *prometheus.HistogramVec {
 
 // stateCollector reports what the store holds, when it is scraped.
 type stateCollector struct {
-	states       States
-	environments []edgecore.Environment
-	heard        func(edgecore.Environment) (time.Time, int)
+	states        States
+	environments  []edgecore.Environment
+	lastConfirmed func(edgecore.Environment) (time.Time, int)
 
-	flags, problems, revision, changedAt, restored, heardAt, failures *prometheus.Desc
+	flags, problems, revision, changedAt, restored, lastSuccess, failures *prometheus.Desc
 }
 
 func newStateCollector(o *Options) *stateCollector {
@@ -61,19 +61,24 @@ func newStateCollector(o *Options) *stateCollector {
 		return prometheus.NewDesc("flagcast_definitions_"+name, help, []string{"environment"}, nil)
 	}
 	return &stateCollector{
-		states: o.States, environments: o.Environments, heard: o.LastConfirmed,
-		heardAt:   upstream("last_success_timestamp_seconds", "When upstream last confirmed or changed the definitions, in unix time; 0 for never."),
-		failures:  upstream("consecutive_failures", "Tries to reach upstream that have failed since the last that did not; alert on it."),
+		states: o.States, environments: o.Environments, lastConfirmed: o.LastConfirmed,
+		lastSuccess: upstream("last_success_timestamp_seconds",
+			"When upstream last confirmed or changed the definitions, in unix time; 0 for never."),
+		failures: upstream("consecutive_failures",
+			"Tries to reach upstream that have failed since the last that did not; alert on it."),
 		flags:     desc("flags", "Flags of the environment."),
 		problems:  desc("problems", "Faults of single flags, strategies and segments."),
 		revision:  desc("revision", "Upstream's number of the newest definitions."),
 		changedAt: desc("last_change_timestamp_seconds", "When the definitions last changed, in unix time."),
-		restored:  desc("restored", "1 while the definitions are those of an earlier run and upstream has not answered yet."),
+		restored: desc("restored",
+			"1 while the definitions are those of an earlier run and upstream has not answered yet."),
 	}
 }
 
 func (c *stateCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.flags, c.problems, c.revision, c.changedAt, c.restored, c.heardAt, c.failures} {
+	for _, d := range []*prometheus.Desc{
+		c.flags, c.problems, c.revision, c.changedAt, c.restored, c.lastSuccess, c.failures,
+	} {
 		ch <- d
 	}
 }
@@ -83,9 +88,9 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 		gauge := func(d *prometheus.Desc, v float64) {
 			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, string(env))
 		}
-		if c.heard != nil {
-			at, failures := c.heard(env)
-			gauge(c.heardAt, float64(max(at.UnixMilli(), 0))/1000)
+		if c.lastConfirmed != nil {
+			at, failures := c.lastConfirmed(env)
+			gauge(c.lastSuccess, float64(max(at.UnixMilli(), 0))/1000)
 			gauge(c.failures, float64(failures))
 		}
 		st, err := c.states.Load(env)

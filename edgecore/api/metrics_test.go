@@ -25,7 +25,8 @@ func TestInstanceMetrics(t *testing.T) {
 		t.Errorf("%s is %v, flagcast_ready %v, want 1", build, found[build], found["flagcast_ready{}"])
 	}
 	h.Drain()
-	if code, ready := f.ask("GET", "/ready", "", "").StatusCode, values(t, registry)["flagcast_ready{}"]; code != 503 || ready != 0 {
+	if code, ready := f.ask("GET", "/ready", "", "").StatusCode, values(t, registry)["flagcast_ready{}"]; code != 503 ||
+		ready != 0 {
 		t.Errorf("draining: /ready is %d, flagcast_ready %v", code, ready)
 	}
 	_, _ = with(t, func(o *api.Options) { registry = o.Registry }) // an environment has no flags
@@ -50,7 +51,8 @@ func TestDurationsCanBeTold(t *testing.T) {
 	}
 	last := 0
 	for _, d := range []time.Duration{
-		30 * time.Microsecond, 80 * time.Microsecond, 150 * time.Microsecond, 300 * time.Microsecond, 800 * time.Microsecond,
+		30 * time.Microsecond, 80 * time.Microsecond, 150 * time.Microsecond, 300 * time.Microsecond,
+		800 * time.Microsecond,
 		1500 * time.Microsecond, 4 * time.Millisecond, 8 * time.Millisecond, 80 * time.Millisecond, 5 * time.Second,
 	} {
 		bucket, _ := slices.BinarySearch(bounds, d.Seconds())

@@ -10,43 +10,43 @@ import (
 
 // Peers says which clients are allowed, and which proxies are trusted for X-Forwarded-For.
 type Peers struct {
-	// Allow and Deny hold for the address of the connection. No Allow: everyone.
+	// Allow and Deny apply to the address of the connection. No Allow: every address.
 	Allow, Deny []netip.Prefix
-	// Proxies may say, by Forwarded or X-Forwarded-For, whom they ask for.
+	// Proxies are trusted to name their clients in Forwarded or X-Forwarded-For.
 	Proxies []netip.Prefix
 }
 
-func (p *Peers) admits(r *http.Request) bool {
+func (p *Peers) allows(r *http.Request) bool {
 	if len(p.Allow)+len(p.Deny) == 0 {
 		return true
 	}
 	ip, ok := addressOf(r.RemoteAddr)
-	return ok && (len(p.Allow) == 0 || within(p.Allow, ip)) && !within(p.Deny, ip)
+	return ok && (len(p.Allow) == 0 || containsIP(p.Allow, ip)) && !containsIP(p.Deny, ip)
 }
 
-// client is the address that a request comes from, as a RemoteAddr: that of
-// the connection, or, where that is a proxy, the last one in its headers that is
-// none. What is before it may have been written by anyone.
-func (p *Peers) client(r *http.Request) string {
+// clientAddress returns the address that a request comes from, as a RemoteAddr: that
+// of the connection, or, if that is a proxy, the last address in its headers that is
+// not a proxy. Addresses before that one may be forged.
+func (p *Peers) clientAddress(r *http.Request) string {
 	ip, ok := addressOf(r.RemoteAddr)
-	if len(p.Proxies) == 0 || !ok || !within(p.Proxies, ip) {
+	if len(p.Proxies) == 0 || !ok || !containsIP(p.Proxies, ip) {
 		return r.RemoteAddr
 	}
 	chain := forwarded(r.Header)
 	for _, text := range slices.Backward(chain) {
 		hop, ok := addressOf(text)
 		if !ok {
-			break // behind what is not an address, nothing is certain
+			break // an address behind an invalid one cannot be trusted
 		}
-		if ip = hop; !within(p.Proxies, ip) {
+		if ip = hop; !containsIP(p.Proxies, ip) {
 			break
 		}
 	}
 	return net.JoinHostPort(ip.String(), "0")
 }
 
-// clientOf is the address in the RemoteAddr that client has returned; the zero
-// one where there is none, as of a socket.
+// clientOf returns the address in the RemoteAddr that clientAddress has set; the
+// zero address if there is none, as of a socket.
 func clientOf(r *http.Request) netip.Addr {
 	ip, _ := addressOf(r.RemoteAddr)
 	return ip
@@ -58,7 +58,7 @@ func forwarded(h http.Header) []string {
 	var chain []string
 	if lines := h.Values("Forwarded"); len(lines) > 0 {
 		for element := range strings.SplitSeq(strings.Join(lines, ","), ",") {
-			address := "" // an element without one hides who it was
+			address := "" // an element without one hides the client
 			for pair := range strings.SplitSeq(element, ";") {
 				if name, value, _ := strings.Cut(strings.TrimSpace(pair), "="); strings.EqualFold(name, "for") {
 					address = strings.Trim(value, `"`)
@@ -86,6 +86,6 @@ func addressOf(text string) (netip.Addr, bool) {
 	return ip.Unmap().WithZone(""), err == nil
 }
 
-func within(list []netip.Prefix, ip netip.Addr) bool {
+func containsIP(list []netip.Prefix, ip netip.Addr) bool {
 	return slices.ContainsFunc(list, func(p netip.Prefix) bool { return p.Contains(ip) })
 }

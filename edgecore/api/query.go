@@ -14,10 +14,10 @@ import (
 // bytes and more.
 const maxParameters = eval.MaxFields
 
-// readQuery decodes a query. It has answered when ok is false.
+// readQuery decodes a query. If ok is false, the response has been written.
 func readQuery(w http.ResponseWriter, r *http.Request) (query url.Values, ok bool) {
 	if strings.Count(r.URL.RawQuery, "&") >= maxParameters {
-		fail(w, http.StatusBadRequest, fmt.Sprintf("the query has more than %d parameters", maxParameters))
+		writeError(w, http.StatusBadRequest, fmt.Sprintf("the query has more than %d parameters", maxParameters))
 		return nil, false
 	}
 	return parseQuery(r.URL.RawQuery), true
@@ -38,8 +38,8 @@ func parseQuery(raw string) url.Values {
 	return query
 }
 
-// unescape decodes a part of a query. An escape that is none is kept as it is;
-// bytes that are not UTF-8 become U+FFFD.
+// unescape decodes a part of a query. An invalid escape is kept as it is; bytes that
+// are not UTF-8 become U+FFFD.
 func unescape(text string) string {
 	var b strings.Builder
 	for i := 0; i < len(text); i++ {

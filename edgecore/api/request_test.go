@@ -39,7 +39,7 @@ func requests(t *testing.T) (v struct {
 	return v
 }
 
-// TestCurrentTime: a time counts wherever a context may have it, and what is no
+// TestCurrentTime: a time counts wherever a context may have it, and what is not a
 // time counts as not given. The flag is on from the instant of the vector.
 func TestCurrentTime(t *testing.T) {
 	f := newFixture(t, "")
@@ -52,10 +52,12 @@ func TestCurrentTime(t *testing.T) {
 			continue
 		}
 		constraint := func(operator string, at time.Time) string {
-			return `{"contextName":"currentTime","operator":"` + operator + `","value":"` + at.UTC().Format("2006-01-02T15:04:05.000Z07:00") + `"}`
+			return `{"contextName":"currentTime","operator":"` + operator + `","value":"` +
+				at.UTC().Format("2006-01-02T15:04:05.000Z07:00") + `"}`
 		}
 		f.put(t, `{"features":[{"name":"dated","enabled":true,"strategies":[{"name":"default","constraints":[`+
-			constraint("DATE_AFTER", from.Add(-time.Millisecond))+","+constraint("DATE_BEFORE", from.Add(time.Millisecond))+`]}]}]}`)
+			constraint("DATE_AFTER", from.Add(-time.Millisecond))+","+
+			constraint("DATE_BEFORE", from.Add(time.Millisecond))+`]}]}]}`)
 		quoted, _ := json.Marshal(v.Text)
 		for _, ask := range []struct{ method, path, body string }{
 			{"GET", "/api/frontend/all?currentTime=" + url.QueryEscape(v.Text), ""},
@@ -65,7 +67,8 @@ func TestCurrentTime(t *testing.T) {
 		} {
 			answer := f.ask(ask.method, ask.path, frontend, ask.body)
 			var doc struct{ Toggles []struct{ Enabled bool } }
-			if body := text(t, answer); answer.StatusCode != 200 || json.Unmarshal([]byte(body), &doc) != nil || len(doc.Toggles) != 1 {
+			if body := text(t, answer); answer.StatusCode != 200 || json.Unmarshal([]byte(body), &doc) != nil ||
+				len(doc.Toggles) != 1 {
 				t.Fatalf("%s %s: %d %s", ask.method, ask.path, answer.StatusCode, body)
 			}
 			if doc.Toggles[0].Enabled != (v.At != nil) {
@@ -77,7 +80,9 @@ func TestCurrentTime(t *testing.T) {
 	f.put(t, `{"features":[{"name":"dated","enabled":true,"strategies":[{"name":"default","constraints":[
 		{"contextName":"currentTime","operator":"DATE_AFTER","value":"2050-01-01T00:00:00Z"}]}]}]}`)
 	now := strconv.FormatInt(time.Date(2060, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli(), 10)
-	if body := text(t, f.ask("POST", "/api/frontend", frontend, `{"context":{"currentTime":`+now+`}}`)); !strings.Contains(body, "dated") {
+	if body := text(t,
+		f.ask("POST", "/api/frontend", frontend, `{"context":{"currentTime":`+now+`}}`)); !strings.Contains(body,
+		"dated") {
 		t.Errorf("a number as the time: %s", body)
 	}
 }
@@ -92,7 +97,9 @@ func TestQueries(t *testing.T) {
 		}
 	}
 	f := newFixture(t, "")
-	f.put(t, `{"features":[{"name":"f","enabled":true,"strategies":[{"name":"userWithId","parameters":{"userIds":"7;x=1,50%"}}]}]}`)
+	f.put(t,
+		`{"features":[{"name":"f","enabled":true,"strategies":[{"name":"userWithId","parameters":{"userIds":"7;x=1,`+
+			`50%"}}]}]}`)
 	for _, query := range []string{"userId=7;x=1", "userId=50%", "userId=50%&x=%zz"} {
 		if body := text(t, f.ask("GET", "/api/frontend?"+query, frontend, "")); !strings.Contains(body, `"f"`) {
 			t.Errorf("%s: %s", query, body)
@@ -121,9 +128,22 @@ func TestByteOrderMark(t *testing.T) {
 			token = backend
 		}
 		plain, marked := f.ask("POST", path, token, body), f.ask("POST", path, token, "\ufeff"+body)
-		if want, got := text(t, plain), text(t, marked); marked.StatusCode != plain.StatusCode || marked.StatusCode > 202 ||
-			strings.Contains(got, "for-7") != strings.Contains(want, "for-7") || strings.Contains(got, frontend) != strings.Contains(want, frontend) {
+		if want, got := text(t, plain), text(t, marked); marked.StatusCode != plain.StatusCode ||
+			marked.StatusCode > 202 ||
+			strings.Contains(got, "for-7") != strings.Contains(want, "for-7") ||
+			strings.Contains(got, frontend) != strings.Contains(want, frontend) {
 			t.Errorf("%s: %d %s, want %d %s", path, marked.StatusCode, got, plain.StatusCode, want)
+		}
+	}
+}
+
+// TestEmptyBodies: the blanks of JSON are an empty context, other characters that
+// a terminal shows as blanks are not JSON.
+func TestEmptyBodies(t *testing.T) {
+	f := newFixture(t, "")
+	for body, want := range map[string]int{"": 200, " \t\r\n": 200, "\f": 400, "\v": 400, "\u00a0": 400, "\x00": 400} {
+		if got := f.ask("POST", "/api/frontend", frontend, body); got.StatusCode != want {
+			t.Errorf("%q: %d, want %d", body, got.StatusCode, want)
 		}
 	}
 }

@@ -24,7 +24,8 @@ func TestSchemathesis(t *testing.T) {
 		everything(o)
 		o.Environments = []edgecore.Environment{"production"}
 		collector, err := usage.New(usage.Options{
-			URL: "https://unleash.example", Tokens: tokens(t, backend), Interval: time.Hour, Log: o.Log, Registry: o.Registry,
+			URL: "https://unleash.example", Tokens: tokens(t, backend), Interval: time.Hour, Log: o.Log,
+			Registry: o.Registry,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -50,7 +51,8 @@ headers = { Authorization = %q }
 		t.Fatal(err)
 	}
 	run := exec.CommandContext(t.Context(), command, "--config-file", settings, "run", server.URL+"/docs/openapi.json",
-		"--url", server.URL, "--phases", "examples,coverage,fuzzing", "--checks", "all", "--exclude-checks", "ignored_auth",
+		"--url", server.URL,
+		"--phases", "examples,coverage,fuzzing", "--checks", "all", "--exclude-checks", "ignored_auth",
 		"--max-examples", "60", "--seed", strconv.FormatUint(need.Seed(t), 10),
 		"--continue-on-failure", "--warnings", "off", "--no-color")
 	run.Dir = dir

@@ -13,16 +13,22 @@ import (
 
 const sharing = `{"features":[
  {"name":"on","project":"b","enabled":true,"strategies":[]},
- {"name":"half","project":"b","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"50","stickiness":"default","groupId":"g"}}]},
- {"name":"session","project":"b","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"50","stickiness":"sessionId","groupId":"g"}}]},
+ {"name":"half","project":"b","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"50",
+ 	"stickiness":"default","groupId":"g"}}]},
+ {"name":"session","project":"b","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"50",
+ 	"stickiness":"sessionId","groupId":"g"}}]},
  {"name":"here","project":"b","enabled":true,"strategies":[{"name":"remoteAddress","parameters":{"IPs":"192.0.2.1"}}]},
- {"name":"norway","project":"b","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"country","operator":"IN","values":["no"]}]}]},
- {"name":"lot","project":"b","enabled":true,"strategies":[],"variants":[{"name":"red","weight":1},{"name":"blue","weight":1}]}]}`
+ {"name":"norway","project":"b","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"country",
+ 	"operator":"IN","values":["no"]}]}]},
+ {"name":"lot","project":"b","enabled":true,"strategies":[],"variants":[{"name":"red","weight":1},{"name":"blue",
+ 	"weight":1}]}]}`
 
 // TestSharedAnswers: what a CDN may keep holds nothing of who asked first.
 func TestSharedAnswers(t *testing.T) {
 	f, _ := with(t, func(o *api.Options) {
-		o.Shared = api.Shared{MaxAge: 30 * time.Second, StaleWhileRevalidate: time.Minute, StaleIfError: 24 * time.Hour}
+		o.SharedCache = api.SharedCache{
+			MaxAge: 30 * time.Second, StaleWhileRevalidate: time.Minute, StaleIfError: 24 * time.Hour,
+		}
 	})
 	f.put(t, sharing)
 	const shared = "public, max-age=0, s-maxage=30, stale-while-revalidate=60, stale-if-error=86400"
@@ -72,7 +78,8 @@ func TestSharedAnswers(t *testing.T) {
 			r.Header.Set("Authorization", frontendB)
 			r.RemoteAddr = fmt.Sprintf("192.0.2.%d:1", i+1)
 			w := httptest.NewRecorder()
-			if f.handler.ServeHTTP(w, r); w.Body.String() != body || w.Header().Get("ETag") != first.Header.Get("ETag") {
+			if f.handler.ServeHTTP(w, r); w.Body.String() != body ||
+				w.Header().Get("ETag") != first.Header.Get("ETag") {
 				t.Fatalf("%s: another answer: %s", path, w.Body)
 			}
 		}
@@ -99,7 +106,8 @@ func TestAnswersAreNotSharedUnasked(t *testing.T) {
 	}
 	for _, path := range []string{"/api/client/features", "/api/client/features/on"} {
 		r := f.ask("GET", path, "", "", "X-Unleash", backend)
-		if r.StatusCode != 200 || r.Header.Get("Vary") != "Accept-Encoding, X-Unleash" || r.Header.Get("Cache-Control") != "no-cache" {
+		if r.StatusCode != 200 || r.Header.Get("Vary") != "Accept-Encoding, X-Unleash" ||
+			r.Header.Get("Cache-Control") != "no-cache" {
 			t.Errorf("%s: %d %v", path, r.StatusCode, r.Header)
 		}
 	}

@@ -1,11 +1,10 @@
 package api
 
 import (
-	"bytes"
-	"encoding/json"
 	"strconv"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/internal/plainjson"
 )
 
 // appendToggle writes a flag as the frontend API shows it. Unleash Edge writes
@@ -42,18 +41,10 @@ func appendToggle(b []byte, f *eval.Flag, r eval.Result) []byte {
 func appendText(b []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c > '~' {
-			return appendEscaped(b, s)
+			return append(b, plainjson.Must(s)...)
 		}
 	}
 	b = append(b, '"')
 	b = append(b, s...)
 	return append(b, '"')
-}
-
-func appendEscaped(b []byte, s string) []byte {
-	var escaped bytes.Buffer
-	e := json.NewEncoder(&escaped)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(s) // text always encodes
-	return append(b, bytes.TrimSuffix(escaped.Bytes(), []byte{'\n'})...)
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/usage"
 )
 
-// Usage takes what SDKs report (usage.Collector). An error says what is wrong
+// Usage collects the reports of SDKs (usage.Collector). An error says what is wrong
 // with the body.
 type Usage interface {
 	Metrics(from usage.Source, body []byte) error
@@ -15,9 +15,9 @@ type Usage interface {
 	Register(from usage.Source, body []byte) error
 }
 
-// report hands a body on. The token says which environment it is about,
-// whatever the body says; that flags of it are there does not matter.
-func (a *api) report(kind access.Kind, take func(usage.Source, []byte) error) http.HandlerFunc {
+// report passes a body on. The environment is that of the token, whatever the body
+// says, and need not have flags yet.
+func (a *api) report(kind access.Kind, record func(usage.Source, []byte) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		scope, ok := a.scope(w, r, kind)
 		if !ok {
@@ -28,17 +28,19 @@ func (a *api) report(kind access.Kind, take func(usage.Source, []byte) error) ht
 			return
 		}
 		defer body.release()
-		if len(body.bytes) > free { // decoded it needs several times as much
-			done, err := a.turn(r.Context())
+		if len(body.bytes) > unbudgeted { // decoded it needs several times as much
+			done, err := a.acquireSlot(r.Context())
 			if err != nil {
-				refuseBody(w, r, err)
+				writeBodyError(w, r, err)
 				return
 			}
 			defer done()
 		}
-		from := usage.Source{Environment: scope.Environment, Projects: scope.Projects, Frontend: kind == access.Frontend}
-		if err := take(from, body.bytes); err != nil {
-			fail(w, http.StatusBadRequest, err.Error())
+		from := usage.Source{
+			Environment: scope.Environment, Projects: scope.Projects, Frontend: kind == access.Frontend,
+		}
+		if err := record(from, body.bytes); err != nil {
+			writeError(w, http.StatusBadRequest, err.Error())
 			return
 		}
 		w.WriteHeader(http.StatusAccepted)

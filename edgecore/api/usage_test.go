@@ -12,9 +12,13 @@ import (
 )
 
 const (
-	metricsBody  = `{"appName":"a","instanceId":"i","environment":"elsewhere","bucket":{"start":"2026-11-26T05:00:00Z","stop":"2026-11-26T05:01:00Z","toggles":{"on":{"yes":3,"no":2}}}}`
-	registerBody = `{"appName":"a","instanceId":"i","interval":10,"started":"2026-11-26T05:00:00Z","strategies":["default"]}`
-	bulkBody     = `{"applications":[` + registerBody + `],"metrics":[{"appName":"a","featureName":"on","environment":"elsewhere","timestamp":"2026-11-26T05:00:00Z","yes":1,"no":1}]}`
+	metricsBody = `{"appName":"a","instanceId":"i","environment":"elsewhere",` +
+		`"bucket":{"start":"2026-11-26T05:00:00Z","stop":"2026-11-26T05:01:00Z","toggles":{"on":{"yes":3,"no":2}}}}`
+	registerBody = `{"appName":"a","instanceId":"i","interval":10,"started":"2026-11-26T05:00:00Z",` +
+		`"strategies":["default"]}`
+	bulkBody = `{"applications":[` + registerBody +
+		`],"metrics":[{"appName":"a","featureName":"on","environment":"elsewhere","timestamp":"2026-11-26T05:00:00Z",` +
+		`"yes":1,"no":1}]}`
 )
 
 // The statuses are those of Unleash 8.2, but for success: Unleash Edge answers
@@ -51,7 +55,8 @@ func TestUsageStatusCodes(t *testing.T) {
 		{"/api/proxy/client/register", frontend, "{", 400},
 	} {
 		if r := f.ask("POST", tc.path, tc.token, tc.body); r.StatusCode != tc.code {
-			t.Errorf("%s with %q, %.60s: %d, want %d: %s", tc.path, tc.token, tc.body, r.StatusCode, tc.code, text(t, r))
+			t.Errorf("%s with %q, %.60s: %d, want %d: %s", tc.path, tc.token, tc.body, r.StatusCode, tc.code,
+				text(t, r))
 		}
 	}
 	if r := f.ask("GET", "/api/client/metrics", backend, ""); r.StatusCode != 405 {
@@ -145,7 +150,8 @@ func values(t testing.TB, g prometheus.Gatherer) map[string]float64 {
 			for _, l := range m.GetLabel() {
 				labels = append(labels, l.GetName()+`="`+l.GetValue()+`"`)
 			}
-			found[family.GetName()+"{"+strings.Join(labels, ",")+"}"] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			found[family.GetName()+"{"+strings.Join(labels, ",")+"}"] = m.GetCounter().GetValue() +
+				m.GetGauge().GetValue()
 		}
 	}
 	return found
@@ -157,17 +163,18 @@ func TestHook(t *testing.T) {
 		"hook-secret": 202, "Bearer hook-secret": 202, "bearer hook-secret": 202,
 		"": 401, "hook-secret2": 401, "Bearer ": 401, "Bearer Bearer hook-secret": 401, backend: 401,
 	} {
-		before := f.nudges
+		before := f.triggers
 		r := f.ask("POST", "/hooks/unleash", authorization, `{"type":"feature-environment-enabled"}`)
-		if r.StatusCode != code || (f.nudges > before) != (code == 202) {
-			t.Errorf("%q: %d and %d nudges, want %d", authorization, r.StatusCode, f.nudges-before, code)
+		if r.StatusCode != code || (f.triggers > before) != (code == 202) {
+			t.Errorf("%q: %d and %d triggers, want %d", authorization, r.StatusCode, f.triggers-before, code)
 		}
 	}
 	if strings.Contains(f.log.String(), "hook-secret") {
 		t.Errorf("the secret is in the log:\n%s", f.log)
 	}
 	got := values(t, f.registry)
-	if got[`flagcast_webhook_requests_total{result="accepted"}`] != 3 || got[`flagcast_webhook_requests_total{result="refused"}`] != 5 {
+	if got[`flagcast_webhook_requests_total{result="accepted"}`] != 3 ||
+		got[`flagcast_webhook_requests_total{result="refused"}`] != 5 {
 		t.Errorf("%v", got)
 	}
 	if r := f.ask("GET", "/hooks/unleash", "hook-secret", ""); r.StatusCode != 405 {
@@ -178,7 +185,9 @@ func TestHook(t *testing.T) {
 // Whatever a body holds, the answer is 202 or a 400 that says why.
 func FuzzUsage(f *testing.F) {
 	for _, body := range []string{
-		metricsBody, registerBody, bulkBody, `{"appName":"a","bucket":{"start":1,"stop":1e30,"toggles":{"":{"yes":"1e400","variants":{"\ud800":-0}}}}}`, strings.Repeat("[", 20000),
+		metricsBody, registerBody, bulkBody,
+		`{"appName":"a","bucket":{"start":1,"stop":1e30,"toggles":{"":{"yes":"1e400","variants":{"\ud800":-0}}}}}`,
+		strings.Repeat("[", 20000),
 		strings.Repeat("[", 1<<20), `{"appName":"a","impactMetrics":[` + strings.Repeat("0,", 500_000) + `0]}`,
 		`{"applications":[` + strings.Repeat("{},", 300_000) + `{}],"metrics":[]}`,
 	} {
@@ -189,7 +198,8 @@ func FuzzUsage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body string) {
 		for _, path := range paths {
 			r := x.ask("POST", path, backend, body)
-			if answer := text(t, r); r.StatusCode != 202 && (r.StatusCode != 400 || !strings.Contains(answer, `"error":"`)) {
+			if answer := text(t, r); r.StatusCode != 202 &&
+				(r.StatusCode != 400 || !strings.Contains(answer, `"error":"`)) {
 				t.Errorf("%s: %d: %s", path, r.StatusCode, answer)
 			}
 		}

@@ -66,7 +66,8 @@ func TestProblemsOfCompilingAreBounded(t *testing.T) {
 	const n = 100_000
 	d := parsed(t, document("unknown strategies", n, "a", false))
 	p, problems := compile.Program(d)
-	if last := problems[len(problems)-1]; len(problems) != edgecore.MaxProblems+1 || !strings.Contains(last.What, fmt.Sprintf("%d more problems", n-edgecore.MaxProblems)) {
+	if last := problems[len(problems)-1]; len(problems) != edgecore.MaxProblems+1 ||
+		!strings.Contains(last.What, fmt.Sprintf("%d more problems", n-edgecore.MaxProblems)) {
 		t.Errorf("%d problems, the last is %q", len(problems), last)
 	}
 	// A flag whose problem is not listed is compiled again.
@@ -91,7 +92,10 @@ func TestPatternsAreBounded(t *testing.T) {
 		if i%2 == 1 {
 			pattern = fmt.Sprintf(`%d\\pL\\pL`, i)
 		}
-		flags = append(flags, fmt.Sprintf(`{"name":"f%04d","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"x","operator":"REGEX","value":"%s"}]}]}`, i, pattern))
+		flags = append(flags,
+			fmt.Sprintf(
+				`{"name":"f%04d","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"x",`+
+					`"operator":"REGEX","value":"%s"}]}]}`, i, pattern))
 	}
 	d := mustParse(t, strings.Join(flags, ","), "")
 	runtime.GC()
@@ -103,7 +107,8 @@ func TestPatternsAreBounded(t *testing.T) {
 	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 48<<20 {
 		t.Errorf("the program takes %d bytes", grown)
 	}
-	if !strings.Contains(fmt.Sprint(problems), "the regular expressions of all flags together take more than 200000 instructions") {
+	if !strings.Contains(fmt.Sprint(problems),
+		"the regular expressions of all flags together take more than 200000 instructions") {
 		t.Errorf("%d problems: %.200v", len(problems), problems)
 	}
 	if !p.Evaluate("f0000", &eval.Context{Fields: map[string]string{"x": "0" + strings.Repeat("a", 450)}}).Enabled {
@@ -131,7 +136,8 @@ func TestPatternsAreBounded(t *testing.T) {
 		d := mustParse(t, constrained(`{"contextName":"x","operator":"REGEX","value":"`+pattern+`"}`), "")
 		var problems []edgecore.Problem
 		used := need.Allocated(func() { _, problems = compile.Program(d) })
-		if used > 8<<20 || (len(problems) == 0) != strings.HasPrefix(name, "not") && (len(problems) == 0) != strings.HasPrefix(name, "within") {
+		if used > 8<<20 || (len(problems) == 0) != strings.HasPrefix(name, "not") &&
+			(len(problems) == 0) != strings.HasPrefix(name, "within") {
 			t.Errorf("%s: %d bytes allocated, %.300v", name, used, problems)
 		}
 	}
@@ -152,32 +158,45 @@ func TestDecodeRulesIsBounded(t *testing.T) {
 	texts := list(10_000, `"v"`)
 	const n = 10_000
 	for name, members := range map[string]string{
-		"a posting for each condition":      `"fields":["x"],"values":["\u007fv\u0080` + strings.Repeat("$", size) + `\u007f"],"conditions":[[0,0]]`,
-		"postings for conditions":           `"fields":["x"],"values":["\u007fv\u0080` + strings.Repeat("$", size/8) + `\u007f"],"conditions":[` + list(size/8, `[0,0]`) + `]`,
-		"far postings":                      `"fields":["x"],"values":["\u007fv\u0080` + strings.Repeat("~~~~~~~~~$", size/10) + `\u007f"],"conditions":[[0,0]]`,
-		"values of many fields":             `"fields":[` + list(size/16, `"x"`) + `],"values":[` + list(size/16, `"\u007fv\u0080$\u007f"`) + `],"conditions":[[0,0]]`,
-		"opposites":                         `"fields":["x"],"values":[""],"conditions":[[0,0]],"names":"a","flags":[[1,` + list(size/3, "-1") + `]]`,
-		"opposites in a segment":            `"fields":["x"],"values":[""],"conditions":[[0,0],[12,` + list(size/3, "-1") + `]]`,
-		"a large shape of many flags":       `"stickies":[[]],"names":"` + names(n) + `","flags":[` + list(n, `[[1],[0]]`) + `],"shapes":[[0,0,[` + texts + `],[` + list(10_000, "1") + `]]]`,
-		"a large shape with payloads":       `"stickies":[[]],"names":"` + names(n) + `","flags":[` + list(n, `[[1],[0,"p"]]`) + `],"shapes":[[0,0,[` + texts + `],[` + list(10_000, "1") + `]]]`,
-		"a large shape of many strategies":  `"stickies":[[]],"names":"a","flags":[[[` + list(n, "1") + `],0,[` + list(n, `[0]`) + `]]],"shapes":[[0,0,[` + texts + `],[` + list(10_000, "1") + `]]]`,
-		"strategies without their variants": `"names":"` + names(n) + `","flags":[` + list(n, `[[1,1,1,1,1,1,1,1],0,[]]`) + `]`,
-		"flags":                             `"names":"` + names(size/8) + `","flags":[` + list(size/8, "1") + `]`,
-		"names":                             `"names":"` + strings.Repeat(`\u007f`, size/6) + `"`,
-		"numbers":                           `"flags":[` + list(size/2, "0") + `]`,
-		"lists":                             `"conditions":[` + list(size/3, "[]") + `]`,
-		"instructions":                      `"fields":["x"],"values":[""],"conditions":[` + list(size/1000, `[10,0,`+list(150, "[3,0]")+`]`) + `]`,
-		"impressions":                       `"names":"a","flags":[1],"impressions":[` + list(size/2, "0") + `]`,
-		"a long value for a number":         `"names":"a","flags":["` + strings.Repeat("x", size) + `"]`,
-		"a long list for a number":          `"names":"a","flags":[[[` + list(size/2, "1") + `]]]`,
-		"groups":                            `"stickies":[[]],"shares":[[2,"` + strings.Repeat("g", 1000) + `"]],"names":"` + names(n) + `","flags":[` + list(n, "-1") + `]`,
+		"a posting for each condition": `"fields":["x"],"values":["\u007fv\u0080` + strings.Repeat("$", size) +
+			`\u007f"],"conditions":[[0,0]]`,
+		"postings for conditions": `"fields":["x"],"values":["\u007fv\u0080` + strings.Repeat("$", size/8) +
+			`\u007f"],"conditions":[` + list(size/8, `[0,0]`) + `]`,
+		"far postings": `"fields":["x"],"values":["\u007fv\u0080` +
+			strings.Repeat("~~~~~~~~~$", size/10) + `\u007f"],"conditions":[[0,0]]`,
+		"values of many fields": `"fields":[` + list(size/16, `"x"`) + `],"values":[` +
+			list(size/16, `"\u007fv\u0080$\u007f"`) + `],"conditions":[[0,0]]`,
+		"opposites": `"fields":["x"],"values":[""],"conditions":[[0,0]],"names":"a",` +
+			`"flags":[[1,` + list(size/3, "-1") + `]]`,
+		"opposites in a segment": `"fields":["x"],"values":[""],"conditions":[[0,0],[12,` +
+			list(size/3, "-1") + `]]`,
+		"a large shape of many flags": `"stickies":[[]],"names":"` + names(n) + `","flags":[` +
+			list(n, `[[1],[0]]`) + `],"shapes":[[0,0,[` + texts + `],[` + list(10_000, "1") + `]]]`,
+		"a large shape with payloads": `"stickies":[[]],"names":"` + names(n) + `","flags":[` +
+			list(n, `[[1],[0,"p"]]`) + `],"shapes":[[0,0,[` + texts + `],[` + list(10_000, "1") + `]]]`,
+		"a large shape of many strategies": `"stickies":[[]],"names":"a","flags":[[[` + list(n, "1") + `],0,[` +
+			list(n, `[0]`) + `]]],"shapes":[[0,0,[` + texts + `],[` + list(10_000, "1") + `]]]`,
+		"strategies without their variants": `"names":"` + names(n) + `","flags":[` +
+			list(n, `[[1,1,1,1,1,1,1,1],0,[]]`) + `]`,
+		"flags":   `"names":"` + names(size/8) + `","flags":[` + list(size/8, "1") + `]`,
+		"names":   `"names":"` + strings.Repeat(`\u007f`, size/6) + `"`,
+		"numbers": `"flags":[` + list(size/2, "0") + `]`,
+		"lists":   `"conditions":[` + list(size/3, "[]") + `]`,
+		"instructions": `"fields":["x"],"values":[""],"conditions":[` +
+			list(size/1000, `[10,0,`+list(150, "[3,0]")+`]`) + `]`,
+		"impressions":               `"names":"a","flags":[1],"impressions":[` + list(size/2, "0") + `]`,
+		"a long value for a number": `"names":"a","flags":["` + strings.Repeat("x", size) + `"]`,
+		"a long list for a number":  `"names":"a","flags":[[[` + list(size/2, "1") + `]]]`,
+		"groups": `"stickies":[[]],"shares":[[2,"` + strings.Repeat("g", 1000) + `"]],"names":"` +
+			names(n) + `","flags":[` + list(n, "-1") + `]`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			document := []byte("{" + members + "}")
 			var err error
 			used := need.Allocated(func() { _, err = rules.Decode(document) })
 			if used > 100*int64(len(document))+8<<20 {
-				t.Errorf("%d bytes allocated for %d (%d times): %.200v", used, len(document), used/int64(len(document)), err)
+				t.Errorf("%d bytes allocated for %d (%d times): %.200v", used, len(document), used/int64(len(document)),
+					err)
 			}
 			if err != nil && len(err.Error()) > 400 {
 				t.Errorf("an error of %d bytes: %.200s", len(err.Error()), err)

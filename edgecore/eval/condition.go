@@ -9,22 +9,24 @@ import (
 // Operator is what a condition compares.
 type Operator uint8
 
+// The operators. What is inverted or ignores case says the Condition.
 const (
-	OpIn Operator = iota
-	OpStartsWith
+	OpIn         Operator = iota // the value is in a set
+	OpStartsWith                 // it starts with one of the values
 	OpEndsWith
 	OpContains
-	OpNumber
-	OpDate
-	OpVersion
-	OpRegex
-	OpCIDR
-	OpAll // a segment: every condition of a list
+	OpNumber  // it compares as a decimal number
+	OpDate    // it compares as a time
+	OpVersion // it compares as a semantic version
+	OpRegex   // it matches a pattern of RE2
+	OpCIDR    // it is an address in one of the networks
+	OpAll     // a segment: every condition of a list
 )
 
 // Order is what an ordering operator accepts, as bits.
 type Order uint8
 
+// The bits of an Order: NUM_GTE is Equal and Greater.
 const (
 	Less Order = 1 << iota
 	Equal

@@ -49,6 +49,8 @@ type Flag struct {
 	Hidden bool
 }
 
+// Disabled is the variant of a flag without one, and Off the answer of a flag
+// that is off or unknown.
 var (
 	Disabled = Variant{Name: "disabled"}
 	Off      = Result{Variant: &Disabled}

@@ -13,12 +13,17 @@ import (
 
 // With every field known or known absent, only draws can leave a flag open.
 func TestContextualIsComplete(t *testing.T) {
-	p, _ := mustCompile(t, `{"name":"const","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"30","stickiness":"userId","groupId":"g"},
+	p, _ := mustCompile(t, `{"name":"const","enabled":true,"strategies":[{"name":"flexibleRollout",
+		"parameters":{"rollout":"30","stickiness":"userId","groupId":"g"},
 		"constraints":[{"contextName":"country","operator":"IN","values":["no"]}]}]},
-		{"name":"drawn","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"30","stickiness":"random"}}]},
-		{"name":"everybody","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"100","stickiness":"default"}}]},
-		{"name":"nobody","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"country","operator":"IN","values":[]}]}]},
-		{"name":"either","enabled":true,"strategies":[{"name":"userWithId","parameters":{"userIds":"1"}},{"name":"default"}]}`)
+		{"name":"drawn","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"30",
+			"stickiness":"random"}}]},
+		{"name":"everybody","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"100",
+			"stickiness":"default"}}]},
+		{"name":"nobody","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"country",
+			"operator":"IN","values":[]}]}]},
+		{"name":"either","enabled":true,"strategies":[{"name":"userWithId","parameters":{"userIds":"1"}},
+			{"name":"default"}]}`)
 	for _, tc := range []struct {
 		flag   string
 		static eval.Context
@@ -51,7 +56,8 @@ func TestDependsOnIsContextual(t *testing.T) {
 		contextual := compile.Contextual(d.program, &static)
 		for i, needs := range compile.DependsOn(d.program, &static) {
 			if (len(needs) > 0) != contextual[i] {
-				t.Errorf("%s depends on %q, contextual is %v under %+v", d.program.Flags()[i].Name, needs, contextual[i], static)
+				t.Errorf("%s depends on %q, contextual is %v under %+v", d.program.Flags()[i].Name, needs,
+					contextual[i], static)
 			}
 			for _, name := range needs {
 				_, known := static.Fields[name]

@@ -16,16 +16,21 @@ func TestExplain(t *testing.T) {
 	p, _ := mustCompile(t, `{"name":"off","enabled":false,"strategies":[]},
 		{"name":"on","enabled":true,"strategies":[]},
 		{"name":"canary","enabled":true,"strategies":[
-			{"name":"default","segments":[1],"constraints":[{"contextName":"plan","operator":"IN","values":["a","b","c","d","e","f"]}]},
+			{"name":"default","segments":[1],"constraints":[{"contextName":"plan","operator":"IN","values":["a","b","c",
+				"d","e","f"]}]},
 			{"name":"flexibleRollout","parameters":{"rollout":"73","stickiness":"userId","groupId":"gr1"}}],
-			"variants":[{"name":"red","weight":795},{"name":"blue","weight":205,"overrides":[{"contextName":"plan","values":["z"]}]}]},
-		{"name":"drawn","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"73","groupId":"gr1"}}]},
+			"variants":[{"name":"red","weight":795},{"name":"blue","weight":205,"overrides":[{"contextName":"plan",
+				"values":["z"]}]}]},
+		{"name":"drawn","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"73",
+			"groupId":"gr1"}}]},
 		{"name":"child","enabled":true,"strategies":[],"dependencies":[{"feature":"canary","variants":["blue"]}]},
 		{"name":"later","enabled":true,"strategies":[{"name":"default","constraints":[
 			{"contextName":"currentTime","operator":"DATE_AFTER","value":"2026-01-31T12:00:00Z","inverted":true},
-			{"contextName":"v","operator":"SEMVER_GTE","value":"1.2.3"},{"contextName":"n","operator":"NUM_LT","value":"5"},
+			{"contextName":"v","operator":"SEMVER_GTE","value":"1.2.3"},{"contextName":"n","operator":"NUM_LT",
+				"value":"5"},
 			{"contextName":"t","operator":"STR_CONTAINS","values":["A"],"caseInsensitive":true},
-			{"contextName":"r","operator":"REGEX","value":"^a"},{"contextName":"ip","operator":"IN_CIDR","values":["10.0.0.0/8"]}]}]}`)
+			{"contextName":"r","operator":"REGEX","value":"^a"},{"contextName":"ip","operator":"IN_CIDR",
+				"values":["10.0.0.0/8"]}]}]}`)
 	for _, tc := range []struct {
 		flag   string
 		fields map[string]string
@@ -63,7 +68,9 @@ func TestExplain(t *testing.T) {
  - r REGEX "^a": r is "b"
  + ip IN_CIDR ["10.0.0.0/8"]: ip is "10.1.1.1"`},
 	} {
-		e := describe.Explain(p, tc.flag, &eval.Context{Fields: tc.fields, Time: time.Date(2026, 1, 31, 12, 0, 0, 1e6, time.UTC)})
+		e := describe.Explain(p, tc.flag, &eval.Context{
+			Fields: tc.fields, Time: time.Date(2026, 1, 31, 12, 0, 0, 1e6, time.UTC),
+		})
 		var b strings.Builder
 		b.WriteString(e.Why)
 		writeSteps(&b, e.Steps, "")

@@ -14,11 +14,12 @@ import (
 
 func regexFlag(name, pattern string, more string) string {
 	value, _ := json.Marshal(pattern)
-	return fmt.Sprintf(`{"name":%q,"enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"x","operator":"REGEX","value":%s}]}%s]}`,
+	return fmt.Sprintf(`{"name":%q,"enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"x",`+
+		`"operator":"REGEX","value":%s}]}%s]}`,
 		name, value, more)
 }
 
-// What rules cannot hold is off there alone, and is a problem of whoever stores
+// What rules cannot hold is off there alone, and is a problem of the caller that stores
 // them.
 func TestFit(t *testing.T) {
 	huge := "^" + strings.Repeat(`[a-z]{1,999}-`, 6)
@@ -32,7 +33,8 @@ func TestFit(t *testing.T) {
 		{"no shorter values than can match", `^[a-z]{1,600}$`, "", strings.Repeat("a", 600), "", true},
 		{
 			"shorter values than can match", `^[a-z]{1,1000}$`, "", strings.Repeat("a", 1000),
-			`REGEX on "x": the regular expression takes 2002 instructions; in a rules snapshot a value of more than 523 characters does not match`, false,
+			`REGEX on "x": the regular expression takes 2002 instructions; in a rules snapshot a value of more than ` +
+				`523 characters does not match`, false,
 		},
 		{
 			"shorter values than usual", `[a-z]{1,999}!`, "", strings.Repeat("a", 600) + "!",
@@ -40,13 +42,21 @@ func TestFit(t *testing.T) {
 		},
 		{
 			"too many instructions", huge, "", strings.Repeat("a-", 6),
-			`REGEX on "x": the regular expression takes 11990 instructions, a rules snapshot holds 8192; the strategy passes for no user there`, false,
+			`REGEX on "x": the regular expression takes 11990 instructions, a rules snapshot holds 8192; the ` +
+				`strategy passes for no user there`, false,
 		},
-		{"with a sibling", huge, `,{"name":"userWithId","parameters":{"userIds":"1"}}`, strings.Repeat("a-", 6), "passes for no user there", true},
-		{"in a segment", huge, `,{"name":"default","segments":[1]}`, strings.Repeat("a-", 6), "passes for no user there", false},
+		{
+			"with a sibling", huge, `,{"name":"userWithId","parameters":{"userIds":"1"}}`, strings.Repeat("a-", 6),
+			"passes for no user there", true,
+		},
+		{
+			"in a segment", huge, `,{"name":"default","segments":[1]}`, strings.Repeat("a-", 6),
+			"passes for no user there", false,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			d := mustParse(t, regexFlag("f", tc.pattern, tc.more), `{"id":1,"constraints":[{"contextName":"x","operator":"REGEX","value":"`+huge+`","inverted":true}]}`)
+			d := mustParse(t, regexFlag("f", tc.pattern, tc.more),
+				`{"id":1,"constraints":[{"contextName":"x","operator":"REGEX","value":"`+huge+`","inverted":true}]}`)
 			p, problems := compile.Program(d)
 			if len(problems) > 0 {
 				t.Fatalf("the core has problems: %v", problems)
@@ -56,13 +66,15 @@ func TestFit(t *testing.T) {
 				t.Error("it is off in the core")
 			}
 			fitting, problems := rules.Fit(p)
-			if (tc.problem == "") != (len(problems) == 0) || tc.problem != "" && (len(problems) != 1 || !strings.Contains(problems[0].String(), tc.problem)) {
+			if (tc.problem == "") != (len(problems) == 0) || tc.problem != "" &&
+				(len(problems) != 1 || !strings.Contains(problems[0].String(), tc.problem)) {
 				t.Errorf("problems %v, want %q", problems, tc.problem)
 			}
 			if tc.problem != "" && problems[0].Feature != "f" {
 				t.Errorf("problem of flag %q", problems[0].Feature)
 			}
-			if again, problems := rules.Fit(fitting); again != fitting || strings.Contains(fmt.Sprint(problems), "nobody") {
+			if again, problems := rules.Fit(fitting); again != fitting ||
+				strings.Contains(fmt.Sprint(problems), "nobody") {
 				t.Errorf("what fits does not: %v", problems)
 			}
 			if got := throughRules(t, p, &eval.Context{}).Evaluate("f", &c).Enabled; got != tc.enabled {
@@ -72,7 +84,7 @@ func TestFit(t *testing.T) {
 	}
 }
 
-// A class that stands in a pattern many times is stored once.
+// A class that is in a pattern many times is stored once.
 func TestSharedRanges(t *testing.T) {
 	sizes := map[int]int{}
 	for _, n := range []int{5, 30, 60} {

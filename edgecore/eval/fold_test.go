@@ -12,7 +12,7 @@ import (
 )
 
 // Case is that of Unicode 15 whatever tables Go has: the pairs that are newer
-// are none, and every pair of the tables is settled but those.
+// are none, and every pair of the tables is decided but those.
 func TestFoldIsOfUnicode15(t *testing.T) {
 	pairs := 0
 	for r := rune(0); r <= unicode.MaxRune; r++ {
@@ -57,7 +57,10 @@ func TestClassesAreOfFold(t *testing.T) {
 // A spelled pattern matches what the condition itself does.
 func TestSpelledMatchesAsTexts(t *testing.T) {
 	s := rand.New(rand.NewPCG(need.Seed(t), 6))
-	parts := []string{"i", "I", "İ", "\u0307", "Σ", "σ", "ς", "k", "K", "\u212a", "ß", "ẞ", ".", "Ɛ", "ƛ", "\ua7dc", "\U00010d50", "\U00010d70", "日"}
+	parts := []string{
+		"i", "I", "İ", "\u0307", "Σ", "σ", "ς", "k", "K", "\u212a", "ß", "ẞ", ".", "Ɛ", "ƛ", "\ua7dc", "\U00010d50",
+		"\U00010d70", "日",
+	}
 	draw := func(most int) string {
 		var b strings.Builder
 		for range s.IntN(most + 1) {
@@ -67,7 +70,11 @@ func TestSpelledMatchesAsTexts(t *testing.T) {
 	}
 	matched := 0
 	for range 20_000 {
-		k := &Condition{Op: []Operator{OpStartsWith, OpEndsWith, OpContains}[s.IntN(3)], Fold: true, Texts: []string{Fold(draw(2)), Fold(draw(2) + "ƛ" + draw(1)), Fold(draw(3))}}
+		k := &Condition{
+			Op: []Operator{OpStartsWith, OpEndsWith, OpContains}[s.IntN(3)], Fold: true, Texts: []string{
+				Fold(draw(2)), Fold(draw(2) + "ƛ" + draw(1)), Fold(draw(3)),
+			},
+		}
 		k.Texts = k.Texts[:1+s.IntN(3)]
 		pattern := k.Spelled()
 		if pattern == "" {
@@ -77,13 +84,16 @@ func TestSpelledMatchesAsTexts(t *testing.T) {
 			continue
 		}
 		value := draw(5)
-		match := map[Operator]func(value, operand string) bool{OpStartsWith: strings.HasPrefix, OpEndsWith: strings.HasSuffix, OpContains: strings.Contains}[k.Op]
+		match := map[Operator]func(value, operand string) bool{
+			OpStartsWith: strings.HasPrefix, OpEndsWith: strings.HasSuffix, OpContains: strings.Contains,
+		}[k.Op]
 		want := k.anyOf(value, match)
 		if want {
 			matched++
 		}
 		if got := regexp.MustCompile(pattern).MatchString(value); got != want {
-			t.Fatalf("%s on %+q: %v, want %v: %s", fmt.Sprintf("%s %+q", k.UnleashOperator(), k.Texts), value, got, want, pattern)
+			t.Fatalf("%s on %+q: %v, want %v: %s", fmt.Sprintf("%s %+q", k.UnleashOperator(), k.Texts), value, got,
+				want, pattern)
 		}
 	}
 	if matched < 1000 {

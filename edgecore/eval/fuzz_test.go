@@ -23,8 +23,12 @@ import (
 func probes() []eval.Context {
 	list := []eval.Context{{}}
 	for i, value := range []string{"", "1", "a", "10.0.0.1", "1.2.3", "user-7"} {
-		c := eval.Context{Fields: map[string]string{}, Time: time.UnixMilli(1896091200000 + int64(i)), Seed: fmt.Sprint(i)}
-		for _, name := range []string{"userId", "sessionId", "remoteAddress", "environment", "country", "plan", "x", "__proto__"} {
+		c := eval.Context{
+			Fields: map[string]string{}, Time: time.UnixMilli(1896091200000 + int64(i)), Seed: fmt.Sprint(i),
+		}
+		for _, name := range []string{
+			"userId", "sessionId", "remoteAddress", "environment", "country", "plan", "x", "__proto__",
+		} {
 			c.Fields[name] = value
 		}
 		list = append(list, c)
@@ -100,19 +104,23 @@ func FuzzDecodeRules(f *testing.F) {
 			f.Fatal(err)
 		}
 		p, _ := compile.Program(d)
-		for _, o := range []rules.Options{{}, {Identifiers: rules.IdentifiersHash, Fields: []string{"userId"}, Salt: "salt"}} {
+		for _, o := range []rules.Options{
+			{}, {Identifiers: rules.IdentifiersHash, Fields: []string{"userId"}, Salt: "salt"},
+		} {
 			if stored, err := rules.Encode(p, o); err == nil {
 				f.Add(stored)
 			}
 		}
 	}
 	// The opposite of a segment is nothing that Compile makes.
-	f.Add([]byte(`{"names":"a","flags":[[1,-4]],"fields":["country","x"],"values":["\u007fno\u0080$\u007f","\u007f1\u0080%\u007f"],"stickies":[],"shares":[],
+	f.Add([]byte(`{"names":"a","flags":[[1,-4]],"fields":["country","x"],"values":["\u007fno\u0080$\u007f",
+		"\u007f1\u0080%\u007f"],"stickies":[],"shares":[],
 		"conditions":[[0,0],[0,1],[12,0],[12,0,1]],"shapes":[],"impressions":[],"hidden":[]}`))
 	f.Add([]byte(strings.Repeat("[", 1<<20)))
 	f.Add([]byte(`{"flags":` + strings.Repeat("[", 1<<20)))
 	f.Add([]byte(`{"names":"a","flags":[[` + strings.Repeat("1,", 1<<17) + `1]]}`))
-	f.Add([]byte(`{"names":"a","flags":[1],"stickies":[[]],"shapes":[[0,0,[` + strings.Repeat(`"v",`, 1<<12) + `"v"],[` + strings.Repeat("1,", 1<<12) + `1]]]}`))
+	f.Add([]byte(`{"names":"a","flags":[1],"stickies":[[]],"shapes":[[0,0,[` + strings.Repeat(`"v",`, 1<<12) +
+		`"v"],[` + strings.Repeat("1,", 1<<12) + `1]]]}`))
 	f.Fuzz(func(t *testing.T, stored []byte) {
 		var p *eval.Program
 		var err error

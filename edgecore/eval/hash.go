@@ -100,5 +100,6 @@ func (p HashState) Bucket(id string, size int) int {
 // the value, in hexadecimal. A holder of the salt can try values; it keeps ids
 // from being read, not from being guessed.
 func Digest(salt, value string) string {
-	return fmt.Sprintf("%08x%08x", NewHash(RolloutSeed, salt).write(value).sum(), NewHash(VariantSeed, salt).write(value).sum())
+	return fmt.Sprintf("%08x%08x", NewHash(RolloutSeed, salt).write(value).sum(),
+		NewHash(VariantSeed, salt).write(value).sum())
 }

@@ -11,7 +11,9 @@ import (
 func TestPrefixIsMurmur(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		seed := rapid.SampledFrom([]uint32{RolloutSeed, VariantSeed}).Draw(t, "seed")
-		text := rapid.OneOf(rapid.String(), rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) }))
+		text := rapid.OneOf(rapid.String(), rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string {
+			return string(b)
+		}))
 		group, first, second := text.Draw(t, "group"), text.Draw(t, "first"), text.Draw(t, "second")
 		want := murmur3.SeedSum32(seed, []byte(group+":"+first+second))
 		p := NewHash(seed, group)

@@ -17,16 +17,24 @@ import (
 	"github.com/flagcast/flagcast/edgecore/eval/rules"
 )
 
-const withIDs = `{"name":"users","enabled":true,"strategies":[{"name":"userWithId","parameters":{"userIds":"alice,bob"}}]},
+const withIDs = `{"name":"users","enabled":true,"strategies":[{"name":"userWithId",
+	"parameters":{"userIds":"alice,bob"}}]},
 	{"name":"segment","enabled":true,"strategies":[{"name":"default","segments":[2]}]},
 	{"name":"segment too","enabled":true,"strategies":[{"name":"default","segments":[2]}]},
-	{"name":"list too","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"userId","operator":"IN","values":["frank"]}]}]},
-	{"name":"override","enabled":true,"strategies":[],"variants":[{"name":"a","weight":1,"overrides":[{"contextName":"userId","values":["carol"]}]},{"name":"b","weight":1}]},
-	{"name":"prefix","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"userId","operator":"STR_STARTS_WITH","values":["dave"]}]}]},
-	{"name":"number","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"userId","operator":"NUM_EQ","value":"4711"}]}]},
-	{"name":"bound","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"userId","operator":"NUM_GT","value":"4711"}]}]},
-	{"name":"rollout","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"50","stickiness":"userId","groupId":"g"}}]},
-	{"name":"country","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"country","operator":"IN","values":["no"]}]}]}`
+	{"name":"list too","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"userId",
+		"operator":"IN","values":["frank"]}]}]},
+	{"name":"override","enabled":true,"strategies":[],"variants":[{"name":"a","weight":1,
+		"overrides":[{"contextName":"userId","values":["carol"]}]},{"name":"b","weight":1}]},
+	{"name":"prefix","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"userId",
+		"operator":"STR_STARTS_WITH","values":["dave"]}]}]},
+	{"name":"number","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"userId",
+		"operator":"NUM_EQ","value":"4711"}]}]},
+	{"name":"bound","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"userId",
+		"operator":"NUM_GT","value":"4711"}]}]},
+	{"name":"rollout","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"50",
+		"stickiness":"userId","groupId":"g"}}]},
+	{"name":"country","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"country",
+		"operator":"IN","values":["no"]}]}]}`
 
 const idSegments = `{"id":2,"constraints":[{"contextName":"userId","operator":"NOT_IN","values":["erin","alice"]}]}`
 
@@ -48,7 +56,9 @@ func TestIdentifiers(t *testing.T) {
 	}{
 		{rules.IdentifiersAllow, nil, nil},
 		{"", nil, nil},
-		{rules.IdentifiersRefuse, nil, []string{"list too", "number", "override", "prefix", "segment", "segment too", "users"}},
+		{rules.IdentifiersRefuse, nil, []string{
+			"list too", "number", "override", "prefix", "segment", "segment too", "users",
+		}},
 		{rules.IdentifiersRefuse, []string{"rollout", "country", "bound"}, nil},
 		{rules.IdentifiersHash, nil, []string{"number", "prefix"}},
 		{rules.IdentifiersHash, []string{"users", "segment", "override", "rollout", "country", "bound"}, nil},
@@ -79,7 +89,8 @@ func TestDigestsOfIDs(t *testing.T) {
 	}
 	text := []byte("salt:alice")
 	want := fmt.Sprintf("%08x%08x", murmur3.SeedSum32(0, text), murmur3.SeedSum32(86028157, text))
-	if !strings.Contains(string(stored), "\u007f"+want+"\u0080") || !strings.Contains(string(stored), "\u007fno\u0080") {
+	if !strings.Contains(string(stored), "\u007f"+want+"\u0080") ||
+		!strings.Contains(string(stored), "\u007fno\u0080") {
 		t.Errorf("no %s, or no country, in %s", want, stored)
 	}
 }
@@ -106,7 +117,9 @@ func TestHashedRulesKeepAnswers(t *testing.T) {
 		if value, has := c.Fields[name]; has && d.source.IntN(2) == 1 {
 			static.Fields[name] = value
 		}
-		for what, p := range map[string]*eval.Program{"hashed": hashed, "written again": throughRules(t, hashed, &static)} {
+		for what, p := range map[string]*eval.Program{
+			"hashed": hashed, "written again": throughRules(t, hashed, &static),
+		} {
 			for _, flag := range d.Flags {
 				if diff := cmp.Diff(d.program.Evaluate(flag, &c), p.Evaluate(flag, &c)); diff != "" {
 					t.Errorf("%s: %q under %+v\n%s", what, flag, c, diff)

@@ -118,7 +118,9 @@ func TestRulesAreReproducible(t *testing.T) {
 		static := d.context()
 		first, second := compile.Specialize(d.program, &static), compile.Specialize(other, &static)
 		want := encodeRules(t, first)
-		for what, p := range map[string]*eval.Program{"once more": first, "compiled once more": second, "decoded": throughRules(t, first, &eval.Context{})} {
+		for what, p := range map[string]*eval.Program{
+			"once more": first, "compiled once more": second, "decoded": throughRules(t, first, &eval.Context{}),
+		} {
 			if got := encodeRules(t, p); !bytes.Equal(want, got) {
 				t.Errorf("%s:\n%s\n%s", what, want, got)
 			}
@@ -164,11 +166,12 @@ func TestKnownContextsLeaveConstants(t *testing.T) {
 			if !constant && len(left.Conditions) == 0 && !draws {
 				t.Errorf("%v is no constant: %+v", f, left)
 			}
-			// Nobody gets behind a strategy for everybody.
+			// No context gets behind a strategy for everybody.
 			if len(full) == 0 {
 				continue
 			}
-			if strategies, several := full[0].([]any); several && slices.Contains(strategies[:len(strategies)-1], any(1.0)) {
+			if strategies, several := full[0].([]any); several && slices.Contains(strategies[:len(strategies)-1],
+				any(1.0)) {
 				t.Errorf("%v has a strategy that decides nothing: %+v", f, left)
 			}
 		}
@@ -190,7 +193,8 @@ func TestSelectKeepsAnswers(t *testing.T) {
 		static := eval.Context{Fields: split.Known, Absent: split.Absent}
 		request := c
 		request.Fields = split.Request
-		first, last := compile.Specialize(compile.Select(d.program, keep), &static), compile.Select(compile.Specialize(d.program, &static), keep)
+		first, last := compile.Specialize(compile.Select(d.program, keep), &static),
+			compile.Select(compile.Specialize(d.program, &static), keep)
 		for _, p := range []*eval.Program{first, last, throughRules(t, first, &eval.Context{})} {
 			for _, f := range p.Flags() {
 				if f.Hidden == kept[f.Name] {
@@ -238,7 +242,8 @@ func TestContextualIsSound(t *testing.T) {
 				}
 			}
 			for i, f := range d.program.Flags() {
-				if diff := cmp.Diff(d.program.Evaluate(f.Name, &static), d.program.Evaluate(f.Name, &request)); diff != "" && !contextual[i] {
+				if diff := cmp.Diff(d.program.Evaluate(f.Name, &static),
+					d.program.Evaluate(f.Name, &request)); diff != "" && !contextual[i] {
 					t.Errorf("%s is not contextual under %+v, but under %+v:\n%s", f.Name, static, request, diff)
 				}
 			}

@@ -49,13 +49,16 @@ var shapes = map[string]func(n int, mark string) (features, segments string){
 		return "", `],` + repeated(n, `"m%[1]d":%[2]q`, mark) + `,"last":[`
 	},
 	"parameters": func(n int, mark string) (string, string) {
-		return strategyFlag(`{"name":"flexibleRollout","parameters":{"rollout":"50",` + repeated(n, `"p%[1]d":%[2]q`, mark) + `}}`), ""
+		return strategyFlag(`{"name":"flexibleRollout","parameters":{"rollout":"50",` +
+			repeated(n, `"p%[1]d":%[2]q`, mark) + `}}`), ""
 	},
 	"parameters of one name": func(n int, mark string) (string, string) {
-		return strategyFlag(`{"name":"flexibleRollout","parameters":{"rollout":"50",` + repeated(n, `"p":%[2]q`, mark) + `}}`), ""
+		return strategyFlag(`{"name":"flexibleRollout","parameters":{"rollout":"50",` + repeated(n, `"p":%[2]q`, mark) +
+			`}}`), ""
 	},
 	"strategies": func(n int, mark string) (string, string) {
-		return strategyFlag(repeated(n, `{"name":"flexibleRollout","parameters":{"rollout":"50","groupId":"%[2]s%[1]d"}}`, mark)), ""
+		return strategyFlag(
+			repeated(n, `{"name":"flexibleRollout","parameters":{"rollout":"50","groupId":"%[2]s%[1]d"}}`, mark)), ""
 	},
 	"unknown strategies": func(n int, mark string) (string, string) {
 		return strategyFlag(repeated(n, `{"name":"%[2]s%[1]d"}`, mark)), ""
@@ -64,53 +67,77 @@ var shapes = map[string]func(n int, mark string) (features, segments string){
 		return constrained(repeated(n, `{"contextName":"x","operator":"IN","values":["%[2]s%[1]d"]}`, mark)), ""
 	},
 	"fields": func(n int, mark string) (string, string) {
-		return constrained(repeated(n, `{"contextName":"x%[1]d","operator":"STR_CONTAINS","values":["%[2]s"]}`, mark)), ""
+		return constrained(repeated(n, `{"contextName":"x%[1]d","operator":"STR_CONTAINS","values":["%[2]s"]}`, mark)),
+			""
 	},
 	"values": func(n int, mark string) (string, string) {
-		return constrained(`{"contextName":"x","operator":"IN","values":[` + repeated(n, `"%[2]s%[1]d"`, mark) + `]}`), ""
+		return constrained(`{"contextName":"x","operator":"IN","values":[` + repeated(n, `"%[2]s%[1]d"`, mark) + `]}`),
+			""
 	},
 	"one value in many lists": func(n int, mark string) (string, string) {
-		return repeated(n, `{"name":"f%[1]d","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"x","operator":"IN","values":["v","%[2]s%[1]d"]}]}]}`, mark), ""
+		return repeated(n,
+			`{"name":"f%[1]d","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"x",`+
+				`"operator":"IN","values":["v","%[2]s%[1]d"]}]}]}`, mark), ""
 	},
 	"user ids": func(n int, mark string) (string, string) {
-		return strategyFlag(`{"name":"userWithId","parameters":{"userIds":"` + strings.ReplaceAll(repeated(n, `%[2]s%[1]d`, mark), `"`, "") + `"}}`), ""
+		return strategyFlag(`{"name":"userWithId","parameters":{"userIds":"` +
+			strings.ReplaceAll(repeated(n, `%[2]s%[1]d`, mark), `"`, "") + `"}}`), ""
 	},
 	"segments": func(n int, mark string) (string, string) {
 		return strategyFlag(`{"name":"default","segments":[` + repeated(n, `%[1]d`, mark) + `]}`),
-			repeated(n, `{"id":%[1]d,"constraints":[{"contextName":"x","operator":"NUM_GT","value":"%[1]d"}],"name":%[2]q}`, mark)
+			repeated(n,
+				`{"id":%[1]d,"constraints":[{"contextName":"x","operator":"NUM_GT","value":"%[1]d"}],"name":%[2]q}`,
+				mark)
 	},
 	"segments of one number": func(n int, mark string) (string, string) {
-		return strategyFlag(`{"name":"default","segments":[1]}`), repeated(n, `{"id":1,"constraints":[],"name":%[2]q}`, mark)
+		return strategyFlag(`{"name":"default","segments":[1]}`),
+			repeated(n, `{"id":1,"constraints":[],"name":%[2]q}`, mark)
 	},
 	"one segment many times": func(n int, mark string) (string, string) {
 		return strategyFlag(`{"name":"default","segments":[` + strings.Repeat("1,", n-1) + `1]}`),
 			`{"id":1,"constraints":[{"contextName":"x","operator":"IN","values":["` + mark + `"]}]}`
 	},
 	"a large segment in many flags": func(n int, mark string) (string, string) {
-		return repeated(n, `{"name":"f%[1]d","enabled":true,"strategies":[{"name":"default","segments":[1]}],"description":%[2]q}`, mark),
-			`{"id":1,"constraints":[` + repeated(n, `{"contextName":"x","operator":"STR_CONTAINS","values":["%[2]s%[1]d"]}`, "x") + `]}`
+		return repeated(n,
+				`{"name":"f%[1]d","enabled":true,"strategies":[{"name":"default","segments":[1]}],"description":%[2]q}`,
+				mark),
+			`{"id":1,"constraints":[` +
+				repeated(n, `{"contextName":"x","operator":"STR_CONTAINS","values":["%[2]s%[1]d"]}`, "x") + `]}`
 	},
 	"a list that many flags share": func(n int, mark string) (string, string) {
-		return repeated(n, `{"name":"f%[1]d","enabled":true,"strategies":[{"name":"default","segments":[1]}],"description":%[2]q}`, mark),
-			`{"id":1,"constraints":[{"contextName":"x","operator":"IN","values":[` + repeated(n, `"%[2]s%[1]d"`, "x") + `]}]}`
+		return repeated(n,
+				`{"name":"f%[1]d","enabled":true,"strategies":[{"name":"default","segments":[1]}],"description":%[2]q}`,
+				mark),
+			`{"id":1,"constraints":[{"contextName":"x","operator":"IN","values":[` + repeated(n, `"%[2]s%[1]d"`, "x") +
+				`]}]}`
 	},
 	"variants": func(n int, mark string) (string, string) {
-		return `{"name":"f","enabled":true,"strategies":[],"variants":[` + repeated(n, `{"name":"v%[1]d","weight":1,"payload":{"type":"string","value":%[2]q}}`, mark) + `]}`, ""
+		return `{"name":"f","enabled":true,"strategies":[],"variants":[` +
+			repeated(n, `{"name":"v%[1]d","weight":1,"payload":{"type":"string","value":%[2]q}}`, mark) + `]}`, ""
 	},
 	"overrides": func(n int, mark string) (string, string) {
-		return `{"name":"f","enabled":true,"strategies":[],"variants":[{"name":"v","weight":1},{"name":"w","weight":1,"overrides":[` +
+		return `{"name":"f","enabled":true,"strategies":[],"variants":[{"name":"v","weight":1},{"name":"w",` +
+			`"weight":1,"overrides":[` +
 			repeated(n, `{"contextName":"x","values":["%[2]s%[1]d"]}`, mark) + `]}]}`, ""
 	},
 	"dependencies": func(n int, mark string) (string, string) {
-		return `{"name":"f","enabled":true,"strategies":[],"dependencies":[` + repeated(n, `{"feature":"p%[1]d","variants":[%[2]q]}`, mark) + `]},` +
-			repeated(n, `{"name":"p%[1]d","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"50"}}],"description":%[2]q}`, mark), ""
+		return `{"name":"f","enabled":true,"strategies":[],"dependencies":[` +
+			repeated(n, `{"feature":"p%[1]d","variants":[%[2]q]}`, mark) + `]},` +
+			repeated(n,
+				`{"name":"p%[1]d","enabled":true,"strategies":[{"name":"flexibleRollout",`+
+					`"parameters":{"rollout":"50"}}],"description":%[2]q}`, mark), ""
 	},
 	"dependencies on nothing": func(n int, mark string) (string, string) {
-		return repeated(n, `{"name":"f%[1]d","enabled":true,"strategies":[],"dependencies":[{"feature":"%[2]s"}]}`, mark), ""
+		return repeated(n, `{"name":"f%[1]d","enabled":true,"strategies":[],"dependencies":[{"feature":"%[2]s"}]}`,
+			mark), ""
 	},
 	"a large parent of many flags": func(n int, mark string) (string, string) {
-		return `{"name":"p","enabled":true,"strategies":[` + repeated(n, `{"name":"flexibleRollout","parameters":{"rollout":"50","groupId":"%[2]s%[1]d"}}`, "x") + `]},` +
-			repeated(n, `{"name":"f%[1]d","enabled":true,"strategies":[],"dependencies":[{"feature":"p"}],"description":%[2]q}`, mark), ""
+		return `{"name":"p","enabled":true,"strategies":[` +
+			repeated(n, `{"name":"flexibleRollout","parameters":{"rollout":"50","groupId":"%[2]s%[1]d"}}`, "x") +
+			`]},` +
+			repeated(n,
+				`{"name":"f%[1]d","enabled":true,"strategies":[],"dependencies":[{"feature":"p"}],"description":%[2]q}`,
+				mark), ""
 	},
 	"patterns": func(n int, mark string) (string, string) {
 		return constrained(repeated(n, `{"contextName":"x","operator":"REGEX","value":"%[2]s%[1]d"}`, mark)), ""
@@ -189,7 +216,8 @@ var works = map[string]func(t testing.TB, shape string, n int) func(){
 	},
 	"OnFlags": func(t testing.TB, shape string, n int) func() {
 		p, _ := compile.Program(parsed(t, document(shape, n, "a", false)))
-		s, err := snapshot.Encode(parsed(t, document(shape, n, "a", false)), p, snapshot.Spec{Format: snapshot.Rules1}, time.Now())
+		s, err := snapshot.Encode(parsed(t, document(shape, n, "a", false)), p, snapshot.Spec{Format: snapshot.Rules1},
+			time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -28,6 +28,7 @@ type Instruction struct {
 // Opcode is the kind of an Instruction.
 type Opcode uint8
 
+// The kinds of instructions, as in regexp/syntax.
 const (
 	CodeMatch Opcode = iota
 	CodeSplit

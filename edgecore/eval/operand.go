@@ -25,7 +25,8 @@ func ParsePrefix(text string) (netip.Prefix, bool) {
 }
 
 // blanks are what JavaScript's String.prototype.trim drops.
-const blanks = "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+const blanks = "\t\n\v\f\r " +
+	"\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 
 // ParseNumber reads a decimal number, with a fraction or an exponent if need
 // be, and blanks around it; "Infinity", with a sign or without, and what is

@@ -38,7 +38,8 @@ func ParseOperator(name string) (Operator, Order, bool) {
 
 // OperatorNames are those that ParseOperator accepts.
 var OperatorNames = []string{
-	"IN", "NOT_IN", "STR_STARTS_WITH", "STR_ENDS_WITH", "STR_CONTAINS", "NUM_EQ", "NUM_GT", "NUM_GTE", "NUM_LT", "NUM_LTE",
+	"IN", "NOT_IN", "STR_STARTS_WITH", "STR_ENDS_WITH", "STR_CONTAINS", "NUM_EQ", "NUM_GT", "NUM_GTE", "NUM_LT",
+	"NUM_LTE",
 	"DATE_AFTER", "DATE_BEFORE", "SEMVER_EQ", "SEMVER_GT", "SEMVER_GTE", "SEMVER_LT", "SEMVER_LTE", "REGEX", "IN_CIDR",
 }
 
@@ -81,6 +82,9 @@ func (k *Condition) UnleashOperator() string {
 
 // String is an order as operators name it.
 func (o Order) String() string {
-	names := map[Order]string{Equal: "EQ", Greater: "GT", Less: "LT", Greater | Equal: "GTE", Less | Equal: "LTE", Less | Greater: "NE", Less | Equal | Greater: "ANY"}
+	names := map[Order]string{
+		Equal: "EQ", Greater: "GT", Less: "LT", Greater | Equal: "GTE", Less | Equal: "LTE", Less | Greater: "NE",
+		Less | Equal | Greater: "ANY",
+	}
 	return names[o]
 }

@@ -101,7 +101,8 @@ func compilePattern(text string) (parsed *syntax.Regexp, prog *syntax.Prog, faul
 	parsed, err := syntax.Parse(text, syntax.Perl)
 	if err == nil {
 		if n := instructions(parsed, maxPatternInstructions); n > maxPatternInstructions {
-			return nil, nil, fmt.Sprintf("the regular expression takes %d instructions and more, the limit is %d", n, maxPatternInstructions)
+			return nil, nil, fmt.Sprintf("the regular expression takes %d instructions and more, the limit is %d", n,
+				maxPatternInstructions)
 		}
 		parsed = parsed.Simplify()
 		prog, err = syntax.Compile(parsed)

@@ -14,11 +14,14 @@ func TestProblemsNameWhatWasMeant(t *testing.T) {
 		`{"name":"flexiblerolout"}`:    `did you mean "flexibleRollout"?; it passes for no user`,
 		`{"name":"userWithID"}`:        `did you mean "userWithId"?; it passes for no user`,
 		`{"name":"somethingOfOurOwn"}`: `"somethingOfOurOwn" is not one of Unleash's own; it passes for no user`,
-		`{"name":"default","constraints":[{"contextName":"x","operator":"STR_START_WITH","values":["a"]}]}`: `did you mean "STR_STARTS_WITH"?; the strategy passes for no user`,
-		`{"name":"default","constraints":[{"contextName":"x","operator":"not_in","values":["a"]}]}`:         `did you mean "NOT_IN"?; the strategy passes for no user`,
-		`{"name":"flexibleRollout","parameters":{"rollout":"250"}}`:                                         `it is "250"; it counts as 100`,
+		`{"name":"default","constraints":[{"contextName":"x","operator":"STR_START_WITH","values":["a"]}]}`: `did ` +
+			`you mean "STR_STARTS_WITH"?; the strategy passes for no user`,
+		`{"name":"default","constraints":[{"contextName":"x","operator":"not_in","values":["a"]}]}`: `did you mean ` +
+			`"NOT_IN"?; the strategy passes for no user`,
+		`{"name":"flexibleRollout","parameters":{"rollout":"250"}}`: `it is "250"; it counts as 100`,
 	} {
-		d, err := parse.Definitions([]byte(`{"features":[{"name":"f","enabled":true,"strategies":[`+strategy+`]}]}`), "e")
+		d, err := parse.Definitions([]byte(`{"features":[{"name":"f","enabled":true,"strategies":[`+strategy+`]}]}`),
+			"e")
 		if err != nil {
 			t.Fatal(err)
 		}

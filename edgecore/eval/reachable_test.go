@@ -24,34 +24,68 @@ func TestMayBeOn(t *testing.T) {
 		conditions []string
 		want       bool
 	}{
-		"none":                          {nil, true},
-		"a list":                        {[]string{in}, true},
-		"an empty list":                 {[]string{is("x", "IN", `"values":[]`)}, false},
-		"not in an empty list":          {[]string{is("x", "NOT_IN", `"values":[]`)}, true},
-		"in and not in":                 {[]string{in, notIn}, false},
-		"in, and not in a part":         {[]string{in, is("x", "NOT_IN", `"values":["a"]`)}, true},
-		"lists without a common value":  {[]string{in, is("x", "IN", `"values":["c"]`)}, false},
-		"lists of two fields":           {[]string{in, is("y", "NOT_IN", `"values":["a","b"]`)}, true},
-		"a list and its beginning":      {[]string{in, is("x", "STR_STARTS_WITH", `"values":["b"]`)}, true},
-		"a list and another beginning":  {[]string{in, is("x", "STR_STARTS_WITH", `"values":["c"]`)}, false},
-		"a list of no numbers":          {[]string{in, is("x", "NUM_GT", `"value":"1"`)}, false},
-		"two texts, which may be one":   {[]string{is("x", "STR_STARTS_WITH", `"values":["a"]`), is("x", "STR_ENDS_WITH", `"values":["b"]`)}, true},
-		"a date that has passed":        {[]string{is("currentTime", "DATE_BEFORE", `"value":"2026-01-01T00:00:00Z"`)}, false},
-		"a date to come":                {[]string{is("currentTime", "DATE_AFTER", `"value":"2027-01-01T00:00:00Z"`)}, false},
-		"between two dates":             {[]string{is("currentTime", "DATE_AFTER", `"value":"2026-01-01T00:00:00Z"`), is("currentTime", "DATE_BEFORE", `"value":"2027-01-01T00:00:00Z"`)}, true},
-		"numbers that meet":             {[]string{is("x", "NUM_GTE", `"value":"5"`), is("x", "NUM_LTE", `"value":"5"`)}, true},
-		"numbers that do not":           {[]string{is("x", "NUM_GT", `"value":"5"`), is("x", "NUM_LTE", `"value":"5"`)}, false},
-		"numbers apart":                 {[]string{is("x", "NUM_LT", `"value":"3"`), is("x", "NUM_GT", `"value":"5"`)}, false},
-		"two equal numbers":             {[]string{is("x", "NUM_EQ", `"value":"3"`), is("x", "NUM_EQ", `"value":"3.0"`)}, true},
-		"two numbers at once":           {[]string{is("x", "NUM_EQ", `"value":"3"`), is("x", "NUM_EQ", `"value":"4"`)}, false},
-		"no number less, none above":    {[]string{is("x", "NUM_LT", `"value":"3","inverted":true`), is("x", "NUM_GT", `"value":"1","inverted":true`)}, true},
-		"versions that overlap":         {[]string{is("x", "SEMVER_GT", `"value":"1.0.0"`), is("x", "SEMVER_LT", `"value":"1.0.1"`)}, true},
-		"versions apart":                {[]string{is("x", "SEMVER_GT", `"value":"2.0.0"`), is("x", "SEMVER_LT", `"value":"1.0.0"`)}, false},
-		"one version, and not that one": {[]string{is("x", "SEMVER_EQ", `"value":"2.0.0"`), is("x", "SEMVER_LT", `"value":"2.0.0"`)}, false},
+		"none":                         {nil, true},
+		"a list":                       {[]string{in}, true},
+		"an empty list":                {[]string{is("x", "IN", `"values":[]`)}, false},
+		"not in an empty list":         {[]string{is("x", "NOT_IN", `"values":[]`)}, true},
+		"in and not in":                {[]string{in, notIn}, false},
+		"in, and not in a part":        {[]string{in, is("x", "NOT_IN", `"values":["a"]`)}, true},
+		"lists without a common value": {[]string{in, is("x", "IN", `"values":["c"]`)}, false},
+		"lists of two fields":          {[]string{in, is("y", "NOT_IN", `"values":["a","b"]`)}, true},
+		"a list and its beginning":     {[]string{in, is("x", "STR_STARTS_WITH", `"values":["b"]`)}, true},
+		"a list and another beginning": {[]string{in, is("x", "STR_STARTS_WITH", `"values":["c"]`)}, false},
+		"a list of no numbers":         {[]string{in, is("x", "NUM_GT", `"value":"1"`)}, false},
+		"two texts, which may be one": {[]string{
+			is("x", "STR_STARTS_WITH", `"values":["a"]`), is("x", "STR_ENDS_WITH", `"values":["b"]`),
+		}, true},
+		"a date that has passed": {
+			[]string{is("currentTime", "DATE_BEFORE", `"value":"2026-01-01T00:00:00Z"`)},
+			false,
+		},
+		"a date to come": {
+			[]string{is("currentTime", "DATE_AFTER", `"value":"2027-01-01T00:00:00Z"`)},
+			false,
+		},
+		"between two dates": {[]string{
+			is("currentTime", "DATE_AFTER", `"value":"2026-01-01T00:00:00Z"`),
+			is("currentTime", "DATE_BEFORE", `"value":"2027-01-01T00:00:00Z"`),
+		}, true},
+		"numbers that meet": {[]string{
+			is("x", "NUM_GTE", `"value":"5"`), is("x", "NUM_LTE", `"value":"5"`),
+		}, true},
+		"numbers that do not": {
+			[]string{is("x", "NUM_GT", `"value":"5"`), is("x", "NUM_LTE", `"value":"5"`)},
+			false,
+		},
+		"numbers apart": {
+			[]string{is("x", "NUM_LT", `"value":"3"`), is("x", "NUM_GT", `"value":"5"`)},
+			false,
+		},
+		"two equal numbers": {[]string{
+			is("x", "NUM_EQ", `"value":"3"`), is("x", "NUM_EQ", `"value":"3.0"`),
+		}, true},
+		"two numbers at once": {
+			[]string{is("x", "NUM_EQ", `"value":"3"`), is("x", "NUM_EQ", `"value":"4"`)},
+			false,
+		},
+		"no number less, none above": {[]string{
+			is("x", "NUM_LT", `"value":"3","inverted":true`), is("x", "NUM_GT", `"value":"1","inverted":true`),
+		}, true},
+		"versions that overlap": {[]string{
+			is("x", "SEMVER_GT", `"value":"1.0.0"`), is("x", "SEMVER_LT", `"value":"1.0.1"`),
+		}, true},
+		"versions apart": {[]string{
+			is("x", "SEMVER_GT", `"value":"2.0.0"`), is("x", "SEMVER_LT", `"value":"1.0.0"`),
+		}, false},
+		"one version, and not that one": {[]string{
+			is("x", "SEMVER_EQ", `"value":"2.0.0"`), is("x", "SEMVER_LT", `"value":"2.0.0"`),
+		}, false},
 	} {
-		p, problems := mustCompile(t, `{"name":"f","enabled":true,"strategies":[{"name":"default","constraints":[`+strings.Join(c.conditions, ",")+`]}]},
+		p, problems := mustCompile(t, `{"name":"f","enabled":true,"strategies":[{"name":"default","constraints":[`+
+			strings.Join(c.conditions, ",")+`]}]},
 			{"name":"child","enabled":true,"strategies":[],"dependencies":[{"feature":"f"}]},
-			{"name":"last","enabled":true,"strategies":[{"name":"default","constraints":[`+strings.Join(c.conditions, ",")+`]},{"name":"default"}]}`)
+			{"name":"last","enabled":true,"strategies":[{"name":"default",
+				"constraints":[`+strings.Join(c.conditions, ",")+`]},{"name":"default"}]}`)
 		if len(problems) > 0 && c.want {
 			t.Errorf("%s: %v", name, problems)
 		}
@@ -65,8 +99,10 @@ func TestMayBeOn(t *testing.T) {
 
 func TestMayBeOnOfOthers(t *testing.T) {
 	p, _ := mustCompile(t, `{"name":"off","enabled":false,"strategies":[]},
-		{"name":"zero","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"0","stickiness":"userId"}}]},
-		{"name":"some","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"1","stickiness":"userId"}}]},
+		{"name":"zero","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"0",
+			"stickiness":"userId"}}]},
+		{"name":"some","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"1",
+			"stickiness":"userId"}}]},
 		{"name":"unless-on","enabled":true,"strategies":[],"dependencies":[{"feature":"on","enabled":false}]},
 		{"name":"unless-off","enabled":true,"strategies":[],"dependencies":[{"feature":"off","enabled":false}]},
 		{"name":"orphan","enabled":true,"strategies":[],"dependencies":[{"feature":"missing"}]},

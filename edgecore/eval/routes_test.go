@@ -32,8 +32,8 @@ func throughRules(t tb, p *eval.Program, static *eval.Context) *eval.Program {
 }
 
 // routes are the ways to the answer for one context: the program itself,
-// rules/1 of a target without a static context, of one that knows the whole
-// context, and of one that knows a random part of it.
+// rules/1 of a target without a static context, of one that fixes the whole
+// context, and of one that fixes a random part of it.
 type routes struct {
 	direct, empty, known, split *eval.Program
 	whole, request, nothing     eval.Context
@@ -71,7 +71,8 @@ func (r *routes) check(t tb, what, flag string, want eval.Result) bool {
 		"rules/1 with a split context": r.split.Evaluate(flag, &r.request),
 	} {
 		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s, %s: flag %q under %q (static %q, absent %q, request %q) (-want +got)\n%s", what, name, flag, r.whole.Fields, r.dealt.Known, r.dealt.Absent, r.dealt.Request, diff)
+			t.Errorf("%s, %s: flag %q under %q (static %q, absent %q, request %q) (-want +got)\n%s", what, name, flag,
+				r.whole.Fields, r.dealt.Known, r.dealt.Absent, r.dealt.Request, diff)
 			ok = false
 		}
 	}
@@ -80,7 +81,10 @@ func (r *routes) check(t tb, what, flag string, want eval.Result) bool {
 
 // namesOf lists the fields that any of some contexts has, and Unleash's own.
 func namesOf(contexts ...eval.Context) []string {
-	all := map[string]bool{"userId": true, "sessionId": true, "remoteAddress": true, "environment": true, "appName": true, "currentTime": true}
+	all := map[string]bool{
+		"userId": true, "sessionId": true, "remoteAddress": true, "environment": true, "appName": true,
+		"currentTime": true,
+	}
 	for _, c := range contexts {
 		for name := range c.Fields {
 			all[name] = true

@@ -33,7 +33,9 @@ func sizesOf(t tb, stored []byte) (flags, shared map[string]int) {
 // lostWithout is how much shorter the stored of a program are without a flag.
 func lostWithout(t tb, p *eval.Program, name string) int {
 	t.Helper()
-	return len(encodeRules(t, p)) - len(encodeRules(t, compile.Select(p, func(f eval.Flag) bool { return f.Name != name })))
+	return len(encodeRules(t, p)) - len(encodeRules(t, compile.Select(p, func(f eval.Flag) bool {
+		return f.Name != name
+	})))
 }
 
 // sharing has flags that share values, a segment, a shape of variants and a
@@ -45,12 +47,16 @@ const sharing = `{"version":2,"features":[
 	{"name":"child","enabled":true,"impressionData":true,"strategies":[],"dependencies":[{"feature":"hidden"}]},
 	{"name":"half","enabled":true,"strategies":[{"name":"default","constraints":[
 		{"contextName":"country","operator":"IN","values":["cn","us","a-country-of-its-own"]}]}]},
-	{"name":"hidden","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"50","groupId":"a group of its own"}}]},
+	{"name":"hidden","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"50",
+		"groupId":"a group of its own"}}]},
 	{"name":"off","enabled":false,"strategies":[]},
-	{"name":"one","enabled":true,"strategies":[{"name":"default","segments":[1]}],"variants":[{"name":"red","weight":1},{"name":"blue","weight":1}]},
-	{"name":"two","enabled":true,"strategies":[{"name":"default","segments":[1]}],"variants":[{"name":"red","weight":1},{"name":"blue","weight":1}]}
+	{"name":"one","enabled":true,"strategies":[{"name":"default","segments":[1]}],"variants":[{"name":"red","weight":1},
+		{"name":"blue","weight":1}]},
+	{"name":"two","enabled":true,"strategies":[{"name":"default","segments":[1]}],"variants":[{"name":"red","weight":1},
+		{"name":"blue","weight":1}]}
 	],"segments":[{"id":1,"constraints":[
-		{"contextName":"country","operator":"IN","values":["cn","us"]},{"contextName":"userId","operator":"IN","values":[%s]}]}]}`
+		{"contextName":"country","operator":"IN","values":["cn","us"]},{"contextName":"userId","operator":"IN",
+			"values":[%s]}]}]}`
 
 // A flag has the size of what the stored lose without it, but for some commas,
 // and what several flags share is counted once.
@@ -59,7 +65,9 @@ func TestSizes(t *testing.T) {
 	for i := range ids {
 		ids[i] = fmt.Sprintf(`"user-%03d"`, i)
 	}
-	p := compile.Select(compileDocument(t, fmt.Sprintf(sharing, strings.Join(ids, ","))), func(f eval.Flag) bool { return f.Name != "hidden" })
+	p := compile.Select(compileDocument(t, fmt.Sprintf(sharing, strings.Join(ids, ","))), func(f eval.Flag) bool {
+		return f.Name != "hidden"
+	})
 	flags, shared := sizesOf(t, encodeRules(t, p))
 	for _, f := range p.Flags() {
 		got, counted := flags[f.Name]
@@ -101,7 +109,8 @@ func TestSizesAddUp(t *testing.T) {
 func TestSizesOfOtherRules(t *testing.T) {
 	// The list of variants of strategies is longer than that of strategies: no
 	// reader looks at the second.
-	const long = `{"names":"a","flags":[[[1],0,[0,[9]]]],"fields":[],"values":[],"stickies":[],"shares":[],"conditions":[],"shapes":[],"impressions":[],"hidden":[]}`
+	const long = `{"names":"a","flags":[[[1],0,[0,[9]]]],"fields":[],"values":[],"stickies":[],"shares":[],` +
+		`"conditions":[],"shapes":[],"impressions":[],"hidden":[]}`
 	if flags, shared := sizesOf(t, []byte(long)); flags["a"] < 10 || len(shared) > 0 {
 		t.Errorf("%v, shared %v", flags, shared)
 	}

@@ -44,8 +44,10 @@ func TestDecodeRulesOfOthers(t *testing.T) {
 
 // What is not a program is an error that names the place.
 func TestDecodeRulesErrors(t *testing.T) {
-	const sound = `{"names":"a\u007fb","flags":[[[[1,0]],[0]],2],"fields":["x","userId"],"values":["\u007f1\u0080$\u007f",""],"stickies":[[],[1,-1]],` +
-		`"shares":[[52,"g"]],"conditions":[[0,0],[7,0,2,5]],"shapes":[[1,0,["a","b"],[1,1]]],"impressions":[0],"hidden":[1]}`
+	const sound = `{"names":"a\u007fb","flags":[[[[1,0]],[0]],2],"fields":["x","userId"],` +
+		`"values":["\u007f1\u0080$\u007f",""],"stickies":[[],[1,-1]],` +
+		`"shares":[[52,"g"]],"conditions":[[0,0],[7,0,2,5]],"shapes":[[1,0,["a","b"],[1,1]]],"impressions":[0],` +
+		`"hidden":[1]}`
 	if _, err := rules.Decode([]byte(sound)); err != nil {
 		t.Fatal(err)
 	}
@@ -73,12 +75,18 @@ func TestDecodeRulesErrors(t *testing.T) {
 		{`[7,0,2,5]`, `[12,1]`, "conditions[1]: 1 should be a whole number from -1 to 0"},
 		{`[7,0,2,5]`, `[12],[12,1]`, "conditions[2]: a segment holds another one"},
 		{`[7,0,2,5]`, `[9,0,2,1,2,3,"01"]`, `conditions[1]: "1.2.3-01" is not a version`},
-		{`[7,0,2,5]`, `[9,0,2,1,2,3,["01234567890123456"]]`, `conditions[1]: "1.2.3-01234567890123456" is not a version`},
+		{
+			`[7,0,2,5]`, `[9,0,2,1,2,3,["01234567890123456"]]`,
+			`conditions[1]: "1.2.3-01234567890123456" is not a version`,
+		},
 		{`[7,0,2,5]`, `[9,0,2,1,2,3,[]]`, "conditions[1]: should be a list of at least 1"},
 		{`[7,0,2,5]`, `[10,0]`, "conditions[1]: a pattern has 1 to 8192 instructions"},
 		{`[7,0,2,5]`, `[13,0]`, "conditions[1]: a pattern has 1 to 8192 instructions"},
 		{`[7,0,2,5]`, `[13,0,[3,1,0],[0]]`, "conditions[1]: 0 should be a whole number from 0 to -1"},
-		{`[7,0,2,5]`, `[13,0,[1,1,1],[3,2,0],[0]]`, "conditions[1]: refers to an instruction without ranges of characters"},
+		{
+			`[7,0,2,5]`, `[13,0,[1,1,1],[3,2,0],[0]]`,
+			"conditions[1]: refers to an instruction without ranges of characters",
+		},
 		{`[7,0,2,5]`, `[10,0,[1,0,1]]`, "conditions[1]: 1 should be a whole number from 0 to 0"},
 		{`[7,0,2,5]`, `[10,0,[3,0,1]]`, "conditions[1]: ranges of characters come in pairs"},
 		{`[7,0,2,5]`, `[11,0,[33,1]]`, "conditions[1]: 33 should be a whole number from 0 to 32"},
@@ -103,9 +111,12 @@ func TestDecodeRulesErrors(t *testing.T) {
 // JavaScript sorts.
 func TestFlagsAreSortedByUTF16(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		runes := rapid.SampledFrom([]rune{'a', 'b', 0, 0x7e, 0xe9, 0x7ff, 0x800, 0xd7ff, 0xe000, 0xfffd, 0xffff, 0x10000, 0x10ffff})
+		runes := rapid.SampledFrom([]rune{
+			'a', 'b', 0, 0x7e, 0xe9, 0x7ff, 0x800, 0xd7ff, 0xe000, 0xfffd, 0xffff, 0x10000, 0x10ffff,
+		})
 		d := &edgecore.Definitions{}
-		for _, name := range rapid.SliceOfDistinct(rapid.StringOfN(runes, 1, 4, -1), rapid.ID[string]).Draw(t, "names") {
+		for _, name := range rapid.SliceOfDistinct(rapid.StringOfN(runes, 1, 4, -1), rapid.ID[string]).Draw(t,
+			"names") {
 			d.Features = append(d.Features, edgecore.Feature{Name: name})
 		}
 		p, _ := compile.Program(d)

@@ -49,12 +49,14 @@ func TestClientSpecification(t *testing.T) {
 		for i, tc := range cases {
 			total++
 			want := tc.want(t, p.Evaluate(tc.ToggleName, &contexts[i]))
-			if newRoutes(t, s, p, empty, contexts[i], namesOf(contexts...)).check(t, file+": "+tc.Description, tc.ToggleName, want) {
+			if newRoutes(t, s, p, empty, contexts[i], namesOf(contexts...)).check(t, file+": "+tc.Description,
+				tc.ToggleName, want) {
 				passed++
 			}
 		}
 	}
-	fmt.Printf("client specification 6.1.0 in Go: %d of %d cases, compiled, through rules/1, and through rules/1 with split contexts\n", passed, total)
+	fmt.Printf("client specification 6.1.0 in Go: %d of %d cases, compiled, through rules/1, and through rules/1 "+
+		"with split contexts\n", passed, total)
 	if total != 279 {
 		t.Errorf("client specification 6.1.0 has 279 cases, saw %d", total)
 	}
@@ -79,7 +81,7 @@ func specDefinitions(t *testing.T, file string, state []byte) *edgecore.Definiti
 }
 
 // want is the expected result; the variant is as it is where a case does not
-// tell.
+// give it.
 func (tc *specCase) want(t *testing.T, got eval.Result) eval.Result {
 	t.Helper()
 	var variant struct {
@@ -95,7 +97,11 @@ func (tc *specCase) want(t *testing.T, got eval.Result) eval.Result {
 	if err := json.Unmarshal(tc.ExpectedResult, &variant); err != nil {
 		t.Fatal(err)
 	}
-	return eval.Result{Enabled: variant.FeatureEnabled, Variant: &eval.Variant{Name: variant.Name, Enabled: variant.Enabled, Payload: variant.Payload}}
+	return eval.Result{
+		Enabled: variant.FeatureEnabled, Variant: &eval.Variant{
+			Name: variant.Name, Enabled: variant.Enabled, Payload: variant.Payload,
+		},
+	}
 }
 
 // specContext reads the context of a case, for some instant where it names

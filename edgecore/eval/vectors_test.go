@@ -30,7 +30,7 @@ type vector struct {
 		Seed    string
 		Toggle  string
 		Enabled bool
-		Variant *string // nil: not told
+		Variant *string // nil: not given
 	}
 }
 
@@ -76,7 +76,8 @@ func TestVectors(t *testing.T) {
 			}
 		})
 	}
-	fmt.Printf("vectors in Go: %d with %d cases, compiled, through rules/1, and through rules/1 with split contexts\n", len(vectors), cases)
+	fmt.Printf("vectors in Go: %d with %d cases, compiled, through rules/1, and through rules/1 with split contexts\n",
+		len(vectors), cases)
 }
 
 func (v *vector) checkProblems(t *testing.T, problems []edgecore.Problem) {

@@ -26,6 +26,8 @@ type Slot struct {
 
 type slotState uint8
 
+// What a view has read of a field: Missing and Present say whether the context
+// has it.
 const (
 	unread slotState = iota
 	Missing
@@ -137,6 +139,7 @@ func (v *View) Field(i int32) *Slot {
 	return s
 }
 
+// Read implements io.Reader.
 func (v *View) Read(s *Slot, i int32) {
 	f := &v.P.Fields[i]
 	value, ok := v.C.Fields[f.Name]

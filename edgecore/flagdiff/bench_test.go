@@ -27,14 +27,18 @@ func manyFlags(tb testing.TB, n, changed int) *edgecore.Definitions {
 			{"name":"flexibleRollout","parameters":{"rollout":"%d","stickiness":"userId","groupId":"flag-%d"},
 			 "constraints":[{"contextName":"country","operator":"IN","values":["cn","us","v%d","w%d","x%d"]}]},
 			{"name":"default","segments":[1]}],
-			"variants":[{"name":"red","weight":500,"payload":{"type":"string","value":"payload-%d"}},{"name":"blue","weight":500}]}`,
+			"variants":[{"name":"red","weight":500,"payload":{"type":"string","value":"payload-%d"}},{"name":"blue",
+				"weight":500}]}`,
 			i, i%3 > 0, rollout, i, i%100, i%90, i%80, i))
 	}
 	for i := range 1000 {
 		ids = append(ids, fmt.Sprintf(`"user-%d"`, i))
 	}
-	d, err := parse.Definitions(fmt.Appendf(nil, `{"features":[%s],"segments":[{"id":1,"constraints":[{"contextName":"userId","operator":"IN","values":[%s]}]}]}`,
-		strings.Join(features, ","), strings.Join(ids, ",")), "production")
+	d, err := parse.Definitions(
+		fmt.Appendf(nil,
+			`{"features":[%s],"segments":[{"id":1,"constraints":[{"contextName":"userId","operator":"IN",`+
+				`"values":[%s]}]}]}`,
+			strings.Join(features, ","), strings.Join(ids, ",")), "production")
 	if err != nil {
 		tb.Fatal(err)
 	}

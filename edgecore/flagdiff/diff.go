@@ -157,7 +157,9 @@ type descriptions struct {
 
 // compiled describes some flags of definitions; they are compiled with the
 // parents that they need.
-func (d describer) compiled(from *edgecore.Definitions, wanted map[string]bool, index map[string]*edgecore.Feature) descriptions {
+func (d describer) compiled(
+	from *edgecore.Definitions, wanted map[string]bool, index map[string]*edgecore.Feature,
+) descriptions {
 	part, taken := &edgecore.Definitions{Segments: from.Segments}, map[string]bool{}
 	take := func(name string) {
 		if f := index[name]; f != nil && !taken[name] {
@@ -239,7 +241,8 @@ func diffRules(s *snapshot.Snapshot, stored []byte) []Change {
 		if f.Hidden {
 			continue
 		}
-		if c, differs := compare.flag(f.Name, was.lookup(f.Name, ok && !stood.Hidden), is.lookup(f.Name, true)); differs {
+		if c, differs := compare.flag(f.Name, was.lookup(f.Name, ok && !stood.Hidden),
+			is.lookup(f.Name, true)); differs {
 			changes = append(changes, c)
 		}
 	}

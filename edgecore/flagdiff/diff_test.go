@@ -32,24 +32,35 @@ func lines(changes []flagdiff.Change) string {
 	return strings.Join(words, "\n")
 }
 
-// Diff tells of flags whose definition changed, and of those that depend on
+// Diff lists flags whose definition changed, and of those that depend on
 // them.
 func TestDiff(t *testing.T) {
 	for _, tc := range []struct{ name, old, new, want string }{
 		{"rollout", `"rollout":"10"`, `"rollout":"25"`, "~ canary 10 % -> 25 %"},
-		{"switched off", `"name":"on","enabled":true`, `"name":"on","enabled":false`, "!! child on -> OFF for everyone\n!! on on -> OFF for everyone"},
+		{
+			"switched off", `"name":"on","enabled":true`, `"name":"on","enabled":false`,
+			"!! child on -> OFF for everyone\n!! on on -> OFF for everyone",
+		},
 		{"switched on", `"name":"off","enabled":false`, `"name":"off","enabled":true`, "~ off off -> on"},
 		{"variants", `"red","weight":500`, `"red","weight":1500`, "~ all red:blue 50:50 -> 75:25"},
 		{"constraint", `["cn"]`, `["cn","sg"]`, "~ local country IN cn -> cn, sg"},
 		{"renamed", `"name":"off"`, `"name":"gone"`, "+ gone off\n- off"},
 		{"nothing that counts", `{"x":1}`, `{"x":2}`, "~ on changed, with no effect on evaluation"},
-		{"a segment that nobody passes", `{"id":2,"constraints":[]}`, `{"id":2,"constraints":[{}]}`, "!! local on for some -> OFF for everyone"},
-		{"a segment", `{"id":2,"constraints":[]}`, `{"id":2,"constraints":[{"contextName":"plan","operator":"IN","values":["pro"]}]}`, "~ local condition added: plan IN pro"},
+		{
+			"a segment that nobody passes", `{"id":2,"constraints":[]}`, `{"id":2,"constraints":[{}]}`,
+			"!! local on for some -> OFF for everyone",
+		},
+		{
+			"a segment", `{"id":2,"constraints":[]}`,
+			`{"id":2,"constraints":[{"contextName":"plan","operator":"IN","values":["pro"]}]}`,
+			"~ local condition added: plan IN pro",
+		},
 		{"a segment that is not used", `{"id":1,"constraints":[]}`, `{"id":1,"constraints":[{}]}`, ""},
 		{"nothing", "", "", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got := lines(flagdiff.Definitions(mustParse(t, document), mustParse(t, strings.Replace(document, tc.old, tc.new, 1))))
+			got := lines(flagdiff.Definitions(mustParse(t, document),
+				mustParse(t, strings.Replace(document, tc.old, tc.new, 1))))
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
@@ -65,14 +76,18 @@ func TestDiff(t *testing.T) {
 // withFlag is a document with a flag f of these members.
 func withFlag(members string) string {
 	return `{"features":[{"name":"f","enabled":true,` + members + `},
-		{"name":"p","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"50","stickiness":"userId","groupId":"p"}}],
+		{"name":"p","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"50",
+			"stickiness":"userId","groupId":"p"}}],
 		 "variants":[{"name":"red","weight":1},{"name":"blue","weight":1}]}],"segments":[
-		{"id":1,"constraints":[{"contextName":"country","operator":"IN","values":["cn"]},{"contextName":"plan","operator":"IN","values":["pro"]}]},
-		{"id":2,"constraints":[{"contextName":"country","operator":"IN","values":["cn","us"]},{"contextName":"plan","operator":"IN","values":["pro"]}]}]}`
+		{"id":1,"constraints":[{"contextName":"country","operator":"IN","values":["cn"]},{"contextName":"plan",
+			"operator":"IN","values":["pro"]}]},
+		{"id":2,"constraints":[{"contextName":"country","operator":"IN","values":["cn","us"]},{"contextName":"plan",
+			"operator":"IN","values":["pro"]}]}]}`
 }
 
 func share(rollout, stickiness, more string) string {
-	return fmt.Sprintf(`{"name":"flexibleRollout","parameters":{"rollout":%q,"stickiness":%q,"groupId":"f"}%s}`, rollout, stickiness, more)
+	return fmt.Sprintf(`{"name":"flexibleRollout","parameters":{"rollout":%q,"stickiness":%q,"groupId":"f"}%s}`,
+		rollout, stickiness, more)
 }
 
 func having(constraints ...string) string {
@@ -103,59 +118,236 @@ func TestWordsOfChanges(t *testing.T) {
 	}
 	mix := func(members string) string { return strategies() + `,"variants":[` + members + `]` }
 	for _, tc := range []struct{ name, old, new, want string }{
-		{"rollout by user", strategies(share("10", "userId", "")), strategies(share("25", "userId", "")), "~ f 10 % -> 25 % by userId"},
-		{"rollout at random", strategies(share("10", "random", "")), strategies(share("25", "random", "")), "~ f 10 % -> 25 % at random"},
-		{"to everyone", strategies(share("10", "default", "")), strategies(share("100", "default", "")), "~ f 10 % -> 100 %"},
-		{"to every user", strategies(share("10", "userId", "")), strategies(share("100", "userId", "")), "~ f 10 % -> 100 % by userId"},
+		{
+			"rollout by user", strategies(share("10", "userId", "")), strategies(share("25", "userId", "")),
+			"~ f 10 % -> 25 % by userId",
+		},
+		{
+			"rollout at random", strategies(share("10", "random", "")), strategies(share("25", "random", "")),
+			"~ f 10 % -> 25 % at random",
+		},
+		{
+			"to everyone", strategies(share("10", "default", "")), strategies(share("100", "default", "")),
+			"~ f 10 % -> 100 %",
+		},
+		{
+			"to every user", strategies(share("10", "userId", "")), strategies(share("100", "userId", "")),
+			"~ f 10 % -> 100 % by userId",
+		},
 		{"from everyone", strategies(), strategies(share("10", "userId", "")), "~ f 100 % -> 10 % by userId"},
-		{"to nobody", strategies(share("10", "userId", "")), strategies(share("0", "userId", "")), "!! f on for some -> OFF for everyone"},
-		{"stickiness", strategies(share("10", "default", "")), strategies(share("10", "company", "")), "~ f 10 % by default -> 10 % by company"},
-		{"group", strategies(share("10", "userId", "")), strings.Replace(strategies(share("10", "userId", "")), `"groupId":"f"`, `"groupId":"other group"`, 1), `~ f group f -> "other group"`},
-		{"values", strategies(having(in("country", "cn"))), strategies(having(in("country", "us", "cn"))), "~ f country IN cn -> cn, us"},
-		{"their order", strategies(having(in("country", "cn", "us"))), strategies(having(in("country", "us", "cn"))), ""},
-		{"many values", strategies(having(in("country", "a", "b", "c", "d"))), strategies(having(in("country", "a", "b", "c", "d", "e"))), "~ f country IN 4 values -> 5 values"},
-		{"other values", strategies(having(in("country", "a", "b", "c", "d"))), strategies(having(in("country", "a", "b", "x", "y"))), "~ f country IN 4 values, 2 of them new"},
-		{"few of many", strategies(having(in("country", "a", "b", "c", "d"))), strategies(having(in("country", "a"))), "~ f country IN 4 values -> a"},
-		{"values that could be mistaken", strategies(having(in("country", "a, b"))), strategies(having(in("country", "\\u001b[2J"))), `~ f country IN "a, b" -> "\x1b[2J"`},
-		{"ids", strategies(having(in("userId", ids(3)...))), strategies(having(in("userId", ids(5)...))), "~ f userId IN 3 values -> 5 values"},
-		{"one id", strategies(having(in("userId", "secret-1"))), strategies(having(in("userId", "secret-2"))), "~ f userId IN 1 value, a new one"},
-		{"the id as a number", strategies(having(single("userId", "NUM_EQ", "4711"))), strategies(having(single("userId", "NUM_EQ", "4712"))), "~ f userId NUM_EQ changed"},
-		{"a bound is no id", strategies(having(single("userId", "NUM_GT", "5"))), strategies(having(single("userId", "NUM_GT", "6"))), "~ f userId NUM_GT 5 -> 6"},
-		{"users", strategies(`{"name":"userWithId","parameters":{"userIds":"secret-1,secret-2"}}`), strategies(`{"name":"userWithId","parameters":{"userIds":"secret-1"}}`), "~ f userId IN 2 values -> 1 value"},
-		{"addresses", strategies(`{"name":"remoteAddress","parameters":{"IPs":"10.0.0.1"}}`), strategies(`{"name":"remoteAddress","parameters":{"IPs":"10.0.0.1,10.0.0.2"}}`), "~ f remoteAddress IN_CIDR 1 value -> 2 values"},
-		{"another field", strategies(having(in("country", "cn"))), strategies(having(in("region", "cn"))), "~ f condition removed: country IN cn; condition added: region IN cn"},
-		{"another operator", strategies(having(in("country", "cn"))), strategies(having(constraint("country", "STR_CONTAINS", "c"))), "~ f country IN cn -> STR_CONTAINS c"},
-		{"case", strategies(having(constraint("country", "STR_CONTAINS", "c"))), strategies(having(strings.Replace(constraint("country", "STR_CONTAINS", "c"), "{", `{"caseInsensitive":true,`, 1))), "~ f country STR_CONTAINS c -> STR_CONTAINS (any case) c"},
-		{"inverted", strategies(having(single("build", "NUM_LT", "5"))), strategies(having(strings.Replace(single("build", "NUM_LT", "5"), "{", `{"inverted":true,`, 1))), "~ f build NUM_LT 5 -> not NUM_LT 5"},
-		{"a date", strategies(having(single("currentTime", "DATE_AFTER", "2026-01-31T12:00:00Z"))), strategies(having(single("currentTime", "DATE_AFTER", "2026-02-01T00:00:00Z"))), "~ f currentTime DATE_AFTER 2026-01-31T12:00:00Z -> 2026-02-01T00:00:00Z"},
-		{"a pattern", strategies(having(single("app", "REGEX", "^a"))), strategies(having(single("app", "REGEX", "^b"))), "~ f app REGEX ^a -> ^b"},
-		{"a version", strategies(having(single("app", "SEMVER_GTE", "1.2.3"))), strategies(having(single("app", "SEMVER_GTE", "1.3.0"))), "~ f app SEMVER_GTE 1.2.3 -> 1.3.0"},
-		{"a condition more", strategies(share("10", "userId", "")), strategies(share("10", "userId", `,"constraints":[`+in("country", "cn")+`]`)), "~ f condition added: country IN cn"},
-		{"a condition less", strategies(having(in("country", "cn"))), strategies(), "~ f on if country IN cn -> on for everyone"},
-		{"share and condition", strategies(share("10", "userId", "")), strategies(share("25", "userId", `,"constraints":[`+in("country", "cn")+`]`)), "~ f 10 % by userId -> 25 % by userId if country IN cn"},
-		{"off to some", `"strategies":[` + having(in("country")) + `]`, strategies(share("10", "userId", `,"constraints":[`+in("country", "cn")+`]`)), "~ f off -> 10 % by userId if country IN cn"},
-		{"segments", strategies(`{"name":"default","segments":[1]}`), strategies(`{"name":"default","segments":[2]}`), "~ f segment: country IN cn -> cn, us"},
-		{"a segment more", strategies(), strategies(`{"name":"default","segments":[1]}`), "~ f on for everyone -> on if segment (country IN cn and plan IN pro)"},
-		{"the second strategy", strategies(having(in("country", "cn")), share("10", "userId", "")), strategies(having(in("country", "cn")), share("25", "userId", "")), "~ f strategy 2: 10 % -> 25 % by userId"},
-		{"a strategy in front", strategies(share("10", "userId", "")), strategies(having(in("country", "cn")), share("10", "userId", "")), "~ f strategy 1 added: on if country IN cn"},
-		{"a strategy less", strategies(having(in("country", "cn")), share("10", "userId", "")), strategies(share("10", "userId", "")), "~ f strategy 1 removed: on if country IN cn"},
-		{"strategies in another order", strategies(having(in("country", "cn")), share("10", "userId", "")), strategies(share("10", "userId", ""), having(in("country", "cn"))), ""},
-		{"weights", mix(`{"name":"red","weight":500},{"name":"blue","weight":500}`), mix(`{"name":"red","weight":800},{"name":"blue","weight":200}`), "~ f red:blue 50:50 -> 80:20"},
-		{"the same shares of another total", mix(`{"name":"red","weight":500},{"name":"blue","weight":500}`), mix(`{"name":"red","weight":1},{"name":"blue","weight":1}`), "~ f red:blue 500:500 -> 1:1"},
-		{"a variant more", mix(`{"name":"red","weight":1}`), mix(`{"name":"red","weight":1},{"name":"blue","weight":1}`), "~ f variants red -> red:blue 50:50"},
+		{
+			"to nobody", strategies(share("10", "userId", "")), strategies(share("0", "userId", "")),
+			"!! f on for some -> OFF for everyone",
+		},
+		{
+			"stickiness", strategies(share("10", "default", "")), strategies(share("10", "company", "")),
+			"~ f 10 % by default -> 10 % by company",
+		},
+		{
+			"group", strategies(share("10", "userId", "")),
+			strings.Replace(strategies(share("10", "userId", "")), `"groupId":"f"`, `"groupId":"other group"`, 1),
+			`~ f group f -> "other group"`,
+		},
+		{
+			"values", strategies(having(in("country", "cn"))), strategies(having(in("country", "us", "cn"))),
+			"~ f country IN cn -> cn, us",
+		},
+		{
+			"their order", strategies(having(in("country", "cn", "us"))), strategies(having(in("country", "us", "cn"))),
+			"",
+		},
+		{
+			"many values", strategies(having(in("country", "a", "b", "c", "d"))),
+			strategies(having(in("country", "a", "b", "c", "d", "e"))), "~ f country IN 4 values -> 5 values",
+		},
+		{
+			"other values", strategies(having(in("country", "a", "b", "c", "d"))),
+			strategies(having(in("country", "a", "b", "x", "y"))), "~ f country IN 4 values, 2 of them new",
+		},
+		{
+			"few of many", strategies(having(in("country", "a", "b", "c", "d"))),
+			strategies(having(in("country", "a"))),
+			"~ f country IN 4 values -> a",
+		},
+		{
+			"values that could be mistaken", strategies(having(in("country", "a, b"))),
+			strategies(having(in("country", "\\u001b[2J"))), `~ f country IN "a, b" -> "\x1b[2J"`,
+		},
+		{
+			"ids", strategies(having(in("userId", ids(3)...))), strategies(having(in("userId", ids(5)...))),
+			"~ f userId IN 3 values -> 5 values",
+		},
+		{
+			"one id", strategies(having(in("userId", "secret-1"))), strategies(having(in("userId", "secret-2"))),
+			"~ f userId IN 1 value, a new one",
+		},
+		{
+			"the id as a number", strategies(having(single("userId", "NUM_EQ", "4711"))),
+			strategies(having(single("userId", "NUM_EQ", "4712"))), "~ f userId NUM_EQ changed",
+		},
+		{
+			"a bound is no id", strategies(having(single("userId", "NUM_GT", "5"))),
+			strategies(having(single("userId", "NUM_GT", "6"))), "~ f userId NUM_GT 5 -> 6",
+		},
+		{
+			"users", strategies(`{"name":"userWithId","parameters":{"userIds":"secret-1,secret-2"}}`),
+			strategies(`{"name":"userWithId","parameters":{"userIds":"secret-1"}}`),
+			"~ f userId IN 2 values -> 1 value",
+		},
+		{
+			"addresses", strategies(`{"name":"remoteAddress","parameters":{"IPs":"10.0.0.1"}}`),
+			strategies(`{"name":"remoteAddress","parameters":{"IPs":"10.0.0.1,10.0.0.2"}}`),
+			"~ f remoteAddress IN_CIDR 1 value -> 2 values",
+		},
+		{
+			"another field", strategies(having(in("country", "cn"))), strategies(having(in("region", "cn"))),
+			"~ f condition removed: country IN cn; condition added: region IN cn",
+		},
+		{
+			"another operator", strategies(having(in("country", "cn"))),
+			strategies(having(constraint("country", "STR_CONTAINS", "c"))), "~ f country IN cn -> STR_CONTAINS c",
+		},
+		{
+			"case", strategies(having(constraint("country", "STR_CONTAINS", "c"))),
+			strategies(
+				having(strings.Replace(constraint("country", "STR_CONTAINS", "c"), "{", `{"caseInsensitive":true,`,
+					1))), "~ f country STR_CONTAINS c -> STR_CONTAINS (any case) c",
+		},
+		{
+			"inverted", strategies(having(single("build", "NUM_LT", "5"))),
+			strategies(having(strings.Replace(single("build", "NUM_LT", "5"), "{", `{"inverted":true,`, 1))),
+			"~ f build NUM_LT 5 -> not NUM_LT 5",
+		},
+		{
+			"a date", strategies(having(single("currentTime", "DATE_AFTER", "2026-01-31T12:00:00Z"))),
+			strategies(having(single("currentTime", "DATE_AFTER", "2026-02-01T00:00:00Z"))),
+			"~ f currentTime DATE_AFTER 2026-01-31T12:00:00Z -> 2026-02-01T00:00:00Z",
+		},
+		{
+			"a pattern", strategies(having(single("app", "REGEX", "^a"))),
+			strategies(having(single("app", "REGEX", "^b"))), "~ f app REGEX ^a -> ^b",
+		},
+		{
+			"a version", strategies(having(single("app", "SEMVER_GTE", "1.2.3"))),
+			strategies(having(single("app", "SEMVER_GTE", "1.3.0"))), "~ f app SEMVER_GTE 1.2.3 -> 1.3.0",
+		},
+		{
+			"a condition more", strategies(share("10", "userId", "")),
+			strategies(share("10", "userId", `,"constraints":[`+in("country", "cn")+`]`)),
+			"~ f condition added: country IN cn",
+		},
+		{
+			"a condition less", strategies(having(in("country", "cn"))), strategies(),
+			"~ f on if country IN cn -> on for everyone",
+		},
+		{
+			"share and condition", strategies(share("10", "userId", "")),
+			strategies(share("25", "userId", `,"constraints":[`+in("country", "cn")+`]`)),
+			"~ f 10 % by userId -> 25 % by userId if country IN cn",
+		},
+		{
+			"off to some", `"strategies":[` + having(in("country")) + `]`,
+			strategies(share("10", "userId", `,"constraints":[`+in("country", "cn")+`]`)),
+			"~ f off -> 10 % by userId if country IN cn",
+		},
+		{
+			"segments", strategies(`{"name":"default","segments":[1]}`),
+			strategies(`{"name":"default","segments":[2]}`),
+			"~ f segment: country IN cn -> cn, us",
+		},
+		{
+			"a segment more", strategies(), strategies(`{"name":"default","segments":[1]}`),
+			"~ f on for everyone -> on if segment (country IN cn and plan IN pro)",
+		},
+		{
+			"the second strategy", strategies(having(in("country", "cn")), share("10", "userId", "")),
+			strategies(having(in("country", "cn")), share("25", "userId", "")),
+			"~ f strategy 2: 10 % -> 25 % by userId",
+		},
+		{
+			"a strategy in front", strategies(share("10", "userId", "")),
+			strategies(having(in("country", "cn")), share("10", "userId", "")),
+			"~ f strategy 1 added: on if country IN cn",
+		},
+		{
+			"a strategy less", strategies(having(in("country", "cn")), share("10", "userId", "")),
+			strategies(share("10", "userId", "")), "~ f strategy 1 removed: on if country IN cn",
+		},
+		{
+			"strategies in another order", strategies(having(in("country", "cn")), share("10", "userId", "")),
+			strategies(share("10", "userId", ""), having(in("country", "cn"))), "",
+		},
+		{
+			"weights", mix(`{"name":"red","weight":500},{"name":"blue","weight":500}`),
+			mix(`{"name":"red","weight":800},{"name":"blue","weight":200}`), "~ f red:blue 50:50 -> 80:20",
+		},
+		{
+			"the same shares of another total", mix(`{"name":"red","weight":500},{"name":"blue","weight":500}`),
+			mix(`{"name":"red","weight":1},{"name":"blue","weight":1}`), "~ f red:blue 500:500 -> 1:1",
+		},
+		{
+			"a variant more", mix(`{"name":"red","weight":1}`),
+			mix(`{"name":"red","weight":1},{"name":"blue","weight":1}`), "~ f variants red -> red:blue 50:50",
+		},
 		{"no variants any more", mix(`{"name":"red","weight":1}`), mix(``), "~ f variant red -> none"},
-		{"many variants", mix(`{"name":"a","weight":1},{"name":"b","weight":1},{"name":"c","weight":1},{"name":"d","weight":1},{"name":"e","weight":1},{"name":"f","weight":1}`), mix(`{"name":"a","weight":1}`), "~ f variants 6 variants -> a"},
-		{"payload", mix(`{"name":"red","weight":1,"payload":{"type":"string","value":"secret-1"}}`), mix(`{"name":"red","weight":1,"payload":{"type":"string","value":"secret-2"}}`), "~ f payload of red changed"},
-		{"payload gone", mix(`{"name":"red","weight":1,"payload":{"type":"string","value":"secret-1"}}`), mix(`{"name":"red","weight":1}`), "~ f payload of red changed"},
-		{"stickiness of variants", mix(`{"name":"red","weight":1,"stickiness":"userId"},{"name":"blue","weight":1}`), mix(`{"name":"red","weight":1,"stickiness":"default"},{"name":"blue","weight":1}`), "~ f variants by userId -> by default"},
-		{"override", mix(`{"name":"red","weight":1,"overrides":[{"contextName":"userId","values":["secret-1"]}]},{"name":"blue","weight":1}`), mix(`{"name":"red","weight":1,"overrides":[{"contextName":"userId","values":["secret-1","secret-2"]}]},{"name":"blue","weight":1}`), "~ f override of red: userId IN 1 value -> 2 values"},
-		{"override gone", mix(`{"name":"red","weight":1,"overrides":[{"contextName":"userId","values":["secret-1"]}]},{"name":"blue","weight":1}`), mix(`{"name":"red","weight":1},{"name":"blue","weight":1}`), "~ f 1 override -> no overrides"},
-		{"variants of a strategy", strategies(share("10", "userId", `,"variants":[{"name":"red","weight":1},{"name":"blue","weight":1}]`)), strategies(share("10", "userId", `,"variants":[{"name":"red","weight":3},{"name":"blue","weight":1}]`)), "~ f red:blue 50:50 -> 75:25"},
+		{
+			"many variants",
+			mix(`{"name":"a","weight":1},{"name":"b","weight":1},{"name":"c","weight":1},{"name":"d","weight":1},` +
+				`{"name":"e","weight":1},{"name":"f","weight":1}`), mix(`{"name":"a","weight":1}`),
+			"~ f variants 6 variants -> a",
+		},
+		{
+			"payload", mix(`{"name":"red","weight":1,"payload":{"type":"string","value":"secret-1"}}`),
+			mix(`{"name":"red","weight":1,"payload":{"type":"string","value":"secret-2"}}`),
+			"~ f payload of red changed",
+		},
+		{
+			"payload gone", mix(`{"name":"red","weight":1,"payload":{"type":"string","value":"secret-1"}}`),
+			mix(`{"name":"red","weight":1}`), "~ f payload of red changed",
+		},
+		{
+			"stickiness of variants", mix(`{"name":"red","weight":1,"stickiness":"userId"},{"name":"blue","weight":1}`),
+			mix(`{"name":"red","weight":1,"stickiness":"default"},{"name":"blue","weight":1}`),
+			"~ f variants by userId -> by default",
+		},
+		{
+			"override",
+			mix(`{"name":"red","weight":1,"overrides":[{"contextName":"userId","values":["secret-1"]}]},` +
+				`{"name":"blue","weight":1}`),
+			mix(`{"name":"red","weight":1,"overrides":[{"contextName":"userId","values":["secret-1","secret-2"]}]},` +
+				`{"name":"blue","weight":1}`), "~ f override of red: userId IN 1 value -> 2 values",
+		},
+		{
+			"override gone",
+			mix(`{"name":"red","weight":1,"overrides":[{"contextName":"userId","values":["secret-1"]}]},` +
+				`{"name":"blue","weight":1}`), mix(`{"name":"red","weight":1},{"name":"blue","weight":1}`),
+			"~ f 1 override -> no overrides",
+		},
+		{
+			"variants of a strategy",
+			strategies(share("10", "userId", `,"variants":[{"name":"red","weight":1},{"name":"blue","weight":1}]`)),
+			strategies(share("10", "userId", `,"variants":[{"name":"red","weight":3},{"name":"blue","weight":1}]`)),
+			"~ f red:blue 50:50 -> 75:25",
+		},
 		{"impression data", strategies(), strategies() + `,"impressionData":true`, "~ f impression data off -> on"},
-		{"a parent", strategies(), strategies() + `,"dependencies":[{"feature":"p"}]`, "~ f on for everyone -> on if p is on"},
-		{"what a parent must be", strategies() + `,"dependencies":[{"feature":"p"}]`, strategies() + `,"dependencies":[{"feature":"p","enabled":false}]`, "~ f parent p is on -> p is off"},
-		{"the variant of a parent", strategies() + `,"dependencies":[{"feature":"p","variants":["red"]}]`, strategies() + `,"dependencies":[{"feature":"p","variants":["blue"]}]`, "~ f parent p is red -> p is blue"},
-		{"several at once", strategies(having(in("a", "1"), in("b", "1"), in("c", "1"), in("d", "1"), in("e", "1"), in("f", "1"))), strategies(having(in("a", "2"), in("b", "2"), in("c", "2"), in("d", "2"), in("e", "2"), in("f", "2"))), "~ f a IN 1 -> 2; b IN 1 -> 2; c IN 1 -> 2; d IN 1 -> 2; and 2 more"},
+		{
+			"a parent", strategies(), strategies() + `,"dependencies":[{"feature":"p"}]`,
+			"~ f on for everyone -> on if p is on",
+		},
+		{
+			"what a parent must be", strategies() + `,"dependencies":[{"feature":"p"}]`,
+			strategies() + `,"dependencies":[{"feature":"p","enabled":false}]`, "~ f parent p is on -> p is off",
+		},
+		{
+			"the variant of a parent", strategies() + `,"dependencies":[{"feature":"p","variants":["red"]}]`,
+			strategies() + `,"dependencies":[{"feature":"p","variants":["blue"]}]`, "~ f parent p is red -> p is blue",
+		},
+		{
+			"several at once",
+			strategies(having(in("a", "1"), in("b", "1"), in("c", "1"), in("d", "1"), in("e", "1"), in("f", "1"))),
+			strategies(having(in("a", "2"), in("b", "2"), in("c", "2"), in("d", "2"), in("e", "2"), in("f", "2"))),
+			"~ f a IN 1 -> 2; b IN 1 -> 2; c IN 1 -> 2; d IN 1 -> 2; and 2 more",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			old, next := mustParse(t, withFlag(tc.old)), mustParse(t, withFlag(tc.new))
@@ -187,20 +379,32 @@ func TestDiffOfParents(t *testing.T) {
 	old := withFlag(strategies() + `,"dependencies":[{"feature":"p"}]`)
 	for _, tc := range []struct{ old, new, want string }{
 		{`"rollout":"50"`, `"rollout":"60"`, "~ f parent p: 50 % -> 60 % by userId\n~ p 50 % -> 60 % by userId"},
-		{`"name":"p","enabled":true`, `"name":"p","enabled":false`, "!! f on for some -> OFF for everyone\n!! p on for some -> OFF for everyone"},
-		{`"name":"p"`, `"name":"q"`, "!! f on for some -> OFF for everyone\n!! p removed while it was on for some\n+ q 50 % by userId (red:blue 50:50)"},
+		{
+			`"name":"p","enabled":true`, `"name":"p","enabled":false`,
+			"!! f on for some -> OFF for everyone\n!! p on for some -> OFF for everyone",
+		},
+		{
+			`"name":"p"`, `"name":"q"`,
+			"!! f on for some -> OFF for everyone\n!! p removed while it was on for some\n+ q 50 % by userId " +
+				"(red:blue 50:50)",
+		},
 		{`"name":"red","weight":1`, `"name":"red","weight":3`, "~ p red:blue 50:50 -> 75:25"},
 	} {
-		if diff := cmp.Diff(tc.want, lines(flagdiff.Definitions(mustParse(t, old), mustParse(t, strings.Replace(old, tc.old, tc.new, 1))))); diff != "" {
+		if diff := cmp.Diff(tc.want,
+			lines(flagdiff.Definitions(mustParse(t, old),
+				mustParse(t, strings.Replace(old, tc.old, tc.new, 1))))); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", tc.new, diff)
 		}
 	}
 }
 
-// With digests, and for fields of one's own, no id stands in a text.
+// With digests, and for fields of one's own, no id is in a text.
 func TestDiffShowsNoIDs(t *testing.T) {
-	old := withFlag(strategies(having(in("email", "secret-1"), in("userId", "secret-2"), single("sessionId", "REGEX", "secret-3"))))
-	next := withFlag(strategies(having(in("email", "secret-4"), in("userId", "secret-5", "secret-6"), single("sessionId", "REGEX", "secret-7"))))
+	old := withFlag(
+		strategies(having(in("email", "secret-1"), in("userId", "secret-2"), single("sessionId", "REGEX", "secret-3"))))
+	next := withFlag(
+		strategies(having(in("email", "secret-4"), in("userId", "secret-5", "secret-6"),
+			single("sessionId", "REGEX", "secret-7"))))
 	fields := []string{"email", "userId", "sessionId"}
 	spec := snapshot.Spec{Format: snapshot.Rules1, Rules: rules.Options{Fields: fields}}
 	s := encode(t, old, spec)
@@ -238,15 +442,50 @@ func TestDiffStored(t *testing.T) {
 		spec     snapshot.Spec
 		want     string
 	}{
-		{"evaluated", document, replaced, snapshot.Spec{}, "!! child on -> OFF for everyone\n+ new on\n!! on on -> OFF for everyone"},
-		{"evaluated, with those that are off", document, replaced, snapshot.Spec{IncludeDisabled: true}, "!! child on -> OFF for everyone\n+ new on\n!! on removed while it was on"},
+		{
+			"evaluated", document, replaced,
+			snapshot.Spec{},
+			"!! child on -> OFF for everyone\n+ new on\n!! on on -> OFF for everyone",
+		},
+		{
+			"evaluated, with those that are off", document, replaced,
+			snapshot.Spec{IncludeDisabled: true},
+			"!! child on -> OFF for everyone\n+ new on\n!! on removed while it was on",
+		},
 		{"a variant", red, blue, snapshot.Spec{Static: cn}, "~ all variant red -> blue"},
-		{"a payload", red, strings.Replace(red, `"value":"r"`, `"value":"s"`, 1), snapshot.Spec{Static: cn}, "~ all payload of red changed"},
-		{"impression data", document, strings.Replace(document, `"impressionData":true`, `"impressionData":false`, 1), snapshot.Spec{}, "~ on impression data on -> off"},
-		{"a rollout that is frozen", document, strings.Replace(document, `"rollout":"10"`, `"rollout":"90"`, 1), snapshot.Spec{Contextual: snapshot.ContextualEvaluate}, "!! canary on, frozen: it depends on the request"},
-		{"likewise, and listed before", document, strings.Replace(document, `"rollout":"10"`, `"rollout":"90"`, 1), snapshot.Spec{Contextual: snapshot.ContextualEvaluate, IncludeDisabled: true}, "!! canary off -> on, frozen: it depends on the request"},
-		{"definitions", document, replaced, snapshot.Spec{Format: snapshot.Definitions1}, "!! child on -> OFF for everyone\n+ new on\n!! on removed while it was on"},
-		{"definitions, without effect", document, strings.Replace(document, `{"x":1}`, `{"x":2}`, 1), snapshot.Spec{Format: snapshot.Definitions1}, "~ on changed, with no effect on evaluation"},
+		{
+			"a payload", red, strings.Replace(red, `"value":"r"`, `"value":"s"`, 1),
+			snapshot.Spec{Static: cn},
+			"~ all payload of red changed",
+		},
+		{
+			"impression data", document, strings.Replace(document, `"impressionData":true`, `"impressionData":false`,
+				1),
+			snapshot.Spec{},
+			"~ on impression data on -> off",
+		},
+		{
+			"a rollout that is frozen", document, strings.Replace(document, `"rollout":"10"`, `"rollout":"90"`, 1),
+			snapshot.Spec{Contextual: snapshot.ContextualEvaluate},
+			"!! canary on, frozen: it depends on the request",
+		},
+		{
+			"likewise, and listed before", document, strings.Replace(document, `"rollout":"10"`, `"rollout":"90"`, 1),
+			snapshot.Spec{
+				Contextual: snapshot.ContextualEvaluate, IncludeDisabled: true,
+			},
+			"!! canary off -> on, frozen: it depends on the request",
+		},
+		{
+			"definitions", document, replaced,
+			snapshot.Spec{Format: snapshot.Definitions1},
+			"!! child on -> OFF for everyone\n+ new on\n!! on removed while it was on",
+		},
+		{
+			"definitions, without effect", document, strings.Replace(document, `{"x":1}`, `{"x":2}`, 1),
+			snapshot.Spec{Format: snapshot.Definitions1},
+			"~ on changed, with no effect on evaluation",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			old, next := encode(t, tc.old, tc.spec), encode(t, tc.new, tc.spec)
@@ -275,19 +514,23 @@ func TestDiffOfManyParts(t *testing.T) {
 	}
 	strategies := func(n int, value string) string {
 		return `{"features":[{"name":"f","enabled":true,"strategies":[` + many(n, func(i int) string {
-			return fmt.Sprintf(`{"name":"default","constraints":[{"contextName":"x","operator":"IN","values":["%s%d"]}]}`, value, i)
+			return fmt.Sprintf(
+				`{"name":"default","constraints":[{"contextName":"x","operator":"IN","values":["%s%d"]}]}`, value, i)
 		}) + `]}]}`
 	}
 	constraints := func(n int, value string) string {
-		return `{"features":[{"name":"f","enabled":true,"strategies":[{"name":"default","constraints":[` + many(n, func(i int) string {
-			return fmt.Sprintf(`{"contextName":"x","operator":"NOT_IN","values":["%s%d"]}`, value, i)
-		}) + `]}]}]}`
+		return `{"features":[{"name":"f","enabled":true,"strategies":[{"name":"default","constraints":[` +
+			many(n, func(i int) string {
+				return fmt.Sprintf(`{"contextName":"x","operator":"NOT_IN","values":["%s%d"]}`, value, i)
+			}) + `]}]}]}`
 	}
 	parents := func(n int, value string) string {
 		return `{"features":[{"name":"f","enabled":true,"strategies":[],"dependencies":[` + many(n, func(i int) string {
 			return fmt.Sprintf(`{"feature":"%s%d","enabled":false}`, value, i)
 		}) + `]}` + "," + many(n, func(i int) string {
-			return fmt.Sprintf(`{"name":"%s%d","enabled":true,"strategies":[{"name":"userWithId","parameters":{"userIds":"1"}}]}`, value, i)
+			return fmt.Sprintf(
+				`{"name":"%s%d","enabled":true,"strategies":[{"name":"userWithId","parameters":{"userIds":"1"}}]}`,
+				value, i)
 		}) + `]}`
 	}
 	for name, c := range map[string]struct{ old, is, want string }{

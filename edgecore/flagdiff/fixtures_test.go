@@ -12,10 +12,13 @@ import (
 const document = `{"version":2,"features":[
  {"name":"on","enabled":true,"project":"a","strategies":[],"impressionData":true,"later":{"x":1}},
  {"name":"off","enabled":false,"project":"a","strategies":[]},
- {"name":"canary","enabled":true,"project":"a","strategies":[{"name":"flexibleRollout","parameters":{"rollout":"10","stickiness":"default","groupId":"canary"}}]},
- {"name":"all","enabled":true,"project":"b","strategies":[{"name":"flexibleRollout","parameters":{"rollout":"100","stickiness":"default","groupId":"all"}}],
+ {"name":"canary","enabled":true,"project":"a","strategies":[{"name":"flexibleRollout","parameters":{"rollout":"10",
+ 	"stickiness":"default","groupId":"canary"}}]},
+ {"name":"all","enabled":true,"project":"b","strategies":[{"name":"flexibleRollout","parameters":{"rollout":"100",
+ 	"stickiness":"default","groupId":"all"}}],
   "variants":[{"name":"red","weight":500,"payload":{"type":"string","value":"r"}},{"name":"blue","weight":500}]},
- {"name":"local","enabled":true,"project":"b","strategies":[{"name":"default","constraints":[{"contextName":"country","operator":"IN","values":["cn"]}],"segments":[2]}]},
+ {"name":"local","enabled":true,"project":"b","strategies":[{"name":"default","constraints":[{"contextName":"country",
+ 	"operator":"IN","values":["cn"]}],"segments":[2]}]},
  {"name":"child","enabled":true,"project":"c","strategies":[],"dependencies":[{"feature":"on"}]}
 ],"segments":[{"id":1,"constraints":[]},{"id":2,"constraints":[]}],"meta":{"revisionId":7}}`
 

@@ -19,7 +19,7 @@ import (
 )
 
 // mutable are members that an evaluation may look at; those that lead to most
-// of it stand here several times.
+// of it are here several times.
 var mutable = strings.Fields(`features features features segments
 	enabled strategies strategies strategies strategies variants variants dependencies impressionData name type
 	parameters parameters parameters constraints constraints
@@ -111,7 +111,7 @@ func contextOf(s gen.Source, state *gen.State) eval.Context {
 	return eval.Context{Fields: c.Fields, Time: c.Time, Seed: []string{"", "1", "2"}[s.IntN(3)]}
 }
 
-// Every flag that answers otherwise for some context stands in the difference,
+// Every flag that answers otherwise for some context is in the difference,
 // one that is reported to be off for everyone is, and equal definitions differ in
 // nothing.
 func TestDiffIsComplete(t *testing.T) {
@@ -130,11 +130,13 @@ func diffIsComplete(t *rapid.T) {
 	stored, rules := encoded(t, old, before, spec), encoded(t, next, after, spec)
 	spec.Format = snapshot.Definitions1
 	storedToo, definitions := encoded(t, old, before, spec), encoded(t, next, after, spec)
-	if all := append(append(flagdiff.Definitions(old, old), flagdiff.Stored(&rules, rules.Seal(1, now))...), flagdiff.Stored(&definitions, definitions.Seal(1, now))...); len(all) > 0 {
+	if all := append(append(flagdiff.Definitions(old, old), flagdiff.Stored(&rules, rules.Seal(1, now))...),
+		flagdiff.Stored(&definitions, definitions.Seal(1, now))...); len(all) > 0 {
 		t.Errorf("of what is equal: %v", all)
 	}
 	for what, changes := range map[string][]flagdiff.Change{
-		"definitions": flagdiff.Definitions(old, next), "rules/1": flagdiff.Stored(&rules, stored.Seal(1, now)), "definitions/1": flagdiff.Stored(&definitions, storedToo.Seal(1, now)),
+		"definitions": flagdiff.Definitions(old, next), "rules/1": flagdiff.Stored(&rules, stored.Seal(1, now)),
+		"definitions/1": flagdiff.Stored(&definitions, storedToo.Seal(1, now)),
 	} {
 		told := map[string]flagdiff.Change{}
 		for _, c := range changes {
@@ -152,7 +154,8 @@ func diffIsComplete(t *rapid.T) {
 				diff := cmp.Diff(before.Evaluate(name, &c), after.Evaluate(name, &c))
 				change, ok := told[name]
 				if diff != "" && (!ok || strings.Contains(change.Text, "no effect")) {
-					t.Errorf("%s: %q is told as %q, under %+v it answers otherwise (-old +new)\n%s\nold %s\nnew %s", what, name, change, c, diff, raw(old), raw(next))
+					t.Errorf("%s: %q is told as %q, under %+v it answers otherwise (-old +new)\n%s\nold %s\nnew %s",
+						what, name, change, c, diff, raw(old), raw(next))
 				}
 				if strings.HasSuffix(change.Text, "OFF for everyone") && after.Evaluate(name, &c).Enabled {
 					t.Errorf("%s: %q, but it is on under %+v", what, change, c)
@@ -168,7 +171,10 @@ func TestDiffOfAnswers(t *testing.T) {
 		s, state, old, next := pairOf(t)
 		before, _ := compile.Program(old)
 		after, _ := compile.Program(next)
-		spec := snapshot.Spec{Format: snapshot.Evaluated1, Static: contextOf(s, state), IncludeDisabled: s.IntN(2) == 1, Contextual: snapshot.ContextualEvaluate}
+		spec := snapshot.Spec{
+			Format: snapshot.Evaluated1, Static: contextOf(s, state), IncludeDisabled: s.IntN(2) == 1,
+			Contextual: snapshot.ContextualEvaluate,
+		}
 		stored, answers := encoded(t, old, before, spec), encoded(t, next, after, spec)
 		told := map[string]bool{}
 		for _, c := range flagdiff.Stored(&answers, stored.Seal(1, now)) {
@@ -181,7 +187,8 @@ func TestDiffOfAnswers(t *testing.T) {
 			stood, knew := before.Lookup(name)
 			stands, knows := after.Lookup(name)
 			differs := !cmp.Equal(was, is) || knew != knows && spec.IncludeDisabled ||
-				stood.ImpressionData != stands.ImpressionData && (was.Enabled && is.Enabled || knew && knows && spec.IncludeDisabled)
+				stood.ImpressionData != stands.ImpressionData &&
+					(was.Enabled && is.Enabled || knew && knows && spec.IncludeDisabled)
 			if differs != told[name] {
 				t.Errorf("%q: told %v, differs %v: %+v %+v", name, told[name], differs, was, is)
 			}
@@ -224,7 +231,8 @@ func TestOnFlagsLaws(t *testing.T) {
 			if format != snapshot.Evaluated1 {
 				spec.Static = eval.Context{}
 			}
-			was, is, empty := encoded(t, old, before, spec), encoded(t, next, after, spec), encoded(t, nothing, none, spec)
+			was, is, empty := encoded(t, old, before, spec), encoded(t, next, after, spec),
+				encoded(t, nothing, none, spec)
 			stored, err := snapshot.OnFlags(was.Seal(1, now), now)
 			if err != nil {
 				t.Fatal(err)
@@ -237,7 +245,9 @@ func TestOnFlagsLaws(t *testing.T) {
 			}
 			on := is.On(now)
 			for _, c := range flagdiff.Stored(&is, was.Seal(1, now)) {
-				if c.Sign == flagdiff.NeedsReview && (strings.Contains(c.Text, "OFF for everyone") || strings.HasPrefix(c.Text, "removed")) && on[c.Flag] {
+				if c.Sign == flagdiff.NeedsReview &&
+					(strings.Contains(c.Text, "OFF for everyone") || strings.HasPrefix(c.Text, "removed")) &&
+					on[c.Flag] {
 					t.Errorf("%s: %s, and it is on", format, c)
 				}
 			}

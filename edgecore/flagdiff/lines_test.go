@@ -25,14 +25,22 @@ func TestLinesOfChanges(t *testing.T) {
 		"none":                    {nil, nil},
 		"one":                     {some("+", "on", 0, 1), []string{"+ f000 on"}},
 		"as many as there may be": {some("+", "", 0, 5), []string{"+ f000", "+ f001", "+ f002", "+ f003", "+ f004"}},
-		"more":                    {some("+", "", 0, 6), []string{"+ f000", "+ f001", "+ f002", "+ f003", "… and 2 more flags"}},
+		"more": {some("+", "", 0, 6), []string{
+			"+ f000", "+ f001", "+ f002", "+ f003", "… and 2 more flags",
+		}},
 		"second looks first": {
 			slices.Concat(some("+", "", 0, 300), some("!!", "on -> OFF for everyone", 300, 302)),
-			[]string{"!! f300 on -> OFF for everyone", "!! f301 on -> OFF for everyone", "+ f000", "+ f001", "… and 298 more flags"},
+			[]string{
+				"!! f300 on -> OFF for everyone", "!! f301 on -> OFF for everyone", "+ f000", "+ f001",
+				"… and 298 more flags",
+			},
 		},
-		"one without effect":      {some("~", same, 0, 1), []string{"~ f000 " + same}},
-		"several without effect":  {some("~", same, 0, 500), []string{"~ 500 flags " + same}},
-		"others before no effect": {slices.Concat(some("~", same, 0, 2), some("-", "", 2, 3)), []string{"- f002", "~ 2 flags " + same}},
+		"one without effect":     {some("~", same, 0, 1), []string{"~ f000 " + same}},
+		"several without effect": {some("~", same, 0, 500), []string{"~ 500 flags " + same}},
+		"others before no effect": {
+			slices.Concat(some("~", same, 0, 2), some("-", "", 2, 3)),
+			[]string{"- f002", "~ 2 flags " + same},
+		},
 		"more, and no effect": {
 			slices.Concat(some("~", same, 0, 2), some("-", "", 2, 12)),
 			[]string{"- f002", "- f003", "- f004", "… and 7 more flags", "~ 2 flags " + same},

@@ -66,7 +66,9 @@ func (c comparison) parentParts(was, is []describe.DescribedParent) (parts []str
 	named := func(name string) func(d describe.DescribedParent) bool {
 		return func(d describe.DescribedParent) bool { return d.Name == name }
 	}
-	if len(was) == len(is) && slices.EqualFunc(was, is, func(a, b describe.DescribedParent) bool { return a.Name == b.Name }) {
+	if len(was) == len(is) && slices.EqualFunc(was, is, func(a, b describe.DescribedParent) bool {
+		return a.Name == b.Name
+	}) {
 		for i := range is {
 			parts = append(parts, c.demandParts(&was[i], &is[i])...)
 		}
@@ -117,7 +119,9 @@ func strategyParts(was, is []describe.DescribedStrategy) (parts []string) {
 		return oneStrategyParts(&was[0], &is[0])
 	}
 	if max(len(was), len(is)) > mostCompared {
-		if slices.EqualFunc(was, is, func(a, b describe.DescribedStrategy) bool { return len(oneStrategyParts(&a, &b)) == 0 }) {
+		if slices.EqualFunc(was, is, func(a, b describe.DescribedStrategy) bool {
+			return len(oneStrategyParts(&a, &b)) == 0
+		}) {
 			return nil
 		}
 		return []string{countsChange(len(was), len(is), "strategies")}
@@ -223,7 +227,8 @@ func orDefault(by string) string { return cmp.Or(by, " by default") }
 
 // stickyParts is for what byText does not show.
 func stickyParts(was, is describe.DescribedSticky) []string {
-	if byText(was) == byText(is) && (was.Fixed != is.Fixed || was.Random != is.Random || !slices.Equal(was.Fields, is.Fields)) {
+	if byText(was) == byText(is) &&
+		(was.Fixed != is.Fixed || was.Random != is.Random || !slices.Equal(was.Fields, is.Fields)) {
 		return []string{"what the target fixes decides otherwise"}
 	}
 	return nil

@@ -34,21 +34,39 @@ func TestDiffStoredRules(t *testing.T) {
 		{"what does not count", rules, `{"x":1}`, `{"x":2}`, rules, ""},
 		{"rollout", rules, `"rollout":"10"`, `"rollout":"25"`, rules, "~ canary 10 % -> 25 %"},
 		{"group", rules, `"groupId":"canary"`, `"groupId":"g"`, rules, "~ canary group canary -> g"},
-		{"switched off", rules, `"name":"on","enabled":true`, `"name":"on","enabled":false`, rules, "!! child on -> OFF for everyone\n!! on on -> OFF for everyone"},
+		{
+			"switched off", rules, `"name":"on","enabled":true`, `"name":"on","enabled":false`, rules,
+			"!! child on -> OFF for everyone\n!! on on -> OFF for everyone",
+		},
 		{"weights", rules, `"red","weight":500`, `"red","weight":1500`, rules, "~ all red:blue 50:50 -> 75:25"},
 		{"payload", rules, `"value":"r"`, `"value":"s"`, rules, "~ all payload of red changed"},
 		{"values", rules, `["cn"]`, `["cn","sg"]`, rules, "~ local country IN cn -> cn, sg"},
 		{"operator", rules, `"operator":"IN"`, `"operator":"NOT_IN"`, rules, "~ local country IN cn -> NOT_IN cn"},
-		{"impressions", rules, `"impressionData":true`, `"impressionData":false`, rules, "~ on impression data on -> off"},
-		{"parent", rules, `[{"feature":"on"}]`, `[{"feature":"on","enabled":false}]`, rules, "!! child on -> OFF for everyone"},
+		{
+			"impressions", rules, `"impressionData":true`, `"impressionData":false`, rules,
+			"~ on impression data on -> off",
+		},
+		{
+			"parent", rules, `[{"feature":"on"}]`, `[{"feature":"on","enabled":false}]`, rules,
+			"!! child on -> OFF for everyone",
+		},
 		{"renamed", rules, `"name":"off"`, `"name":"gone"`, rules, "+ gone off\n- off"},
 		{"another static context", rules, "", "", static, "~ local on if country IN cn -> on for everyone"},
-		{"a parent that is published no more", rules, "", "", child, "!! all removed while it was on\n!! canary removed while it was on for some\n!! local removed while it was on for some\n- off\n!! on removed while it was on"},
+		{
+			"a parent that is published no more", rules, "", "", child,
+			"!! all removed while it was on\n!! canary removed while it was on for some\n!! local removed while it " +
+				"was on for some\n- off\n!! on removed while it was on",
+		},
 		{"a parent that is published", child, "", "", selectedWithParent, "!! child removed while it was on\n+ on on"},
-		{"fewer flags", rules, "", "", selected, "!! child removed while it was on\n!! local removed while it was on for some\n- off\n!! on removed while it was on"},
+		{
+			"fewer flags", rules, "", "", selected,
+			"!! child removed while it was on\n!! local removed while it was on for some\n- off\n!! on removed while " +
+				"it was on",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			old, next := encode(t, document, tc.before), encode(t, strings.Replace(document, tc.old, tc.new, 1), tc.after)
+			old, next := encode(t, document, tc.before),
+				encode(t, strings.Replace(document, tc.old, tc.new, 1), tc.after)
 			var lines []string
 			for _, c := range flagdiff.Stored(&next, old.Seal(1, now)) {
 				lines = append(lines, c.String())

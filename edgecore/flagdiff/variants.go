@@ -115,12 +115,16 @@ func overrideParts(was, is []describe.DescribedOverride) []string {
 	if len(was) != len(is) || !slices.EqualFunc(was, is, func(a, b describe.DescribedOverride) bool {
 		return a.Variant == b.Variant && a.Condition.Field == b.Condition.Field
 	}) {
-		return []string{counted(len(was), "overrides") + " -> " + joint(len(was) == len(is), "others", counted(len(is), "overrides"))}
+		return []string{
+			counted(len(was), "overrides") + " -> " +
+				joint(len(was) == len(is), "others", counted(len(is), "overrides")),
+		}
 	}
 	var parts []string
 	for i := range is {
 		if was[i].Condition != is[i].Condition {
-			parts = append(parts, "override of "+word(is[i].Variant)+": "+conditionChange(was[i].Condition, is[i].Condition))
+			parts = append(parts, "override of "+word(is[i].Variant)+": "+
+				conditionChange(was[i].Condition, is[i].Condition))
 		}
 	}
 	return parts

@@ -178,7 +178,8 @@ func listText(values []string, what string) string {
 	for i, v := range values {
 		words[i] = word(v)
 	}
-	if text := strings.Join(words, ", "); len(words) > 0 && len(words) <= mostValues && len([]rune(text)) <= mostListed {
+	if text := strings.Join(words, ", "); len(words) > 0 && len(words) <= mostValues &&
+		len([]rune(text)) <= mostListed {
 		return text
 	}
 	return counted(len(values), what)

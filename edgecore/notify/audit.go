@@ -1,8 +1,6 @@
 package notify
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore/flagdiff"
 	"github.com/flagcast/flagcast/edgecore/publish"
+	"github.com/flagcast/flagcast/internal/plainjson"
 )
 
 // Audit appends one JSON line to a file for each event that concerns what is
@@ -155,12 +154,8 @@ type hinted struct {
 func (h *hinted) Error() string { return h.err.Error() + ": " + h.hint }
 func (h *hinted) Unwrap() error { return h.err }
 
-// encode writes JSON and a newline. Characters of HTML stay as they are:
-// nothing here is put into a page.
+// encode writes JSON and a newline.
 func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	err := e.Encode(v)
-	return b.Bytes(), err
+	text, err := plainjson.Marshal(v)
+	return append(text, '\n'), err
 }

@@ -24,8 +24,11 @@ func TestAuditLines(t *testing.T) {
 	a := notify.OpenAudit(path, "serve", slog.New(slog.DiscardHandler))
 	at := time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.FixedZone("", 8*3600))
 	a.Event(publish.Event{
-		Time: at, Kind: publish.Published, Target: "web", Sink: "cf", Key: "flags", Seq: 1772337600123, Digest: "abc", Revision: 7, Bytes: 5320,
-		Changes: []flagdiff.Change{{Sign: "~", Flag: "new", Project: "p", Text: "10 % -> 25 %"}, {Sign: "-", Flag: "old<"}},
+		Time: at, Kind: publish.Published, Target: "web", Sink: "cf", Key: "flags", Seq: 1772337600123, Digest: "abc",
+		Revision: 7, Bytes: 5320,
+		Changes: []flagdiff.Change{
+			{Sign: "~", Flag: "new", Project: "p", Text: "10 % -> 25 %"}, {Sign: "-", Flag: "old<"},
+		},
 	})
 	for _, kind := range []publish.Kind{publish.Failed, publish.Stale, publish.Unverified, publish.Recovered} {
 		a.Event(publish.Event{Time: at, Kind: kind, Target: "web"})
@@ -33,10 +36,12 @@ func TestAuditLines(t *testing.T) {
 	for _, kind := range []publish.Kind{publish.Repaired, publish.Held, publish.Pinned, publish.Unpinned} {
 		a.Event(publish.Event{Time: at, Kind: kind, Target: "web", Sink: "cf", Text: "line\nline"})
 	}
-	want := `{"time":"2026-03-01T04:00:00.123Z","event":"published","target":"web","sink":"cf","key":"flags","seq":1772337600123,"digest":"abc","revision":7,"bytes":5320,` +
+	want := `{"time":"2026-03-01T04:00:00.123Z","event":"published","target":"web","sink":"cf","key":"flags",` +
+		`"seq":1772337600123,"digest":"abc","revision":7,"bytes":5320,` +
 		`"changes":[{"sign":"~","flag":"new","text":"10 % -> 25 %"},{"sign":"-","flag":"old<"}],"by":"serve"}` + "\n"
 	for _, kind := range []string{"repaired", "held", "pinned", "unpinned"} {
-		want += `{"time":"2026-03-01T04:00:00.123Z","event":"` + kind + `","target":"web","sink":"cf","changes":[],"text":"line\nline","by":"serve"}` + "\n"
+		want += `{"time":"2026-03-01T04:00:00.123Z","event":"` + kind +
+			`","target":"web","sink":"cf","changes":[],"text":"line\nline","by":"serve"}` + "\n"
 	}
 	if diff := cmp.Diff(want, read(t, path)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -69,7 +74,10 @@ func TestAuditLinesDoNotMix(t *testing.T) {
 		for i := range 4 {
 			writers.Go(func() {
 				for j := range 50 {
-					a.Event(publish.Event{Kind: publish.Published, Target: fmt.Sprint(by, i), Seq: uint64(j + 1), Text: strings.Repeat("x", 20000)})
+					a.Event(publish.Event{
+						Kind: publish.Published, Target: fmt.Sprint(by, i), Seq: uint64(j + 1),
+						Text: strings.Repeat("x", 20000),
+					})
 				}
 			})
 		}
@@ -95,7 +103,7 @@ func TestAuditLinesDoNotMix(t *testing.T) {
 }
 
 // TestAuditWarnsOnce: the file may be moved away, or its folder missing for a
-// while; nobody but the log hears of it.
+// while; only the log has it.
 func TestAuditWarnsOnce(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "folder")
 	path := filepath.Join(folder, "audit.jsonl")
@@ -118,7 +126,9 @@ func TestAuditWarnsOnce(t *testing.T) {
 	if now := read(t, path); strings.Count(now, "\n") != 1 || !strings.Contains(now, "second") {
 		t.Errorf("the file after it was moved: %q", now)
 	}
-	if warns, over := strings.Count(log.String(), "level=WARN"), strings.Count(log.String(), "works again"); warns != 1 || over != 2 || !strings.Contains(log.String(), "make its folder") {
+	if warns, over := strings.Count(log.String(), "level=WARN"),
+		strings.Count(log.String(), "notifies again"); warns != 1 || over != 1 ||
+		!strings.Contains(log.String(), "make its folder") {
 		t.Errorf("%d warnings, want one with a hint, and the end:\n%s", warns, &log)
 	}
 }

@@ -97,7 +97,10 @@ func (h *Healthcheck) call(ctx context.Context) error {
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, answerBytes))
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return &hinted{fmt.Errorf("HTTP %d %s", resp.StatusCode, http.StatusText(resp.StatusCode)), `"url" of healthcheck may be wrong`}
+		return &hinted{
+			fmt.Errorf("HTTP %d %s", resp.StatusCode, http.StatusText(resp.StatusCode)),
+			`"url" of healthcheck may be wrong`,
+		}
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ func healthcheck(s *switchboard, log *bytes.Buffer, well func() error) *notify.H
 	s.status.Store(200)
 	return notify.NewHealthcheck(notify.HealthcheckOptions{
 		URL: secret.New("https://hc.test/" + mark), Interval: time.Minute, Well: well,
-		Base: sinktest.InMemory(s), Log: slog.New(slog.NewTextHandler(log, nil)),
+		Base: sinktest.Transport(s), Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 }
 
@@ -74,7 +74,10 @@ func TestHealthcheckIsSilentInTrouble(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		for _, part := range []string{"keeps silent", "the healthcheck fails", "HTTP 404 Not Found", "the healthcheck works again"} {
+		for _, part := range []string{
+			"keeps silent", "msg=\"cannot notify\"", "HTTP 404 Not Found",
+			"msg=\"notifies again\" receiver=\"the healthcheck\"",
+		} {
 			if strings.Count(log.String(), part) != 1 {
 				t.Errorf("%q is not in the log once:\n%s", part, &log)
 			}

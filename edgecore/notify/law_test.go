@@ -34,10 +34,15 @@ func TestLaws(t *testing.T) {
 		// Drawn outside of the bubble: rapid ends a draw by a panic.
 		var steps []step
 		for range rapid.IntRange(1, 60).Draw(r, "steps") {
-			s := step{after: time.Duration(rapid.SampledFrom([]int{0, 1, 2, 5, 40, 200, 400}).Draw(r, "seconds")) * time.Second}
+			s := step{
+				after: time.Duration(rapid.SampledFrom([]int{0, 1, 2, 5, 40, 200, 400}).Draw(r,
+					"seconds")) * time.Second,
+			}
 			if rapid.IntRange(0, 9).Draw(r, "what") > 0 {
 				s.target = rapid.SampledFrom([]string{"t1", "t2", "t3"}).Draw(r, "target")
-				s.kind = rapid.SampledFrom([]publish.Kind{publish.Failed, publish.Held, publish.Stale, publish.Recovered, publish.Recovered}).Draw(r, "kind")
+				s.kind = rapid.SampledFrom([]publish.Kind{
+					publish.Failed, publish.Held, publish.Stale, publish.Recovered, publish.Recovered,
+				}).Draw(r, "kind")
 				s.digest = rapid.SampledFrom([]string{"d1", "d2"}).Draw(r, "digest")
 			}
 			steps = append(steps, s)
@@ -85,7 +90,7 @@ func checkLaws(t *rapid.T, steps []step) {
 	})
 	w := notify.NewWebhook(notify.Options{
 		Service: notify.JSON, URL: secret.New("https://hook.test/"), Kinds: notify.Kinds(), After: 1,
-		Base: sinktest.InMemory(handler), Log: slog.New(slog.DiscardHandler),
+		Base: sinktest.Transport(handler), Log: slog.New(slog.DiscardHandler),
 	})
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)

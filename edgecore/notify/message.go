@@ -25,7 +25,8 @@ func text(taken []entry, configArgument string) string {
 	for i, e := range taken {
 		line := printable.Text(e.line(configArgument))
 		if i > 0 && b.Len()+len(line) > textBytes {
-			fmt.Fprintf(&b, "flagcast: and %d more; flagcast status%s shows all\n", len(taken)-i, printable.Text(configArgument))
+			fmt.Fprintf(&b, "flagcast: and %d more; flagcast status%s shows all\n", len(taken)-i,
+				printable.Text(configArgument))
 			break
 		}
 		b.WriteString(line + "\n")
@@ -50,7 +51,8 @@ func (t *entry) line(configArgument string) string {
 	case publish.Held:
 		about += "is held"
 		if e.Digest != "" {
-			words += fmt.Sprintf(" (if it is meant: flagcast sync --target %s --accept %.12s%s)", e.Target, e.Digest, configArgument)
+			words += fmt.Sprintf(" (if it is meant: flagcast sync --target %s --accept %.12s%s)", e.Target, e.Digest,
+				configArgument)
 		}
 		if len(t.keys) > 1 {
 			words += fmt.Sprintf("; %d keys are held, see flagcast status%s", len(t.keys), configArgument)

@@ -23,7 +23,7 @@ func (l Listeners) Event(e publish.Event) {
 // complaint logs the first of several failures in a row, and their end.
 type complaint struct {
 	log *slog.Logger
-	// about begins both messages; lost says what a failure means.
+	// about names what fails; lost says what a failure means.
 	about, lost string
 
 	mu       sync.Mutex
@@ -37,11 +37,11 @@ func (c *complaint) note(err error) int {
 	defer c.mu.Unlock()
 	switch {
 	case err != nil && c.failures == 0:
-		c.log.Warn(c.about+" fails, "+c.lost, "err", err)
+		c.log.Warn("cannot notify", "err", err, "receiver", c.about, "effect", c.lost)
 	case err != nil:
-		c.log.Debug(c.about+" still fails", "err", err, "failures", c.failures+1)
+		c.log.Debug("still cannot notify", "err", err, "receiver", c.about, "failures", c.failures+1)
 	case c.failures > 0:
-		c.log.Info(c.about+" works again", "failures", c.failures)
+		c.log.Info("notifies again", "receiver", c.about, "failures", c.failures)
 	}
 	if c.failures++; err == nil {
 		c.failures = 0

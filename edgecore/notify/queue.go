@@ -99,7 +99,9 @@ func (q *queue) add(e publish.Event, now time.Time) {
 func (q *queue) recovered(e publish.Event, c *targetState, now time.Time) {
 	ends := c.received
 	c.sent, c.received = map[publish.Kind]string{}, map[int]bool{}
-	maps.DeleteFunc(q.waiting, func(s slot, _ entry) bool { return s.target == e.Target && s.kind != publish.Recovered })
+	maps.DeleteFunc(q.waiting, func(s slot, _ entry) bool {
+		return s.target == e.Target && s.kind != publish.Recovered
+	})
 	if len(ends) > 0 && slices.Contains(q.kinds, publish.Recovered) {
 		q.arrived++
 		q.put(entry{event: e, order: q.arrived, gathered: now.Add(gather), ends: ends})

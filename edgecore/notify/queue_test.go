@@ -18,7 +18,9 @@ func TestOutageIsToldOnce(t *testing.T) {
 		r := start(t, notify.Options{Service: notify.Slack, After: 3})
 		for failures := 1; failures < 20; failures++ {
 			time.Sleep(time.Minute)
-			r.webhook.Event(publish.Event{Time: time.Now(), Kind: publish.Failed, Target: "t", Sink: "cf", Text: "put: 503", Failures: failures})
+			r.webhook.Event(publish.Event{
+				Time: time.Now(), Kind: publish.Failed, Target: "t", Sink: "cf", Text: "put: 503", Failures: failures,
+			})
 		}
 		r.after(time.Minute, "t", publish.Stale)
 		r.after(time.Minute, "t", publish.Stale)
@@ -40,7 +42,10 @@ func TestPermanentFailureIsToldAtOnce(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := start(t, notify.Options{Service: notify.Slack, After: 10})
 			for failures := 1; failures < 20; failures++ {
-				e := publish.Event{Time: time.Now(), Kind: publish.Failed, Target: "t", Sink: "cf", Text: "put: 403", Failures: failures, Permanent: failures >= first}
+				e := publish.Event{
+					Time: time.Now(), Kind: publish.Failed, Target: "t", Sink: "cf", Text: "put: 403",
+					Failures: failures, Permanent: failures >= first,
+				}
 				r.webhook.Event(e)
 				time.Sleep(time.Minute)
 			}
@@ -58,10 +63,13 @@ func TestCommandsOfMessagesNameTheConfiguration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, notify.Options{Service: notify.Slack, ConfigArgument: " --config 'a b.yaml'"})
 		for _, key := range []sinks.Key{"cn", "us"} {
-			r.webhook.Event(publish.Event{Time: time.Now(), Kind: publish.Held, Target: "t", Sink: "cf", Key: key, Digest: "d1", Text: "no flags"})
+			r.webhook.Event(publish.Event{
+				Time: time.Now(), Kind: publish.Held, Target: "t", Sink: "cf", Key: key, Digest: "d1", Text: "no flags",
+			})
 		}
 		time.Sleep(time.Minute)
-		r.want("3s t (key us in sink cf) is held: no flags (if it is meant: flagcast sync --target t --accept d1 --config 'a b.yaml'); " +
+		r.want("3s t (key us in sink cf) is held: no flags (if it is meant: flagcast sync --target t --accept d1 " +
+			"--config 'a b.yaml'); " +
 			"2 keys are held, see flagcast status --config 'a b.yaml'")
 	})
 }
@@ -74,7 +82,8 @@ func TestNothingToldNothingRecovered(t *testing.T) {
 		// Before the message has left, all is well again.
 		r.after(time.Minute, "t", publish.Held)
 		r.after(time.Second, "t", publish.Recovered)
-		r.after(time.Minute, "t", publish.Published, publish.Repaired, publish.Unverified, publish.Pinned, publish.Unpinned)
+		r.after(time.Minute, "t", publish.Published, publish.Repaired, publish.Unverified, publish.Pinned,
+			publish.Unpinned)
 		time.Sleep(time.Hour)
 		r.want()
 	})
@@ -102,7 +111,10 @@ func TestHeldIsToldForEachContent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, notify.Options{Service: notify.Slack})
 		for _, digest := range []string{"d1", "d1", "d2", "d3"} {
-			r.webhook.Event(publish.Event{Time: time.Now(), Kind: publish.Held, Target: "t", Sink: "cf", Digest: digest, Text: "7 of 9 flags would go"})
+			r.webhook.Event(publish.Event{
+				Time: time.Now(), Kind: publish.Held, Target: "t", Sink: "cf", Digest: digest,
+				Text: "7 of 9 flags would go",
+			})
 			time.Sleep(time.Minute)
 		}
 		time.Sleep(time.Hour)
@@ -117,20 +129,28 @@ func TestHeldIsToldForEachContent(t *testing.T) {
 // own, which is one trouble.
 func TestHeldMatrix(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := start(t, notify.Options{Service: notify.Slack}, answer{status: 404, delay: 4 * time.Second}, taken[notify.Slack])
+		r := start(t, notify.Options{Service: notify.Slack}, answer{status: 404, delay: 4 * time.Second},
+			taken[notify.Slack])
 		for i, key := range []sinks.Key{"flags-cn", "flags-us", "flags-eu"} {
-			r.webhook.Event(publish.Event{Time: time.Now(), Kind: publish.Held, Target: "t", Sink: "cf", Key: key, Digest: strings.Repeat(fmt.Sprint(i), 64), Text: "no flags"})
+			r.webhook.Event(publish.Event{
+				Time: time.Now(), Kind: publish.Held, Target: "t", Sink: "cf", Key: key,
+				Digest: strings.Repeat(fmt.Sprint(i), 64), Text: "no flags",
+			})
 			time.Sleep(2 * time.Second) // the third comes while the message is on its way
 		}
 		time.Sleep(time.Hour)
-		line := "t (key flags-eu in sink cf) is held: no flags (if it is meant: flagcast sync --target t --accept 222222222222); 3 keys are held, see flagcast status"
+		line := "t (key flags-eu in sink cf) is held: no flags (if it is meant: flagcast sync --target t --accept " +
+			"222222222222); 3 keys are held, see flagcast status"
 		r.want("3s "+strings.NewReplacer("eu", "us", "2222", "1111", "3 keys", "2 keys").Replace(line), "37s "+line)
 	})
 }
 
 func TestTargetsAndKindsAreChosen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := start(t, notify.Options{Service: notify.Slack, Targets: []string{"web-*", "app"}, Kinds: []publish.Kind{publish.Held, publish.Recovered}})
+		r := start(t, notify.Options{
+			Service: notify.Slack, Targets: []string{"web-*", "app"},
+			Kinds: []publish.Kind{publish.Held, publish.Recovered},
+		})
 		for _, target := range []string{"web-cf", "app", "app-2", "batch"} {
 			r.after(0, target, publish.Failed, publish.Held)
 		}
@@ -160,7 +180,8 @@ func TestManyTargetsAreOneMessage(t *testing.T) {
 		if len(r.service.calls) != 1 || len(told) < 20 || told[0] != "3s t000 (sink cf) has failed: because" {
 			t.Errorf("%d messages: %q", len(r.service.calls), told)
 		}
-		if last := fmt.Sprintf("3s flagcast: and %d more; flagcast status shows all", 300-len(told)+1); told[len(told)-1] != last {
+		if last := fmt.Sprintf("3s flagcast: and %d more; flagcast status shows all",
+			300-len(told)+1); told[len(told)-1] != last {
 			t.Errorf("the last line is %q, want %q", told[len(told)-1], last)
 		}
 		if n := len(r.service.calls[0].body); n > 4000 {
@@ -184,7 +205,7 @@ func TestQueueIsBounded(t *testing.T) {
 		if n := len(body.Events); n != 1000 || body.Events[0].Target != "t0200" || body.Events[n-1].Target != "t1199" {
 			t.Errorf("%d events from %s, want the newest 1000", n, body.Events[0].Target)
 		}
-		if !strings.Contains(r.log.String(), "200 events were dropped") {
+		if !strings.Contains(r.log.String(), "events were dropped\" receiver=\"webhook 2 (json)\" events=200 ") {
 			t.Errorf("the log does not count what was dropped:\n%s", r.log)
 		}
 	})
@@ -195,7 +216,10 @@ func TestQueueIsBounded(t *testing.T) {
 func TestOneLineOfAnEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, notify.Options{Service: notify.Slack})
-		r.webhook.Event(publish.Event{Time: time.Now(), Kind: publish.Failed, Target: "t\nflagcast: forged", Sink: "cf\u202e", Text: "put \x1b[2J", Failures: 1})
+		r.webhook.Event(publish.Event{
+			Time: time.Now(), Kind: publish.Failed, Target: "t\nflagcast: forged", Sink: "cf\u202e",
+			Text: "put \x1b[2J", Failures: 1,
+		})
 		time.Sleep(time.Minute)
 		r.want(`3s t\nflagcast: forged (sink cf\u202e) has failed: put \x1b[2J`)
 	})

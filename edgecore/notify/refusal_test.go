@@ -9,8 +9,10 @@ import (
 // a success is one by its status and code alone.
 func FuzzRefusal(f *testing.F) {
 	for _, body := range []string{
-		"", "ok", `{"errcode":0,"errmsg":"ok"}`, `{"errcode":310000,"errmsg":"keywords not in content"}`, `{"code":19024,"msg":"Key Words Not Found"}`,
-		`{"StatusCode":0}`, "<html>\n\n<b>", strings.Repeat("[", 1<<20), `{"errcode":` + strings.Repeat("9", 1<<16) + `}`,
+		"", "ok", `{"errcode":0,"errmsg":"ok"}`, `{"errcode":310000,"errmsg":"keywords not in content"}`,
+		`{"code":19024,"msg":"Key Words Not Found"}`,
+		`{"StatusCode":0}`, "<html>\n\n<b>", strings.Repeat("[", 1<<20), `{"errcode":` + strings.Repeat("9", 1<<16) +
+			`}`,
 		`{"errmsg":"` + strings.Repeat("x\\n", 1<<16) + `"}`,
 	} {
 		f.Add(200, body)

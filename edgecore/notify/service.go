@@ -128,11 +128,13 @@ func (s Service) refusal(status int, body []byte) error {
 	case coded && code != "" && code != "0":
 		return &hinted{
 			fmt.Errorf("refused with code %s: %s", cut(code, 20), words),
-			`see the security settings of the robot: the keyword must be "flagcast", "secret" that of its signature, the clock right`,
+			`see the security settings of the robot: the keyword must be "flagcast", "secret" that of its signature, ` +
+				`the clock right`,
 		}
 	case status < 200 || status > 299:
 		return &hinted{
-			fmt.Errorf("%s", strings.TrimSuffix(fmt.Sprintf("HTTP %d %s: %s", status, http.StatusText(status), words), ": ")),
+			fmt.Errorf("%s", strings.TrimSuffix(fmt.Sprintf("HTTP %d %s: %s", status, http.StatusText(status), words),
+				": ")),
 			`where it stays, make the webhook again and set its "url"`,
 		}
 	case coded && code == "":

@@ -122,7 +122,8 @@ func (w *Webhook) Run(ctx context.Context) error {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			if n := len(w.queue.waiting); n > 0 {
-				w.options.Log.Warn(fmt.Sprintf("%s: the process ends, %d events were not sent", w.outcome.about, n))
+				w.options.Log.Warn("the process ends, and events were not sent", "receiver", w.outcome.about,
+					"events", n)
 			}
 			return nil
 		case <-w.wake:
@@ -153,7 +154,8 @@ func (w *Webhook) send(ctx context.Context, until time.Time) (failures int) {
 	w.queue.dropped = 0
 	w.mu.Unlock()
 	if dropped > 0 {
-		w.options.Log.Warn(fmt.Sprintf("%s: %d events were dropped, %d were waiting", w.outcome.about, dropped, mostWaiting))
+		w.options.Log.Warn("events were dropped", "receiver", w.outcome.about, "events", dropped,
+			"waiting", mostWaiting)
 	}
 	if len(taken) == 0 {
 		return 0

@@ -17,7 +17,8 @@ import (
 
 // many is a document of 1 MB and more with one flag that has n times a member.
 func many(n int, member string) []byte {
-	return []byte(`{"features":[{"name":"x","enabled":true,"strategies":[],` + strings.TrimSuffix(strings.Repeat(member+",", n), ",") + `}]}`)
+	return []byte(`{"features":[{"name":"x","enabled":true,"strategies":[],` +
+		strings.TrimSuffix(strings.Repeat(member+",", n), ",") + `}]}`)
 }
 
 func TestProblemsAreBounded(t *testing.T) {
@@ -28,7 +29,9 @@ func TestProblemsAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := d.Problems[len(d.Problems)-1]
-	if len(d.Problems) != edgecore.MaxProblems+1 || last.String() != fmt.Sprintf("document: %d more problems are not listed; repair those that are first", n-1-edgecore.MaxProblems) {
+	if len(d.Problems) != edgecore.MaxProblems+1 ||
+		last.String() != fmt.Sprintf("document: %d more problems are not listed; repair those that are first",
+			n-1-edgecore.MaxProblems) {
 		t.Errorf("%d problems, the last is %q", len(d.Problems), last)
 	}
 	if d.Problems[0].Feature != "x" || len(d.Features) != 1 {
@@ -58,7 +61,9 @@ func TestMembersBeyondAFew(t *testing.T) {
 	for i := range 40 {
 		parameters += fmt.Sprintf(`,"p%d":"%d"`, i, i)
 	}
-	d, err := parse.Definitions([]byte(`{"features":[{"name":"x","enabled":true,"strategies":[{"name":"default","parameters":{`+parameters+`,"p3":"last","rollout":"2"}}]}]}`), "e")
+	d, err := parse.Definitions(
+		[]byte(`{"features":[{"name":"x","enabled":true,"strategies":[{"name":"default","parameters":{`+parameters+
+			`,"p3":"last","rollout":"2"}}]}]}`), "e")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,12 +102,16 @@ func (c *ending) Err() error {
 func TestParseNextEndsWithItsContext(t *testing.T) {
 	flags := strings.Repeat(`{"name":"a","enabled":true,"strategies":[{"name":"default","segments":[1,2,3]}]},`, 20_000)
 	for name, doc := range map[string]string{
-		"flags":      `{"features":[` + strings.TrimSuffix(flags, ",") + `]}`,
-		"parameters": `{"features":[` + strategies(`{"name":"default","parameters":{`+numbered(200_000, `"p%d":""`)+`}}`) + `]}`,
-		"values":     `{"features":[` + strategies(`{"name":"default","constraints":[{"contextName":"x","operator":"IN","values":[`+numbered(200_000, `"%d"`)+`]}]}`) + `]}`,
-		"variants":   `{"features":[{"name":"x","enabled":true,"strategies":[],"variants":[` + numbered(100_000, `{"name":"v%d"}`) + `]}]}`,
-		"segments":   `{"features":[],"segments":[` + numbered(100_000, `{"id":%d}`) + `]}`,
-		"others":     `{"features":[],` + numbered(100_000, `"m%d":[]`) + `}`,
+		"flags": `{"features":[` + strings.TrimSuffix(flags, ",") + `]}`,
+		"parameters": `{"features":[` + strategies(`{"name":"default","parameters":{`+numbered(200_000, `"p%d":""`)+
+			`}}`) + `]}`,
+		"values": `{"features":[` +
+			strategies(`{"name":"default","constraints":[{"contextName":"x","operator":"IN","values":[`+
+				numbered(200_000, `"%d"`)+`]}]}`) + `]}`,
+		"variants": `{"features":[{"name":"x","enabled":true,"strategies":[],"variants":[` +
+			numbered(100_000, `{"name":"v%d"}`) + `]}]}`,
+		"segments": `{"features":[],"segments":[` + numbered(100_000, `{"id":%d}`) + `]}`,
+		"others":   `{"features":[],` + numbered(100_000, `"m%d":[]`) + `}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx := &ending{Context: t.Context()}
@@ -121,7 +130,8 @@ func TestParseNextEndsWithItsContext(t *testing.T) {
 				t.Fatal(err)
 			}
 			ctx.left.Store(0)
-			if d, err := parse.Next(ctx, doc+" ", "e", last); len(last.Features) == 0 && !errors.Is(err, context.Canceled) {
+			if d, err := parse.Next(ctx, doc+" ", "e", last); len(last.Features) == 0 &&
+				!errors.Is(err, context.Canceled) {
 				t.Errorf("after the end: %v, %v", d, err)
 			}
 		})
@@ -157,7 +167,8 @@ func TestMemoryIsAMultipleOfTheBytes(t *testing.T) {
 	} {
 		for _, element := range []string{"0", "{}", "[]", `""`} {
 			list := strings.TrimSuffix(strings.Repeat(element+",", size/(len(element)+1)), ",")
-			doc := []byte(`{"features":[{"name":"before","enabled":true,"strategies":[]},` + fmt.Sprintf(flag, list) + `,{"name":"after","enabled":true,"strategies":[]}]}`)
+			doc := []byte(`{"features":[{"name":"before","enabled":true,"strategies":[]},` + fmt.Sprintf(flag, list) +
+				`,{"name":"after","enabled":true,"strategies":[]}]}`)
 			var d *edgecore.Definitions
 			used := need.Allocated(func() {
 				var err error
@@ -168,13 +179,16 @@ func TestMemoryIsAMultipleOfTheBytes(t *testing.T) {
 			if used > 8*size {
 				t.Errorf("%s of %s: %d bytes allocated for %d", name, element, used, size)
 			}
-			if len(d.Features) != 2 || d.Features[1].Name != "after" || !strings.Contains(fmt.Sprint(d.Problems), "have fewer than 16 bytes each") {
+			if len(d.Features) != 2 || d.Features[1].Name != "after" ||
+				!strings.Contains(fmt.Sprint(d.Problems), "have fewer than 16 bytes each") {
 				t.Errorf("%s of %s: %d flags, %.300v", name, element, len(d.Features), d.Problems)
 			}
 		}
 	}
 	// Segments, and what is in the other lists of the document.
-	doc := []byte(`{"features":[` + strings.Repeat("0,", size/4) + `{"name":"x","enabled":true,"strategies":[]}],"segments":[{"id":1,"constraints":[` + strings.Repeat("{},", size/6) + `{}]},{"id":2}]}`)
+	doc := []byte(`{"features":[` + strings.Repeat("0,", size/4) +
+		`{"name":"x","enabled":true,"strategies":[]}],"segments":[{"id":1,"constraints":[` +
+		strings.Repeat("{},", size/6) + `{}]},{"id":2}]}`)
 	used := need.Allocated(func() {
 		d, err := parse.Definitions(doc, "e")
 		if err != nil || len(d.Segments) != 1 || d.Segments[0].ID != 2 {
@@ -188,7 +202,8 @@ func TestMemoryIsAMultipleOfTheBytes(t *testing.T) {
 
 // What is as dense as definitions can be is read.
 func TestDenseDefinitionsAreRead(t *testing.T) {
-	doc := []byte(`{"features":[{"strategies":[` + strings.Repeat(`{"name":"default"},`, 999) + `{"name":"default"}],"dependencies":[` + strings.Repeat(`{"feature":"a"},`, 999) +
+	doc := []byte(`{"features":[{"strategies":[` + strings.Repeat(`{"name":"default"},`, 999) +
+		`{"name":"default"}],"dependencies":[` + strings.Repeat(`{"feature":"a"},`, 999) +
 		`{"feature":"a"}],"variants":[` + numbered(1000, `{"name":"%d"}`) + `],"enabled":true,"name":"x"}]}`)
 	d, err := parse.Definitions(doc, "e")
 	if err != nil || len(d.Features) != 1 || len(d.Problems) != 0 || len(d.Features[0].Dependencies) != 1000 {

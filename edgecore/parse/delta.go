@@ -46,12 +46,16 @@ func Events(doc []byte, env edgecore.Environment) (*edgecore.Definitions, error)
 				problems.Omit()
 				return true
 			}
-			problems.Add(edgecore.Problem{Where: fmt.Sprintf("events[%d].type", i), What: fmt.Sprintf("the type %q is not known; the event is passed over", kind)})
+			problems.Add(edgecore.Problem{
+				Where: fmt.Sprintf("events[%d].type", i),
+				What:  fmt.Sprintf("the type %q is not known; the event is passed over", kind),
+			})
 		}
 		return true
 	})
 	folded, err := json.Marshal(map[string]any{
-		"version": 2, "features": features.list(), "segments": segments.list(), "meta": map[string]uint64{"revisionId": revision},
+		"version": 2, "features": features.list(), "segments": segments.list(),
+		"meta": map[string]uint64{"revisionId": revision},
 	})
 	if err != nil {
 		return nil, syntaxError(text, 0, err.Error()) // not reached: every part is valid JSON

@@ -16,13 +16,16 @@ import (
 func TestParseEventsIsBounded(t *testing.T) {
 	const size = 1 << 20
 	for name, events := range map[string]string{
-		"numbers":           strings.Repeat("0,", size/2) + "0",
-		"objects":           strings.Repeat("{},", size/3) + "{}",
-		"hydrations":        strings.Repeat(`{"type":"hydration"},`, size/21) + "{}",
-		"numbers for flags": `{"type":"hydration","features":[` + strings.Repeat("0,", size/2) + `{"name":"x","enabled":true,"strategies":[]}]}`,
-		"flags":             `{"type":"hydration","features":[` + numbered(size/45, `{"name":"%05d","enabled":true,"strategies":[]}`) + `]}`,
-		"one flag":          strings.Repeat(`{"type":"feature-updated","feature":{"name":"x","enabled":true,"strategies":[]}},`, size/80) + "{}",
-		"removals":          strings.Repeat(`{"type":"feature-removed","featureName":"x"},`, size/45) + "{}",
+		"numbers":    strings.Repeat("0,", size/2) + "0",
+		"objects":    strings.Repeat("{},", size/3) + "{}",
+		"hydrations": strings.Repeat(`{"type":"hydration"},`, size/21) + "{}",
+		"numbers for flags": `{"type":"hydration","features":[` + strings.Repeat("0,", size/2) +
+			`{"name":"x","enabled":true,"strategies":[]}]}`,
+		"flags": `{"type":"hydration","features":[` +
+			numbered(size/45, `{"name":"%05d","enabled":true,"strategies":[]}`) + `]}`,
+		"one flag": strings.Repeat(`{"type":"feature-updated","feature":{"name":"x","enabled":true,"strategies":[]}},`,
+			size/80) + "{}",
+		"removals": strings.Repeat(`{"type":"feature-removed","featureName":"x"},`, size/45) + "{}",
 	} {
 		doc := []byte(`{"events":[` + events + `]}`)
 		var d *edgecore.Definitions
@@ -42,8 +45,10 @@ func TestParseEventsIsBounded(t *testing.T) {
 // takes more memory than its bytes, times some.
 func FuzzParseEvents(f *testing.F) {
 	for _, seed := range []string{
-		`{"events":[{"type":"hydration","eventId":7,"features":[{"name":"a","enabled":true,"strategies":[]}],"segments":[{"id":1,"constraints":[]}]}]}`,
-		`{"events":[{"type":"feature-updated","feature":{"name":"a"}},{"type":"feature-removed","featureName":"a"},{"type":"segment-removed","segmentId":1},7]}`,
+		`{"events":[{"type":"hydration","eventId":7,"features":[{"name":"a","enabled":true,"strategies":[]}],` +
+			`"segments":[{"id":1,"constraints":[]}]}]}`,
+		`{"events":[{"type":"feature-updated","feature":{"name":"a"}},{"type":"feature-removed","featureName":"a"},` +
+			`{"type":"segment-removed","segmentId":1},7]}`,
 		`{"events":` + strings.Repeat("[", 1<<20),
 		strings.Repeat("[", 1<<20),
 		`{"events":[` + strings.Repeat(`{"type":"hydration","features":[`, 50),

@@ -14,7 +14,9 @@ import (
 // those of last and are not read again: where little has changed, it takes a
 // fraction of the time. last may be nil. An error is a *SyntaxError, or that of
 // ctx, which ends the reading.
-func Next[T string | []byte](ctx context.Context, doc T, env edgecore.Environment, last *edgecore.Definitions) (*edgecore.Definitions, error) {
+func Next[T string | []byte](
+	ctx context.Context, doc T, env edgecore.Environment, last *edgecore.Definitions,
+) (*edgecore.Definitions, error) {
 	text := string(doc)                                  // no copy of a string
 	if last != nil && edgecore.Complete(last.Problems) { // else it is not known what had one
 		if rest, known := countLeftOut(last, text); known != nil {

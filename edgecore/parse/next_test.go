@@ -110,7 +110,8 @@ func edit(t *testing.T, random *rand.Rand, document []byte) []byte {
 	case 1:
 		return next[:random.IntN(len(next))]
 	case 2: // the last of two lists counts
-		return slices.Concat(next[:len(next)-1], []byte(`,"features":[7,`), bytes.TrimLeft(members["features"], "["), []byte("}"))
+		return slices.Concat(next[:len(next)-1], []byte(`,"features":[7,`), bytes.TrimLeft(members["features"], "["),
+			[]byte("}"))
 	default:
 		return next
 	}
@@ -118,9 +119,12 @@ func edit(t *testing.T, random *rand.Rand, document []byte) []byte {
 
 // odd are elements of a list with problems.
 func odd(random *rand.Rand) []json.RawMessage {
-	sound := fmt.Sprintf(`{"id":%[1]d,"name":"sound-%[1]d","enabled":true,"strategies":[],"constraints":[]}`, random.IntN(1000))
+	sound := fmt.Sprintf(`{"id":%[1]d,"name":"sound-%[1]d","enabled":true,"strategies":[],"constraints":[]}`,
+		random.IntN(1000))
 	list := []json.RawMessage{json.RawMessage(sound)}
-	for _, text := range []string{`{}`, `7`, `{"id":"x","name":"y"}`, `{"id":77,"name":"odd","enabled":true,"strategies":[7],"constraints":{}}`} {
+	for _, text := range []string{
+		`{}`, `7`, `{"id":"x","name":"y"}`, `{"id":77,"name":"odd","enabled":true,"strategies":[7],"constraints":{}}`,
+	} {
 		if random.IntN(2) == 0 {
 			list = append(list, json.RawMessage(text))
 		}
@@ -148,11 +152,16 @@ func marshal(t *testing.T, v any) []byte {
 func FuzzParseNext(f *testing.F) {
 	const flag = `{"name":"a","enabled":true,"strategies":[]}`
 	for _, after := range []string{
-		`{"features":[` + flag + `,1]}`, `{"features":[1` + flag + `]}`, `{"features":["a"` + flag + `]}`, `{"features":[` + flag + flag + `]}`,
-		`["features",[` + flag + `]]`, `{"x":[` + flag + `],"features":[{"x":` + flag + `}]}`, `{"features":[` + flag + `],"features":[` + flag + `]}`,
-		`{"features":{"features":[` + flag + `]}}`, `{"features":[` + flag + `],"segments":[` + flag + `]}`, `{"f\u0065atures":[` + flag + `]}`,
-		`{"features":[` + flag + `],"f\u0065atures":[` + strings.Replace(flag, "a", "b", 1) + `]}`, `{"f\u0065atures":[7],"features":[` + flag + `]}`,
-		`{"features":["` + flag + `"]}`, `{"features":[],` + flag + `}`, `{"features" [` + flag + `]}`, `{"x":"features","y":[` + flag + `]}`,
+		`{"features":[` + flag + `,1]}`, `{"features":[1` + flag + `]}`, `{"features":["a"` + flag +
+			`]}`, `{"features":[` + flag + flag + `]}`,
+		`["features",[` + flag + `]]`, `{"x":[` + flag + `],"features":[{"x":` + flag + `}]}`, `{"features":[` + flag +
+			`],"features":[` + flag + `]}`,
+		`{"features":{"features":[` + flag + `]}}`, `{"features":[` + flag + `],"segments":[` + flag +
+			`]}`, `{"f\u0065atures":[` + flag + `]}`,
+		`{"features":[` + flag + `],"f\u0065atures":[` + strings.Replace(flag, "a", "b", 1) +
+			`]}`, `{"f\u0065atures":[7],"features":[` + flag + `]}`,
+		`{"features":["` + flag + `"]}`, `{"features":[],` + flag + `}`, `{"features" [` + flag +
+			`]}`, `{"x":"features","y":[` + flag + `]}`,
 		`{"features":[` + flag + `]]`, `{"features":[` + flag,
 	} {
 		f.Add([]byte(`{"features":[`+flag+`],"segments":[{"id":1}]}`), []byte(after))
@@ -185,7 +194,8 @@ func TestParseNextKeepsWhatStands(t *testing.T) {
 		for i, revision := range revisions {
 			fmt.Fprintf(&b, `{"name":"flag-%d","enabled":true,"strategies":[],"variants":[],"x":%d},`, i, revision)
 		}
-		b.WriteString(`{"name":"last","enabled":true,"strategies":[]}],"segments":[{"id":1,"constraints":[]},{"id":2,"constraints":[]}]}`)
+		b.WriteString(`{"name":"last","enabled":true,"strategies":[]}],"segments":[{"id":1,"constraints":[]},{"id":2,` +
+			`"constraints":[]}]}`)
 		return b.Bytes()
 	}
 	first, err := parse.Definitions(document(), "test")

@@ -68,8 +68,9 @@ func parse(ctx context.Context, doc string, env edgecore.Environment, known *kno
 	}
 	switch {
 	case p.isExport():
-		return nil, syntaxError(doc, 0, "this is an export file of Unleash: take the answer of GET /api/client/features, "+
-			"which has the strategies and states of one environment in each flag")
+		return nil,
+			syntaxError(doc, 0, "this is an export file of Unleash: take the answer of GET /api/client/features, "+
+				"which has the strategies and states of one environment in each flag")
 	case features.what == "":
 		return nil, syntaxError(doc, 0, "\"features\" must be a list of flags, it is missing")
 	case features.what != "a list":
@@ -88,7 +89,9 @@ func parse(ctx context.Context, doc string, env edgecore.Environment, known *kno
 				break
 			}
 		}
-		return nil, syntaxError(doc, features.at, fmt.Sprintf("none of the %d flags can be read; the first: %s", p.flags, first))
+		return nil,
+			syntaxError(doc, features.at,
+				fmt.Sprintf("none of the %d flags can be read; the first: %s", p.flags, first))
 	}
 	p.problems.Join(features.problems, segments.problems)
 	p.defs.Problems = p.problems.List()
@@ -190,7 +193,8 @@ func (p *parser) tooDense(start int) bool {
 	return true
 }
 
-const denseText = "its strategies, constraints, variants and the like have fewer than 16 bytes each, which Unleash does not send"
+const denseText = "its strategies, constraints, variants and the like have fewer than 16 bytes each, which Unleash " +
+	"does not send"
 
 // step is a member of an object, or an element of a list where name is "".
 type step struct {

@@ -27,35 +27,72 @@ func TestSyntaxErrors(t *testing.T) {
 		{"nothing", ``, "line 1, column 1: the document is empty"},
 		{"blanks", " \n", "line 1, column 1: the document is empty"},
 		{"HTML", `<html>`, "line 1, column 1: not JSON: the document begins as HTML or XML does"},
-		{"UTF-16, little end first", "\xff\xfe{\x00}\x00", "line 1, column 1: the document is UTF-16: save it as UTF-8"},
+		{
+			"UTF-16, little end first", "\xff\xfe{\x00}\x00",
+			"line 1, column 1: the document is UTF-16: save it as UTF-8",
+		},
 		{"UTF-16, big end first", "\xfe\xff\x00{\x00}", "line 1, column 1: the document is UTF-16: save it as UTF-8"},
 		{"UTF-16 without a mark", "{\x00}\x00", "line 1, column 1: the document is UTF-16: save it as UTF-8"},
 		{"gzip", "\x1f\x8b\x08", "line 1, column 1: the document is packed by gzip: unpack it first"},
 		{"ZIP", "PK\x03\x04", "line 1, column 1: the document is a ZIP archive: take the file out of it first"},
 		{
-			"an export file", `{"features":[{"name":"f","type":"release"}],"featureStrategies":[],"featureEnvironments":[{"name":"f","enabled":true}],"segments":[]}`,
+			"an export file",
+			`{"features":[{"name":"f","type":"release"}],"featureStrategies":[],"featureEnvironments":[{"name":"f",` +
+				`"enabled":true}],"segments":[]}`,
 			"line 1, column 1: this is an export file of Unleash: take the answer of GET /api/client/features, " +
 				"which has the strategies and states of one environment in each flag",
 		},
-		{"an export file without flags", `{"features":[],"featureStrategies":[]}`, "line 1, column 1: this is an export file of Unleash: " +
-			"take the answer of GET /api/client/features, which has the strategies and states of one environment in each flag"},
+		{
+			"an export file without flags", `{"features":[],"featureStrategies":[]}`,
+			"line 1, column 1: this is an export file of Unleash: " +
+				"take the answer of GET /api/client/features, which has the strategies and states of one environment " +
+				"in each flag",
+		},
 		{
 			"no flag that can be read", `{"features":[{"name":"f","strategies":[]},7]}`,
-			`line 1, column 13: none of the 2 flags can be read; the first: flag "f": features[0].enabled: must be true or false, it is missing; the flag is left out`,
+			`line 1, column 13: none of the 2 flags can be read; the first: flag "f": features[0].enabled: must be ` +
+				`true or false, it is missing; the flag is left out`,
 		},
 		{"cut off", "{\"features\": [\n  {\"name\": \"a\"", "line 2, column 15: the JSON text ends too early"},
 		{"cut off inside a text", `{"features":["a`, "line 1, column 16: the JSON text ends too early"},
-		{"a comma too much", "{\"features\": [],\n}", "line 2, column 1: not JSON: invalid character '}' looking for beginning of object key string"},
-		{"a second document", `{"features":[]} {}`, "line 1, column 17: not JSON: invalid character '{' after top-level value"},
-		{"a control character", "{\"features\":[\"a\x01\"]}", `line 1, column 16: not JSON: invalid character '\x01' in string literal`},
-		{"a bad escape", `{"features":["\x"]}`, `line 1, column 16: not JSON: invalid character 'x' in string escape code`},
+		{
+			"a comma too much", "{\"features\": [],\n}",
+			"line 2, column 1: not JSON: invalid character '}' looking for beginning of object key string",
+		},
+		{
+			"a second document", `{"features":[]} {}`,
+			"line 1, column 17: not JSON: invalid character '{' after top-level value",
+		},
+		{
+			"a control character", "{\"features\":[\"a\x01\"]}",
+			`line 1, column 16: not JSON: invalid character '\x01' in string literal`,
+		},
+		{
+			"a bad escape", `{"features":["\x"]}`,
+			`line 1, column 16: not JSON: invalid character 'x' in string escape code`,
+		},
 		{"a list", `[]`, `line 1, column 1: definitions are a JSON object with a list of "features", this is a list`},
 		{"null", ` null`, `line 1, column 1: definitions are a JSON object with a list of "features", this is null`},
-		{"an error of upstream", `{"id":"x","message":"no"}`, `line 1, column 1: "features" must be a list of flags, it is missing`},
-		{"features of another kind", "{\n \"features\": {}}", `line 2, column 14: "features" must be a list of flags, it is an object`},
-		{"the last features count", `{"features":[],"features":7}`, `line 1, column 27: "features" must be a list of flags, it is a number`},
-		{"segments of another kind", `{"features":[],"segments":"x"}`, `line 1, column 27: "segments" must be a list, it is text`},
-		{"nested too deeply", `{"features":` + deep + `}`, "line 1, column 140: lists and objects nest more than 128 levels deep"},
+		{
+			"an error of upstream", `{"id":"x","message":"no"}`,
+			`line 1, column 1: "features" must be a list of flags, it is missing`,
+		},
+		{
+			"features of another kind", "{\n \"features\": {}}",
+			`line 2, column 14: "features" must be a list of flags, it is an object`,
+		},
+		{
+			"the last features count", `{"features":[],"features":7}`,
+			`line 1, column 27: "features" must be a list of flags, it is a number`,
+		},
+		{
+			"segments of another kind", `{"features":[],"segments":"x"}`,
+			`line 1, column 27: "segments" must be a list, it is text`,
+		},
+		{
+			"nested too deeply", `{"features":` + deep + `}`,
+			"line 1, column 140: lists and objects nest more than 128 levels deep",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			d, err := parse.Definitions([]byte(tc.document), "test")
@@ -67,7 +104,8 @@ func TestSyntaxErrors(t *testing.T) {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 			before := tc.document[:syntax.Offset]
-			if line, column := 1+strings.Count(before, "\n"), len(before)-strings.LastIndex(before, "\n"); line != syntax.Line || column != syntax.Column {
+			if line, column := 1+strings.Count(before, "\n"),
+				len(before)-strings.LastIndex(before, "\n"); line != syntax.Line || column != syntax.Column {
 				t.Errorf("the offset %d is line %d, column %d", syntax.Offset, line, column)
 			}
 		})
@@ -83,42 +121,78 @@ func TestProblems(t *testing.T) {
 		flags                string // that are left
 		want                 []string
 	}{
-		{"none", `{"name":"f","enabled":true,"strategies":null,"strategies":[]}`, ``, "f sound", []string{`flag "f": features[0].strategies: is given twice; the last one counts`}},
+		{"none", `{"name":"f","enabled":true,"strategies":null,"strategies":[]}`, ``, "f sound", []string{
+			`flag "f": features[0].strategies: is given twice; the last one counts`,
+		}},
 		{"no object", `[]`, ``, "sound", []string{`features[0]: is a list, not a flag; it is left out`}},
-		{"no name", `{"enabled":true,"strategies":[]}`, ``, "sound", []string{`features[0]: has no "name"; it is left out`}},
-		{"name of another kind", `{"name":7,"enabled":true,"strategies":[]}`, ``, "sound", []string{`features[0]: has no "name"; it is left out`}},
-		{"enabled is text", `{"name":"f","enabled":"true","strategies":[]}`, ``, "sound", []string{`flag "f": features[0].enabled: must be true or false, it is text; the flag is left out`}},
-		{"no strategies", `{"name":"f","enabled":true}`, ``, "sound", []string{`flag "f": features[0].strategies: must be a list (an empty one means on for everybody); the flag is left out`}},
-		{"twice", sound, ``, "sound", []string{`flag "sound": features[1]: the name is given twice; the last flag counts`}},
+		{"no name", `{"enabled":true,"strategies":[]}`, ``, "sound", []string{
+			`features[0]: has no "name"; it is left out`,
+		}},
+		{"name of another kind", `{"name":7,"enabled":true,"strategies":[]}`, ``, "sound", []string{
+			`features[0]: has no "name"; it is left out`,
+		}},
+		{"enabled is text", `{"name":"f","enabled":"true","strategies":[]}`, ``, "sound", []string{
+			`flag "f": features[0].enabled: must be true or false, it is text; the flag is left out`,
+		}},
+		{"no strategies", `{"name":"f","enabled":true}`, ``, "sound", []string{
+			`flag "f": features[0].strategies: must be a list (an empty one means on for everybody); the flag is ` +
+				`left out`,
+		}},
+		{"twice", sound, ``, "sound", []string{
+			`flag "sound": features[1]: the name is given twice; the last flag counts`,
+		}},
 		{"a strategy", `{"name":"f","enabled":true,"strategies":[7,{"parameters":{}}]}`, ``, "f sound", []string{
 			`flag "f": features[0].strategies[0]: is not a strategy with a "name"; it passes for no user`,
 			`flag "f": features[0].strategies[1]: is not a strategy with a "name"; it passes for no user`,
 		}},
-		{"a parameter", `{"name":"f","enabled":true,"strategies":[{"name":"x","parameters":{"a":[1],"a":{}}}]}`, ``, "f sound", []string{
-			`flag "f": features[0].strategies[0].parameters.a: must be text, it is a list; it is ignored`,
-			`flag "f": features[0].strategies[0].parameters.a: is given twice; the last one counts`,
-			`flag "f": features[0].strategies[0].parameters.a: must be text, it is an object; it is ignored`,
-		}},
-		{"constraints", `{"name":"f","enabled":true,"strategies":[{"name":"x","constraints":{}},{"name":"x","constraints":[null]}]}`, ``, "f sound", []string{
-			`flag "f": features[0].strategies[0].constraints: must be a list, it is an object; the strategy passes for no user`,
-			`flag "f": features[0].strategies[1].constraints[0]: is not a constraint; no user passes it`,
-		}},
-		{"a weight", `{"name":"f","enabled":true,"strategies":[],"variants":[{"name":"a","weight":-1},{"name":"b","weight":0.5},{"name":"c","weight":"1"}]}`, ``, "f sound", []string{
-			`flag "f": features[0].variants[0].weight: must be a whole number from 0 on; it counts as 0`,
-			`flag "f": features[0].variants[1].weight: must be a whole number from 0 on; it counts as 0`,
-			`flag "f": features[0].variants[2].weight: must be a whole number from 0 on; it counts as 0`,
-		}},
-		{"a reference", `{"name":"f","enabled":true,"strategies":[{"name":"x","segments":[1.5]}]}`, ``, "f sound", []string{
-			`flag "f": features[0].strategies[0].segments[0]: must be the number of a segment; the strategy passes for no user`,
-		}},
-		{"segments", `{"name":"f","enabled":true,"strategies":[]}`, `{"id":"1"},7,{"id":1},{"id":1}`, "f sound", []string{
-			`segments[0]: has no number "id"; it is left out, and strategies that name it pass for no user`,
-			`segments[1]: has no number "id"; it is left out, and strategies that name it pass for no user`,
-			`segments[3]: the id is given twice; the last segment counts`,
-		}},
+		{
+			"a parameter", `{"name":"f","enabled":true,"strategies":[{"name":"x","parameters":{"a":[1],"a":{}}}]}`, ``,
+			"f sound",
+			[]string{
+				`flag "f": features[0].strategies[0].parameters.a: must be text, it is a list; it is ignored`,
+				`flag "f": features[0].strategies[0].parameters.a: is given twice; the last one counts`,
+				`flag "f": features[0].strategies[0].parameters.a: must be text, it is an object; it is ignored`,
+			},
+		},
+		{
+			"constraints",
+			`{"name":"f","enabled":true,"strategies":[{"name":"x","constraints":{}},{"name":"x",` +
+				`"constraints":[null]}]}`, ``, "f sound",
+			[]string{
+				`flag "f": features[0].strategies[0].constraints: must be a list, it is an object; the strategy ` +
+					`passes for no user`,
+				`flag "f": features[0].strategies[1].constraints[0]: is not a constraint; no user passes it`,
+			},
+		},
+		{
+			"a weight",
+			`{"name":"f","enabled":true,"strategies":[],"variants":[{"name":"a","weight":-1},{"name":"b",` +
+				`"weight":0.5},{"name":"c","weight":"1"}]}`, ``, "f sound",
+			[]string{
+				`flag "f": features[0].variants[0].weight: must be a whole number from 0 on; it counts as 0`,
+				`flag "f": features[0].variants[1].weight: must be a whole number from 0 on; it counts as 0`,
+				`flag "f": features[0].variants[2].weight: must be a whole number from 0 on; it counts as 0`,
+			},
+		},
+		{
+			"a reference", `{"name":"f","enabled":true,"strategies":[{"name":"x","segments":[1.5]}]}`, ``, "f sound",
+			[]string{
+				`flag "f": features[0].strategies[0].segments[0]: must be the number of a segment; the strategy ` +
+					`passes for no user`,
+			},
+		},
+		{
+			"segments", `{"name":"f","enabled":true,"strategies":[]}`, `{"id":"1"},7,{"id":1},{"id":1}`, "f sound",
+			[]string{
+				`segments[0]: has no number "id"; it is left out, and strategies that name it pass for no user`,
+				`segments[1]: has no number "id"; it is left out, and strategies that name it pass for no user`,
+				`segments[3]: the id is given twice; the last segment counts`,
+			},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			d, err := parse.Definitions([]byte(`{"features":[`+tc.flag+`,`+sound+`],"segments":[`+tc.segments+`]}`), "test")
+			d, err := parse.Definitions([]byte(`{"features":[`+tc.flag+`,`+sound+`],"segments":[`+tc.segments+`]}`),
+				"test")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -150,13 +224,19 @@ type members edgecore.Definitions
 
 // Everything of the protocol that is evaluated is read.
 func TestParseReadsAll(t *testing.T) {
-	raw := `{"name":"f\u00e9\ud83d\ude00","type":"release","project":"p","enabled":true,"stale":true,"impressionData":true,` +
-		`"strategies":[{"name":"flexibleRollout","parameters":{"rollout":50,"stickiness":"default","none":null},"segments":[3],` +
-		`"constraints":[{"contextName":"x","operator":"IN","values":["a",1,true],"value":5.0,"inverted":true,"caseInsensitive":true}],` +
+	raw := `{"name":"f\u00e9\ud83d\ude00","type":"release","project":"p","enabled":true,"stale":true,` +
+		`"impressionData":true,` +
+		`"strategies":[{"name":"flexibleRollout","parameters":{"rollout":50,"stickiness":"default","none":null},` +
+		`"segments":[3],` +
+		`"constraints":[{"contextName":"x","operator":"IN","values":["a",1,true],"value":5.0,"inverted":true,` +
+		`"caseInsensitive":true}],` +
 		`"variants":[{"name":"v","weight":1}]}],` +
-		`"variants":[{"name":"w","weight":2,"stickiness":"userId","payload":{"type":"json","value":"{}"},"overrides":[{"contextName":"y","values":["b"]}]}],` +
+		`"variants":[{"name":"w","weight":2,"stickiness":"userId","payload":{"type":"json","value":"{}"},` +
+		`"overrides":[{"contextName":"y","values":["b"]}]}],` +
 		`"dependencies":[{"feature":"g","enabled":false,"variants":["c"]},{"feature":"h"}]}`
-	d, err := parse.Definitions([]byte(`{"version":2,"features":[ `+raw+` ],"segments":[{"id":3,"name":"s","constraints":null}],"meta":{"revisionId":7}}`), "test")
+	d, err := parse.Definitions(
+		[]byte(`{"version":2,"features":[ `+raw+
+			` ],"segments":[{"id":3,"name":"s","constraints":null}],"meta":{"revisionId":7}}`), "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,9 +245,16 @@ func TestParseReadsAll(t *testing.T) {
 		Features: []edgecore.Feature{{
 			Name: "fé😀", Type: "release", Project: "p", Enabled: true, Stale: true, ImpressionData: true, Raw: raw,
 			Strategies: []edgecore.Strategy{{
-				Name: "flexibleRollout", Parameters: map[string]string{"rollout": "50", "stickiness": "default"}, Segments: []int{3},
-				Constraints: []edgecore.Constraint{{ContextName: "x", Operator: "IN", Values: []string{"a", "1", "true"}, Value: "5.0", Inverted: true, CaseInsensitive: true}},
-				Variants:    []edgecore.Variant{{Name: "v", Weight: 1}},
+				Name: "flexibleRollout", Parameters: map[string]string{"rollout": "50", "stickiness": "default"},
+				Segments: []int{3},
+				Constraints: []edgecore.Constraint{
+					{
+						ContextName: "x", Operator: "IN", Values: []string{"a", "1", "true"}, Value: "5.0",
+						Inverted:        true,
+						CaseInsensitive: true,
+					},
+				},
+				Variants: []edgecore.Variant{{Name: "v", Weight: 1}},
 			}},
 			Variants: []edgecore.Variant{{
 				Name: "w", Weight: 2, Stickiness: "userId", Payload: &edgecore.Payload{Type: "json", Value: "{}"},
@@ -186,9 +273,16 @@ func TestParseReadsAll(t *testing.T) {
 func TestLastListCounts(t *testing.T) {
 	const flag, broken = `{"name":"f","enabled":true,"strategies":[]}`, `{"name":"f","enabled":true,"strategies":[7]}`
 	for document, want := range map[string]string{
-		`{"features":[` + broken + `,` + flag + `],"features":[7,` + flag + `]}`:                          `1 flags, 0 segments, [features: is given twice; the last one counts features[0]: is a number, not a flag; it is left out]`,
-		`{"features":[` + flag + `],"segments":[{"id":1},7],"segments":null}`:                             `1 flags, 0 segments, [segments: is given twice; the last one counts]`,
-		`{"segments":[{"id":1}],"features":7,"segments":[{"id":1},{"id":2}],"features":[` + broken + `]}`: `1 flags, 2 segments, [segments: is given twice; the last one counts features: is given twice; the last one counts flag "f": features[0].strategies[0]: is not a strategy with a "name"; it passes for no user]`,
+		`{"features":[` + broken + `,` + flag + `],"features":[7,` + flag +
+			`]}`: `1 flags, 0 segments, [features: is given twice; the last one counts features[0]: is a number, not ` +
+			`a flag; it is left out]`,
+		`{"features":[` + flag +
+			`],"segments":[{"id":1},7],"segments":null}`: `1 flags, 0 segments, [segments: is given twice; the last ` +
+			`one counts]`,
+		`{"segments":[{"id":1}],"features":7,"segments":[{"id":1},{"id":2}],"features":[` + broken +
+			`]}`: `1 flags, 2 segments, [segments: is given twice; the last one counts features: is given twice; the ` +
+			`last one counts flag "f": features[0].strategies[0]: is not a strategy with a "name"; it passes for no ` +
+			`user]`,
 	} {
 		d, err := parse.Definitions([]byte(document), "test")
 		if err != nil {
@@ -203,7 +297,9 @@ func TestLastListCounts(t *testing.T) {
 
 // Half of a surrogate pair, and bytes that are not UTF-8, become U+FFFD.
 func TestTextThatIsNotUnicode(t *testing.T) {
-	d, err := parse.Definitions([]byte(`{"features":[{"name":"a\ud800b","enabled":true,"strategies":[]},{"name":"\udc00\ud83d","enabled":true,"strategies":[]},{"name":"x`+"\xff"+`y","enabled":true,"strategies":[]}]}`), "test")
+	d, err := parse.Definitions(
+		[]byte(`{"features":[{"name":"a\ud800b","enabled":true,"strategies":[]},{"name":"\udc00\ud83d",`+
+			`"enabled":true,"strategies":[]},{"name":"x`+"\xff"+`y","enabled":true,"strategies":[]}]}`), "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,13 +311,16 @@ func TestTextThatIsNotUnicode(t *testing.T) {
 // Nesting within the limit is read, and a large document as well.
 func TestLargeDocuments(t *testing.T) {
 	deep := strings.Repeat("[", 125) + strings.Repeat("]", 125)
-	d, err := parse.Definitions([]byte(`{"x":`+deep+`,"features":[{"name":"f","enabled":true,"strategies":[],"x":`+deep+`}]}`), "test")
+	d, err := parse.Definitions([]byte(`{"x":`+deep+`,"features":[{"name":"f","enabled":true,"strategies":[],"x":`+deep+
+		`}]}`), "test")
 	if err != nil || len(d.Features) != 1 {
 		t.Errorf("deep: %v", err)
 	}
 	var b strings.Builder
 	for i := 0; b.Len() < 10<<20; i++ {
-		fmt.Fprintf(&b, `,{"name":"flag-%d","enabled":true,"strategies":[{"name":"userWithId","parameters":{"userIds":"%s"}}]}`, i, strings.Repeat("user,", 200))
+		fmt.Fprintf(&b,
+			`,{"name":"flag-%d","enabled":true,"strategies":[{"name":"userWithId","parameters":{"userIds":"%s"}}]}`, i,
+			strings.Repeat("user,", 200))
 	}
 	n := strings.Count(b.String(), `"name":"flag-`)
 	d, err = parse.Definitions([]byte(`{"features":[`+b.String()[1:]+`]}`), "test")
@@ -236,7 +335,8 @@ func TestParseEvents(t *testing.T) {
 	}
 	d, err := parse.Events([]byte(`{"events":[
 		{"eventId":1,"type":"feature-updated","feature":`+flag("lost", true)+`},
-		{"eventId":2,"type":"hydration","features":[`+flag("a", true)+`,`+flag("b", true)+`,`+flag("c", true)+`],"segments":[{"id":1},{"id":2}]},
+		{"eventId":2,"type":"hydration","features":[`+flag("a", true)+`,`+flag("b", true)+`,`+flag("c", true)+`],
+			"segments":[{"id":1},{"id":2}]},
 		{"eventId":3,"type":"feature-updated","feature":`+flag("a", false)+`},
 		{"eventId":4,"type":"feature-removed","featureName":"b"},
 		{"eventId":5,"type":"segment-removed","segmentId":1},
@@ -253,7 +353,8 @@ func TestParseEvents(t *testing.T) {
 	if len(d.Segments) != 2 || d.Segments[0].ID != 2 || d.Segments[1].ID != 3 || d.Revision != 9 {
 		t.Errorf("revision %d, segments %+v", d.Revision, d.Segments)
 	}
-	if len(d.Problems) != 1 || d.Problems[0].String() != `events[6].type: the type "moved" is not known; the event is passed over` {
+	if len(d.Problems) != 1 ||
+		d.Problems[0].String() != `events[6].type: the type "moved" is not known; the event is passed over` {
 		t.Errorf("problems: %v", d.Problems)
 	}
 	for document, want := range map[string]string{
@@ -278,12 +379,15 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"features":[],"x":` + strings.Repeat("[", 128) + strings.Repeat("]", 128) + `}`))
 	f.Add([]byte(strings.Repeat("[", 1<<20)))
 	f.Add([]byte(`{"features":[{"name":"x","enabled":true,"strategies":[` + strings.Repeat("{},", 1<<16) + `{}]}]}`))
-	f.Add([]byte(`{"features":[{"name":"x","enabled":true,"strategies":[{"name":"default","parameters":{` + strings.Repeat(`"":0,`, 1<<16) + `"":0}}]}]}`))
+	f.Add([]byte(`{"features":[{"name":"x","enabled":true,"strategies":[{"name":"default","parameters":{` +
+		strings.Repeat(`"":0,`, 1<<16) + `"":0}}]}]}`))
 	f.Add([]byte(`{"f\u0065atures":[{"n\u0061me":"\ud800"}],"segments":null}`))
 	f.Fuzz(func(t *testing.T, document []byte) {
 		var d *edgecore.Definitions
 		var err error
-		if used := need.Allocated(func() { d, err = parse.Definitions(document, "test") }); used > 64*int64(len(document))+1<<20 {
+		if used := need.Allocated(func() {
+			d, err = parse.Definitions(document, "test")
+		}); used > 64*int64(len(document))+1<<20 {
 			t.Errorf("%d bytes allocated for %d", used, len(document))
 		}
 		want := isDefinitions(document)

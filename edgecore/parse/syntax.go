@@ -42,7 +42,8 @@ func foreign(doc string) string {
 	switch {
 	case strings.TrimSpace(doc) == "":
 		return "the document is empty"
-	case strings.HasPrefix(doc, "\xff\xfe"), strings.HasPrefix(doc, "\xfe\xff"), strings.HasPrefix(doc, "{\x00"), strings.HasPrefix(doc, "\x00{"):
+	case strings.HasPrefix(doc, "\xff\xfe"), strings.HasPrefix(doc, "\xfe\xff"), strings.HasPrefix(doc, "{\x00"),
+		strings.HasPrefix(doc, "\x00{"):
 		return "the document is UTF-16: save it as UTF-8"
 	case strings.HasPrefix(doc, "\x1f\x8b"):
 		return "the document is packed by gzip: unpack it first"

@@ -5,15 +5,16 @@ type Action string
 
 // Actions of a pass.
 const (
-	ActionUnchanged   Action = "unchanged"   // stored is what is wanted
-	ActionPublished   Action = "published"   // new content was written
-	ActionRepaired    Action = "repaired"    // content was written over what another process has stored
-	ActionRewritten   Action = "rewritten"   // the stored content was written again: a heartbeat, or a higher seq
-	ActionWaiting     Action = "waiting"     // a put is not visible yet
-	ActionUnconfirmed Action = "unconfirmed" // upstream has not confirmed definitions that are older than what is stored
-	ActionPinned      Action = "pinned"      // a person holds what is stored
-	ActionHeld        Action = "held"        // the guard holds the write
-	ActionFailed      Action = "failed"      // see the error
+	ActionUnchanged Action = "unchanged" // stored is what is wanted
+	ActionPublished Action = "published" // new content was written
+	ActionRepaired  Action = "repaired"  // content was written over what another process has stored
+	ActionRewritten Action = "rewritten" // the stored content was written again: a heartbeat, or a higher seq
+	ActionWaiting   Action = "waiting"   // a put is not visible yet
+	// upstream has not confirmed definitions that are older than what is stored
+	ActionUnconfirmed Action = "unconfirmed"
+	ActionPinned      Action = "pinned" // a person holds what is stored
+	ActionHeld        Action = "held"   // the guard holds the write
+	ActionFailed      Action = "failed" // see the error
 )
 
 // consequences of an action for events, logs and the state of a key.
@@ -47,6 +48,7 @@ func (a Action) String() string { return string(a) }
 // String returns the word of a decision, for the log.
 func (d decision) String() string {
 	return [...]string{
-		skip: "skip", read: "read", waitVisible: "wait until visible", pinned: "pinned", reassert: "reassert", write: "write", repair: "repair",
+		skip: "skip", read: "read", waitVisible: "wait until visible", pinned: "pinned", reassert: "reassert",
+		write: "write", repair: "repair",
 	}[d]
 }

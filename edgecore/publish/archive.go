@@ -60,11 +60,11 @@ func (p *Session) archive(ctx context.Context) {
 		defer cancel()
 		damaged, err := p.target.History.add(ctx, c.Key, c.replaced, c.history, &c.unlisted)
 		if damaged != nil {
-			p.log.Warn(damaged.Error(), "key", c.Key)
+			p.log.Warn("read the history", "err", damaged, "key", c.Key)
 		}
 		if err != nil {
 			p.metrics.unrecorded(&p.target)
-			p.log.Warn("what was published is not in the history yet: "+err.Error(), "key", c.Key)
+			p.log.Warn("what was published is not in the history yet", "err", err, "key", c.Key)
 			return
 		}
 		c.history, c.replaced = nil, nil

@@ -63,8 +63,10 @@ func TestSeqAheadOfTheClock(t *testing.T) {
 		want   func(seq uint64) bool
 		fails  bool
 	}{
-		"a minute":         {now + 60_000, func(seq uint64) bool { return seq == now+60_001 }, false},
-		"a thousand years": {now + 1000*365*24*3600_000, func(seq uint64) bool { return seq == now+1000*365*24*3600_000+1 }, false},
+		"a minute": {now + 60_000, func(seq uint64) bool { return seq == now+60_001 }, false},
+		"a thousand years": {now + 1000*365*24*3600_000, func(seq uint64) bool {
+			return seq == now+1000*365*24*3600_000+1
+		}, false},
 		"the last but one": {snapshot.MaxSeq - 1, func(seq uint64) bool { return seq == snapshot.MaxSeq }, false},
 		"the last":         {snapshot.MaxSeq, nil, true},
 		"beyond":           {snapshot.MaxSeq + 1, func(seq uint64) bool { return seq < now+10_000 }, false},
@@ -77,7 +79,8 @@ func TestSeqAheadOfTheClock(t *testing.T) {
 				outcomes, err := w.session().Once(t.Context(), true)
 				switch {
 				case c.fails:
-					if !errors.Is(err, sinks.ErrPermanent) || !strings.Contains(err.Error(), "delete the key in the sink") {
+					if !errors.Is(err, sinks.ErrPermanent) ||
+						!strings.Contains(err.Error(), "delete the key in the sink") {
 						t.Errorf("%v", err)
 					}
 				case err != nil || outcomes[0].Action != "published" || !c.want(w.sink.meta().Seq):
@@ -94,7 +97,8 @@ func TestSeqAheadOfOneKey(t *testing.T) {
 		shelf := &shelf{t: t, bodies: map[sinks.Key][]byte{}}
 		spec := w.target.Outputs[0].Spec
 		w.target.Sink = shelf
-		w.target.Outputs = append(w.target.Outputs, publish.Output{Key: "l", Spec: spec}, publish.Output{Key: "m", Spec: spec})
+		w.target.Outputs = append(w.target.Outputs, publish.Output{Key: "l", Spec: spec},
+			publish.Output{Key: "m", Spec: spec})
 		w.target.Outputs[1].Spec.Static = eval.Context{Fields: map[string]string{"country": "no"}}
 		shelf.bodies["k"] = sealed(t, w, snapshot.MaxSeq, time.Now())
 		shelf.bodies["l"] = sealed(t, w, snapshot.MaxSeq-1, time.Now())

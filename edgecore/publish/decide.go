@@ -49,7 +49,9 @@ func (p *Session) heartbeatDue(c *keyState, now time.Time) bool {
 // snapshot of a higher revision, or one published after they arrived where
 // one of the two has no revision.
 func (p *Session) unconfirmed(c *keyState, st *state.State) string {
-	ours := snapshot.Meta{Environment: st.Definitions.Environment, Revision: st.Definitions.Revision, PublishedAt: st.Since}
+	ours := snapshot.Meta{
+		Environment: st.Definitions.Environment, Revision: st.Definitions.Revision, PublishedAt: st.Since,
+	}
 	if newer := newerThan(ours, c.newestMeta()); st.Restored && newer != "" {
 		return "waits for upstream to confirm the definitions of the state folder: " + newer
 	}

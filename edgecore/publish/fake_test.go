@@ -190,7 +190,9 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec := snapshot.Spec{Format: snapshot.Evaluated1, Environment: "e", Target: "t", Static: eval.Context{Fields: map[string]string{}}}
+	spec := snapshot.Spec{
+		Format: snapshot.Evaluated1, Environment: "e", Target: "t", Static: eval.Context{Fields: map[string]string{}},
+	}
 	w.target = publish.Target{
 		Name: "t", Environment: "e", Outputs: []publish.Output{{Key: "k", Spec: spec}},
 		Sink: w.sink, SinkName: "s", Schedule: every, Debounce: 100 * time.Millisecond, MinInterval: time.Second,
@@ -255,7 +257,9 @@ func (w *world) reasons(t testing.TB) string {
 func reasons(t testing.TB, r *prometheus.Registry) string {
 	t.Helper()
 	var words []string
-	for _, reason := range []string{publish.ReasonContent, publish.ReasonRetry, publish.ReasonRepair, publish.ReasonHeartbeat} {
+	for _, reason := range []string{
+		publish.ReasonContent, publish.ReasonRetry, publish.ReasonRepair, publish.ReasonHeartbeat,
+	} {
 		if n := metric(t, r, "write_attempts_total", reason); n > 0 {
 			words = append(words, fmt.Sprint(n, " ", reason))
 		}
@@ -285,7 +289,8 @@ var revision uint64
 func (w *world) deliver(t testing.TB, on bool) {
 	t.Helper()
 	revision++
-	w.put(t, fmt.Sprintf(`{"features":[{"name":"f","enabled":%v,"strategies":[]}],"meta":{"revisionId":%d}}`, on, revision))
+	w.put(t, fmt.Sprintf(`{"features":[{"name":"f","enabled":%v,"strategies":[]}],"meta":{"revisionId":%d}}`, on,
+		revision))
 }
 
 // flags delivers definitions in which flags of these names are on.

@@ -45,7 +45,8 @@ func (s *schedule) expect(pinned sinks.Key, calm bool) {
 				s.lab.fail("%s: a reader stays with seq %d digest %.6s, stored is %s", c.Key, seen.Seq, seen.Digest, v)
 			}
 		}
-		if k := state.Keys[i]; k.Digest != v.meta.Digest || k.Seq != v.meta.Seq || !k.Verified || k.Pinned != v.meta.Pinned {
+		if k := state.Keys[i]; k.Digest != v.meta.Digest || k.Seq != v.meta.Seq || !k.Verified ||
+			k.Pinned != v.meta.Pinned {
 			s.lab.fail("%s: the status says %+v, stored is %s", c.Key, k, v)
 		}
 	}
@@ -77,14 +78,16 @@ func (s *schedule) expectHistory() {
 		}
 		for i, e := range entries {
 			body, err := s.target.History.Body(s.t.Context(), c.Key, e)
-			if meta, failed := snapshot.Open(body); err == nil && !s.lab.skewed && (failed != nil || meta.Seq != e.Seq || meta.Digest != e.Digest) {
+			if meta, failed := snapshot.Open(body); err == nil && !s.lab.skewed &&
+				(failed != nil || meta.Seq != e.Seq || meta.Digest != e.Digest) {
 				s.lab.fail("the entry %+v holds %+v, %v", e, meta, failed)
 			}
 			if i > 0 && e.Seq >= entries[i-1].Seq {
 				s.lab.fail("the order of the history is %+v", entries)
 			}
 		}
-		if v := s.lab.now(c.Key); !s.lab.skewed && s.process.wrote(c.Key) == v.meta.Seq && (len(entries) == 0 || entries[0].Digest != v.meta.Digest) {
+		if v := s.lab.now(c.Key); !s.lab.skewed && s.process.wrote(c.Key) == v.meta.Seq &&
+			(len(entries) == 0 || entries[0].Digest != v.meta.Digest) {
 			s.lab.fail("%s: stored is %s, the history is %+v", c.Key, v, entries)
 		}
 	}
@@ -110,8 +113,10 @@ func (s *schedule) quiet() {
 	puts, gets := s.lab.calls()
 	puts, gets = puts-putsBefore, gets-getsBefore
 	rechecks := int(long / (45 * time.Second))
-	if most := cells*int(long/reconcileEvery+1) + (cells+1)*beats + pinned*rechecks; puts > beats || gets > most || gets < pinned*int(long/time.Minute) {
-		s.lab.fail("%d puts and %d gets in half an hour in which nothing has happened, with a heartbeat of %s", puts, gets, s.target.Heartbeat)
+	if most := cells*int(long/reconcileEvery+1) + (cells+1)*beats + pinned*rechecks; puts > beats || gets > most ||
+		gets < pinned*int(long/time.Minute) {
+		s.lab.fail("%d puts and %d gets in half an hour in which nothing has happened, with a heartbeat of %s", puts,
+			gets, s.target.Heartbeat)
 	}
 }
 
@@ -139,11 +144,13 @@ func (s *schedule) count(calm bool) {
 		}
 	}
 	if sum != s.lab.puts || bytes != s.lab.bytes {
-		s.lab.fail("%d puts of %d bytes are counted, %d of %d were sent: %v", sum, bytes, s.lab.puts, s.lab.bytes, reasons)
+		s.lab.fail("%d puts of %d bytes are counted, %d of %d were sent: %v", sum, bytes, s.lab.puts, s.lab.bytes,
+			reasons)
 	}
 	switch {
 	case calm && reasons["retry"]+reasons["repair"] > 0, s.target.Heartbeat == 0 && reasons["heartbeat"] > 0,
 		reasons["retry"] > s.lab.failed:
-		s.lab.fail("%d puts have failed, %d objects were harmed (calm: %v, heartbeat %s), and the reasons are %v", s.lab.failed, s.lab.harmed, calm, s.target.Heartbeat, reasons)
+		s.lab.fail("%d puts have failed, %d objects were harmed (calm: %v, heartbeat %s), and the reasons are %v",
+			s.lab.failed, s.lab.harmed, calm, s.target.Heartbeat, reasons)
 	}
 }

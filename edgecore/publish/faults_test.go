@@ -65,7 +65,8 @@ func TestFaults(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d fault schedules with %d puts in %s", min(next.Load(), faultSchedules()), writes.Load(), time.Since(began).Round(time.Millisecond))
+	t.Logf("%d fault schedules with %d puts in %s", min(next.Load(), faultSchedules()), writes.Load(),
+		time.Since(began).Round(time.Millisecond))
 }
 
 // flipAt is three minutes after time begins in a bubble.
@@ -84,13 +85,20 @@ func definitionsPool(t *testing.T) []*edgecore.Definitions {
 			case 1:
 				features = append(features, fmt.Sprintf(`{"name":%q,"enabled":true,"strategies":[]}`, name))
 			case 2:
-				features = append(features, fmt.Sprintf(`{"name":%q,"enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"country","operator":"IN","values":["cn"]}]}]}`, name))
+				features = append(features,
+					fmt.Sprintf(
+						`{"name":%q,"enabled":true,"strategies":[{"name":"default",`+
+							`"constraints":[{"contextName":"country","operator":"IN","values":["cn"]}]}]}`, name))
 			}
 		}
 		if i >= 18 {
-			features = append(features, `{"name":"d","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"currentTime","operator":"DATE_AFTER","value":"`+flipAt.Format(time.RFC3339)+`"}]}]}`)
+			features = append(features,
+				`{"name":"d","enabled":true,"strategies":[{"name":"default",`+
+					`"constraints":[{"contextName":"currentTime","operator":"DATE_AFTER","value":"`+
+					flipAt.Format(time.RFC3339)+`"}]}]}`)
 		}
-		d, err := parse.Definitions(fmt.Appendf(nil, `{"features":[%s],"meta":{"revisionId":%d}}`, strings.Join(features, ","), i+1), "e")
+		d, err := parse.Definitions(fmt.Appendf(nil, `{"features":[%s],"meta":{"revisionId":%d}}`,
+			strings.Join(features, ","), i+1), "e")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,7 +155,11 @@ func runSchedule(t *testing.T, seed uint64, documents []*edgecore.Definitions) i
 	}
 	var keys []sinks.Key
 	for _, country := range []string{"cn", "de", "us"}[:max(1, s.IntN(5)-1)] {
-		spec := snapshot.Spec{Format: snapshot.Evaluated1, Environment: "e", Target: "t", Static: eval.Context{Fields: map[string]string{"country": country}}}
+		spec := snapshot.Spec{
+			Format: snapshot.Evaluated1, Environment: "e", Target: "t", Static: eval.Context{
+				Fields: map[string]string{"country": country},
+			},
+		}
 		if s.IntN(4) == 0 {
 			spec.Format = snapshot.Rules1
 		}

@@ -18,7 +18,7 @@ import (
 	"github.com/flagcast/flagcast/test/need"
 )
 
-// Two Unleash servers stand behind one address, and one of them lags. Whatever
+// Two Unleash servers are behind one address, and one of them lags. Whatever
 // the webhook does, nothing that was published is taken back; a database that
 // was restored is accepted in time.
 func TestLaggingUpstream(t *testing.T) {
@@ -65,7 +65,10 @@ func (s *servers) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	revision := s.revision(at)
 	etag := fmt.Sprintf(`"%d"`, revision)
-	response := &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Etag": {etag}, "Content-Type": {"application/json"}}, Request: r}
+	response := &http.Response{
+		StatusCode: http.StatusOK, Header: http.Header{"Etag": {etag}, "Content-Type": {"application/json"}},
+		Request: r,
+	}
 	body := flipped(revision)
 	if r.Header.Get("If-None-Match") == etag {
 		response.StatusCode, body = http.StatusNotModified, ""
@@ -76,7 +79,8 @@ func (s *servers) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // flipped has f on in odd revisions, and a variant that differs in each.
 func flipped(revision int) string {
-	version := fmt.Sprintf(`{"name":"v","enabled":true,"strategies":[],"variants":[{"name":"r%d","weight":1000}]}`, revision)
+	version := fmt.Sprintf(`{"name":"v","enabled":true,"strategies":[],"variants":[{"name":"r%d","weight":1000}]}`,
+		revision)
 	if revision%2 == 1 {
 		return at(revision, flag("f"), version)
 	}
@@ -85,14 +89,18 @@ func flipped(revision int) string {
 
 func laggingUpstream(t *testing.T, seed uint64) {
 	random := rand.New(rand.NewPCG(seed, 2))
-	s := &servers{random: rand.New(rand.NewPCG(seed, 3)), lag: time.Duration(random.IntN(9000)) * time.Millisecond, flips: []time.Time{time.Now().Add(-time.Hour)}}
+	s := &servers{
+		random: rand.New(rand.NewPCG(seed, 3)), lag: time.Duration(random.IntN(9000)) * time.Millisecond,
+		flips: []time.Time{time.Now().Add(-time.Hour)},
+	}
 	interval := time.Duration(1+random.IntN(15)) * time.Second
 	token, err := edgecore.ParseToken(secret.New("*:e.secret"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	poll, err := upstream.NewPoll(upstream.Options{
-		URL: "https://unleash.example", Tokens: []edgecore.Token{token}, Environment: "e", Interval: interval, Timeout: time.Second, Base: s, Log: quiet(),
+		URL: "https://unleash.example", Tokens: []edgecore.Token{token}, Environment: "e", Interval: interval,
+		Timeout: time.Second, Base: s, Log: quiet(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +123,8 @@ func laggingUpstream(t *testing.T, seed uint64) {
 			}
 			revision := w.sink.meta().Revision
 			if revision < highest {
-				t.Errorf("revision %d is stored after %d, with a lag of %s and an interval of %s", revision, highest, s.lag, interval)
+				t.Errorf("revision %d is stored after %d, with a lag of %s and an interval of %s", revision, highest,
+					s.lag, interval)
 			}
 			highest = revision // each fault once
 		}

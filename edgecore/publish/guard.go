@@ -35,11 +35,14 @@ func review(before, after, recent, defined flagSet) string {
 	gone := recent.without(after).without(defined)
 	switch {
 	case mostOf(lost, before):
-		return fmt.Sprintf("it would turn off or remove %d of the %d flags that are on (%s)", len(lost), len(before), names(lost))
+		return fmt.Sprintf("it would turn off or remove %d of the %d flags that are on (%s)", len(lost), len(before),
+			names(lost))
 	case allOf(missing, before):
-		return fmt.Sprintf("all %d flags that are on are missing from the definitions (%s)", len(before), names(missing))
+		return fmt.Sprintf("all %d flags that are on are missing from the definitions (%s)", len(before),
+			names(missing))
 	case len(missing) > 0 && (mostOf(gone, recent) || allOf(gone, recent) && len(after) == 0):
-		return fmt.Sprintf("%d of the %d flags that were on within the last hour are missing from the definitions (%s)", len(gone), len(recent), names(gone))
+		return fmt.Sprintf("%d of the %d flags that were on within the last hour are missing from the definitions (%s)",
+			len(gone), len(recent), names(gone))
 	}
 	return ""
 }
@@ -81,7 +84,9 @@ func (p *Session) guard(ctx context.Context, steps []*keyPass, st *state.State, 
 
 // accepts reports whether a person has accepted content.
 func (p *Session) accepts(digest string) bool {
-	return slices.ContainsFunc(p.options.Accept, func(d string) bool { return len(d) >= 8 && strings.HasPrefix(digest, d) })
+	return slices.ContainsFunc(p.options.Accept, func(d string) bool {
+		return len(d) >= 8 && strings.HasPrefix(digest, d)
+	})
 }
 
 func definedIn(d *edgecore.Definitions) flagSet {
@@ -141,7 +146,7 @@ func (p *Session) recorded(ctx context.Context, c *keyState, at time.Time) []byt
 	defer cancel()
 	body, err := p.target.History.At(ctx, c.Key, at)
 	if err != nil {
-		p.log.Warn("the guard cannot compare with the history: "+err.Error(), "key", c.Key)
+		p.log.Warn("the guard cannot compare with the history", "err", err, "key", c.Key)
 	}
 	return body
 }

@@ -60,29 +60,73 @@ func TestGuard(t *testing.T) {
 		before, after []string
 		held          string // a part of the reason, "" for not held
 	}{
-		"nothing is left of three":        {each(three, flag), nil, "all 3 flags that are on are missing from the definitions (a, b, c)"},
-		"nothing is left of two":          {each(three[:2], flag), nil, "all 2 flags"},
-		"nothing is left of one":          {each(three[:1], flag), nil, ""},
-		"two of three are missing":        {each(three, flag), each(three[:1], flag), ""},
-		"all are others":                  {each(three, flag), each(many[5:], flag), "all 3 flags that are on are missing"},
+		"nothing is left of three": {
+			each(three, flag), nil,
+			"all 3 flags that are on are missing from the definitions (a, b, c)",
+		},
+		"nothing is left of two":   {each(three[:2], flag), nil, "all 2 flags"},
+		"nothing is left of one":   {each(three[:1], flag), nil, ""},
+		"two of three are missing": {each(three, flag), each(three[:1], flag), ""},
+		"all are others": {
+			each(three, flag), each(many[5:], flag),
+			"all 3 flags that are on are missing",
+		},
 		"a kill switch":                   {each(three, flag), append(each(three[:2], flag), disabled("c")), ""},
 		"kill switches of all":            {each(three, flag), each(three, disabled), ""},
 		"kill switches of most of many":   {each(eight, flag), each(eight, disabled), "8 of the 8 flags"},
 		"a kill switch, the rest missing": {each(three, flag), []string{disabled("a")}, ""},
-		"an empty list":                   {each(eight, flag), each(eight, constraint(`{"contextName":"x","operator":"IN","values":[]}`)), "8 of the 8 flags"},
-		"a date that has passed":          {each(eight, flag), each(eight, constraint(`{"contextName":"currentTime","operator":"DATE_BEFORE","value":"1999-01-01T00:00:00Z"}`)), "8 of the 8 flags"},
-		"a date to come":                  {each(eight, flag), each(eight, constraint(`{"contextName":"currentTime","operator":"DATE_AFTER","value":"2099-01-01T00:00:00Z"}`)), "8 of the 8 flags"},
-		"a contradiction":                 {each(eight, flag), each(eight, constraint(`{"contextName":"x","operator":"IN","values":["a"]},{"contextName":"x","operator":"NOT_IN","values":["a"]}`)), "8 of the 8 flags"},
-		"an unknown operator":             {each(eight, flag), each(eight, constraint(`{"contextName":"x","operator":"NEARLY","values":["a"]}`)), "8 of the 8 flags"},
-		"no rollout":                      {each(eight, flag), each(eight, limited(`"name":"flexibleRollout","parameters":{"rollout":"0","stickiness":"userId"}`)), "8 of the 8 flags"},
-		"no users":                        {each(eight, flag), each(eight, limited(`"name":"userWithId","parameters":{"userIds":""}`)), "8 of the 8 flags"},
-		"an unknown strategy":             {each(eight, flag), each(eight, limited(`"name":"byMoon"`)), "8 of the 8 flags"},
-		"a missing segment":               {each(eight, flag), each(eight, limited(`"name":"default","segments":[9]`)), "8 of the 8 flags"},
+		"an empty list": {
+			each(eight, flag),
+			each(eight, constraint(`{"contextName":"x","operator":"IN","values":[]}`)), "8 of the 8 flags",
+		},
+		"a date that has passed": {
+			each(eight, flag),
+			each(eight,
+				constraint(`{"contextName":"currentTime","operator":"DATE_BEFORE","value":"1999-01-01T00:00:00Z"}`)),
+			"8 of the 8 flags",
+		},
+		"a date to come": {
+			each(eight, flag),
+			each(eight,
+				constraint(`{"contextName":"currentTime","operator":"DATE_AFTER","value":"2099-01-01T00:00:00Z"}`)),
+			"8 of the 8 flags",
+		},
+		"a contradiction": {
+			each(eight, flag),
+			each(eight,
+				constraint(
+					`{"contextName":"x","operator":"IN","values":["a"]},{"contextName":"x","operator":"NOT_IN",`+
+						`"values":["a"]}`)), "8 of the 8 flags",
+		},
+		"an unknown operator": {
+			each(eight, flag),
+			each(eight, constraint(`{"contextName":"x","operator":"NEARLY","values":["a"]}`)), "8 of the 8 flags",
+		},
+		"no rollout": {
+			each(eight, flag),
+			each(eight, limited(`"name":"flexibleRollout","parameters":{"rollout":"0","stickiness":"userId"}`)),
+			"8 of the 8 flags",
+		},
+		"no users": {
+			each(eight, flag),
+			each(eight, limited(`"name":"userWithId","parameters":{"userIds":""}`)), "8 of the 8 flags",
+		},
+		"an unknown strategy": {each(eight, flag), each(eight, limited(`"name":"byMoon"`)), "8 of the 8 flags"},
+		"a missing segment": {
+			each(eight, flag), each(eight, limited(`"name":"default","segments":[9]`)),
+			"8 of the 8 flags",
+		},
 		"a parent that is off": {each(eight, flag), append(each(eight, func(n string) string {
 			return `{"name":"` + n + `","enabled":true,"strategies":[],"dependencies":[{"feature":"p"}]}`
 		}), disabled("p")), "8 of the 8 flags"},
-		"a part, by rollout":                {each(eight, flag), each(eight, limited(`"name":"flexibleRollout","parameters":{"rollout":"1","stickiness":"userId"}`)), ""},
-		"what was off for all may go":       {append(each(eight, constraint(`{"contextName":"x","operator":"IN","values":[]}`)), flag("on")), []string{flag("on")}, ""},
+		"a part, by rollout": {
+			each(eight, flag),
+			each(eight, limited(`"name":"flexibleRollout","parameters":{"rollout":"1","stickiness":"userId"}`)), "",
+		},
+		"what was off for all may go": {append(
+			each(eight, constraint(`{"contextName":"x","operator":"IN","values":[]}`)), flag("on")), []string{
+			flag("on"),
+		}, ""},
 		"the only one that was on has gone": {append(each(eight, disabled), flag("on")), each(eight, disabled), ""},
 	} {
 		for _, format := range []snapshot.Format{snapshot.Rules1, snapshot.Definitions1} {
@@ -95,7 +139,8 @@ func TestGuard(t *testing.T) {
 					w.put(t, document(c.after...))
 					after(3 * time.Minute)
 					outcome := w.running.Status()
-					if held := outcome.State == "held"; held != (c.held != "") || !strings.Contains(w.log.String(), c.held) {
+					if held := outcome.State == "held"; held != (c.held != "") ||
+						!strings.Contains(w.log.String(), c.held) {
 						t.Errorf("the state is %s, want held by %q:\n%s", outcome.State, c.held, w.log)
 					}
 				})
@@ -117,14 +162,16 @@ func TestGuardCountsStepsOfAnHour(t *testing.T) {
 	}
 	accept := func(w *world) {
 		w.options.Accept = []string{w.running.Status().Keys[0].Held}
-		if outcomes, err := w.session().Once(context.Background(), true); err != nil || outcomes[0].Action != "published" {
+		if outcomes, err := w.session().Once(context.Background(), true); err != nil ||
+			outcomes[0].Action != "published" {
 			panic(fmt.Sprint(outcomes, err))
 		}
 		w.options.Accept = nil
 	}
 	for name, f := range map[string]func(t *testing.T, w *world){
 		"within the hour": func(t *testing.T, w *world) {
-			if steps(t, w, 10*time.Minute, 20, 10) || !steps(t, w, 10*time.Minute, 5) || !strings.Contains(w.log.String(), "15 of the 20 flags that were on within the last hour are missing") {
+			if steps(t, w, 10*time.Minute, 20, 10) || !steps(t, w, 10*time.Minute, 5) ||
+				!strings.Contains(w.log.String(), "15 of the 20 flags that were on within the last hour are missing") {
 				t.Errorf("the log is:\n%s", w.log)
 			}
 		},
@@ -158,7 +205,7 @@ func TestGuardCountsStepsOfAnHour(t *testing.T) {
 		"a kill switch in a new process": func(t *testing.T, w *world) {
 			w.target.History = &publish.History{Sink: newShelfSink(t), SinkName: "back", Keep: 10}
 			steps(t, w, 90*time.Minute, 20, 8)
-			accept(w) // which no process but that one knows
+			accept(w) // which only that process has
 			after(3 * time.Minute)
 			w.put(t, document(append(each(names[:7], flag), disabled(names[7]))...))
 			if outcomes, err := w.session().Once(t.Context(), true); err != nil || outcomes[0].Action != "published" {
@@ -198,7 +245,9 @@ func TestGuardCountsStepsOfSeveralProcesses(t *testing.T) {
 	for _, keeps := range []bool{true, false} {
 		within(t, func(t *testing.T, w *world) {
 			if keeps {
-				w.target.History = &publish.History{Sink: &shelf{t: t, bodies: map[sinks.Key][]byte{}}, SinkName: "back", Keep: 10}
+				w.target.History = &publish.History{
+					Sink: &shelf{t: t, bodies: map[sinks.Key][]byte{}}, SinkName: "back", Keep: 10,
+				}
 			}
 			held := false
 			for _, n := range []int{20, 10, 5} {
@@ -220,26 +269,36 @@ func TestGuardCountsStepsOfSeveralProcesses(t *testing.T) {
 // Flags of a matrix are counted once, and over all of its keys.
 func TestGuardSumsAMatrix(t *testing.T) {
 	only := func(country string) func(string) string {
-		return limited(`"name":"default","constraints":[{"contextName":"country","operator":"IN","values":["` + country + `"]}]`)
+		return limited(`"name":"default","constraints":[{"contextName":"country","operator":"IN","values":["` +
+			country + `"]}]`)
 	}
 	for name, c := range map[string]struct {
 		after []string
 		held  bool
 	}{
-		"three missing of each key":   {nil, true},
-		"three disabled of each key":  {append(each([]string{"a1", "a2", "a3"}, disabled), each([]string{"b1", "b2", "b3"}, disabled)...), true},
-		"one disabled of each key":    {append(append(each([]string{"a2", "a3"}, only("a")), each([]string{"b2", "b3"}, only("b"))...), disabled("a1"), disabled("b1")), false},
-		"all of one key are disabled": {append(each([]string{"b1", "b2", "b3"}, only("b")), each([]string{"a1", "a2", "a3"}, disabled)...), false},
+		"three missing of each key": {nil, true},
+		"three disabled of each key": {append(each([]string{"a1", "a2", "a3"}, disabled),
+			each([]string{"b1", "b2", "b3"}, disabled)...), true},
+		"one disabled of each key": {append(append(each([]string{"a2", "a3"}, only("a")),
+			each([]string{"b2", "b3"}, only("b"))...), disabled("a1"), disabled("b1")), false},
+		"all of one key are disabled": {append(each([]string{"b1", "b2", "b3"}, only("b")),
+			each([]string{"a1", "a2", "a3"}, disabled)...), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			within(t, func(t *testing.T, w *world) {
 				w.target.Outputs, w.target.Sink = nil, newShelfSink(t)
 				for _, country := range []string{"a", "b"} {
-					spec := snapshot.Spec{Format: snapshot.Evaluated1, Environment: "e", Target: "t", Static: eval.Context{Fields: map[string]string{"country": country}}}
+					spec := snapshot.Spec{
+						Format: snapshot.Evaluated1, Environment: "e", Target: "t", Static: eval.Context{
+							Fields: map[string]string{"country": country},
+						},
+					}
 					w.target.Outputs = append(w.target.Outputs, publish.Output{Key: sinks.Key(country), Spec: spec})
 				}
 				defer w.run(t)()
-				w.put(t, document(append(each([]string{"a1", "a2", "a3"}, only("a")), each([]string{"b1", "b2", "b3"}, only("b"))...)...))
+				w.put(t,
+					document(append(each([]string{"a1", "a2", "a3"}, only("a")),
+						each([]string{"b1", "b2", "b3"}, only("b"))...)...))
 				after(3 * time.Minute)
 				w.put(t, document(c.after...))
 				after(3 * time.Minute)
@@ -265,7 +324,9 @@ func TestGuardComparesFormats(t *testing.T) {
 		}
 		after(3 * time.Minute)
 		w.target.Outputs[0].Spec = snapshot.Spec{Format: snapshot.Rules1, Environment: "e", Target: "t"}
-		for action, names := range map[publish.Action][]string{publish.ActionHeld: many[:3], publish.ActionPublished: many} {
+		for action, names := range map[publish.Action][]string{
+			publish.ActionHeld: many[:3], publish.ActionPublished: many,
+		} {
 			w.flags(t, names...)
 			outcomes, err := w.session().Once(t.Context(), true)
 			if err != nil || outcomes[0].Action != action {
@@ -321,7 +382,9 @@ func TestGuardOverADamagedObject(t *testing.T) {
 func TestGuardKnowsTheTime(t *testing.T) {
 	within(t, func(t *testing.T, w *world) {
 		w.target.Outputs[0].Spec = snapshot.Spec{Format: snapshot.Rules1, Environment: "e", Target: "t"}
-		until := limited(`"name":"default","constraints":[{"contextName":"currentTime","operator":"DATE_BEFORE","value":"` + time.Now().Add(30*time.Minute).UTC().Format(time.RFC3339) + `"}]`)
+		until := limited(
+			`"name":"default","constraints":[{"contextName":"currentTime","operator":"DATE_BEFORE","value":"` +
+				time.Now().Add(30*time.Minute).UTC().Format(time.RFC3339) + `"}]`)
 		defer w.run(t)()
 		w.put(t, document(append(each(many[:8], until), flag("x"), flag("y"))...))
 		after(time.Hour)
@@ -386,7 +449,8 @@ func TestGuardWithoutASnapshotOfOneKey(t *testing.T) {
 		sink.bodies["k"] = []byte("<html>")
 		p := w.session()
 		w.flags(t, numbered(2)...)
-		if outcomes, err := p.Once(t.Context(), true); err != nil || outcomes[0].Action != "held" || outcomes[1].Action != "held" {
+		if outcomes, err := p.Once(t.Context(), true); err != nil || outcomes[0].Action != "held" ||
+			outcomes[1].Action != "held" {
 			t.Fatalf("%+v, %v", outcomes, err)
 		}
 		sink.fail(func(key sinks.Key) error {
@@ -396,7 +460,8 @@ func TestGuardWithoutASnapshotOfOneKey(t *testing.T) {
 			return nil
 		}, nil)
 		w.flags(t, numbered(3)...)
-		if outcomes, err := p.Once(t.Context(), true); err == nil || outcomes[0].Action != "failed" || outcomes[1].Action != "held" {
+		if outcomes, err := p.Once(t.Context(), true); err == nil || outcomes[0].Action != "failed" ||
+			outcomes[1].Action != "held" {
 			t.Errorf("%+v, %v", outcomes, err)
 		}
 	})

@@ -37,13 +37,18 @@ func TestGuardHoldsOnce(t *testing.T) {
 		if s.State != "held" || s.Keys[0].Held == "" || s.Keys[0].Held == s.Keys[0].Digest {
 			t.Errorf("the status is %+v", s)
 		}
-		if w.sink.count() != 1 || metric(t, w.registry, "held_total", "") != 1 || metric(t, w.registry, "held", "") != 1 {
-			t.Errorf("%d puts, held_total %v, held %v", w.sink.count(), metric(t, w.registry, "held_total", ""), metric(t, w.registry, "held", ""))
+		if w.sink.count() != 1 || metric(t, w.registry, "held_total", "") != 1 ||
+			metric(t, w.registry, "held", "") != 1 {
+			t.Errorf("%d puts, held_total %v, held %v", w.sink.count(), metric(t, w.registry, "held_total", ""),
+				metric(t, w.registry, "held", ""))
 		}
 		if got := w.told(health...); got != "held" {
 			t.Errorf("the events are %s", got)
 		}
-		for _, text := range []string{"held: it would turn off or remove 9 of the 10 flags that are on (b, c, d, e, f, …)", "flagcast sync --target t --accept " + s.Keys[0].Held[:12]} {
+		for _, text := range []string{
+			`msg=held target=t text="it would turn off or remove 9 of the 10 flags that are on (b, c, d, e, f, …)`,
+			"flagcast sync --target t --accept " + s.Keys[0].Held[:12],
+		} {
 			if strings.Count(w.log.String(), text) != 1 {
 				t.Errorf("the log does not say once %q:\n%s", text, w.log)
 			}
@@ -94,7 +99,7 @@ func TestGuardAcceptsNoShortDigest(t *testing.T) {
 }
 
 // A held target lives, and neither its heartbeats nor failures in between are a
-// reason to tell again what is held.
+// reason to report again what is held.
 func TestHeldTargetBeats(t *testing.T) {
 	within(t, func(t *testing.T, w *world) {
 		w.target.Heartbeat = 10 * time.Minute
@@ -110,7 +115,8 @@ func TestHeldTargetBeats(t *testing.T) {
 		after(90 * time.Second)
 		w.sink.change(func(s *store) { s.read = nil })
 		after(10 * time.Minute)
-		if got := w.told(publish.Held, publish.Recovered); got != "held" || metric(t, w.registry, "held_total", "") != 1 {
+		if got := w.told(publish.Held, publish.Recovered); got != "held" ||
+			metric(t, w.registry, "held_total", "") != 1 {
 			t.Errorf("the events are %s", got)
 		}
 	})

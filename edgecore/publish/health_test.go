@@ -25,10 +25,12 @@ func TestFailuresAreToldUntilTheyAreOver(t *testing.T) {
 		w.deliver(t, true)
 		after(10 * time.Second)
 		s := w.running.Status()
-		if s.State != "failing" || s.Failures < 3 || !strings.Contains(s.LastError, "503 by the service") || !s.LastSuccess.IsZero() {
+		if s.State != "failing" || s.Failures < 3 || !strings.Contains(s.LastError, "503 by the service") ||
+			!s.LastSuccess.IsZero() {
 			t.Errorf("the status is %+v", s)
 		}
-		if n := metric(t, w.registry, "consecutive_failures", ""); n != float64(s.Failures) || metric(t, w.registry, "failures_total", "") != n {
+		if n := metric(t, w.registry, "consecutive_failures", ""); n != float64(s.Failures) ||
+			metric(t, w.registry, "failures_total", "") != n {
 			t.Errorf("%v consecutive failures, the status says %d", n, s.Failures)
 		}
 		w.sink.fail(nil, nil)
@@ -45,7 +47,8 @@ func TestFailuresAreToldUntilTheyAreOver(t *testing.T) {
 			}
 		}
 		w.mu.Unlock()
-		if failures != s.Failures && failures != s.Failures+1 || last.Kind != publish.Recovered || w.told(publish.Recovered) != "recovered" {
+		if failures != s.Failures && failures != s.Failures+1 || last.Kind != publish.Recovered ||
+			w.told(publish.Recovered) != "recovered" {
 			t.Errorf("%d failures, the status said %d; then %+v", failures, s.Failures, last)
 		}
 		if s := w.running.Status(); s.State != "ok" || s.Failures != 0 || s.LastError != "" || s.LastSuccess.IsZero() {
@@ -74,8 +77,11 @@ func TestPermanentFailuresAreMarked(t *testing.T) {
 				after(time.Second)
 				w.mu.Lock()
 				defer w.mu.Unlock()
-				failed := slices.DeleteFunc(slices.Clone(w.events), func(e publish.Event) bool { return e.Kind != publish.Failed })
-				if len(failed) == 0 || failed[0].Permanent != strings.HasPrefix(name, "permanent") || !strings.Contains(failed[0].Text, c.text) {
+				failed := slices.DeleteFunc(slices.Clone(w.events), func(e publish.Event) bool {
+					return e.Kind != publish.Failed
+				})
+				if len(failed) == 0 || failed[0].Permanent != strings.HasPrefix(name, "permanent") ||
+					!strings.Contains(failed[0].Text, c.text) {
 					t.Errorf("the failures are told as %+v", failed)
 				}
 			})
@@ -155,7 +161,8 @@ func TestPutsThatNoReadShows(t *testing.T) {
 				defer w.run(t)()
 				w.deliver(t, true)
 				after(time.Second)
-				if s := w.running.Status(); c.propagation > 0 && s.State != "unverified" || s.StoredLagMS != nil || s.Keys[0].Verified && c.propagation > 0 {
+				if s := w.running.Status(); c.propagation > 0 && s.State != "unverified" || s.StoredLagMS != nil ||
+					s.Keys[0].Verified && c.propagation > 0 {
 					t.Errorf("the status is %+v", s)
 				}
 				after(time.Hour)
@@ -196,7 +203,8 @@ func TestStale(t *testing.T) {
 			t.Errorf("the events of a quiet target are %s", got)
 		}
 		after(12 * time.Minute) // upstream says nothing
-		if s := w.running.Status(); s.State != "stale" || w.told(health...) != "stale" || !strings.Contains(w.log.String(), "stale: upstream has not confirmed its flags for 1") {
+		if s := w.running.Status(); s.State != "stale" || w.told(health...) != "stale" ||
+			!strings.Contains(w.log.String(), `msg=stale target=t text="upstream has not confirmed its flags for 1`) {
 			t.Errorf("the events are %s, the status %+v\n%s", w.told(health...), s, w.log)
 		}
 		say()
@@ -210,7 +218,8 @@ func TestStale(t *testing.T) {
 			after(30 * time.Second)
 			say()
 		}
-		if got := w.told(publish.Stale, publish.Recovered); got != "stale recovered stale" || !strings.Contains(w.log.String(), "stale: it could not be brought up to date for 1") {
+		if got := w.told(publish.Stale, publish.Recovered); got != "stale recovered stale" ||
+			!strings.Contains(w.log.String(), `msg=stale target=t text="it could not be brought up to date for 1`) {
 			t.Errorf("the events are %s\n%s", got, w.log)
 		}
 		w.sink.fail(nil, nil)
@@ -218,7 +227,8 @@ func TestStale(t *testing.T) {
 			after(30 * time.Second)
 			say()
 		}
-		if s := w.running.Status(); s.State != "ok" || w.told(publish.Stale, publish.Recovered) != "stale recovered stale recovered" {
+		if s := w.running.Status(); s.State != "ok" ||
+			w.told(publish.Stale, publish.Recovered) != "stale recovered stale recovered" {
 			t.Errorf("the events are %s, the status %+v", w.told(publish.Stale, publish.Recovered), s)
 		}
 	})

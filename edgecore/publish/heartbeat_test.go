@@ -20,7 +20,8 @@ func TestHeartbeat(t *testing.T) {
 		after(time.Minute)
 		expect(t, w, "f=on", 2)
 		second := w.sink.meta()
-		if second.Digest != first.Digest || second.Seq <= first.Seq || second.PublishedAt.Sub(first.PublishedAt) != 10*time.Minute {
+		if second.Digest != first.Digest || second.Seq <= first.Seq ||
+			second.PublishedAt.Sub(first.PublishedAt) != 10*time.Minute {
 			t.Errorf("after a heartbeat %+v, before %+v", second, first)
 		}
 		after(9 * time.Minute)
@@ -95,7 +96,8 @@ func TestHeartbeatThatFailsMakesNoRetry(t *testing.T) {
 		after(time.Minute)
 		w.sink.set(nil)
 		after(3 * time.Minute)
-		if got := w.told(publish.Failed, publish.Recovered, publish.Repaired); got != "failed recovered repaired" && got != "failed failed recovered repaired" {
+		if got := w.told(publish.Failed, publish.Recovered, publish.Repaired); got != "failed recovered repaired" &&
+			got != "failed failed recovered repaired" {
 			t.Errorf("the events are %s", got)
 		}
 		if n := metric(t, w.registry, "write_attempts_total", publish.ReasonRetry); n != 0 {

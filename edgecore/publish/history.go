@@ -67,8 +67,10 @@ func (h *History) List(ctx context.Context, key sinks.Key) ([]Entry, error) {
 	}
 	entries, err := readEntries(body)
 	if err != nil {
-		return entries, fmt.Errorf("read the history of %q in %s: %w: %w; %d entries can be read, and the next write starts a new one with them",
-			key, h.SinkName, ErrHistoryDamaged, err, len(entries))
+		return entries,
+			fmt.Errorf("read the history of %q in %s: %w: %w; %d entries can be read, and the next write starts a "+
+				"new one with them",
+				key, h.SinkName, ErrHistoryDamaged, err, len(entries))
 	}
 	return entries, nil
 }
@@ -135,7 +137,9 @@ func (h *History) Body(ctx context.Context, key sinks.Key, e Entry) ([]byte, err
 //
 // unlisted are objects that earlier calls have written and may not have listed;
 // add keeps it up to date, and deletes those that will not be listed any more.
-func (h *History) add(ctx context.Context, key sinks.Key, replaced, body []byte, unlisted *[]uint64) (damaged, err error) {
+func (h *History) add(
+	ctx context.Context, key sinks.Key, replaced, body []byte, unlisted *[]uint64,
+) (damaged, err error) {
 	entries, err := h.List(ctx, key)
 	if errors.Is(err, ErrHistoryDamaged) {
 		damaged, err = err, nil
@@ -153,7 +157,10 @@ func (h *History) add(ctx context.Context, key sinks.Key, replaced, body []byte,
 		if err := h.keep(ctx, key, meta.Seq, b); err != nil {
 			return err
 		}
-		e := Entry{Seq: meta.Seq, Digest: meta.Digest, Revision: meta.Revision, Bytes: len(b), At: meta.PublishedAt, Pinned: meta.Pinned}
+		e := Entry{
+			Seq: meta.Seq, Digest: meta.Digest, Revision: meta.Revision, Bytes: len(b), At: meta.PublishedAt,
+			Pinned: meta.Pinned,
+		}
 		entries, err = h.list(ctx, key, append(slices.Clone(entries), e))
 		return err
 	}
@@ -198,7 +205,9 @@ func (h *History) list(ctx context.Context, key sinks.Key, entries []Entry) ([]E
 	if err != nil {
 		return nil, err
 	}
-	if err := h.Sink.Put(ctx, sinks.Object{Key: ListKey(key), Body: list, ContentType: "application/json"}); err != nil {
+	if err := h.Sink.Put(ctx, sinks.Object{
+		Key: ListKey(key), Body: list, ContentType: "application/json",
+	}); err != nil {
 		return nil, fmt.Errorf("write the history of %q to %s: %w", key, h.SinkName, err)
 	}
 	return entries, nil

@@ -129,7 +129,8 @@ func (w *world) kept(t *testing.T) string {
 		word := "?"
 		if body, err := w.target.History.Body(t.Context(), "k", e); err == nil {
 			meta, err := snapshot.Open(body)
-			if err != nil || meta.Seq != e.Seq || meta.Digest != e.Digest || meta.Pinned != e.Pinned || !meta.PublishedAt.Equal(e.At) || len(body) != e.Bytes {
+			if err != nil || meta.Seq != e.Seq || meta.Digest != e.Digest || meta.Pinned != e.Pinned ||
+				!meta.PublishedAt.Equal(e.At) || len(body) != e.Bytes {
 				t.Errorf("%+v holds %+v, %v", e, meta, err)
 			}
 			word = strings.Join(names(body), "+") + e.Pinned
@@ -209,7 +210,8 @@ func TestHistoryThatFails(t *testing.T) {
 				s.fail(c.before, c.after)
 				w.flags(t, "b")
 				after(5 * time.Minute)
-				if w.sink.count() != 2 || w.running.Status().State != "ok" || metric(t, w.registry, "history_failures_total", "") < 4 {
+				if w.sink.count() != 2 || w.running.Status().State != "ok" ||
+					metric(t, w.registry, "history_failures_total", "") < 4 {
 					t.Errorf("%d puts, %+v", w.sink.count(), w.running.Status())
 				}
 				s.fail(nil, nil)
@@ -315,11 +317,13 @@ func TestDamagedHistory(t *testing.T) {
 		kept   string
 		before string // of it
 	}{
-		"truncated":       {func(b []byte) []byte { return b[:len(b)-40] }, "d c b", "c b"},
-		"half":            {func(b []byte) []byte { return b[:len(b)/2] }, "d c", "c"},
-		"a page":          {func([]byte) []byte { return []byte("<html>") }, "d c", ""},
-		"another object":  {func([]byte) []byte { return []byte(`{"entries":7}`) }, "d c", ""},
-		"deep":            {func([]byte) []byte { return []byte(`{"entries":[` + strings.Repeat("[", 1<<20)) }, "d c", ""},
+		"truncated":      {func(b []byte) []byte { return b[:len(b)-40] }, "d c b", "c b"},
+		"half":           {func(b []byte) []byte { return b[:len(b)/2] }, "d c", "c"},
+		"a page":         {func([]byte) []byte { return []byte("<html>") }, "d c", ""},
+		"another object": {func([]byte) []byte { return []byte(`{"entries":7}`) }, "d c", ""},
+		"deep": {func([]byte) []byte {
+			return []byte(`{"entries":[` + strings.Repeat("[", 1<<20))
+		}, "d c", ""},
 		"empty":           {func([]byte) []byte { return nil }, "d c", ""},
 		"its end is gone": {func(b []byte) []byte { return b[:len(b)-1] }, "d c b", "c b a"},
 	} {
@@ -386,7 +390,9 @@ func FuzzHistory(f *testing.F) {
 	f.Add([]byte(strings.Repeat("[", 1<<20)))
 	f.Add([]byte(`{"entries":[` + strings.Repeat(`{"seq":1},`, 1000)))
 	f.Fuzz(func(t *testing.T, list []byte) {
-		h := publish.History{Sink: &shelf{t: t, bodies: map[sinks.Key][]byte{"k_history": list}}, SinkName: "back", Keep: 3}
+		h := publish.History{
+			Sink: &shelf{t: t, bodies: map[sinks.Key][]byte{"k_history": list}}, SinkName: "back", Keep: 3,
+		}
 		entries, err := h.List(t.Context(), "k")
 		if err != nil && !errors.Is(err, publish.ErrHistoryDamaged) {
 			t.Error(err)

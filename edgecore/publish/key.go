@@ -82,8 +82,9 @@ func (c *keyState) observe(body []byte, err error, now time.Time, stale time.Dur
 	// A damaged snapshot may still have its seq, and readers may have seen it
 	// whole: stay above.
 	c.read = lastRead{
-		known: true, fresh: true, foreign: err != nil, meta: meta, digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned,
-		at: c.publishedAt(meta, now),
+		known: true, fresh: true, foreign: err != nil, meta: meta, digest: meta.Digest, seq: meta.Seq,
+		pinned: meta.Pinned,
+		at:     c.publishedAt(meta, now),
 	}
 	if err != nil {
 		return err, nil
@@ -173,15 +174,20 @@ func (c *keyState) seq(now time.Time) uint64 {
 
 // wrote notes what was put.
 func (c *keyState) wrote(body []byte, meta snapshot.Meta, now time.Time, stale time.Duration) {
-	c.newest, c.lastPut = newest{digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned != "", until: now.Add(stale)}, now
-	c.read = lastRead{known: true, meta: meta, digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned, at: meta.PublishedAt}
+	c.newest, c.lastPut = newest{digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned != "", until: now.Add(stale)},
+		now
+	c.read = lastRead{
+		known: true, meta: meta, digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned, at: meta.PublishedAt,
+	}
 	c.stored, c.meta, c.verified, c.failedDigest = body, meta, false, ""
 }
 
 // lost notes that a put may have been applied, or may be until its deadline:
 // only a read can show it.
 func (c *keyState) lost(meta snapshot.Meta, now, deadline time.Time) {
-	c.newest, c.lastPut = newest{digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned != "", until: deadline, lost: true}, now
+	c.newest, c.lastPut = newest{
+		digest: meta.Digest, seq: meta.Seq, pinned: meta.Pinned != "", until: deadline, lost: true,
+	}, now
 	c.read.known, c.verified = false, true // nothing to verify; the next pass reads
 }
 
@@ -199,7 +205,8 @@ func (c *keyState) shown() bool {
 // found reports whether a read has shown a put whose answer was lost, for the
 // first time. From then on it is as any other.
 func (c *keyState) found() bool {
-	if !c.newest.lost || c.read.absent || c.read.foreign || c.read.seq != c.newest.seq || c.read.digest != c.newest.digest {
+	if !c.newest.lost || c.read.absent || c.read.foreign || c.read.seq != c.newest.seq ||
+		c.read.digest != c.newest.digest {
 		return false
 	}
 	c.newest.lost = false

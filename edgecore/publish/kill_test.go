@@ -61,8 +61,10 @@ func TestKilled(t *testing.T) {
 		tidy(t, dir, step)
 	}
 	for _, step := range []string{
-		"before get of store", "after get of store", "before the file beside in store", "before the rename in store", "after put of store",
-		"before audit", "after audit", "before get of history", "after get of history", "before delete of history", "after delete of history",
+		"before get of store", "after get of store", "before the file beside in store", "before the rename in store",
+		"after put of store",
+		"before audit", "after audit", "before get of history", "after get of history", "before delete of history",
+		"after delete of history",
 		"before the file beside in history", "before the rename in history", "after put of history",
 	} {
 		if !slices.Contains(steps, step) {
@@ -88,7 +90,8 @@ func child(t *testing.T, dir, flag string, step int) string {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), self, "-test.run=^TestKilled$")
-	cmd.Env = append(os.Environ(), "FLAGCAST_TEST_DIR="+dir, "FLAGCAST_TEST_FLAG="+flag, "FLAGCAST_TEST_STEP="+strconv.Itoa(step),
+	cmd.Env = append(os.Environ(), "FLAGCAST_TEST_DIR="+dir, "FLAGCAST_TEST_FLAG="+flag,
+		"FLAGCAST_TEST_STEP="+strconv.Itoa(step),
 		"GORACE=atexit_sleep_ms=0")
 	var errors bytes.Buffer
 	cmd.Stderr = &errors
@@ -181,7 +184,9 @@ func publishOnce(t *testing.T) {
 	w := newWorld(t)
 	w.target.MinInterval = 0
 	w.target.Sink = &stepped{folder(t, filepath.Join(dir, "store")), "store", step}
-	w.target.History = &publish.History{Sink: &stepped{folder(t, filepath.Join(dir, "history")), "history", step}, SinkName: "history", Keep: 2}
+	w.target.History = &publish.History{
+		Sink: &stepped{folder(t, filepath.Join(dir, "history")), "history", step}, SinkName: "history", Keep: 2,
+	}
 	w.flags(t, "base", os.Getenv("FLAGCAST_TEST_FLAG")) // all flags at once would be held
 	audit := notify.OpenAudit(filepath.Join(dir, "audit.jsonl"), "sync", quiet())
 	p := publish.NewSession(w.target, w.store, publish.Options{
@@ -212,7 +217,7 @@ func (a audited) Event(e publish.Event) {
 	a.step("after audit")
 }
 
-// stepped is a sink that tells its steps.
+// stepped is a sink that reports its steps.
 type stepped struct {
 	sinks.Sink
 	name string

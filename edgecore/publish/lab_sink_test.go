@@ -22,7 +22,7 @@ func (s *process) wrote(key sinks.Key) uint64 {
 type process struct {
 	*lab
 	name        string
-	life        bool // a publisher, and not somebody who pins
+	life        bool // a publisher, and not a person who pins
 	limits      sinks.Limits
 	minInterval time.Duration
 
@@ -70,8 +70,10 @@ func (s *process) check(o sinks.Object) {
 	if meta.Seq <= mine.known || s.life && meta.Seq <= place.sent && !s.skewed {
 		s.fail("%s: %s: sent the seq %d after %d, and %d of all", s.name, o.Key, meta.Seq, mine.known, place.sent)
 	}
-	if r := mine.read; s.life && s.restored && r.Seq > mine.sent && meta.Revision < r.Revision && meta.Digest != r.Digest {
-		s.fail("%s: %s: definitions that upstream has not confirmed replace revision %d by %d", s.name, o.Key, r.Revision, meta.Revision)
+	if r := mine.read; s.life && s.restored && r.Seq > mine.sent && meta.Revision < r.Revision &&
+		meta.Digest != r.Digest {
+		s.fail("%s: %s: definitions that upstream has not confirmed replace revision %d by %d", s.name, o.Key,
+			r.Revision, meta.Revision)
 	}
 	mine.known = meta.Seq
 	if old := place.stored(); old.body == nil || old.foreign || old.meta.Digest != meta.Digest {

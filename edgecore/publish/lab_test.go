@@ -40,7 +40,7 @@ type lab struct {
 	puts, bytes int // that were sent
 	gets        int
 	failed      int // puts
-	harmed      int // objects that nobody has put, or that came late
+	harmed      int // objects that were never put, or that came late
 }
 
 // place is one key. What happens there depends on the seed and on the calls of
@@ -67,7 +67,9 @@ func newLab(seed uint64, keys []sinks.Key, fail func(string, ...any)) *lab {
 	for _, key := range keys {
 		h := fnv.New64a()
 		_, _ = h.Write([]byte(key))
-		l.places[key] = &place{random: rand.New(rand.NewPCG(seed, h.Sum64())), bodies: map[uint64]string{}, versions: []version{{}}}
+		l.places[key] = &place{
+			random: rand.New(rand.NewPCG(seed, h.Sum64())), bodies: map[uint64]string{}, versions: []version{{}},
+		}
 	}
 	return l
 }
@@ -194,7 +196,7 @@ func (l *lab) damage(key sinks.Key, how int) {
 		body = []byte(strings.Repeat(`{"flagcast":`, 10_000))
 	case 5: // whole, and nothing can be written above it
 		body, _, _ = snapshot.Reseal(body, 1<<64-1, time.Now(), nil)
-	case 3: // a snapshot that tells its seq, and not whole
+	case 3: // a snapshot that shows its seq, and not whole
 		body = []byte(strings.Replace(string(body), `"enabled":true`, `"enabled":false`, 1))
 	}
 	l.store(key, body, true)

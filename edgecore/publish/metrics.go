@@ -47,38 +47,45 @@ const (
 // NewMetrics makes the collectors and registers them.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flagcast_publish_" + name, Help: help}, append([]string{"target"}, labels...))
+		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flagcast_publish_" + name, Help: help},
+			append([]string{"target"}, labels...))
 		r.MustRegister(v)
 		return v
 	}
 	gauge := func(name, help string) *prometheus.GaugeVec {
-		v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flagcast_publish_" + name, Help: help}, []string{"target"})
+		v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flagcast_publish_" + name, Help: help},
+			[]string{"target"})
 		r.MustRegister(v)
 		return v
 	}
 	delay := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "flagcast_publish_delay_seconds", Help: "From the arrival of a change until it was stored, or seen by every probe.",
+		Name: "flagcast_publish_delay_seconds",
+		Help: "From the arrival of a change until it was stored, or seen by every probe.",
 		// The bounds are the times that platforms promise: 60 s, 300 s.
 		Buckets: []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 90, 120, 180, 300, 600},
 	}, []string{"target", "stage"})
 	r.MustRegister(delay)
 	return &Metrics{
-		writes:   counter("write_attempts_total", "Snapshots sent to the sink, by reason: new content, repair, retry or heartbeat.", "reason"),
+		writes: counter("write_attempts_total",
+			"Snapshots sent to the sink, by reason: new content, repair, retry or heartbeat.", "reason"),
 		bytes:    counter("written_bytes_total", "Bytes of the snapshots sent."),
 		skipped:  counter("unchanged_total", "Snapshots found up to date, for which nothing was sent."),
 		failed:   counter("failures_total", "Passes that failed."),
 		failures: gauge("consecutive_failures", "Passes that have failed since the last that did not; alert on it."),
-		at:       gauge("last_write_timestamp_seconds", "When this process last wrote a snapshot, in unix time; 0 for never."),
-		success:  gauge("last_success_timestamp_seconds", "When a pass last found or brought everything up to date, in unix time; 0 for never."),
-		size:     gauge("snapshot_bytes", "Size of the largest snapshot stored."),
-		ratio:    gauge("size_ratio", "Size of the largest snapshot stored, as a part of what the sink takes; 0 where it has no limit."),
-		delay:    delay,
-		unseen:   counter("unverified_total", "Puts that were accepted and that no read has shown in time."),
-		holding:  gauge("held", "1 while the guard holds new content back."),
-		holds:    counter("held_total", "Snapshots that the guard has held back."),
-		pinned:   gauge("pinned", "1 while what is stored is pinned."),
-		history:  counter("history_failures_total", "Writes to the history that failed."),
-		rivals:   counter("conflicts_total", "Writes of other publishers over what this one wants."),
+		at: gauge("last_write_timestamp_seconds",
+			"When this process last wrote a snapshot, in unix time; 0 for never."),
+		success: gauge("last_success_timestamp_seconds",
+			"When a pass last found or brought everything up to date, in unix time; 0 for never."),
+		size: gauge("snapshot_bytes", "Size of the largest snapshot stored."),
+		ratio: gauge("size_ratio",
+			"Size of the largest snapshot stored, as a part of what the sink takes; 0 where it has no limit."),
+		delay:   delay,
+		unseen:  counter("unverified_total", "Puts that were accepted and that no read has shown in time."),
+		holding: gauge("held", "1 while the guard holds new content back."),
+		holds:   counter("held_total", "Snapshots that the guard has held back."),
+		pinned:  gauge("pinned", "1 while what is stored is pinned."),
+		history: counter("history_failures_total", "Writes to the history that failed."),
+		rivals:  counter("conflicts_total", "Writes of other publishers over what this one wants."),
 	}
 }
 

@@ -43,7 +43,9 @@ func TestPinIsRespected(t *testing.T) {
 		}, "f=off"},
 		"a flip": {func(t *testing.T, w *world) {
 			flip := time.Now().Add(30 * time.Minute).UTC().Format(time.RFC3339)
-			w.put(t, `{"features":[{"name":"f","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"currentTime","operator":"DATE_AFTER","value":"`+flip+`"}]}]}]}`)
+			w.put(t,
+				`{"features":[{"name":"f","enabled":true,"strategies":[{"name":"default",`+
+					`"constraints":[{"contextName":"currentTime","operator":"DATE_AFTER","value":"`+flip+`"}]}]}]}`)
 		}, "f=on"},
 		"a restart": {func(t *testing.T, w *world) { w.session() }, "f=off"},
 		"a heartbeat": {func(t *testing.T, w *world) {
@@ -74,10 +76,12 @@ func TestPinIsRespected(t *testing.T) {
 				}
 				after(time.Hour)
 				now := w.sink.meta()
-				if w.sink.has() != "f=on" || now.Digest != pinned.Digest || now.Pinned != "an incident" || name != "a heartbeat" && now.Seq != pinned.Seq {
+				if w.sink.has() != "f=on" || now.Digest != pinned.Digest || now.Pinned != "an incident" ||
+					name != "a heartbeat" && now.Seq != pinned.Seq {
 					t.Errorf("stored is %+v, pinned was %+v\n%s", now, pinned, w.log)
 				}
-				if s := w.running.Status(); s.State != "pinned" || s.Keys[0].Pinned != "an incident" || metric(t, w.registry, "pinned", "") != 1 {
+				if s := w.running.Status(); s.State != "pinned" || s.Keys[0].Pinned != "an incident" ||
+					metric(t, w.registry, "pinned", "") != 1 {
 					t.Errorf("the status is %+v", s)
 				}
 				puts := w.sink.count()
@@ -142,14 +146,23 @@ func TestRewriteRefuses(t *testing.T) {
 			before  func()
 			err     error // nil: any
 		}{
-			"something else is stored": {publish.Rewrite{Key: "k", Content: w.sink.bytes(), Base: &publish.Base{Digest: "x", Seq: 1}}, func() {}, publish.ErrChanged},
-			"nothing was to be stored": {publish.Rewrite{Key: "k", Content: w.sink.bytes(), Base: &publish.Base{}}, func() {}, publish.ErrChanged},
-			"nothing is stored":        {publish.Rewrite{Key: "k"}, func() { w.sink.set(nil) }, nil},
-			"deleted since":            {publish.Rewrite{Key: "k", Content: w.sink.bytes(), Base: base}, func() { w.sink.set(nil) }, publish.ErrChanged},
-			"damaged":                  {publish.Rewrite{Key: "k"}, func() { w.sink.set([]byte("{")) }, nil},
-			"not the target's":         {publish.Rewrite{Key: "other"}, func() {}, nil},
-			"no snapshot":              {publish.Rewrite{Key: "k", Content: []byte(`{}`)}, func() {}, nil},
-			"the sink fails":           {publish.Rewrite{Key: "k"}, func() { w.sink.fail(func() error { return sinks.ErrPermanent }, nil) }, sinks.ErrPermanent},
+			"something else is stored": {publish.Rewrite{
+				Key: "k", Content: w.sink.bytes(), Base: &publish.Base{Digest: "x", Seq: 1},
+			}, func() {}, publish.ErrChanged},
+			"nothing was to be stored": {
+				publish.Rewrite{Key: "k", Content: w.sink.bytes(), Base: &publish.Base{}},
+				func() {}, publish.ErrChanged,
+			},
+			"nothing is stored": {publish.Rewrite{Key: "k"}, func() { w.sink.set(nil) }, nil},
+			"deleted since": {publish.Rewrite{Key: "k", Content: w.sink.bytes(), Base: base}, func() {
+				w.sink.set(nil)
+			}, publish.ErrChanged},
+			"damaged":          {publish.Rewrite{Key: "k"}, func() { w.sink.set([]byte("{")) }, nil},
+			"not the target's": {publish.Rewrite{Key: "other"}, func() {}, nil},
+			"no snapshot":      {publish.Rewrite{Key: "k", Content: []byte(`{}`)}, func() {}, nil},
+			"the sink fails": {publish.Rewrite{Key: "k"}, func() {
+				w.sink.fail(func() error { return sinks.ErrPermanent }, nil)
+			}, sinks.ErrPermanent},
 		} {
 			whole := w.sink.bytes()
 			p := w.session()
@@ -168,7 +181,9 @@ func TestRewriteRefuses(t *testing.T) {
 			t.Errorf("%d puts", w.sink.count())
 		}
 		after(time.Second)
-		if out, err := w.session().Rewrite(t.Context(), publish.Rewrite{Key: "k", Content: w.sink.bytes(), Base: base}); err != nil || out.Action != "published" || out.Seq <= stored.Seq {
+		if out, err := w.session().Rewrite(t.Context(), publish.Rewrite{
+			Key: "k", Content: w.sink.bytes(), Base: base,
+		}); err != nil || out.Action != "published" || out.Seq <= stored.Seq {
 			t.Errorf("%+v, %v", out, err)
 		}
 	})
@@ -185,10 +200,13 @@ func TestExpect(t *testing.T) {
 		if err != nil || outcomes[0].Base != (publish.Base{}) {
 			t.Errorf("%+v, %v", outcomes, err)
 		}
-		if err := p.Check(t.Context(), publish.Rewrite{Key: "k", Base: &publish.Base{}}); !errors.Is(err, publish.ErrChanged) {
+		if err := p.Check(t.Context(), publish.Rewrite{Key: "k", Base: &publish.Base{}}); !errors.Is(err,
+			publish.ErrChanged) {
 			t.Errorf("%v, want ErrChanged", err)
 		}
-		if err := p.Check(t.Context(), publish.Rewrite{Key: "k", Base: &publish.Base{Digest: outcomes[0].Digest, Seq: outcomes[0].Seq}}); err != nil {
+		if err := p.Check(t.Context(), publish.Rewrite{
+			Key: "k", Base: &publish.Base{Digest: outcomes[0].Digest, Seq: outcomes[0].Seq},
+		}); err != nil {
 			t.Error(err)
 		}
 	})

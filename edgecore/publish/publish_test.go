@@ -46,7 +46,8 @@ func TestPublishesChangesAndNothingElse(t *testing.T) {
 		after(time.Second)
 		expect(t, w, "f=off", 2)
 		stop()
-		if !strings.Contains(w.log.String(), `!! f on -> OFF for everyone  published to s in 100 ms`) {
+		if !strings.Contains(w.log.String(),
+			`msg=published target=t change="!! f on -> OFF for everyone" sink=s revision=`) {
 			t.Errorf("the log does not say what changed:\n%s", w.log)
 		}
 	})
@@ -91,7 +92,7 @@ func TestReconcileRepairs(t *testing.T) {
 				w.sink.set(damage)
 				after(time.Minute)
 				expect(t, w, "f=on", 2)
-				if !strings.Contains(w.log.String(), "repaired to s in 0 ms") {
+				if !strings.Contains(w.log.String(), "msg=repaired target=t sink=s") {
 					t.Errorf("the log does not tell of the repair, or counts from an old change:\n%s", w.log)
 				}
 			})
@@ -161,12 +162,14 @@ func TestDateConstraintFlipsWithoutUpstream(t *testing.T) {
 		w.target.Schedule = nil
 		defer w.run(t)()
 		flip := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
-		w.put(t, `{"features":[{"name":"f","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"currentTime","operator":"DATE_AFTER","value":"`+flip+`"}]}]}]}`)
+		w.put(t,
+			`{"features":[{"name":"f","enabled":true,"strategies":[{"name":"default",`+
+				`"constraints":[{"contextName":"currentTime","operator":"DATE_AFTER","value":"`+flip+`"}]}]}]}`)
 		after(59 * time.Minute)
 		expect(t, w, "f=off", 1)
 		after(time.Minute + time.Second)
 		expect(t, w, "f=on", 2)
-		if !strings.Contains(w.log.String(), "+ f on  published to s in 0 ms") {
+		if !strings.Contains(w.log.String(), `change="+ f on" sink=s revision=0 took=0s`) {
 			t.Errorf("the log does not say what the flip changed:\n%s", w.log)
 		}
 	})

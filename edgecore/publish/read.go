@@ -54,8 +54,10 @@ func (p *Session) reportConflict(c *keyState) {
 	}
 	c.reportedRival = c.read.seq
 	p.metrics.countConflict(&p.target)
-	p.log.Warn("another publisher writes this key: this one's content is put back", "key", c.Key, "sink", p.target.SinkName,
-		"seq", c.read.seq, "their_target", c.read.meta.Target, "their_environment", c.read.meta.Environment, "their_revision", c.read.meta.Revision)
+	p.log.Warn("another publisher writes this key: this one's content is put back", "key", c.Key,
+		"sink", p.target.SinkName,
+		"seq", c.read.seq, "their_target", c.read.meta.Target, "their_environment", c.read.meta.Environment,
+		"their_revision", c.read.meta.Revision)
 }
 
 // reportClock reports what is stored with a time in the future, once for each.
@@ -65,6 +67,8 @@ func (p *Session) reportClock(c *keyState, now time.Time) {
 		return
 	}
 	c.reportedAhead = c.read.seq
-	p.log.Warn("what is stored has a time in the future: the clock of this machine or of another publisher is wrong", "key", c.Key,
-		"sink", p.target.SinkName, "ahead", ahead.Round(time.Second).String(), "seq", c.read.seq, "published_at", c.read.meta.PublishedAt)
+	p.log.Warn("what is stored has a time in the future: the clock of this machine or of another publisher is wrong",
+		"key", c.Key,
+		"sink", p.target.SinkName, "ahead", ahead.Round(time.Second).String(), "seq", c.read.seq,
+		"published_at", c.read.meta.PublishedAt)
 }

@@ -23,7 +23,8 @@ func readable(stored []byte, format snapshot.Format) error {
 		return nil
 	}
 	if most := max(debug.SetMemoryLimit(-1)/cost, leastDecoded); int64(len(stored)) > most {
-		return fmt.Errorf("%w: it has %d bytes, %d is what this process can decode of %s with its memory", snapshot.ErrForeign, len(stored), most, format)
+		return fmt.Errorf("%w: it has %d bytes, %d is what this process can decode of %s with its memory",
+			snapshot.ErrForeign, len(stored), most, format)
 	}
 	return nil
 }

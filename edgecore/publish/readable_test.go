@@ -45,7 +45,8 @@ func TestSnapshotsBeyondTheMemory(t *testing.T) {
 		if !strings.Contains(w.log.String(), "is what this process can decode of rules/1 with its memory") {
 			t.Errorf("the log is:\n%s", w.log)
 		}
-		if p, _, err := snapshot.Decode(w.sink.now); err != nil || len(p.Flags()) != len(many) || !p.Evaluate("a", &eval.Context{}).Enabled {
+		if p, _, err := snapshot.Decode(w.sink.now); err != nil || len(p.Flags()) != len(many) ||
+			!p.Evaluate("a", &eval.Context{}).Enabled {
 			t.Errorf("stored: %v", err)
 		}
 	})

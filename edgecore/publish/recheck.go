@@ -88,7 +88,7 @@ func (p *Publisher) recheck(ctx context.Context, a *timers) {
 	}
 	wait = jittered(wait)
 	a.recheck = now.Add(wait)
-	p.session.log.Warn("cannot read the keys that are held or pinned: "+failed.Error(), "sink", p.session.target.SinkName,
+	p.session.log.Warn("cannot read the keys that are held or pinned", "err", failed, "sink", p.session.target.SinkName,
 		"failures", a.unread, "retry_in", wait.Round(time.Second).String())
 }
 

@@ -101,7 +101,8 @@ func TestRecheckFindsTheEnd(t *testing.T) {
 				}
 				on, err := snapshot.OnFlags(w.sink.bytes(), time.Now())
 				if got := w.sink.count() - puts; got != c.puts || len(on) != c.stored || err != nil {
-					t.Errorf("%d puts and %d flags that are on, want %d and %d: %v\n%s", got, len(on), c.puts, c.stored, err, w.log)
+					t.Errorf("%d puts and %d flags that are on, want %d and %d: %v\n%s", got, len(on), c.puts, c.stored,
+						err, w.log)
 				}
 				if name == "sync --accept" && w.told(health...) != "held recovered" {
 					t.Errorf("the events are %s", w.told(health...))
@@ -235,10 +236,11 @@ func TestRecheckIsBounded(t *testing.T) {
 		w.target.Schedule, w.target.Sink, w.target.Outputs = nil, sink, nil
 		const cells, pinned = 200, 100
 		for i := range cells {
-			w.target.Outputs = append(w.target.Outputs, publish.Output{Key: sinks.Key(fmt.Sprintf("k%d", i)), Spec: snapshot.Spec{
-				Format: snapshot.Evaluated1, Environment: "e", Target: "t",
-				Static: eval.Context{Fields: map[string]string{"country": fmt.Sprint(i)}},
-			}})
+			w.target.Outputs = append(w.target.Outputs,
+				publish.Output{Key: sinks.Key(fmt.Sprintf("k%d", i)), Spec: snapshot.Spec{
+					Format: snapshot.Evaluated1, Environment: "e", Target: "t",
+					Static: eval.Context{Fields: map[string]string{"country": fmt.Sprint(i)}},
+				}})
 		}
 		defer w.run(t)()
 		w.flags(t, many...)
@@ -275,7 +277,8 @@ func TestRecheckIsBounded(t *testing.T) {
 		}
 		after(5 * time.Minute)
 		s := w.running.Status()
-		if s.State != "pinned" || s.Keys[50].Pinned != "" || s.Keys[49].Pinned == "" || !strings.Contains(w.log.String(), "key=k50") {
+		if s.State != "pinned" || s.Keys[50].Pinned != "" || s.Keys[49].Pinned == "" ||
+			!strings.Contains(w.log.String(), "key=k50") {
 			t.Errorf("the status is %+v", s)
 		}
 	})

@@ -89,7 +89,9 @@ func (p *Session) recordOutcome(steps []*keyPass, failed error, unsure bool) {
 		h.permanent = errors.Is(failed, sinks.ErrPermanent)
 		h.notified = true
 		told := worst(steps, failed)
-		p.emit(Event{Kind: Failed, Text: told.Error(), Failures: h.failures, Permanent: errors.Is(told, sinks.ErrPermanent)})
+		p.emit(Event{
+			Kind: Failed, Text: told.Error(), Failures: h.failures, Permanent: errors.Is(told, sinks.ErrPermanent),
+		})
 	} else {
 		h.failures, h.permanent = 0, false
 		h.succeeded = time.Now()
@@ -131,7 +133,7 @@ func (p *Session) emitEvents(steps []*keyPass, st *state.State) {
 		case ActionUnconfirmed:
 			if s.reported != s.read.seq {
 				s.reported = s.read.seq
-				p.log.Warn("not published: "+s.Text, "key", s.Key, "sink", p.target.SinkName)
+				p.log.Warn("not published", "text", s.Text, "key", s.Key, "sink", p.target.SinkName)
 			}
 		case ActionHeld:
 			if s.heldDigest == s.wanted {
@@ -139,8 +141,8 @@ func (p *Session) emitEvents(steps []*keyPass, st *state.State) {
 			}
 			s.heldDigest = s.wanted
 			p.metrics.stopped(&p.target)
-			p.log.Warn("held: "+s.Text, "key", s.Key, "sink", p.target.SinkName, "digest", short(s.wanted))
-			p.log.Warn(fmt.Sprintf("if it is meant: flagcast sync --target %s --accept %s%s",
+			p.log.Warn("held", "text", s.Text, "key", s.Key, "sink", p.target.SinkName, "digest", short(s.wanted))
+			p.log.Warn("if it is meant", "command", fmt.Sprintf("flagcast sync --target %s --accept %s%s",
 				p.target.Name, short(s.wanted), p.options.ConfigArgument))
 		}
 		if e.Kind = actionTable[s.Action].kind; e.Kind != "" {

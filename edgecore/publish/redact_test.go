@@ -35,12 +35,17 @@ func TestKindOf(t *testing.T) {
 // status itself does not change.
 func TestRedacted(t *testing.T) {
 	s := Status{
-		Target: "web", State: "failing", Failures: 3, LastError: "put to s3cr3t: allow s3cr3t", Hint: "allow s3cr3t", FailureKind: "the sink refuses",
-		Seen: []ProbeStatus{{Probe: "https://w.example/status", Error: "proxy s3cr3t"}, {Probe: "https://x.example", Seq: 7}},
+		Target: "web", State: "failing", Failures: 3, LastError: "put to s3cr3t: allow s3cr3t", Hint: "allow s3cr3t",
+		FailureKind: "the sink refuses",
+		Seen: []ProbeStatus{
+			{Probe: "https://w.example/status", Error: "proxy s3cr3t"}, {Probe: "https://x.example", Seq: 7},
+		},
 	}
 	r := s.Redacted()
-	if text := fmt.Sprint(r, r.Notes("")); strings.Contains(text, "s3cr3t") || !strings.Contains(text, "the sink refuses") ||
-		!strings.Contains(text, "3 failures in a row") || r.Seen[1].Error != "" || r.Seen[1].Seq != 7 || r.Target != "web" {
+	if text := fmt.Sprint(r, r.Notes("")); strings.Contains(text, "s3cr3t") ||
+		!strings.Contains(text, "the sink refuses") ||
+		!strings.Contains(text, "3 failures in a row") || r.Seen[1].Error != "" || r.Seen[1].Seq != 7 ||
+		r.Target != "web" {
 		t.Errorf("%s", text)
 	}
 	if s.LastError != "put to s3cr3t: allow s3cr3t" || s.Hint != "allow s3cr3t" || s.Seen[0].Error != "proxy s3cr3t" {

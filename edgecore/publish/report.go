@@ -1,7 +1,6 @@
 package publish
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -52,41 +51,47 @@ func (p *Session) report(steps []*keyPass, st *state.State, since time.Time) {
 		if told == nil && len(s.Changes) > 0 && actionTable[s.Action].news {
 			told = s
 		}
-		p.log.Debug(s.Action.String(), "decision", s.decision.String(), "key", s.Key, "sink", p.target.SinkName, "seq", max(s.read.seq, s.newest.seq),
+		p.log.Debug("key of a pass", "action", s.Action.String(), "decision", s.decision.String(), "key", s.Key,
+			"sink", p.target.SinkName, "seq", max(s.read.seq, s.newest.seq),
 			"bytes", s.Bytes, "digest", short(s.wanted), "revision", st.Definitions.Revision)
 	}
-	end := "no change for " + p.target.Name
-	for _, action := range []Action{ActionPublished, ActionRepaired} {
-		if n := counts[action]; n > 0 {
-			end = fmt.Sprintf("%s to %s in %d ms", action, p.target.SinkName, time.Since(since).Milliseconds())
-			if len(steps) > 1 {
-				end = fmt.Sprintf("%s %d of %d keys to %s in %d ms", action, n, len(steps), p.target.SinkName, time.Since(since).Milliseconds())
-			}
-			break
-		}
+	written := counts[ActionPublished] + counts[ActionRepaired]
+	var changes []flagdiff.Change
+	if told != nil {
+		changes = told.Changes
 	}
-	if counts[ActionPinned] > 0 && counts[ActionPublished]+counts[ActionRepaired] == 0 {
-		end = "not published: " + p.target.Name + " is pinned"
+	about := []any{"sink", p.target.SinkName}
+	if len(steps) > 1 {
+		about = append(about, "written", written, "keys", len(steps))
 	}
+	about = append(about, "revision", st.Definitions.Revision,
+		"took", time.Since(since).Round(time.Millisecond).String())
 	switch {
-	case told == nil && counts[ActionPublished]+counts[ActionRepaired] > 0:
-		p.log.Info(end, "revision", st.Definitions.Revision)
-	case told != nil && counts[ActionPublished]+counts[ActionRepaired] == 0 && !slices.ContainsFunc(told.Changes, flagdiff.Change.HasEffect):
-		p.log.Debug(end, "changed", len(told.Changes), "revision", st.Definitions.Revision) // another layout, another description
-	case told != nil:
-		p.reportChanges(told.Changes, end, st.Definitions.Revision)
+	case written == 0 && told == nil:
+	case written == 0 && !slices.ContainsFunc(changes, flagdiff.Change.HasEffect):
+		p.log.Debug("no change", withChanges(about, changes)...) // another layout, another description
+	case written == 0 && counts[ActionPinned] > 0:
+		p.log.Info("not published: the target is pinned", withChanges(about, changes)...)
+	case written == 0:
+		p.log.Info("no change", withChanges(about, changes)...)
+	case counts[ActionPublished] > 0:
+		p.log.Info("published", withChanges(about, changes)...)
+	default:
+		p.log.Info("repaired", withChanges(about, changes)...)
 	}
 }
 
-// reportChanges logs the changes of one pass in one record. That of one line has
-// it in its message.
-func (p *Session) reportChanges(changes []flagdiff.Change, end string, revision uint64) {
-	lines := flagdiff.Lines(changes, changesLogged)
-	if len(lines) == 1 {
-		p.log.Info(lines[0] + "  " + end)
-		return
+// withChanges adds the changes of a pass to the attributes of its record: one in
+// a line, several as a list.
+func withChanges(about []any, changes []flagdiff.Change) []any {
+	switch lines := flagdiff.Lines(changes, changesLogged); len(lines) {
+	case 0:
+		return about
+	case 1:
+		return append([]any{"change", lines[0]}, about...)
+	default:
+		return append(about, "changed", len(changes), "changes", lines)
 	}
-	p.log.Info(end, "changed", len(changes), "revision", revision, "changes", lines)
 }
 
 // warn logs what the content of the target cannot hold of the flags, at the
@@ -97,14 +102,14 @@ func (p *Session) warn(steps []*keyPass) {
 		for _, one := range s.problems {
 			if !problems[one] && !p.problems[one] {
 				if fresh++; fresh <= changesLogged {
-					p.log.Warn(one.String(), "key", s.Key)
+					p.log.Warn("problem", "problem", one.String(), "key", s.Key)
 				}
 			}
 			problems[one] = true
 		}
 	}
 	if more := fresh - changesLogged; more > 0 {
-		p.log.Warn(fmt.Sprintf("%d more problems of flags are not logged; repair those that are first", more))
+		p.log.Warn("more problems of flags are not logged; repair those that are first", "problems", more)
 	}
 	p.problems = problems
 }

@@ -34,7 +34,7 @@ func (w *world) infos(from int) (lines []string) {
 // are not record, or one line where the target gets them.
 func TestManyChangesAreOneRecord(t *testing.T) {
 	const described = `"description":"other",`
-	const same = "~ 500 flags changed, with no effect on evaluation  published to s in "
+	const same = `change="~ 500 flags changed, with no effect on evaluation" sink=s`
 	for format, other := range map[snapshot.Format][]string{snapshot.Rules1: nil, snapshot.Definitions1: {same}} {
 		t.Run(string(format), func(t *testing.T) {
 			within(t, func(t *testing.T, w *world) {
@@ -46,10 +46,14 @@ func TestManyChangesAreOneRecord(t *testing.T) {
 					records  []string // parts of each
 					lines    int      // that end in a change
 				}{
-					{manyFlags(500, 300, ""), []string{`published to s in 100 ms" target=t changed=500 revision=0 changes="[+ f000 `}, 19},
-					{manyFlags(500, 299, ""), []string{`!! f299 on -> OFF for everyone  published to s in `}, 1},
+					{manyFlags(500, 300, ""), []string{
+						`msg=published target=t sink=s revision=0 took=100ms changed=500 changes="[+ f000 `,
+					}, 19},
+					{manyFlags(500, 299, ""), []string{
+						`msg=published target=t change="!! f299 on -> OFF for everyone" sink=s `,
+					}, 1},
 					{manyFlags(501, 298, ""), []string{`changes="[!! f298 on -> OFF for everyone + f500 off]`}, 2},
-					{manyFlags(500, 400, ""), []string{`changed=103 revision=0 changes="[~ f298 off -> on `}, 19},
+					{manyFlags(500, 400, ""), []string{`changed=103 changes="[~ f298 off -> on `}, 19},
 					{manyFlags(500, 400, " "), nil, 0},
 					{manyFlags(500, 400, described), other, 0},
 				} {
@@ -79,8 +83,9 @@ func TestManyProblemsOfATarget(t *testing.T) {
 	const pattern = "^[a-z]{1,999}-[a-z]{1,999}-[a-z]{1,999}-[a-z]{1,999}-[a-z]{1,999}-[a-z]{1,999}-"
 	var features []string
 	for i := range 25 {
-		features = append(features, fmt.Sprintf(`{"name":"f%02d","enabled":true,"strategies":[{"name":"default","constraints":[`+
-			`{"contextName":"x","operator":"REGEX","value":%q}]}]}`, i, pattern))
+		features = append(features,
+			fmt.Sprintf(`{"name":"f%02d","enabled":true,"strategies":[{"name":"default","constraints":[`+
+				`{"contextName":"x","operator":"REGEX","value":%q}]}]}`, i, pattern))
 	}
 	within(t, func(t *testing.T, w *world) {
 		w.target.Schedule = nil
@@ -88,7 +93,9 @@ func TestManyProblemsOfATarget(t *testing.T) {
 		defer w.run(t)()
 		w.put(t, `{"features":[`+strings.Join(features, ",")+`]}`)
 		after(time.Minute)
-		if n := strings.Count(w.log.String(), "a rules snapshot holds"); n != 20 || !strings.Contains(w.log.String(), "5 more problems of flags are not logged") {
+		if n := strings.Count(w.log.String(), "a rules snapshot holds"); n != 20 ||
+			!strings.Contains(w.log.String(),
+				"more problems of flags are not logged; repair those that are first\" target=t problems=5") {
 			t.Errorf("%d problems are logged:\n%s", n, w.log)
 		}
 	})

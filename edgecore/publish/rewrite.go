@@ -79,7 +79,10 @@ func (p *Session) Rewrite(ctx context.Context, r Rewrite) (Outcome, error) {
 		c.history = nil // the history has this content
 	}
 	p.archive(ctx)
-	p.emit(Event{Kind: r.Kind, Key: r.Key, Seq: s.meta.Seq, Digest: s.meta.Digest, Revision: s.meta.Revision, Bytes: len(s.body), Text: r.Pinned})
+	p.emit(Event{
+		Kind: r.Kind, Key: r.Key, Seq: s.meta.Seq, Digest: s.meta.Digest, Revision: s.meta.Revision, Bytes: len(s.body),
+		Text: r.Pinned,
+	})
 	return out, nil
 }
 

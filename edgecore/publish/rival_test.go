@@ -37,10 +37,11 @@ func TestRivalIsNoticed(t *testing.T) {
 			}
 		}
 		log := w.log.String()
-		if n := strings.Count(log, "another publisher writes this key"); n != 3 || !strings.Contains(log, "their_target=other their_environment=e their_revision=9") {
+		if n := strings.Count(log, "another publisher writes this key"); n != 3 ||
+			!strings.Contains(log, "their_target=other their_environment=e their_revision=9") {
 			t.Errorf("%d warnings:\n%s", n, log)
 		}
-		if strings.Contains(log, "theirs") || strings.Count(log, "msg=\"+ f on") != 1 {
+		if strings.Contains(log, "theirs") || strings.Count(log, "change=\"+ f on") != 1 {
 			t.Errorf("the log names flags of the other publisher:\n%s", log)
 		}
 	})

@@ -144,7 +144,8 @@ func (p *Publisher) pass(ctx context.Context, a *timers) {
 	case err != nil:
 		wait := backoff(p.session.health.failures, err)
 		a.pass, a.reconcile = now.Add(wait), false // keys that have failed are read in any case
-		p.session.log.Error("publish: "+err.Error(), "failures", p.session.health.failures, "retry_in", wait.Round(time.Millisecond).String())
+		p.session.log.Error("publish", "err", err, "failures", p.session.health.failures,
+			"retry_in", wait.Round(time.Millisecond).String())
 	default:
 		a.pass, a.reconcile = time.Time{}, false
 	}

@@ -70,12 +70,14 @@ func TestSeenAtTheEdge(t *testing.T) {
 		w.deliver(t, true)
 		after(30 * time.Second)
 		s := w.running.Status()
-		if s.SeenLagMS != nil || len(s.Seen) != 2 || s.Seen[0].Seq == 0 || s.Seen[1].Seq != 0 || s.Seen[1].Probe != "far" {
+		if s.SeenLagMS != nil || len(s.Seen) != 2 || s.Seen[0].Seq == 0 || s.Seen[1].Seq != 0 ||
+			s.Seen[1].Probe != "far" {
 			t.Errorf("the status is %+v", s)
 		}
 		after(time.Minute)
 		s = w.running.Status()
-		if s.SeenLagMS == nil || *s.SeenLagMS != 61_100 || metric(t, w.registry, "delay_seconds", publish.StageSeen) != 61.1 ||
+		if s.SeenLagMS == nil || *s.SeenLagMS != 61_100 ||
+			metric(t, w.registry, "delay_seconds", publish.StageSeen) != 61.1 ||
 			metric(t, w.registry, "delay_seconds", publish.StagePropagated) != 61 {
 			t.Errorf("the lag is %v ms, the status %+v", *s.SeenLagMS, s)
 		}
@@ -113,7 +115,8 @@ func TestEdgeThatShowsNothingIsGivenUp(t *testing.T) {
 		near.set(0, errors.New("404 of the worker"))
 		w.deliver(t, true)
 		after(publish.SeenFor - time.Minute)
-		if s := w.running.Status(); s.Seen[0].Error != "404 of the worker" || strings.Contains(w.log.String(), "does not show") {
+		if s := w.running.Status(); s.Seen[0].Error != "404 of the worker" ||
+			strings.Contains(w.log.String(), "does not show") {
 			t.Errorf("the status is %+v", s)
 		}
 		after(2 * time.Minute)

@@ -27,7 +27,7 @@ func (p *Session) age(now time.Time) {
 	case h.stale && !was:
 		h.notified = true
 		text := why + " for " + now.Sub(last).Round(time.Second).String()
-		p.log.Warn("stale: "+text, "sink", p.target.SinkName)
+		p.log.Warn("stale", "text", text, "sink", p.target.SinkName)
 		p.emit(Event{Kind: Stale, Text: text, Failures: h.failures})
 	case was && !h.stale:
 		p.emitRecovered()

@@ -19,17 +19,18 @@ type Status struct {
 	// the state folder wait for upstream, "stale", "new" before the first pass,
 	// "missing" where nothing is stored, "unverified" or "ok": the first of them
 	// that is so.
-	State       string        `json:"state"`
-	Keys        []KeyStatus   `json:"keys"`
-	LimitBytes  int           `json:"limitBytes"` // largest snapshot that the sink takes; 0: any
-	Failures    int           `json:"failures"`   // consecutive
-	LastError   string        `json:"lastError,omitempty"`
-	Hint        string        `json:"hint,omitempty"`       // what to do about LastError, which ends with it
-	FailureKind string        `json:"-"`                    // what kind of failure LastError is; see Redacted
-	LastSuccess time.Time     `json:"lastSuccess,omitzero"` // a pass found or made everything up to date
-	StoredLagMS *int64        `json:"storedLagMs"`          // from the arrival of the last change until a read showed it; null until then
-	SeenLagMS   *int64        `json:"seenLagMs"`            // until every probe showed it
-	Seen        []ProbeStatus `json:"seen,omitempty"`       // what the probes said last
+	State       string      `json:"state"`
+	Keys        []KeyStatus `json:"keys"`
+	LimitBytes  int         `json:"limitBytes"` // largest snapshot that the sink takes; 0: any
+	Failures    int         `json:"failures"`   // consecutive
+	LastError   string      `json:"lastError,omitempty"`
+	Hint        string      `json:"hint,omitempty"`       // what to do about LastError, which ends with it
+	FailureKind string      `json:"-"`                    // what kind of failure LastError is; see Redacted
+	LastSuccess time.Time   `json:"lastSuccess,omitzero"` // a pass found or made everything up to date
+	// from the arrival of the last change until a read showed it; null until then
+	StoredLagMS *int64        `json:"storedLagMs"`
+	SeenLagMS   *int64        `json:"seenLagMs"`      // until every probe showed it
+	Seen        []ProbeStatus `json:"seen,omitempty"` // what the probes said last
 }
 
 // KeyStatus is what is known of one key.
@@ -76,11 +77,15 @@ func (s *Status) Notes(configArgument string) []string {
 	for _, k := range s.Keys {
 		switch {
 		case k.Held != "":
-			notes = append(notes, fmt.Sprintf("held: new content of %s would turn off most flags; if it is meant: flagcast sync --target %s --accept %s%s", k.Key, s.Target, short(k.Held), configArgument))
+			notes = append(notes,
+				fmt.Sprintf(
+					"held: new content of %s would turn off most flags; if it is meant: flagcast sync --target %s "+
+						"--accept %s%s", k.Key, s.Target, short(k.Held), configArgument))
 		case k.Waits != "":
 			notes = append(notes, fmt.Sprintf("%s %s", k.Key, k.Waits))
 		case k.Pinned != "":
-			notes = append(notes, fmt.Sprintf("pinned: %s (%s); it ends with: flagcast unpin --target %s%s", k.Key, k.Pinned, s.Target, configArgument))
+			notes = append(notes, fmt.Sprintf("pinned: %s (%s); it ends with: flagcast unpin --target %s%s", k.Key,
+				k.Pinned, s.Target, configArgument))
 		}
 		if len(notes) > 5 {
 			break
@@ -110,7 +115,8 @@ func ContextualNote(flags int) string {
 	if flags == 1 {
 		needs = "1 flag depends on the request and has"
 	}
-	return needs + " one answer for all here, off where a user is needed; if workers decide by user, publish rules/1, else set contextual of the target"
+	return needs + " one answer for all here, off where a user is needed; if workers decide by user, publish rules/1," +
+		" else set contextual of the target"
 }
 
 func short(digest string) string { return digest[:min(12, len(digest))] }

@@ -55,7 +55,9 @@ func twoPublishers(t *testing.T, seed uint64, pool []*edgecore.Definitions) {
 		stores[i].Put(pool[random.IntN(len(pool))])
 		mine := target
 		mine.Sink = l.open(fmt.Sprint("publisher ", i+1), false, limits, target.MinInterval)
-		p := publish.New(mine, stores[i], publish.Options{Log: quiet(), Metrics: publish.NewMetrics(prometheus.NewRegistry())})
+		p := publish.New(mine, stores[i], publish.Options{
+			Log: quiet(), Metrics: publish.NewMetrics(prometheus.NewRegistry()),
+		})
 		go func() { _ = p.Run(ctx) }()
 		time.Sleep(time.Duration(random.IntN(120)) * time.Second)
 	}

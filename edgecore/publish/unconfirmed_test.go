@@ -85,13 +85,14 @@ func TestRestoredDefinitionsWaitForUpstream(t *testing.T) {
 				if notes := strings.Join(s.Notes(""), "\n"); !strings.Contains(notes, c.waits) {
 					t.Errorf("the notes are %s", notes)
 				}
-				if n := strings.Count(w.log.String(), "not published: waits for upstream"); n != 1 {
+				if n := strings.Count(w.log.String(), `msg="not published" target=t text="waits for upstream`); n != 1 {
 					t.Errorf("the log says it %d times:\n%s", n, w.log)
 				}
 				// Upstream confirms them: it has gone back.
 				w.put(t, c.folder)
 				after(time.Second)
-				if s := w.running.Status(); w.sink.has() != "f=on" || s.Keys[0].Waits != "" || s.State == "unconfirmed" {
+				if s := w.running.Status(); w.sink.has() != "f=on" || s.Keys[0].Waits != "" ||
+					s.State == "unconfirmed" {
 					t.Errorf("confirmed: stored is %s, the status %+v", w.sink.has(), s)
 				}
 			})
@@ -160,7 +161,8 @@ func TestOlderPlanIsRefused(t *testing.T) {
 		}
 		after(5 * time.Minute)
 		r := publish.Rewrite{Key: "k", Content: content, Kind: publish.Published}
-		if err := w.session().Check(t.Context(), r); !errors.Is(err, publish.ErrOlder) || !strings.Contains(err.Error(), "revision 71 is stored, this is revision 70") {
+		if err := w.session().Check(t.Context(), r); !errors.Is(err, publish.ErrOlder) ||
+			!strings.Contains(err.Error(), "revision 71 is stored, this is revision 70") {
 			t.Errorf("check: %v", err)
 		}
 		if _, err := w.session().Rewrite(t.Context(), r); !errors.Is(err, publish.ErrOlder) || w.sink.has() != "f=off" {

@@ -40,7 +40,8 @@ func (p *Session) verify(ctx context.Context, a *timers) bool {
 					a.pass = earlier(a.pass, now) // which shows the pin
 				}
 			case c.read.digest != written.digest:
-				p.log.Warn("another publisher writes this key; the next reconcile will put this one's content back", "key", c.Key, "sink", p.target.SinkName)
+				p.log.Warn("another publisher writes this key; the next reconcile will put this one's content back",
+					"key", c.Key, "sink", p.target.SinkName)
 			}
 			continue
 		case !now.Before(c.newest.until) && (err == nil || now.Sub(c.lastPut) >= verifyFor):
@@ -48,7 +49,8 @@ func (p *Session) verify(ctx context.Context, a *timers) bool {
 			p.metrics.unverified(&p.target)
 			p.emit(Event{Kind: Unverified, Key: c.Key, Seq: c.newest.seq, Digest: c.newest.digest})
 			p.log.Warn("the put was accepted but no read has shown it: reconciling",
-				"key", c.Key, "sink", p.target.SinkName, "after", now.Sub(c.lastPut).Round(time.Second).String(), "err", err)
+				"key", c.Key, "sink", p.target.SinkName, "after", now.Sub(c.lastPut).Round(time.Second).String(),
+				"err", err)
 			lost = true
 		default:
 			waiting = true

@@ -39,7 +39,9 @@ func (p *Session) updateView() {
 	verified, missing := true, false
 	for i, c := range p.keys {
 		verified, missing = verified && c.verified, missing || c.stored == nil
-		s.Keys[i] = KeyStatus{Key: c.Key, Verified: c.verified && c.stored != nil, Held: c.heldDigest, Waits: c.waitsFor}
+		s.Keys[i] = KeyStatus{
+			Key: c.Key, Verified: c.verified && c.stored != nil, Held: c.heldDigest, Waits: c.waitsFor,
+		}
 		if meta := c.meta; c.stored != nil {
 			s.Keys[i].Digest, s.Keys[i].Seq, s.Keys[i].Revision = meta.Digest, meta.Seq, meta.Revision
 			s.Keys[i].PublishedAt, s.Keys[i].Bytes, s.Keys[i].Pinned = meta.PublishedAt, len(c.stored), meta.Pinned

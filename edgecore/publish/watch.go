@@ -22,7 +22,9 @@ func (p *Publisher) watchProbes(ctx context.Context, puts <-chan pendingPut) {
 }
 
 // waitForProbes returns the put that has taken the place of the wanted one, if any.
-func (p *Publisher) waitForProbes(ctx context.Context, want pendingPut, puts <-chan pendingPut) (newer pendingPut, ok bool) {
+func (p *Publisher) waitForProbes(
+	ctx context.Context, want pendingPut, puts <-chan pendingPut,
+) (newer pendingPut, ok bool) {
 	pause := time.NewTimer(0)
 	defer pause.Stop()
 	for looks := 0; ; looks++ {

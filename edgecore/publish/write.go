@@ -113,14 +113,16 @@ func (p *Session) recordPut(s *keyPass, err error, deadline time.Time) {
 	}
 	p.metrics.put(&p.target, reason, len(s.body))
 	if err != nil {
-		if errors.Is(err, sinks.ErrAmbiguous) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		if errors.Is(err, sinks.ErrAmbiguous) || errors.Is(err, context.Canceled) ||
+			errors.Is(err, context.DeadlineExceeded) {
 			s.lost(s.meta, now, deadline)
 		}
 		s.read.known = false
 		if !s.again {
 			s.failedDigest = s.wanted
 		}
-		s.Err = fmt.Errorf("put %q to %s (%d bytes): %w%s", s.Key, p.target.SinkName, len(s.body), err, largest(err, s.body))
+		s.Err = fmt.Errorf("put %q to %s (%d bytes): %w%s", s.Key, p.target.SinkName, len(s.body), err,
+			largest(err, s.body))
 		return
 	}
 	s.Bytes = len(s.body)

@@ -31,8 +31,12 @@ func Decode(stored []byte) (*eval.Program, Meta, error) {
 		p, _ := compile.Program(d)
 		return p, meta, nil
 	case Evaluated1:
-		return nil, meta, fmt.Errorf("decode snapshot: %s holds answers for one context, from which no other can be computed", meta.Format)
+		return nil, meta,
+			fmt.Errorf("decode snapshot: %s holds answers for one context, from which no other can be computed",
+				meta.Format)
 	default:
-		return nil, meta, fmt.Errorf("decode snapshot: format %q is not one of %q: a newer flagcast may have written it", meta.Format, Formats())
+		return nil, meta,
+			fmt.Errorf("decode snapshot: format %q is not one of %q: a newer flagcast may have written it", meta.Format,
+				Formats())
 	}
 }

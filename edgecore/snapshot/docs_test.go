@@ -82,7 +82,9 @@ func TestExamplesAreWhatIsStored(t *testing.T) {
 
 // TestDigestAsDocumented follows the recipe of the document.
 func TestDigestAsDocumented(t *testing.T) {
-	for format, end := range map[snapshot.Format]string{snapshot.Evaluated1: `,"flagcast":`, snapshot.Rules1: `,"flagcast":`, snapshot.Definitions1: `,"query":`} {
+	for format, end := range map[snapshot.Format]string{
+		snapshot.Evaluated1: `,"flagcast":`, snapshot.Rules1: `,"flagcast":`, snapshot.Definitions1: `,"query":`,
+	} {
 		if !strings.Contains(formatDocument(t), "- `"+string(format)+"`: the text before the last `"+end+"`, and `}`") {
 			t.Errorf("%s: the document has another recipe", format)
 		}
@@ -100,7 +102,8 @@ func TestFieldsAreDocumented(t *testing.T) {
 	for heading, want := range map[string][]string{
 		"The member flagcast": fieldsOf(reflect.TypeFor[snapshot.Meta](), ""),
 		"rules/1":             append(membersOf(t, examples(t)[snapshot.Rules1]), "rules.hashed", "rules.salt"),
-		"evaluated/1":         append([]string{"toggles"}, fieldsOf(reflect.TypeFor[snapshot.Toggle](), "toggles[].")...),
+		"evaluated/1": append([]string{"toggles"},
+			fieldsOf(reflect.TypeFor[snapshot.Toggle](), "toggles[].")...),
 	} {
 		_, section, found := strings.Cut(formatDocument(t), "\n## "+heading+"\n")
 		if !found {

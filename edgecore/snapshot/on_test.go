@@ -48,7 +48,9 @@ func TestOnFlags(t *testing.T) {
 			t.Errorf("%s: on are %s, want %s", name, got, c.want)
 		}
 	}
-	for name, foreign := range map[string]string{"HTML": "<html>", "another object": `{"a":1}`, "cut off": `{"toggles":[`, "a list": `[]`, "nothing": ""} {
+	for name, foreign := range map[string]string{
+		"HTML": "<html>", "another object": `{"a":1}`, "cut off": `{"toggles":[`, "a list": `[]`, "nothing": "",
+	} {
 		if _, err := snapshot.OnFlags([]byte(foreign), now); !errors.Is(err, snapshot.ErrForeign) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -62,19 +64,25 @@ func TestWaysToTurnOff(t *testing.T) {
 		return `"enabled":true,"strategies":[{"name":"default","constraints":[` + text + `]}]`
 	}
 	for name, members := range map[string]string{
-		"disabled":               `"enabled":false,"strategies":[]`,
-		"an empty list":          constraint(`{"contextName":"x","operator":"IN","values":[]}`),
-		"a date that has passed": constraint(`{"contextName":"currentTime","operator":"DATE_BEFORE","value":"2020-01-01T00:00:00Z"}`),
-		"a date to come":         constraint(`{"contextName":"currentTime","operator":"DATE_AFTER","value":"2100-01-01T00:00:00Z"}`),
-		"a contradiction":        constraint(`{"contextName":"x","operator":"IN","values":["a"]},{"contextName":"x","operator":"NOT_IN","values":["a"]}`),
-		"numbers apart":          constraint(`{"contextName":"x","operator":"NUM_GT","value":"9"},{"contextName":"x","operator":"NUM_LT","value":"1"}`),
-		"an unknown operator":    constraint(`{"contextName":"x","operator":"NEARLY","values":["a"]}`),
-		"no rollout":             `"enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"0","stickiness":"userId"}}]`,
-		"no users":               `"enabled":true,"strategies":[{"name":"userWithId","parameters":{"userIds":""}}]`,
-		"an unknown strategy":    `"enabled":true,"strategies":[{"name":"byMoon","parameters":{}}]`,
-		"a missing segment":      `"enabled":true,"strategies":[{"name":"default","segments":[99]}]`,
-		"a parent that is off":   `"enabled":true,"strategies":[],"dependencies":[{"feature":"parent"}]`,
-		"a missing parent":       `"enabled":true,"strategies":[],"dependencies":[{"feature":"gone"}]`,
+		"disabled":      `"enabled":false,"strategies":[]`,
+		"an empty list": constraint(`{"contextName":"x","operator":"IN","values":[]}`),
+		"a date that has passed": constraint(
+			`{"contextName":"currentTime","operator":"DATE_BEFORE","value":"2020-01-01T00:00:00Z"}`),
+		"a date to come": constraint(
+			`{"contextName":"currentTime","operator":"DATE_AFTER","value":"2100-01-01T00:00:00Z"}`),
+		"a contradiction": constraint(
+			`{"contextName":"x","operator":"IN","values":["a"]},{"contextName":"x","operator":"NOT_IN",` +
+				`"values":["a"]}`),
+		"numbers apart": constraint(
+			`{"contextName":"x","operator":"NUM_GT","value":"9"},{"contextName":"x","operator":"NUM_LT","value":"1"}`),
+		"an unknown operator": constraint(`{"contextName":"x","operator":"NEARLY","values":["a"]}`),
+		"no rollout": `"enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"0",` +
+			`"stickiness":"userId"}}]`,
+		"no users":             `"enabled":true,"strategies":[{"name":"userWithId","parameters":{"userIds":""}}]`,
+		"an unknown strategy":  `"enabled":true,"strategies":[{"name":"byMoon","parameters":{}}]`,
+		"a missing segment":    `"enabled":true,"strategies":[{"name":"default","segments":[99]}]`,
+		"a parent that is off": `"enabled":true,"strategies":[],"dependencies":[{"feature":"parent"}]`,
+		"a missing parent":     `"enabled":true,"strategies":[],"dependencies":[{"feature":"gone"}]`,
 	} {
 		doc := `{"features":[{"name":"f",` + members + `},{"name":"parent","enabled":false,"strategies":[]}]}`
 		for _, format := range snapshot.Formats() {

@@ -20,17 +20,25 @@ import (
 
 // many has something of every kind that rules/1 can hold.
 const many = `{"features":[
- {"name":"parent","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"50","stickiness":"default","groupId":"other"}}],
-  "variants":[{"name":"a","weight":1,"overrides":[{"contextName":"userId","values":["7"]}]},{"name":"b","weight":1,"payload":{"type":"json","value":"{}"}},{"name":"c","weight":1,"payload":{"type":"string","value":""}}]},
- {"name":"child","enabled":true,"impressionData":true,"strategies":[],"dependencies":[{"feature":"parent","variants":["a"]},{"feature":"off","enabled":false}]},
+ {"name":"parent","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"50",
+ 	"stickiness":"default","groupId":"other"}}],
+  "variants":[{"name":"a","weight":1,"overrides":[{"contextName":"userId","values":["7"]}]},{"name":"b","weight":1,
+  	"payload":{"type":"json","value":"{}"}},{"name":"c","weight":1,"payload":{"type":"string","value":""}}]},
+ {"name":"child","enabled":true,"impressionData":true,"strategies":[],"dependencies":[{"feature":"parent",
+ 	"variants":["a"]},{"feature":"off","enabled":false}]},
  {"name":"off","enabled":false,"strategies":[]},
  {"name":"all","enabled":true,"strategies":[{"name":"default","segments":[1],"constraints":[
-   {"contextName":"x","operator":"STR_STARTS_WITH","values":["a"]},{"contextName":"x","operator":"STR_ENDS_WITH","values":["b"],"caseInsensitive":true,"inverted":true},
-   {"contextName":"x","operator":"NUM_GTE","value":"-1.5e3"},{"contextName":"x","operator":"DATE_AFTER","value":"2026-01-31T12:00:00Z"},
-   {"contextName":"x","operator":"SEMVER_LT","value":"1.2.3-rc.20260731123045123"},{"contextName":"x","operator":"REGEX","value":"^a(b|c)+\\bé?$"},{"contextName":"x","operator":"REGEX","value":"^\\p{L}{2,30}$"},
+   {"contextName":"x","operator":"STR_STARTS_WITH","values":["a"]},{"contextName":"x","operator":"STR_ENDS_WITH",
+   	"values":["b"],"caseInsensitive":true,"inverted":true},
+   {"contextName":"x","operator":"NUM_GTE","value":"-1.5e3"},{"contextName":"x","operator":"DATE_AFTER",
+   	"value":"2026-01-31T12:00:00Z"},
+   {"contextName":"x","operator":"SEMVER_LT","value":"1.2.3-rc.20260731123045123"},{"contextName":"x",
+   	"operator":"REGEX","value":"^a(b|c)+\\bé?$"},{"contextName":"x","operator":"REGEX","value":"^\\p{L}{2,30}$"},
    {"contextName":"x","operator":"IN_CIDR","values":["10.0.0.0/8","2001:db8::/32"]}],
-   "variants":[{"name":"only","weight":1000}]},{"name":"userWithId","parameters":{"userIds":"1,2"}},{"name":"remoteAddress","parameters":{"IPs":"10.0.0.1"}}]}
-],"segments":[{"id":1,"constraints":[{"contextName":"country","operator":"IN","values":["no"]},{"contextName":"country","operator":"NOT_IN","values":["no","se"]}]}]}`
+   "variants":[{"name":"only","weight":1000}]},{"name":"userWithId","parameters":{"userIds":"1,2"}},
+   	{"name":"remoteAddress","parameters":{"IPs":"10.0.0.1"}}]}
+],"segments":[{"id":1,"constraints":[{"contextName":"country","operator":"IN","values":["no"]},{"contextName":"country",
+	"operator":"NOT_IN","values":["no","se"]}]}]}`
 
 func rulesSchema(t *testing.T) *jsonschema.Schema {
 	t.Helper()
@@ -58,7 +66,9 @@ func TestRulesAreOfTheSchema(t *testing.T) {
 	specs := map[string]snapshot.Spec{
 		"everything": {},
 		"a part":     {Flags: []string{"child"}, Static: eval.Context{Fields: map[string]string{"sessionId": "s"}}},
-		"hashed":     {Rules: rules.Options{Identifiers: rules.IdentifiersHash, Fields: []string{"userId"}, Salt: "salt"}},
+		"hashed": {Rules: rules.Options{
+			Identifiers: rules.IdentifiersHash, Fields: []string{"userId"}, Salt: "salt",
+		}},
 	}
 	for name, spec := range specs {
 		spec.Format = snapshot.Rules1
@@ -71,7 +81,8 @@ func TestRulesAreOfTheSchema(t *testing.T) {
 		if err := schema.Validate(value); err != nil {
 			t.Errorf("%s: %v\n%s", name, err, stored)
 		}
-		if strings.Contains(string(stored), `"7"`) || name == "hashed" && strings.Contains(string(stored), "\u007f7\u0080") {
+		if strings.Contains(string(stored), `"7"`) || name == "hashed" &&
+			strings.Contains(string(stored), "\u007f7\u0080") {
 			t.Errorf("%s: an id stands in the snapshot:\n%s", name, stored)
 		}
 		if p, meta, err := snapshot.Decode(stored); err != nil || meta.Digest != s.Digest || len(p.Flags()) == 0 {
@@ -98,7 +109,11 @@ func TestRandomRulesAreOfTheSchema(t *testing.T) {
 		}
 		p, _ := compile.Program(d)
 		split := gen.SplitFields(s, state.Context(s).Fields, state.Fields)
-		spec := snapshot.Spec{Format: snapshot.Rules1, Environment: "test", Target: "t", Static: eval.Context{Fields: split.Known, Absent: split.Absent}}
+		spec := snapshot.Spec{
+			Format: snapshot.Rules1, Environment: "test", Target: "t", Static: eval.Context{
+				Fields: split.Known, Absent: split.Absent,
+			},
+		}
 		first, err := snapshot.Encode(d, p, spec, now)
 		if err != nil {
 			t.Fatal(err)

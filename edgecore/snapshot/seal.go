@@ -63,7 +63,8 @@ func (s *Snapshot) Seal(seq uint64, now time.Time) []byte {
 	b.Grow(len(s.content) + len(member) + 128)
 	b.Write(s.content[:len(s.content)-1]) // without the closing brace
 	if s.spec.Format == Definitions1 {
-		fmt.Fprintf(&b, `,"query":{"environment":%s},"meta":{"revisionId":%d}`, encode(string(s.spec.Environment)), s.revision)
+		fmt.Fprintf(&b, `,"query":{"environment":%s},"meta":{"revisionId":%d}`, encode(string(s.spec.Environment)),
+			s.revision)
 	}
 	b.WriteString(`,"flagcast":`)
 	b.Write(member)

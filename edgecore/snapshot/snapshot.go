@@ -7,7 +7,6 @@
 package snapshot
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -20,6 +19,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/edgecore/eval/rules"
+	"github.com/flagcast/flagcast/internal/plainjson"
 )
 
 // Format names a format with its version. A target names one, and a newer
@@ -202,7 +202,9 @@ func (s *Snapshot) evaluate(p *eval.Program, now time.Time) {
 
 // Specialize is the program that a rules snapshot holds.
 func (s *Spec) Specialize(p *eval.Program) *eval.Program {
-	return compile.Select(compile.Specialize(p, &s.Static), func(f eval.Flag) bool { return s.Takes(f.Name, f.Project) })
+	return compile.Select(compile.Specialize(p, &s.Static), func(f eval.Flag) bool {
+		return s.Takes(f.Name, f.Project)
+	})
 }
 
 // specialize writes the program that the static context leaves.
@@ -287,16 +289,7 @@ func (s *Spec) Undecided() bool {
 	return s.Format == Evaluated1 && (s.Contextual == "" || s.Contextual == ContextualOff)
 }
 
-// encode writes JSON without escapes for HTML. It compacts raw text, so that
-// the bytes do not depend on how upstream indents.
-func encode(v any) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		// Only raw text that is not JSON could do this, and the parser has
-		// checked it.
-		panic("snapshot: encode: " + err.Error())
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-}
+// encode writes JSON. It compacts raw text, so that the bytes do not depend on
+// how upstream indents. Only raw text that is not JSON would not encode, and the
+// parser has checked it.
+func encode(v any) []byte { return plainjson.Must(v) }

@@ -22,10 +22,13 @@ import (
 const document = `{"version":2,"features":[
  {"name":"on","enabled":true,"project":"a","strategies":[],"impressionData":true,"later":{"x":1}},
  {"name":"off","enabled":false,"project":"a","strategies":[]},
- {"name":"canary","enabled":true,"project":"a","strategies":[{"name":"flexibleRollout","parameters":{"rollout":"10","stickiness":"default","groupId":"canary"}}]},
- {"name":"all","enabled":true,"project":"b","strategies":[{"name":"flexibleRollout","parameters":{"rollout":"100","stickiness":"default","groupId":"all"}}],
+ {"name":"canary","enabled":true,"project":"a","strategies":[{"name":"flexibleRollout","parameters":{"rollout":"10",
+ 	"stickiness":"default","groupId":"canary"}}]},
+ {"name":"all","enabled":true,"project":"b","strategies":[{"name":"flexibleRollout","parameters":{"rollout":"100",
+ 	"stickiness":"default","groupId":"all"}}],
   "variants":[{"name":"red","weight":500,"payload":{"type":"string","value":"r"}},{"name":"blue","weight":500}]},
- {"name":"local","enabled":true,"project":"b","strategies":[{"name":"default","constraints":[{"contextName":"country","operator":"IN","values":["cn"]}],"segments":[2]}]},
+ {"name":"local","enabled":true,"project":"b","strategies":[{"name":"default","constraints":[{"contextName":"country",
+ 	"operator":"IN","values":["cn"]}],"segments":[2]}]},
  {"name":"child","enabled":true,"project":"c","strategies":[],"dependencies":[{"feature":"on"}]}
 ],"segments":[{"id":1,"constraints":[]},{"id":2,"constraints":[]}],"meta":{"revisionId":7}}`
 
@@ -53,11 +56,16 @@ func TestEvaluatedIsWhatWorkersRead(t *testing.T) {
 	s := encode(t, document, snapshot.Spec{Static: eval.Context{Fields: map[string]string{"country": "cn"}}})
 	got := string(s.Seal(5, now))
 	want := `{"toggles":[` +
-		`{"name":"all","enabled":true,"variant":{"name":"disabled","enabled":false,"feature_enabled":true,"featureEnabled":true},"impressionData":false},` +
-		`{"name":"child","enabled":true,"variant":{"name":"disabled","enabled":false,"feature_enabled":true,"featureEnabled":true},"impressionData":false},` +
-		`{"name":"local","enabled":true,"variant":{"name":"disabled","enabled":false,"feature_enabled":true,"featureEnabled":true},"impressionData":false},` +
-		`{"name":"on","enabled":true,"variant":{"name":"disabled","enabled":false,"feature_enabled":true,"featureEnabled":true},"impressionData":true}],` +
-		`"flagcast":{"format":"evaluated/1","environment":"production","target":"t","revision":7,"digest":"` + s.Digest + `",` +
+		`{"name":"all","enabled":true,"variant":{"name":"disabled","enabled":false,"feature_enabled":true,` +
+		`"featureEnabled":true},"impressionData":false},` +
+		`{"name":"child","enabled":true,"variant":{"name":"disabled","enabled":false,"feature_enabled":true,` +
+		`"featureEnabled":true},"impressionData":false},` +
+		`{"name":"local","enabled":true,"variant":{"name":"disabled","enabled":false,"feature_enabled":true,` +
+		`"featureEnabled":true},"impressionData":false},` +
+		`{"name":"on","enabled":true,"variant":{"name":"disabled","enabled":false,"feature_enabled":true,` +
+		`"featureEnabled":true},"impressionData":true}],` +
+		`"flagcast":{"format":"evaluated/1","environment":"production","target":"t","revision":7,"digest":"` +
+		s.Digest + `",` +
 		`"seq":5,"publishedAt":"2026-01-31T12:00:00.123Z","contextual":["all","canary"]}}`
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -72,8 +80,14 @@ func TestContextualFlags(t *testing.T) {
 	}{
 		{"off: a canary is off for everybody, its share of 100 % is not", snapshot.Spec{}, "all child on"},
 		{"omit", snapshot.Spec{Contextual: snapshot.ContextualOmit}, "child on"},
-		{"known absent is known", snapshot.Spec{Contextual: snapshot.ContextualOmit, Static: eval.Context{Absent: []string{"country"}}}, "child on"},
-		{"the static context decides", snapshot.Spec{Contextual: snapshot.ContextualOmit, Static: eval.Context{Fields: map[string]string{"country": "cn", "userId": "3"}}}, "all child local on"},
+		{"known absent is known", snapshot.Spec{
+			Contextual: snapshot.ContextualOmit, Static: eval.Context{Absent: []string{"country"}},
+		}, "child on"},
+		{"the static context decides", snapshot.Spec{
+			Contextual: snapshot.ContextualOmit, Static: eval.Context{
+				Fields: map[string]string{"country": "cn", "userId": "3"},
+			},
+		}, "all child local on"},
 		{"a project", snapshot.Spec{Projects: []string{"a"}}, "on"},
 		{"names", snapshot.Spec{Flags: []string{"o*", "child"}}, "child on"},
 	} {
@@ -132,11 +146,13 @@ func TestDigest(t *testing.T) {
 	for _, format := range snapshot.Formats() {
 		spec := snapshot.Spec{Format: format}
 		a := encode(t, document, spec)
-		other := strings.Replace(strings.ReplaceAll(document, ":{\"x\"", ": {\"x\""), `"revisionId":7`, `"revisionId":8`, 1)
+		other := strings.Replace(strings.ReplaceAll(document, ":{\"x\"", ": {\"x\""), `"revisionId":7`,
+			`"revisionId":8`, 1)
 		if b := encode(t, other, spec); a.Digest != b.Digest {
 			t.Errorf("%s: the digest depends on spelling or revision", format)
 		}
-		if c := encode(t, strings.Replace(document, `"name":"on","enabled":true`, `"name":"on","enabled":false`, 1), spec); a.Digest == c.Digest {
+		if c := encode(t, strings.Replace(document, `"name":"on","enabled":true`, `"name":"on","enabled":false`, 1),
+			spec); a.Digest == c.Digest {
 			t.Errorf("%s: the digest does not see a flip", format)
 		}
 		for _, seq := range []uint64{1, 1 << 50} {
@@ -152,12 +168,13 @@ func TestOpenRefusesWhatIsNotWhole(t *testing.T) {
 	s := encode(t, document, snapshot.Spec{})
 	whole := s.Seal(9, now)
 	for name, stored := range map[string][]byte{
-		"empty":    {},
-		"cut off":  whole[:len(whole)/2],
-		"HTML":     []byte("<html>"),
-		"foreign":  []byte(`{"toggles":[]}`),
-		"a list":   []byte(`[]`),
-		"tampered": bytes.Replace(whole, []byte(`"name":"on","enabled":true`), []byte(`"name":"on","enabled":false`), 1),
+		"empty":   {},
+		"cut off": whole[:len(whole)/2],
+		"HTML":    []byte("<html>"),
+		"foreign": []byte(`{"toggles":[]}`),
+		"a list":  []byte(`[]`),
+		"tampered": bytes.Replace(whole, []byte(`"name":"on","enabled":true`), []byte(`"name":"on","enabled":false`),
+			1),
 	} {
 		if _, err := snapshot.Open(stored); !errors.Is(err, snapshot.ErrForeign) {
 			t.Errorf("%s: %v", name, err)
@@ -168,11 +185,15 @@ func TestOpenRefusesWhatIsNotWhole(t *testing.T) {
 // TestHostileObjectsAreForeign: what is stored under a key may be anything. It
 // is not a snapshot, and reading it takes no more stack than any other object.
 func TestHostileObjectsAreForeign(t *testing.T) {
-	s := encode(t, `{"features":[{"name":"x","enabled":true,"strategies":[]}]}`, snapshot.Spec{Format: snapshot.Rules1, Environment: "e", Target: "t"})
+	s := encode(t, `{"features":[{"name":"x","enabled":true,"strategies":[]}]}`, snapshot.Spec{
+		Format: snapshot.Rules1, Environment: "e", Target: "t",
+	})
 	deep := strings.Repeat("[", 8<<20)
 	for name, stored := range map[string]string{
-		"lists": deep, "objects": strings.Repeat(`{"rules":`, 1<<20), "closed": strings.Repeat("[", 1<<20) + strings.Repeat("]", 1<<20),
-		"a member": `{"flagcast":` + deep, "toggles": `{"toggles":` + deep, "rules": `{"rules":{"flags":` + deep, "a flag": `{"features":[{"name":"x","y":` + deep,
+		"lists": deep, "objects": strings.Repeat(`{"rules":`, 1<<20), "closed": strings.Repeat("[", 1<<20) +
+			strings.Repeat("]", 1<<20),
+		"a member": `{"flagcast":` + deep, "toggles": `{"toggles":` + deep, "rules": `{"rules":{"flags":` + deep,
+		"a flag": `{"features":[{"name":"x","y":` + deep,
 	} {
 		b := []byte(stored)
 		used := need.Stack(func() {
@@ -211,9 +232,12 @@ func FuzzOpen(f *testing.F) {
 // nothing can be written above makes an object foreign.
 func TestSeqBeyondJavaScript(t *testing.T) {
 	s := encode(t, document, snapshot.Spec{})
-	for seq, valid := range map[uint64]bool{0: true, snapshot.MaxSeq: true, snapshot.MaxSeq + 1: false, math.MaxUint64: false} {
+	for seq, valid := range map[uint64]bool{
+		0: true, snapshot.MaxSeq: true, snapshot.MaxSeq + 1: false, math.MaxUint64: false,
+	} {
 		meta, err := snapshot.Open(s.Seal(seq, now))
-		if valid && (err != nil || meta.Seq != seq) || !valid && (!errors.Is(err, snapshot.ErrForeign) || meta.Seq != 0) {
+		if valid && (err != nil || meta.Seq != seq) ||
+			!valid && (!errors.Is(err, snapshot.ErrForeign) || meta.Seq != 0) {
 			t.Errorf("seq %d: %+v, %v", seq, meta, err)
 		}
 	}

@@ -73,9 +73,12 @@ func TestRestoreRefusesALargeFile(t *testing.T) {
 // memory than the file has bytes, times some.
 func FuzzRestore(f *testing.F) {
 	for _, seed := range []string{
-		`[["a",{"version":2,"features":[]}],["e",{"version":2,"features":[{"name":"x","enabled":true,"strategies":[]}]}]]`,
-		`[["e",` + strings.Repeat("[", 1<<20), strings.Repeat("[", 1<<20), `{"e":{"features":[]}}`, `[["e"],["e",7],7,{"0":"e","1":{"features":[]}}]`,
-		`[` + strings.Repeat("0,", 1<<17) + `["e",{"features":[]}]]`, `{"features":[` + strings.Repeat("{},", 1<<16) + `{}]}`,
+		`[["a",{"version":2,"features":[]}],["e",{"version":2,"features":[{"name":"x","enabled":true,` +
+			`"strategies":[]}]}]]`,
+		`[["e",` + strings.Repeat("[", 1<<20), strings.Repeat("[", 1<<20),
+		`{"e":{"features":[]}}`, `[["e"],["e",7],7,{"0":"e","1":{"features":[]}}]`,
+		`[` + strings.Repeat("0,", 1<<17) + `["e",{"features":[]}]]`, `{"features":[` + strings.Repeat("{},", 1<<16) +
+			`{}]}`,
 	} {
 		f.Add([]byte(seed), true)
 		f.Add([]byte(seed), false)
@@ -89,7 +92,9 @@ func FuzzRestore(f *testing.F) {
 			t.Fatal(err)
 		}
 		s := state.New(state.Options{Dir: dir, Log: slog.New(slog.DiscardHandler)})
-		if used := need.Allocated(func() { s.Restore(t.Context(), []edgecore.Environment{"e"}) }); used > 64*int64(len(content))+1<<20 {
+		if used := need.Allocated(func() {
+			s.Restore(t.Context(), []edgecore.Environment{"e"})
+		}); used > 64*int64(len(content))+1<<20 {
 			t.Errorf("%d bytes allocated for %d", used, len(content))
 		}
 		if _, err := s.Load("e"); err == nil && !edge {

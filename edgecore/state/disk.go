@@ -15,7 +15,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/parse"
-	"github.com/flagcast/flagcast/internal/disk"
+	"github.com/flagcast/flagcast/internal/atomicfile"
 	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
@@ -34,8 +34,9 @@ func (s *Store) Restore(ctx context.Context, environments []edgecore.Environment
 	if s.dir == "" {
 		return
 	}
-	if n := disk.Tidy(s.dir, func(name string) bool { return strings.HasSuffix(name, suffix) }); n > 0 {
-		s.log.Info("removed temporary files that an earlier run has left", "dir", s.dir, "files", n)
+	ours := func(name string) bool { return strings.HasSuffix(name, suffix) }
+	if n := atomicfile.RemoveAbandoned(s.dir, ours); n > 0 {
+		s.log.Info("removed temporary files of an earlier run", "dir", s.dir, "files", n)
 	}
 	for _, env := range environments {
 		err := s.restore(ctx, env)
@@ -46,7 +47,8 @@ func (s *Store) Restore(ctx context.Context, environments []edgecore.Environment
 			err = fmt.Errorf("the file has %w: set upstream.max_bytes to more", err)
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			s.log.Warn("restore: starting without last good definitions", "environment", env, "file", s.file(env), "err", err)
+			s.log.Warn("restore: starting without last good definitions", "environment", env, "file", s.file(env),
+				"err", err)
 		}
 	}
 }
@@ -78,7 +80,8 @@ func (s *Store) restore(ctx context.Context, env edgecore.Environment) error {
 		return err
 	}
 	s.log.Warn("restored the last good definitions: serving and publishing them until upstream answers",
-		"environment", env, "file", path, "flags", len(d.Features), "revision", d.Revision, "from", info.ModTime().UTC().Format("2006-01-02T15:04:05Z"))
+		"environment", env, "file", path, "flags", len(d.Features), "revision", d.Revision,
+		"from", info.ModTime().UTC().Format("2006-01-02T15:04:05Z"))
 	return nil
 }
 
@@ -151,7 +154,8 @@ func (s *Store) save(failing bool) bool {
 			}
 			s.mu.Unlock()
 			if !failing {
-				s.log.Warn("the last good definitions cannot be kept on disk: a restart will need upstream", "dir", s.dir, "environment", env, "err", err)
+				s.log.Warn("the last good definitions cannot be kept on disk: a restart will need upstream",
+					"dir", s.dir, "environment", env, "err", err)
 			}
 		}
 	}
@@ -160,5 +164,5 @@ func (s *Store) save(failing bool) bool {
 
 // write replaces the file whole: a crash leaves the old one or the new one.
 func (s *Store) write(env edgecore.Environment, d *edgecore.Definitions) error {
-	return disk.Replace(s.file(env), d.Encode())
+	return atomicfile.WritePrivate(s.file(env), d.Encode())
 }

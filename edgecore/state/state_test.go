@@ -22,7 +22,10 @@ import (
 
 func definitions(t testing.TB, env edgecore.Environment, revision int, on bool) *edgecore.Definitions {
 	t.Helper()
-	d, err := parse.Definitions(fmt.Appendf(nil, `{"features":[{"name":"x","enabled":%v,"strategies":[],"later":[1]}],"meta":{"revisionId":%d}}`, on, revision), env)
+	d, err := parse.Definitions(
+		fmt.Appendf(nil,
+			`{"features":[{"name":"x","enabled":%v,"strategies":[],"later":[1]}],"meta":{"revisionId":%d}}`, on,
+			revision), env)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +102,8 @@ func run(t *testing.T, dir string, log *slog.Logger, put ...*edgecore.Definition
 
 func TestRestart(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "folder")
-	run(t, dir, slog.New(slog.DiscardHandler), definitions(t, "a/../b", 1, true), definitions(t, "e", 1, true), definitions(t, "e", 2, false))
+	run(t, dir, slog.New(slog.DiscardHandler), definitions(t, "a/../b", 1, true), definitions(t, "e", 1, true),
+		definitions(t, "e", 2, false))
 	if err := os.WriteFile(filepath.Join(dir, "broken.definitions.json"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +140,8 @@ func TestDiskThatCannotBeWrittenIsAWarning(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	run(t, filepath.Join(file, "state"), slog.New(slog.NewTextHandler(&log, nil)), definitions(t, "e", 1, true), definitions(t, "e", 2, true))
+	run(t, filepath.Join(file, "state"), slog.New(slog.NewTextHandler(&log, nil)), definitions(t, "e", 1, true),
+		definitions(t, "e", 2, true))
 	if strings.Count(log.String(), "level=WARN") == 0 || strings.Contains(log.String(), "level=ERROR") {
 		t.Errorf("log:\n%s", log.String())
 	}
@@ -176,7 +181,8 @@ func TestBackupOfUnleashEdge(t *testing.T) {
 	dir := t.TempDir()
 	backup := filepath.Join(dir, "unleash_features.json")
 	for content, ready := range map[string]bool{
-		`[["a",{"version":2,"features":[]}],["e",{"version":2,"features":[{"name":"x","enabled":true,"strategies":[]}]}]]`: true,
+		`[["a",{"version":2,"features":[]}],["e",{"version":2,"features":[{"name":"x","enabled":true,` +
+			`"strategies":[]}]}]]`: true,
 		`[["a",{"version":2,"features":[]}]]`: false,
 		`{"e":{"features":[]}}`:               false,
 		`[["e",{"version":2`:                  false,
@@ -187,7 +193,8 @@ func TestBackupOfUnleashEdge(t *testing.T) {
 		}
 		s := state.New(state.Options{Dir: dir, Log: slog.New(slog.DiscardHandler)})
 		s.Restore(t.Context(), []edgecore.Environment{"e"})
-		if st, err := s.Load("e"); (err == nil) != ready || ready && (!st.Restored || !st.Program.Evaluate("x", &eval.Context{}).Enabled) {
+		if st, err := s.Load("e"); (err == nil) != ready ||
+			ready && (!st.Restored || !st.Program.Evaluate("x", &eval.Context{}).Enabled) {
 			t.Errorf("%s: %v, want ready %v", content, err, ready)
 		}
 	}
@@ -216,7 +223,8 @@ func TestRestoreTidies(t *testing.T) {
 		}
 	}
 	var log bytes.Buffer
-	state.New(state.Options{Dir: dir, Log: slog.New(slog.NewTextHandler(&log, nil))}).Restore(t.Context(), []edgecore.Environment{"e"})
+	state.New(state.Options{Dir: dir, Log: slog.New(slog.NewTextHandler(&log, nil))}).Restore(t.Context(),
+		[]edgecore.Environment{"e"})
 	left, err := filepath.Glob(filepath.Join(dir, "*"))
 	if err != nil {
 		t.Fatal(err)

@@ -85,7 +85,8 @@ func TestPollRefusesLargeAnswers(t *testing.T) {
 			if err := <-done; err != nil || delivered != 1 {
 				t.Errorf("%v after %d versions", err, delivered)
 			}
-			if size := new(untrusted.SizeError); !errors.As(status.Err, &size) || !strings.Contains(status.Err.Error(), "set upstream.max_bytes to more") {
+			if size := new(untrusted.SizeError); !errors.As(status.Err, &size) ||
+				!strings.Contains(status.Err.Error(), "set upstream.max_bytes to more") {
 				t.Errorf("%v", status.Err)
 			}
 			if used > 8*bound {
@@ -106,8 +107,13 @@ func TestFileRefusesALargeFile(t *testing.T) {
 	}
 	large := oneFlag + strings.Repeat(" ", 1<<10)
 	write(large)
-	err := upstream.NewFile(path, "e", 1<<10, slog.New(slog.DiscardHandler)).Run(t.Context(), func(*edgecore.Definitions) { t.Error("delivered") })
-	if err == nil || !strings.Contains(err.Error(), path+" has more than 1024 bytes, and is not read: set upstream.max_bytes to more") {
+	err := upstream.NewFile(path, "e", 1<<10, slog.New(slog.DiscardHandler)).Run(t.Context(),
+		func(*edgecore.Definitions) {
+			t.Error("delivered")
+		})
+	if err == nil ||
+		!strings.Contains(err.Error(),
+			path+" has more than 1024 bytes, and is not read: set upstream.max_bytes to more") {
 		t.Errorf("%v", err)
 	}
 	write(oneFlag)
@@ -134,11 +140,14 @@ func TestFileRefusesALargeFile(t *testing.T) {
 func TestProjectsOfATokenAreBounded(t *testing.T) {
 	const n = 1 << 19
 	body := `{"features":[],"query":{"project":[` + strings.Repeat("0,", n) + `"a"]},"meta":{"revisionId":%d}}`
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintf(w, body, 1) }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintf(w, body, 1)
+	}))
 	defer server.Close()
 	token, _ := edgecore.ParseToken(secret.New("[]:production.secret"))
 	poll, err := upstream.NewPoll(upstream.Options{
-		URL: server.URL, Tokens: []edgecore.Token{token}, Environment: "production", Interval: time.Hour, Timeout: 10 * time.Second, Log: slog.New(slog.DiscardHandler),
+		URL: server.URL, Tokens: []edgecore.Token{token}, Environment: "production", Interval: time.Hour,
+		Timeout: 10 * time.Second, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -168,7 +177,9 @@ func TestAnswersWithoutDefinitions(t *testing.T) {
 		"204":            {status(http.StatusNoContent), "204 No Content: Unleash answers 200 with all flags"},
 		"206":            {status(http.StatusPartialContent), "206 Partial Content: Unleash answers 200"},
 		"200 and empty":  {status(http.StatusOK), "200 with an empty body, which is never taken for"},
-		"200 and blank":  {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(" \r\n")) }, "200 with an empty body"},
+		"200 and blank": {func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(" \r\n"))
+		}, "200 with an empty body"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &server{answers: map[string]http.HandlerFunc{allToken: tc.answer}}
@@ -176,7 +187,8 @@ func TestAnswersWithoutDefinitions(t *testing.T) {
 				later(time.Minute)
 				f.expect(t)
 				st := f.Status()
-				if st.Err == nil || !st.LastOK.IsZero() || !strings.Contains(st.Err.Error(), tc.says) || !strings.Contains(f.log.String(), strings.SplitN(tc.says, ",", 2)[0]) {
+				if st.Err == nil || !st.LastOK.IsZero() || !strings.Contains(st.Err.Error(), tc.says) ||
+					!strings.Contains(f.log.String(), strings.SplitN(tc.says, ",", 2)[0]) {
 					t.Errorf("status %+v, log:\n%s", st, &f.log)
 				}
 				s.set(allToken, flags(1, "x@a"))

@@ -16,6 +16,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/parse"
+	"github.com/flagcast/flagcast/internal/outage"
 	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
@@ -28,26 +29,26 @@ type File struct {
 	maxBytes int64
 	log      *slog.Logger
 
-	// Owned by Run: the digest of what was read last, good or bad, what was wrong
-	// with it, and the last good definitions.
+	// Owned by Run: the digest of what was read last, valid or not, its error, and the
+	// last good definitions.
 	last  [sha256.Size]byte
 	fault error
 	good  *edgecore.Definitions
-	// What the file was when it was read, nil for unknown, and when that was.
-	info os.FileInfo
-	seen time.Time
+	// The state of the file when it was read, nil for unknown, and when that was.
+	info   os.FileInfo
+	readAt time.Time
 }
 
-// NewFile makes a feed of a file of at most maxBytes. It reads nothing yet.
+// NewFile makes a feed of a file of at most maxBytes. It does not read it yet.
 func NewFile(path string, env edgecore.Environment, maxBytes int64, log *slog.Logger) *File {
 	return &File{path: path, env: env, maxBytes: maxBytes, log: log.With("environment", env)}
 }
 
-// stableFor is how long a file must be unchanged before it is read: editors
-// write in several steps. recheck finds changes that no event reports, as on
-// network volumes: a file that is as it was is not read. Since clocks of file
-// systems are coarse, and those of servers differ, a file must be left alone
-// for tick before its time says anything, and is read every reread anyway.
+// stableFor is how long a file must be unchanged before it is read: editors write in
+// several steps. Every recheck the file is compared, to find changes without events, as
+// on network volumes: a file with the same size and time is not read. Since clocks of
+// file systems are coarse, and those of servers differ, a time counts only if it is at
+// least tick old, and the file is read every reread anyway.
 const (
 	stableFor = 50 * time.Millisecond
 	recheck   = time.Second
@@ -62,7 +63,7 @@ func (f *File) Run(ctx context.Context, deliver func(*edgecore.Definitions)) err
 	if ctx.Err() != nil {
 		return nil
 	}
-	f.note(err)
+	f.record(err)
 	if err != nil {
 		return err
 	}
@@ -87,45 +88,46 @@ func (f *File) Run(ctx context.Context, deliver func(*edgecore.Definitions)) err
 			quiet.Reset(stableFor)
 			continue
 		case <-quiet.C:
-			f.info = nil // read it, whatever it looks like
+			f.info = nil // read it in any case
 		case <-ticker.C:
 		}
 		err := f.read(ctx, deliver)
 		if ctx.Err() != nil {
 			return nil
 		}
-		if before := f.note(err); err != nil && (before.Err == nil || before.Err.Error() != err.Error()) {
-			for line := range strings.SplitSeq(err.Error(), "\n") {
-				f.log.Error(line)
-			}
-			f.log.Error("the last good flags stay")
-		} else if err == nil && before.Err != nil {
+		switch outage.Between(f.record(err).Err, err) {
+		case outage.Began, outage.Differs:
+			lines := strings.Split(err.Error(), "\n")
+			f.log.Error("cannot read the definitions; the last good flags stay", "err", lines[0], "lines", lines[1:])
+		case outage.Ended:
 			f.log.Info("the definitions can be read again", "file", f.path)
 		}
 	}
 }
 
-// unchanged reports whether the file is the one that was read, without reading it.
+// unchanged reports, without reading the file, whether it is the one that was read.
 func (f *File) unchanged() bool {
-	if f.info == nil || time.Since(f.seen) >= reread {
+	if f.info == nil || time.Since(f.readAt) >= reread {
 		return false
 	}
 	now, err := os.Stat(f.path)
-	return err == nil && os.SameFile(now, f.info) && now.Size() == f.info.Size() && now.ModTime().Equal(f.info.ModTime()) &&
-		f.seen.Sub(now.ModTime()) >= tick
+	return err == nil && os.SameFile(now, f.info) && now.Size() == f.info.Size() &&
+		now.ModTime().Equal(f.info.ModTime()) &&
+		f.readAt.Sub(now.ModTime()) >= tick
 }
 
-// read delivers the file if it has changed. What a version of the file gave
-// once, it gives again.
+// read delivers the file if it has changed. For an unchanged file it returns the error
+// of the last time.
 func (f *File) read(ctx context.Context, deliver func(*edgecore.Definitions)) error {
 	if f.unchanged() {
 		return f.fault
 	}
-	f.seen = time.Now()
+	f.readAt = time.Now()
 	f.info, _ = os.Stat(f.path) // before it is read: a change in between is seen later
 	document, err := untrusted.ReadFile(f.path, f.maxBytes)
 	if large := new(untrusted.SizeError); errors.As(err, &large) {
-		err = fmt.Errorf("%s has %w, and is not read: set upstream.max_bytes to more, and give the process 32 times as much memory", f.path, err)
+		err = fmt.Errorf("%s has %w, and is not read: set upstream.max_bytes to more, and give the process 32 times "+
+			"as much memory", f.path, err)
 	}
 	if err != nil {
 		f.last, f.info = [sha256.Size]byte{}, nil
@@ -166,5 +168,6 @@ func locate(path string, document []byte, err error) error {
 	if start := max(0, column-width/2); len(line) > width {
 		line, column = line[start:min(len(line), start+width)], column-start
 	}
-	return fmt.Errorf("%s:%d:%d: %s\n  %s\n  %s^", path, syntax.Line, syntax.Column, syntax.Msg, line, strings.Repeat(" ", max(column, 0)))
+	return fmt.Errorf("%s:%d:%d: %s\n  %s\n  %s^", path, syntax.Line, syntax.Column, syntax.Msg, line,
+		strings.Repeat(" ", max(column, 0)))
 }

@@ -71,7 +71,7 @@ func TestFileFollowsEdits(t *testing.T) {
 	}
 	next("z")
 
-	// A broken edit: told with its place, and nothing is delivered.
+	// A broken edit: reported with its place, and nothing is delivered.
 	write("{\"features\":[\n  {\"name\":\"x\" \"enabled\":true}\n]}")
 	for feed.Status().Err == nil {
 		time.Sleep(time.Millisecond) // polls a condition
@@ -90,7 +90,7 @@ func TestFileFollowsEdits(t *testing.T) {
 	}
 }
 
-// Behind a link no event tells of a change: the file is looked at every second,
+// Behind a link no event reports a change: the file is looked at every second,
 // and as long as it is as it was that counts as hearing from upstream.
 func TestFileBehindALink(t *testing.T) {
 	t.Parallel()
@@ -99,7 +99,8 @@ func TestFileBehindALink(t *testing.T) {
 	long := time.Now().Add(-time.Hour)
 	write := func(path, name string, at time.Time) {
 		t.Helper()
-		if err := errors.Join(os.WriteFile(path, []byte(strings.Replace(oneFlag, `"x"`, `"`+name+`"`, 1)), 0o600), os.Chtimes(path, at, at)); err != nil {
+		if err := errors.Join(os.WriteFile(path, []byte(strings.Replace(oneFlag, `"x"`, `"`+name+`"`, 1)), 0o600),
+			os.Chtimes(path, at, at)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -121,7 +122,7 @@ func TestFileBehindALink(t *testing.T) {
 		}
 	}
 	next("a")
-	for range 2 { // still heard, though nothing changes
+	for range 2 { // still received, though nothing changes
 		for heard := feed.Status().LastOK; !feed.Status().LastOK.After(heard); {
 			time.Sleep(time.Millisecond) // polls a condition
 		}

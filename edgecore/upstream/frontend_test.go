@@ -17,10 +17,14 @@ func isFrontend(_ context.Context, token secret.Secret) bool {
 }
 
 // A list of tokens for Unleash Edge may hold some of the frontend API: they
-// keep nobody from getting flags. A backend token that is refused does.
+// keep no client from getting flags. A backend token that is refused does.
 func TestPollLeavesFrontendTokensOut(t *testing.T) {
 	const ui = "*:production.frontend-secret"
-	s := &server{answers: map[string]http.HandlerFunc{ui: status(http.StatusForbidden), aToken: flags(1, "x@a"), bToken: status(http.StatusForbidden)}}
+	s := &server{
+		answers: map[string]http.HandlerFunc{
+			ui: status(http.StatusForbidden), aToken: flags(1, "x@a"), bToken: status(http.StatusForbidden),
+		},
+	}
 	polling(t, []string{ui, aToken, bToken}, s, func(t *testing.T, f *follower) {
 		f.expect(t)
 		s.set(bToken, flags(1, "y@b"))
@@ -31,7 +35,9 @@ func TestPollLeavesFrontendTokensOut(t *testing.T) {
 		s.mu.Lock()
 		later := s.asked[before:]
 		s.mu.Unlock()
-		if len(later) == 0 || slices.ContainsFunc(later, func(r *http.Request) bool { return r.Header.Get("Authorization") == ui }) {
+		if len(later) == 0 || slices.ContainsFunc(later, func(r *http.Request) bool {
+			return r.Header.Get("Authorization") == ui
+		}) {
 			t.Errorf("of %d requests some are with the frontend token", len(later))
 		}
 		if n := strings.Count(f.log.String(), "for the frontend API"); n != 1 {

@@ -6,10 +6,10 @@ import (
 	"github.com/flagcast/flagcast/edgecore"
 )
 
-// merge makes one set of definitions of what the tokens see. A token of single
-// projects says what is in them; of flags and segments that several tokens
-// see, the copy with the higher revision counts. Members of the document that
-// we do not know are those of the newest.
+// merge combines the definitions of all tokens. Flags of a project are those of the
+// newest answer that covers it; of flags and segments in several answers, the copy
+// with the higher revision is used. Unknown members of the document are those of the
+// newest answer.
 func (p *Poll) merge() *edgecore.Definitions {
 	for _, s := range p.scopes {
 		s.delivered = s.last
@@ -17,14 +17,14 @@ func (p *Poll) merge() *edgecore.Definitions {
 	if len(p.scopes) == 1 {
 		return p.scopes[0].last
 	}
-	// The newest first, and of equally new ones the narrowest: it was asked
-	// for by name.
+	// The newest first, and of equally new ones the one with the fewest projects: its
+	// token names them.
 	scopes := slices.Clone(p.scopes)
 	slices.SortStableFunc(scopes, func(a, b *scope) int {
 		if a.last.Revision != b.last.Revision {
 			return int(int64(b.last.Revision) - int64(a.last.Revision))
 		}
-		return breadth(a) - breadth(b)
+		return projectCount(a) - projectCount(b)
 	})
 	merged := &edgecore.Definitions{Environment: p.options.Environment, Others: scopes[0].last.Others}
 	features, segments := map[string]bool{}, map[int]bool{}
@@ -53,15 +53,15 @@ func (p *Poll) merge() *edgecore.Definitions {
 	return merged
 }
 
-// coveredBy reports whether newer scopes have already said all about a project: a
-// flag that they do not have is gone.
+// coveredBy reports whether a newer scope covers a project: a flag that it does not
+// have was deleted.
 func coveredBy(scopes []*scope, project string) bool {
 	return slices.ContainsFunc(scopes, func(s *scope) bool {
 		return s.projects == nil || s.projects[project]
 	})
 }
 
-func breadth(s *scope) int {
+func projectCount(s *scope) int {
 	if s.projects == nil {
 		return 1 << 20
 	}

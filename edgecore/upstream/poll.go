@@ -7,18 +7,19 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/internal/backoff"
 	"github.com/flagcast/flagcast/internal/httpclient"
+	"github.com/flagcast/flagcast/internal/outage"
 	"github.com/flagcast/flagcast/internal/secret"
+	"github.com/flagcast/flagcast/internal/unleashurl"
 )
 
-// DefaultMaxBytes bounds an answer of upstream where nothing else is said.
+// DefaultMaxBytes bounds a response of upstream by default.
 const DefaultMaxBytes = 256 << 20
 
 // Options of a poll. Interval and Timeout are required.
@@ -31,39 +32,39 @@ type Options struct {
 	Interval    time.Duration            // between polls, jittered by a tenth
 	Timeout     time.Duration            // of one request
 	Headers     map[string]secret.Secret // sent with every request
-	MaxBytes    int64                    // of one answer, unpacked; 0: DefaultMaxBytes
-	TokenHeader string                   // that Base sends tokens in, for errors; "": Authorization
+	MaxBytes    int64                    // of one response, decompressed; 0: DefaultMaxBytes
+	TokenHeader string                   // in which Base sends tokens, for errors; "": Authorization
 	Version     string                   // of flagcast, for User-Agent
 	Base        http.RoundTripper        // default: the system's, and CAFile
 	CAFile      string                   // PEM with further authorities for upstream
-	// IsFrontend reports of a token that upstream has refused (403) whether it is
-	// known to be one of the frontend API: lists of tokens for Unleash Edge may
-	// hold some. Such a token is left out from then on, unless it is the only
-	// one. nil: unknown.
+	// IsFrontend reports whether a token that upstream has refused (403) is one of the
+	// frontend API: lists of tokens for Unleash Edge may contain some. Such a token is
+	// not used any more, unless it is the only one. nil: never.
 	IsFrontend func(context.Context, secret.Secret) bool
 	Log        *slog.Logger
 }
 
-// Poll is a feed that asks GET /api/client/features, with an ETag, every
-// interval, and at once when it is nudged.
+// Poll is a feed that polls GET /api/client/features, with an ETag, every interval, and
+// at once when it is triggered.
 type Poll struct {
 	health
-	options Options
-	scopes  []*scope
-	nudged  chan struct{} // holds one nudge
+	options  Options
+	scopes   []*scope
+	triggers chan struct{} // holds one trigger
 
-	haste burst // owned by Run
+	burst burst // owned by Run
 }
 
-// NewPoll makes a feed. It makes no call yet.
+// NewPoll makes a feed. It makes no network calls.
 func NewPoll(o Options) (*Poll, error) {
 	if len(o.Tokens) == 0 {
-		return nil, fmt.Errorf("poll upstream for environment %q: there is not a token", o.Environment)
+		return nil, fmt.Errorf("poll upstream for environment %q: there is no token", o.Environment)
 	}
-	address, err := featuresURL(o.URL)
+	address, err := unleashurl.Parse(o.URL)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("upstream URL %q %w", o.URL, err)
 	}
+	address.Path += "/api/client/features"
 	if o.Base == nil {
 		if o.Base, err = httpclient.WithCA(nil, o.CAFile); err != nil {
 			return nil, err
@@ -72,29 +73,23 @@ func NewPoll(o Options) (*Poll, error) {
 	if o.MaxBytes == 0 {
 		o.MaxBytes = DefaultMaxBytes
 	}
-	client := httpclient.NewClient(httpclient.Options{Base: o.Base, Attempts: 2, Timeout: o.Timeout, MaxWait: 2 * time.Second})
-	p := &Poll{options: o, nudged: make(chan struct{}, 1)}
+	client := httpclient.NewClient(httpclient.Options{
+		Base: o.Base, Attempts: 2, Timeout: o.Timeout, MaxWait: 2 * time.Second,
+	})
+	p := &Poll{options: o, triggers: make(chan struct{}, 1)}
 	for i, token := range o.Tokens {
 		p.scopes = append(p.scopes, &scope{
-			client: client, url: address, token: token, number: i + 1, headers: o.requestHeaders(), env: o.Environment, log: o.Log,
+			client: client, url: address.String(), token: token, number: i + 1,
+			headers: o.requestHeaders(), env: o.Environment,
+			log:      o.Log,
 			interval: o.Interval, maxBytes: o.MaxBytes, tokenHeader: o.TokenHeader,
 		})
 	}
 	return p, nil
 }
 
-func featuresURL(base string) (string, error) {
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return "", fmt.Errorf("upstream URL %q is not of the form https://unleash.example", base)
-	}
-	path := strings.TrimSuffix(strings.TrimRight(u.Path, "/"), "/api")
-	u.Path, u.RawQuery, u.Fragment = path+"/api/client/features", "", ""
-	return u.String(), nil
-}
-
-// requestHeaders are those of Unleash's SDK protocol. With a client
-// specification of 4.2.0 and more the server sends segments by themselves.
+// requestHeaders returns the headers of Unleash's SDK protocol. From client
+// specification 4.2.0 on the server sends segments separately.
 func (o *Options) requestHeaders() http.Header {
 	h := http.Header{}
 	connection := fmt.Sprintf("%016x%016x", rand.Uint64(), rand.Uint64())
@@ -113,40 +108,40 @@ func (o *Options) requestHeaders() http.Header {
 
 const maxPause = 5 * time.Minute
 
-// Run implements Feed. It delivers for the first time when every token has
-// been answered once. No answer of upstream ends it: what it delivered is kept,
-// and it asks again.
+// Run implements Feed. It delivers for the first time when upstream has answered once
+// for every token. No response of upstream ends it: the last definitions are kept, and
+// it polls again.
 func (p *Poll) Run(ctx context.Context, deliver func(*edgecore.Definitions)) error {
 	for {
-		news, err := p.round(ctx)
+		news, err := p.pollAll(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
 		if news {
 			deliver(p.merge())
 		}
-		p.logOutcome(p.note(err), err)
+		p.logOutcome(p.record(err), err)
 		if !p.wait(ctx, err) {
 			return nil
 		}
 	}
 }
 
-// round asks once for every token, in parallel. news says that there is
+// pollAll polls once for every token, in parallel. news reports whether there is
 // something to deliver.
-func (p *Poll) round(ctx context.Context) (news bool, err error) {
+func (p *Poll) pollAll(ctx context.Context) (news bool, err error) {
 	errs := make([]error, len(p.scopes))
 	var asking sync.WaitGroup
 	for i, s := range p.scopes {
 		asking.Go(func() { errs[i] = s.fetch(ctx) })
 	}
 	asking.Wait()
-	p.drop(ctx, errs)
+	p.dropFrontendTokens(ctx, errs)
 	return p.hasUndelivered(), errors.Join(errs...)
 }
 
-// drop leaves out the tokens of the frontend API, whose errors are none.
-func (p *Poll) drop(ctx context.Context, errs []error) {
+// dropFrontendTokens removes tokens of the frontend API, and their errors.
+func (p *Poll) dropFrontendTokens(ctx context.Context, errs []error) {
 	var kept []*scope
 	for i, s := range p.scopes {
 		var status *StatusError
@@ -161,14 +156,15 @@ func (p *Poll) drop(ctx context.Context, errs []error) {
 	for i, s := range p.scopes {
 		if !slices.Contains(kept, s) {
 			errs[i] = nil
-			p.options.Log.Warn("a token of upstream is for the frontend API: it is not used to fetch flags", "token", s.number)
+			p.options.Log.Warn("a token of upstream is for the frontend API: it is not used to fetch flags",
+				"token", s.number)
 		}
 	}
 	p.scopes = kept
 }
 
-// hasUndelivered reports whether there is something to deliver: every token has been
-// answered, and one of the answers has not been delivered yet.
+// hasUndelivered reports whether upstream has answered for every token, and one of the
+// answers has not been delivered yet.
 func (p *Poll) hasUndelivered() bool {
 	news := false
 	for _, s := range p.scopes {
@@ -180,10 +176,10 @@ func (p *Poll) hasUndelivered() bool {
 	return news
 }
 
-// pause is the time until the next round: the interval, longer and longer
-// while upstream fails. Before the first answer of upstream it is
-// asked soon again, and at the latest every interval: nothing can be answered
-// until then, and both may have been started together.
+// pause returns the time until the next round: the interval, with exponential backoff
+// while upstream fails. Before the first answer of upstream the pause begins at a
+// second and is at most the interval: this process has no flags until then, and both
+// may have been started together.
 func (p *Poll) pause(err error) time.Duration {
 	wait := p.options.Interval
 	if err != nil {
@@ -191,13 +187,12 @@ func (p *Poll) pause(err error) time.Duration {
 		if status.LastOK.IsZero() {
 			wait, longest = min(time.Second, wait), wait
 		}
-		wait = min(wait<<min(status.Failures-1, 10), longest)
-		wait = max(wait, retryAfter(err))
+		wait = max(backoff.Exponential(wait, status.Failures, longest), retryAfter(err))
 	}
-	return wait - wait/20 + rand.N(wait/10+1)
+	return backoff.Jitter(wait-wait/20, wait+wait/20)
 }
 
-// retryAfter is how long upstream has asked to be left alone, within reason.
+// retryAfter returns the Retry-After of an error, at most maxPause.
 func retryAfter(err error) time.Duration {
 	var refused *StatusError
 	if errors.As(err, &refused) {
@@ -206,26 +201,18 @@ func retryAfter(err error) time.Duration {
 	return 0
 }
 
-// logOutcome logs when upstream starts to fail, fails in another way, and recovers.
+// logOutcome logs when upstream starts to fail, fails in another way, and recovers,
+// and every 60th failure in a row.
 func (p *Poll) logOutcome(before Status, err error) {
-	switch {
-	case err == nil && before.Err != nil:
-		p.options.Log.Info("upstream answers again", "after", before.Failures)
-	case err == nil:
-	case before.Err == nil || before.Err.Error() != err.Error() || before.Failures%60 == 0:
-		// The cause is the last line: a reader of the log sees it first.
-		if !before.LastOK.IsZero() {
-			p.options.Log.Warn("the last good flags stay", "last_confirmed", age(before.LastOK))
-		} else if before.Failures == 0 {
-			p.options.Log.Warn("upstream has not answered since the start")
-		}
-		p.options.Log.Error("poll upstream: "+err.Error(), "failures", before.Failures+1)
+	log, failures := p.options.Log, before.Failures
+	switch change := outage.Between(before.Err, err); {
+	case change == outage.Ended:
+		log.Info("upstream answers again", "failures", failures)
+	case err == nil || change == outage.Unchanged && failures%60 != 0:
+	case before.LastOK.IsZero():
+		log.Error("poll failed, upstream has not answered since the start", "err", err, "failures", failures+1)
+	default:
+		log.Error("poll failed, serving the last good flags", "err", err, "failures", failures+1,
+			"last_success", before.LastOK.UTC().Format(time.RFC3339))
 	}
-}
-
-func age(t time.Time) string {
-	if t.IsZero() {
-		return "never"
-	}
-	return time.Since(t).Round(time.Second).String() + " ago"
 }

@@ -71,9 +71,12 @@ func flags(revision int, names ...string) http.HandlerFunc {
 	var features []string
 	for _, name := range names {
 		name, project, _ := strings.Cut(name, "@")
-		features = append(features, fmt.Sprintf(`{"name":%q,"project":%q,"enabled":true,"strategies":[]}`, name, project))
+		features = append(features, fmt.Sprintf(`{"name":%q,"project":%q,"enabled":true,"strategies":[]}`, name,
+			project))
 	}
-	body := fmt.Sprintf(`{"version":2,"features":[%s],"segments":[],"query":{"environment":"production","project":["a","b"]},"meta":{"revisionId":%d}}`, strings.Join(features, ","), revision)
+	body := fmt.Sprintf(
+		`{"version":2,"features":[%s],"segments":[],"query":{"environment":"production","project":["a","b"]},`+
+			`"meta":{"revisionId":%d}}`, strings.Join(features, ","), revision)
 	etag := fmt.Sprintf(`"x:%d:v1"`, revision)
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("If-None-Match") == etag {
@@ -99,8 +102,9 @@ func follow(t *testing.T, s http.RoundTripper, tokens ...string) *follower {
 	t.Helper()
 	f := &follower{}
 	o := upstream.Options{
-		URL: "https://unleash.example/api/", Environment: "production", Interval: 15 * time.Second, Timeout: 5 * time.Second,
-		Base: s, Version: "test", IsFrontend: isFrontend, Log: slog.New(slog.NewTextHandler(&f.log, nil)),
+		URL: "https://unleash.example/api/", Environment: "production", Interval: 15 * time.Second,
+		Timeout: 5 * time.Second,
+		Base:    s, Version: "test", IsFrontend: isFrontend, Log: slog.New(slog.NewTextHandler(&f.log, nil)),
 	}
 	for _, text := range tokens {
 		token, err := edgecore.ParseToken(secret.New(text))
@@ -209,7 +213,7 @@ func TestPollMergesTokensByProject(t *testing.T) {
 		s.set(aToken, flags(2, "y@a"))
 		later(time.Minute)
 		f.expect(t, "x y z", "y z")
-		// One token fails: what it has seen stands, the other goes on.
+		// One token fails: what it has seen stays, the other goes on.
 		s.set(aToken, status(500))
 		s.set(bToken, flags(3, "z@b", "zz@b"))
 		later(10 * time.Minute)
@@ -236,14 +240,23 @@ func TestPollKeepsTheLastGood(t *testing.T) {
 		answer http.HandlerFunc
 		says   string
 	}{
-		"401":           {status(401), "401 Unauthorized: upstream does not know token 1 (project *, environment production)"},
-		"403":           {status(403), "is it a frontend token? A backend (client) token is needed"},
-		"404":           {status(404), "is upstream.url the address of Unleash, without /api?"},
-		"302":           {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }, `redirects to \"/login\"`},
-		"500":           {status(500), "500 Internal Server Error"},
-		"a login page":  {html, "a login page or a proxy seems to answer"},
-		"half a body":   {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"features":[{"name`)) }, "the answer seems to be cut off"},
-		"another shape": {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"toggles":[]}`)) }, `\"features\" must be a list of flags, it is missing`},
+		"401": {
+			status(401),
+			"401 Unauthorized: upstream does not know token 1 (project *, environment production)",
+		},
+		"403": {status(403), "is it a frontend token? A backend (client) token is needed"},
+		"404": {status(404), "is upstream.url the address of Unleash, without /api?"},
+		"302": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/login", http.StatusFound)
+		}, `redirects to \"/login\"`},
+		"500":          {status(500), "500 Internal Server Error"},
+		"a login page": {html, "a login page or a proxy seems to answer"},
+		"half a body": {func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(`{"features":[{"name`))
+		}, "the answer seems to be cut off"},
+		"another shape": {func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(`{"toggles":[]}`))
+		}, `\"features\" must be a list of flags, it is missing`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &server{answers: map[string]http.HandlerFunc{allToken: flags(1, "x@a")}}
@@ -254,7 +267,8 @@ func TestPollKeepsTheLastGood(t *testing.T) {
 					t.Errorf("status %+v", f.Status())
 				}
 				f.expect(t, "x")
-				if !strings.Contains(f.log.String(), tc.says) || !strings.Contains(f.log.String(), "the last good flags stay") {
+				if !strings.Contains(f.log.String(), tc.says) ||
+					!strings.Contains(f.log.String(), "serving the last good flags") {
 					t.Errorf("the log does not say %q:\n%s", tc.says, f.log.String())
 				}
 				if lines := strings.Count(f.log.String(), "level=ERROR"); lines != 1 {
@@ -284,8 +298,8 @@ func TestPollBacksOffAndHonoursRetryAfter(t *testing.T) {
 	})
 }
 
-// An upstream that starts after us is heard soon; one that stays away is asked
-// every interval until it has been heard once, and less and less after that.
+// An upstream that starts after us is followed soon; one that stays away is asked
+// every interval until it has answered once, and less and less after that.
 func TestPollWaitsForTheFirstAnswer(t *testing.T) {
 	s := &server{answers: map[string]http.HandlerFunc{allToken: status(503)}}
 	polling(t, []string{allToken}, s, func(t *testing.T, f *follower) {
@@ -314,7 +328,8 @@ func TestPollWaitsForTheFirstAnswer(t *testing.T) {
 
 func TestPollOneMalformedFlagSpoilsNoOther(t *testing.T) {
 	s := &server{answers: map[string]http.HandlerFunc{allToken: func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = w.Write([]byte(`{"features":[{"name":"x","enabled":true,"strategies":[]},{"name":"y","enabled":"?"},7]}`))
+		_, _ = w.Write(
+			[]byte(`{"features":[{"name":"x","enabled":true,"strategies":[]},{"name":"y","enabled":"?"},7]}`))
 	}}}
 	polling(t, []string{allToken}, s, func(t *testing.T, f *follower) { f.expect(t, "x") })
 }

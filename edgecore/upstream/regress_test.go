@@ -64,7 +64,10 @@ func TestLowerRevisions(t *testing.T) {
 			if got := f.revisions; got[len(got)-1] != 7 {
 				t.Errorf("revisions %v", got)
 			}
-			for _, text := range []string{"an older revision: it is taken when all answers say so for 15s, at least three", "has gone back to an older revision"} {
+			for _, text := range []string{
+				`an older revision from upstream until all answers, at least three, have one for this time" time=15s`,
+				"has gone back to an older revision",
+			} {
 				if !strings.Contains(f.log.String(), text) {
 					t.Errorf("the log does not say %q:\n%s", text, f.log.String())
 				}
@@ -77,9 +80,9 @@ func TestLowerRevisions(t *testing.T) {
 	})
 }
 
-// TestNudgeBesideALaggingServer: a nudge asks five times within two seconds. A
+// TestTriggerBesideALaggingServer: a trigger asks five times within two seconds. A
 // server that has the change later than that takes nothing back.
-func TestNudgeBesideALaggingServer(t *testing.T) {
+func TestTriggerBesideALaggingServer(t *testing.T) {
 	for _, lag := range []time.Duration{750 * ms, 3 * time.Second, 9 * time.Second} {
 		t.Run(lag.String(), func(t *testing.T) {
 			nudging(t, flags(1, "x@a", "off@a"), func(t *testing.T, c *clocked, f *follower) {
@@ -94,7 +97,7 @@ func TestNudgeBesideALaggingServer(t *testing.T) {
 					}
 					lagging(w, r)
 				})
-				for range 4*lag/(2*time.Second) + 1 { // nudges go on
+				for range 4*lag/(2*time.Second) + 1 { // triggers go on
 					f.Trigger()
 					later(500 * ms)
 				}
@@ -108,24 +111,34 @@ func TestNudgeBesideALaggingServer(t *testing.T) {
 	}
 }
 
-// TestRestoredDatabase: nudges do not keep it from being taken, nor do failures
+// TestRestoredDatabase: triggers do not keep it from being taken, nor do failures
 // and changes that are made in it meanwhile; and it is taken in time.
 func TestRestoredDatabase(t *testing.T) {
 	for name, tc := range map[string]struct {
-		answers []http.HandlerFunc // one after the other, the last again and again
-		nudges  bool
-		within  time.Duration
-		want    []string
+		answers  []http.HandlerFunc // one after the other, the last again and again
+		triggers bool
+		within   time.Duration
+		want     []string
 	}{
-		"as it is":       {[]http.HandlerFunc{flags(7, "old@a")}, false, 35 * time.Second, []string{"x", "old"}},
-		"with nudges":    {[]http.HandlerFunc{flags(7, "old@a")}, true, 18 * time.Second, []string{"x", "old"}},
-		"changed since":  {[]http.HandlerFunc{flags(5, "old@a"), flags(6, "old@a"), flags(7, "newer@a")}, false, 35 * time.Second, []string{"x", "newer"}},
-		"no revision":    {[]http.HandlerFunc{flags(0, "old@a")}, false, 35 * time.Second, []string{"x", "old"}},
-		"failures":       {[]http.HandlerFunc{flags(7, "old@a"), status(http.StatusNotFound), flags(7, "old@a"), status(http.StatusNotFound), flags(7, "old@a")}, false, 90 * time.Second, []string{"x", "old"}},
-		"two that lag":   {alternating(flags(7, "old@a"), flags(6, "older@a")), false, 10 * time.Minute, []string{"x"}},
-		"one of them":    {alternating(flags(7, "old@a"), flags(9, "x@a")), false, 10 * time.Minute, []string{"x"}},
-		"none, of two":   {alternating(flags(0, "old@a"), flags(9, "x@a")), true, 10 * time.Minute, []string{"x"}},
-		"not yet, nudge": {[]http.HandlerFunc{flags(7, "old@a")}, true, 9 * time.Second, []string{"x"}},
+		"as it is":      {[]http.HandlerFunc{flags(7, "old@a")}, false, 35 * time.Second, []string{"x", "old"}},
+		"with triggers": {[]http.HandlerFunc{flags(7, "old@a")}, true, 18 * time.Second, []string{"x", "old"}},
+		"changed since": {
+			[]http.HandlerFunc{flags(5, "old@a"), flags(6, "old@a"), flags(7, "newer@a")},
+			false,
+			35 * time.Second,
+			[]string{"x", "newer"},
+		},
+		"no revision": {[]http.HandlerFunc{flags(0, "old@a")}, false, 35 * time.Second, []string{"x", "old"}},
+		"failures": {[]http.HandlerFunc{
+			flags(7, "old@a"), status(http.StatusNotFound), flags(7, "old@a"), status(http.StatusNotFound),
+			flags(7, "old@a"),
+		}, false, 90 * time.Second, []string{"x", "old"}},
+		"two that lag": {
+			alternating(flags(7, "old@a"), flags(6, "older@a")), false, 10 * time.Minute, []string{"x"},
+		},
+		"one of them":      {alternating(flags(7, "old@a"), flags(9, "x@a")), false, 10 * time.Minute, []string{"x"}},
+		"none, of two":     {alternating(flags(0, "old@a"), flags(9, "x@a")), true, 10 * time.Minute, []string{"x"}},
+		"not yet, trigger": {[]http.HandlerFunc{flags(7, "old@a")}, true, 9 * time.Second, []string{"x"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			nudging(t, flags(9, "x@a"), func(t *testing.T, c *clocked, f *follower) {
@@ -137,7 +150,7 @@ func TestRestoredDatabase(t *testing.T) {
 				})
 				f.Trigger()
 				for end := time.Now().Add(tc.within); time.Now().Before(end); {
-					if tc.nudges {
+					if tc.triggers {
 						f.Trigger()
 					}
 					later(250 * ms)

@@ -18,32 +18,32 @@ import (
 	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
-// scope is what one token may see: it is fetched with an ETag of its own.
+// scope is the part of the definitions that one token covers. It has its own ETag.
 type scope struct {
 	client  *http.Client
 	url     string
 	token   edgecore.Token
-	number  int // of the token in the configuration, from 1: its name in messages
+	number  int // of the token in the configuration, from 1, for messages
 	headers http.Header
 	env     edgecore.Environment
 	log     *slog.Logger
 
 	interval time.Duration // between polls
-	maxBytes int64         // of an answer
+	maxBytes int64         // of a response
 
-	tokenHeader string // that the transport sends the token in, for errors
+	tokenHeader string // in which the transport sends the token, for errors
 
 	etag      string
 	size      int                   // of the answer, in bytes
-	last      *edgecore.Definitions // the newest that was read whole
+	last      *edgecore.Definitions // the newest that was read completely
 	projects  map[string]bool       // of the token, nil for all
 	delivered *edgecore.Definitions // the one that the last merge used
 	regress   regress
 }
 
-// regress is a series of answers whose revision is below that of what was read
-// before: two servers behind a balancer of which one lags, or a restored
-// database. The zero value is none.
+// regress is a series of answers with a lower revision than the one that was read
+// before: one of several servers behind a load balancer lags, or a database was
+// restored. The zero value: none.
 type regress struct {
 	revision uint64 // of the last one
 	answers  int
@@ -51,17 +51,17 @@ type regress struct {
 }
 
 const (
-	// regressAnswers is how many answers in a row must be older before one is
-	// taken, and regressTime how long they have to go on, if an interval is not
-	// longer: a nudge makes several polls within two seconds.
+	// regressAnswers is how many answers in a row must be older until one is used, and
+	// regressTime how long the series must last, or the poll interval if that is
+	// longer: a trigger makes several polls within two seconds.
 	regressAnswers = 3
 	regressTime    = 10 * time.Second
 )
 
-// older reports whether definitions are to be left for now: their revision is
-// lower, and not enough answers have said so for long enough. Without a revision
-// they are lower than any. A restored database may be changed meanwhile, so that
-// its revision rises; one that falls begins again.
+// older reports whether definitions must be ignored for now: their revision is lower,
+// and the series of such answers is too short. Definitions without a revision are
+// lower than any. The revision of a restored database may rise during the series; a
+// revision that falls starts a new series.
 func (s *scope) older(d *edgecore.Definitions) bool {
 	if s.last == nil || d.Revision >= s.last.Revision {
 		s.regress = regress{}
@@ -74,19 +74,20 @@ func (s *scope) older(d *edgecore.Definitions) bool {
 	r.revision = d.Revision
 	r.answers++
 	if r.answers >= regressAnswers && time.Since(r.since) >= needed {
-		s.log.Warn("upstream has gone back to an older revision", "token", s.number, "revision", d.Revision, "newest", s.last.Revision)
+		s.log.Warn("upstream has gone back to an older revision", "token", s.number, "revision", d.Revision,
+			"newest", s.last.Revision)
 		*r = regress{}
 		return false
 	}
 	if r.answers == 1 {
-		s.log.Warn("upstream has answered with an older revision: it is taken when all answers say so for "+needed.String()+", at least three",
-			"token", s.number, "revision", d.Revision, "newest", s.last.Revision)
+		s.log.Warn("ignoring an older revision from upstream until all answers, at least three, have one for this time",
+			"time", needed.String(), "token", s.number, "revision", d.Revision, "newest", s.last.Revision)
 	}
 	return true
 }
 
-// StatusError is an answer that has no definitions by its status: any other than
-// 200, but for a 304 to a request with an ETag.
+// StatusError is a response without definitions: any status other than 200, except 304
+// for a request with an ETag.
 type StatusError struct {
 	URL        string
 	Status     int
@@ -103,7 +104,7 @@ func (e *StatusError) Error() string {
 	return text
 }
 
-// fetch asks for the definitions. On an error the previous definitions are kept.
+// fetch requests the definitions. On an error the previous definitions are kept.
 func (s *scope) fetch(ctx context.Context) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, nil)
 	if err != nil {
@@ -124,18 +125,18 @@ func (s *scope) fetch(ctx context.Context) error {
 		s.regress = regress{}
 		return nil
 	case response.StatusCode != http.StatusOK:
-		return s.refused(response)
+		return s.statusError(response)
 	}
 	body, err := untrusted.ReadText(response, s.maxBytes, s.size+s.size/16) // most are about as large as the one before
 	if err != nil {
-		return s.unread(body, err)
+		return s.readError(body, err)
 	}
 	d, err := parse.Next(ctx, body, s.env, s.last)
 	if err != nil {
-		return s.unreadable(response, body, err)
+		return s.parseError(response, body, err)
 	}
 	if s.older(d) {
-		s.etag = "" // asked again, it has to answer whole
+		s.etag = "" // the next answer must be complete
 		return nil
 	}
 	s.etag, s.size = response.Header.Get("ETag"), len(body)
@@ -146,21 +147,22 @@ func (s *scope) fetch(ctx context.Context) error {
 	return nil
 }
 
-// unread is the error of an answer that did not arrive whole.
-func (s *scope) unread(body string, err error) error {
+// readError returns the error of a response that did not arrive completely.
+func (s *scope) readError(body string, err error) error {
 	var large *untrusted.SizeError
 	if errors.As(err, &large) {
 		return fmt.Errorf("token %d: GET %s: the answer has %w, and no more is read: "+
-			"set upstream.max_bytes to more, and give the process 32 times as much memory; or give the token fewer projects", s.number, s.url, err)
+			"set upstream.max_bytes to more, and give the process 32 times as much memory; or give the token fewer "+
+			"projects", s.number, s.url, err)
 	}
 	return fmt.Errorf("token %d: GET %s: the answer broke off after %d bytes: %w", s.number, s.url, len(body), err)
 }
 
-// maxProjects bounds how many projects of a token are read of an answer.
+// maxProjects bounds the projects of a token that are read from a response.
 const maxProjects = 10_000
 
-// scopeOf names the projects of the token: all, or one, or for a token of
-// several what upstream says it has asked for.
+// scopeOf returns the projects of the token: all, or one, or for a token of several the
+// query that upstream repeats.
 func (s *scope) scopeOf(body string) map[string]bool {
 	switch s.token.Project {
 	case "*":
@@ -174,7 +176,7 @@ func (s *scope) scopeOf(body string) map[string]bool {
 	for _, member := range []string{"query.project", "query.projects"} {
 		if list := gjson.Get(body, member); list.IsArray() {
 			list.ForEach(func(_, name gjson.Result) bool {
-				projects[strings.Clone(name.Str)] = true // not the whole body
+				projects[strings.Clone(name.Str)] = true // a copy, which does not keep the body
 				return len(projects) < maxProjects
 			})
 		}
@@ -182,7 +184,7 @@ func (s *scope) scopeOf(body string) map[string]bool {
 	return projects
 }
 
-func (s *scope) refused(response *http.Response) error {
+func (s *scope) statusError(response *http.Response) error {
 	e := &StatusError{URL: s.url, Status: response.StatusCode}
 	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil {
 		e.RetryAfter = time.Duration(seconds) * time.Second
@@ -190,13 +192,16 @@ func (s *scope) refused(response *http.Response) error {
 	which := fmt.Sprintf("token %d (project %s, environment %s)", s.number, s.token.Project, s.token.Environment)
 	switch response.StatusCode {
 	case http.StatusNotModified:
-		e.Hint = "nothing was sent to compare with (If-None-Match), so that there must be a body: see what a cache or a proxy before Unleash does"
+		e.Hint = "nothing was sent to compare with (If-None-Match), so that there must be a body: see what a cache " +
+			"or a proxy before Unleash does"
 	case http.StatusNoContent, http.StatusPartialContent:
 		e.Hint = "Unleash answers 200 with all flags: see what a cache or a proxy before it does"
 	case http.StatusUnauthorized:
-		e.Hint = "upstream does not know " + which + "; create a backend token in Unleash and set it in upstream.tokens or TOKENS"
+		e.Hint = "upstream does not know " + which +
+			"; create a backend token in Unleash and set it in upstream.tokens or TOKENS"
 		if s.tokenHeader != "" && !strings.EqualFold(s.tokenHeader, "Authorization") {
-			e.Hint += "; it was sent in the header " + s.tokenHeader + " (upstream.token_header, UPSTREAM_AUTH_HEADER or " +
+			e.Hint += "; it was sent in the header " + s.tokenHeader +
+				" (upstream.token_header, UPSTREAM_AUTH_HEADER or " +
 				"TOKEN_HEADER): where upstream wants Authorization, leave that out, and set api.token_header " +
 				"(EDGE_AUTH_HEADER) for SDKs alone"
 		}
@@ -205,17 +210,19 @@ func (s *scope) refused(response *http.Response) error {
 	case http.StatusNotFound:
 		e.Hint = "is upstream.url the address of Unleash, without /api?"
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		e.Hint = "upstream redirects to " + strconv.Quote(response.Header.Get("Location")) + "; set upstream.url to where it leads"
+		e.Hint = "upstream redirects to " + strconv.Quote(response.Header.Get("Location")) +
+			"; set upstream.url to where it leads"
 	}
 	return e
 }
 
-func (s *scope) unreadable(response *http.Response, body string, err error) error {
+func (s *scope) parseError(response *http.Response, body string, err error) error {
 	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	hint := ""
 	switch {
 	case strings.TrimSpace(body) == "":
-		return fmt.Errorf("token %d: GET %s: 200 with an empty body, which is never taken for \"no flags\": see what a proxy before Unleash does: %w", s.number, s.url, err)
+		return fmt.Errorf("token %d: GET %s: 200 with an empty body, which is never taken for \"no flags\": see what "+
+			"a proxy before Unleash does: %w", s.number, s.url, err)
 	case kind == "text/html":
 		hint = "; a login page or a proxy seems to answer instead of Unleash"
 	}
@@ -226,5 +233,6 @@ func (s *scope) unreadable(response *http.Response, body string, err error) erro
 	if syntax.Offset >= len(body) {
 		hint = "; the answer seems to be cut off"
 	}
-	return fmt.Errorf("token %d: GET %s: the answer (%d bytes of %q) holds no definitions: %w%s", s.number, s.url, len(body), kind, err, hint)
+	return fmt.Errorf("token %d: GET %s: the answer (%d bytes of %q) holds no definitions: %w%s", s.number, s.url,
+		len(body), kind, err, hint)
 }

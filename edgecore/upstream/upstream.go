@@ -1,5 +1,5 @@
-// Package upstream brings definitions into the process: from an Unleash
-// server, Unleash Edge or another flagcast by polling, or from a file.
+// Package upstream obtains definitions: from an Unleash server, Unleash Edge or another
+// flagcast by polling, or from a file.
 package upstream
 
 import (
@@ -10,26 +10,30 @@ import (
 	"github.com/flagcast/flagcast/edgecore"
 )
 
-// Feed is where the definitions of one environment come from. Run delivers
-// them, at the start and after every change, until ctx ends, which is not an
-// error. It retries what may pass; an error that it returns is final. deliver
-// is called from one goroutine.
+// Feed is a source of the definitions of one environment. Run delivers them, at the
+// start and after every change, until ctx ends, which is not an error. It retries
+// temporary errors; an error that it returns is final. deliver is called from one
+// goroutine.
 type Feed interface {
 	Run(ctx context.Context, deliver func(*edgecore.Definitions)) error
 	Status() Status
+	// Changed returns a channel that is closed after the next try. A caller that
+	// takes it before it calls Status misses no try.
+	Changed() <-chan struct{}
 }
 
-// Status is how a feed is doing.
+// Status is the health of a feed.
 type Status struct {
 	LastOK   time.Time // when upstream last confirmed or changed the definitions
-	Err      error     // why the last try failed; nil after one that did not
+	Err      error     // of the last try; nil after a success
 	Failures int       // consecutive
 }
 
-// health is the status that a feed keeps.
+// health keeps the status of a feed.
 type health struct {
-	mu     sync.Mutex
-	status Status
+	mu      sync.Mutex
+	status  Status
+	changed chan struct{} // nil while no caller waits
 }
 
 func (h *health) Status() Status {
@@ -38,10 +42,23 @@ func (h *health) Status() Status {
 	return h.status
 }
 
-// note records a try and returns the status before it.
-func (h *health) note(err error) (before Status) {
+func (h *health) Changed() <-chan struct{} {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.changed == nil {
+		h.changed = make(chan struct{})
+	}
+	return h.changed
+}
+
+// record records a try and returns the status before it.
+func (h *health) record(err error) (before Status) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.changed != nil {
+		close(h.changed)
+		h.changed = nil
+	}
 	before = h.status
 	h.status.Err = err
 	if err != nil {

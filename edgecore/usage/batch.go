@@ -2,23 +2,24 @@ package usage
 
 import (
 	"bytes"
-	"encoding/json"
 	"time"
+
+	"github.com/flagcast/flagcast/internal/plainjson"
 )
 
-// maxBody is the size of one report: Unleash refuses more than 100 kB.
+// maxBody is the largest size of one report in bytes: Unleash refuses more than 100 kB.
 const maxBody = 95 << 10
 
-// item is one registration or one row of a report, out of its share.
+// item is one registration or one row of a report, with its partition.
 type item struct {
-	share    *share
-	json     []byte
-	instance *instance // nil: a row
-	name     instanceKey
-	row      row
+	partition *partition
+	json      []byte
+	instance  *instance // nil: a row
+	name      instanceKey
+	row       row
 }
 
-// wireRow is a row as POST /api/client/metrics/bulk takes it.
+// wireRow is a row in the JSON of POST /api/client/metrics/bulk.
 type wireRow struct {
 	FeatureName string            `json:"featureName"`
 	AppName     string            `json:"appName"`
@@ -29,14 +30,14 @@ type wireRow struct {
 	Variants    map[string]uint64 `json:"variants,omitempty"`
 }
 
-// take removes from an environment as much as one report holds.
+// take removes and returns the items of the next report.
 func (e *environment) take(now time.Time) (batch []item, lost loss) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	size := 64 // of what is around the lists
-	for _, s := range []*share{&e.backend, &e.frontend} {
+	size := 64 // of the JSON around the lists
+	for _, s := range []*partition{&e.backend, &e.frontend} {
 		for size < maxBody {
-			k, i, ok := s.instances.pop(now)
+			k, i, ok := s.instances.take(now)
 			if !ok {
 				break
 			}
@@ -44,16 +45,16 @@ func (e *environment) take(now time.Time) (batch []item, lost loss) {
 				s.instances.restore(k, i)
 				return batch, lost
 			}
-			batch = append(batch, item{share: s, json: i.application, instance: i, name: k})
+			batch = append(batch, item{partition: s, json: i.application, instance: i, name: k})
 		}
 		for size < maxBody {
-			r, ok := s.rows.pop()
+			r, ok := s.rows.take()
 			if !ok {
 				break
 			}
 			if s == &e.frontend {
 				var over loss
-				r, over = e.ceiling.clip(r)
+				r, over = e.quota.clip(r)
 				lost.evaluations += over.evaluations
 				lost.variants += over.variants
 				if r.largest() == 0 {
@@ -65,15 +66,15 @@ func (e *environment) take(now time.Time) (batch []item, lost loss) {
 				e.putBack(s, r)
 				return batch, lost
 			}
-			batch = append(batch, item{share: s, json: text, row: r})
+			batch = append(batch, item{partition: s, json: text, row: r})
 		}
 	}
 	return batch, lost
 }
 
-func (e *environment) putBack(s *share, r row) loss {
+func (e *environment) putBack(s *partition, r row) loss {
 	if s == &e.frontend {
-		e.ceiling.restore(r)
+		e.quota.restore(r)
 	}
 	return s.rows.add(r)
 }
@@ -89,32 +90,28 @@ func (e *environment) encode(r row) []byte {
 	for _, v := range r.variants {
 		w.Variants[v.name] = v.count
 	}
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(w) // texts and numbers
-	return bytes.TrimSpace(b.Bytes())
+	return plainjson.Must(w)
 }
 
-// restore puts back what was not sent. Meanwhile its memory may have been taken.
+// restore puts back what was not sent. Its memory may be in use meanwhile.
 func (e *environment) restore(batch []item) (lost loss) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, i := range batch {
 		if i.instance != nil {
-			if !i.share.instances.restore(i.name, i.instance) {
+			if !i.partition.instances.restore(i.name, i.instance) {
 				lost.registrations++
 			}
 			continue
 		}
-		l := e.putBack(i.share, i.row)
+		l := e.putBack(i.partition, i.row)
 		lost.evaluations += l.evaluations
 		lost.variants += l.variants
 	}
 	return lost
 }
 
-// body writes a report.
+// body returns the JSON of a report.
 func body(batch []item) []byte {
 	var applications, rows [][]byte
 	for _, i := range batch {
@@ -133,8 +130,8 @@ func body(batch []item) []byte {
 	return b.Bytes()
 }
 
-// weigh sums up a batch, for metrics.
-func weigh(batch []item) (evaluated uint64, registered int) {
+// totals returns the sums of a batch, for metrics.
+func totals(batch []item) (evaluated uint64, registered int) {
 	for _, i := range batch {
 		if i.instance != nil {
 			registered++

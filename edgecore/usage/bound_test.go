@@ -28,14 +28,17 @@ func TestAFloodOfNames(t *testing.T) {
 	body := strings.Repeat(" ", 4<<10)
 	for i := range 4_000 {
 		if i == 1_000 {
-			body = "" // there is no room any more
+			body = "" // no quota is left
 		}
 		app := fmt.Sprint("app-", i, pad)
-		toggles := fmt.Sprintf(`"f":{"yes":1},"flag-%d":{"yes":1,"variants":{"variant-%d":1}},"ignored":{"yes":0,"variants":{}}`, i, i)
+		toggles := fmt.Sprintf(
+			`"f":{"yes":1},"flag-%d":{"yes":1,"variants":{"variant-%d":1}},"ignored":{"yes":0,"variants":{}}`, i, i)
 		env := edgecore.Environment([]string{"development", "production"}[i%2])
 		l.must(l.Metrics(browser(env), metrics(app, app, now, toggles+body)))
 		l.must(l.Register(browser(env), register(app, app, body)))
-		l.must(l.Metrics(browser(env), metrics("one", "1", now, fmt.Sprintf(`"f":{"yes":1,"variants":{"variant-%d":1}}`, i))))
+		l.must(
+			l.Metrics(browser(env),
+				metrics("one", "1", now, fmt.Sprintf(`"f":{"yes":1,"variants":{"variant-%d":1}}`, i))))
 	}
 	if used := float64(heap()) - float64(before); used > 1.5*room {
 		t.Errorf("the flood takes %.1f MB, the bound is %d MB", used/(1<<20), room>>20)
@@ -94,7 +97,7 @@ func TestTheNewestIsKept(t *testing.T) {
 }
 
 // Who has been sent is kept to be recognised, as long as others do not need
-// its room.
+// its quota.
 func TestWhoHasBeenSentMakesRoom(t *testing.T) {
 	running(t, 64<<10, func(t *testing.T, l *lab) {
 		l.must(l.Register(backend("development"), register("shop", "1", "")))
@@ -105,7 +108,7 @@ func TestWhoHasBeenSentMakesRoom(t *testing.T) {
 			}
 		}
 		dropped := func() float64 { return l.values()[`dropped_total{kind="registrations",reason="capacity"}`] }
-		flood("a") // fills the room, of which shop has little
+		flood("a") // uses the quota, of which shop has little
 		before := dropped()
 		l.must(l.Register(backend("development"), register("shop", "1", "")))
 		if before == 0 || dropped() != before {
@@ -115,7 +118,7 @@ func TestWhoHasBeenSentMakesRoom(t *testing.T) {
 		if n := shops(l); n != 1 {
 			t.Errorf("shop was sent %d times", n)
 		}
-		flood("b") // all are known to upstream, and make room
+		flood("b") // all are known to upstream, and free the quota
 		later(65 * time.Second)
 		l.must(l.Register(backend("development"), register("shop", "1", "")))
 		later(65 * time.Second)
@@ -142,11 +145,17 @@ func TestLargeCountsHaveACeiling(t *testing.T) {
 		app := func(i int) string { return fmt.Sprint("app-", i) }
 		for minute := range 30 {
 			l.must(l.Metrics(backend("development"), metrics("shop", "1", time.Now(), `"f":{"yes":5000000}`)))
-			l.must(l.Metrics(browser("development"), metrics("busy", "1", time.Now(), `"f":{"yes":900000,"variants":{"v":900000}}`)))
-			l.must(l.Metrics(browser("development"), metrics("hostile", "1", time.Now(), `"f":{"yes":2147483647,"no":50000000,"variants":{"v":2147483647}}`)))
+			l.must(
+				l.Metrics(browser("development"),
+					metrics("busy", "1", time.Now(), `"f":{"yes":900000,"variants":{"v":900000}}`)))
+			l.must(
+				l.Metrics(browser("development"),
+					metrics("hostile", "1", time.Now(),
+						`"f":{"yes":2147483647,"no":50000000,"variants":{"v":2147483647}}`)))
 			if minute == 3 {
 				for i := range 1500 {
-					l.must(l.Metrics(browser("development"), metrics(app(i), "1", time.Now(), `"f":{"yes":2147483647}`)))
+					l.must(
+						l.Metrics(browser("development"), metrics(app(i), "1", time.Now(), `"f":{"yes":2147483647}`)))
 				}
 			}
 			l.unleash.set(nil)
@@ -162,7 +171,8 @@ func TestLargeCountsHaveACeiling(t *testing.T) {
 		if got("shop")[0] != 30*5_000_000 || got("busy")[0] != 30*900_000 {
 			t.Errorf("honest counts are clipped: %v %v", got("shop"), got("busy"))
 		}
-		if h := got("hostile"); h[0] != most || h[1] == 0 || h[1] > most || l.unleash.variants[fmt.Sprintf("development hostile f %d v", hour)] != most {
+		if h := got("hostile"); h[0] != most || h[1] == 0 || h[1] > most ||
+			l.unleash.variants[fmt.Sprintf("development hostile f %d v", hour)] != most {
 			t.Errorf("the hostile counts are %v", h)
 		}
 		clipped, small := 0, 0
@@ -177,7 +187,7 @@ func TestLargeCountsHaveACeiling(t *testing.T) {
 			}
 		}
 		if clipped < 900 || small < 400 {
-			t.Errorf("%d counts at the ceiling, %d small ones", clipped, small)
+			t.Errorf("%d counts at the quota, %d small ones", clipped, small)
 		}
 	}, development)
 }

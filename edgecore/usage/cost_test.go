@@ -36,9 +36,12 @@ func TestWhatABodyCosts(t *testing.T) {
 		"flags":              {l.Metrics, many(`{"appName":"a",`+bucket, `}}}`)},
 		"flags, a long name": {l.Metrics, many(`{"appName":"`+strings.Repeat("😀", 255)+`",`+bucket, `}}}`)},
 		"variants":           {l.Metrics, fill(`{"appName":"a",`+bucket+`"f":{"variants":{`, `"v":1`, `}}}}}`)},
-		"rows":               {l.Bulk, fill(`{"applications":[],"metrics":[`, `{"appName":"a","featureName":"f","yes":1}`, `]}`)},
-		"applications":       {l.Bulk, fill(`{"metrics":[],"applications":[`, `{}`, `]}`)},
-		"impact in bulk":     {l.Bulk, fill(`{"metrics":[],"applications":[],"impactMetrics":[`, `0`, `]}`)},
+		"rows": {
+			l.Bulk,
+			fill(`{"applications":[],"metrics":[`, `{"appName":"a","featureName":"f","yes":1}`, `]}`),
+		},
+		"applications":   {l.Bulk, fill(`{"metrics":[],"applications":[`, `{}`, `]}`)},
+		"impact in bulk": {l.Bulk, fill(`{"metrics":[],"applications":[],"impactMetrics":[`, `0`, `]}`)},
 		"strategies": {l.Register, fill(
 			`{"appName":"a","instanceId":"i","interval":1,"started":`+fmt.Sprint(now)+`,"strategies":[`, `"s"`, `]}`)},
 	} {

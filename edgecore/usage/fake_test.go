@@ -85,10 +85,13 @@ func (u *unleash) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (u *unleash) take(r *http.Request, body []byte) int {
-	if r.Method != "POST" || r.URL.String() != "https://unleash.example/api/client/metrics/bulk" || r.Header.Get("Content-Type") != "application/json" {
+	if r.Method != "POST" || r.URL.String() != "https://unleash.example/api/client/metrics/bulk" ||
+		r.Header.Get("Content-Type") != "application/json" {
 		u.t.Errorf("%s %s %s", r.Method, r.URL, r.Header.Get("Content-Type"))
 	}
-	environment, ok := map[string]string{development: "development", production: "production"}[r.Header.Get("Authorization")]
+	environment, ok := map[string]string{
+		development: "development", production: "production",
+	}[r.Header.Get("Authorization")]
 	if !ok {
 		return http.StatusUnauthorized
 	}
@@ -198,11 +201,16 @@ func (l *lockedBuffer) String() string {
 
 func newLab(t testing.TB, most int, tokens ...string) *lab {
 	t.Helper()
-	l := &lab{t: t, registry: prometheus.NewRegistry(), unleash: &unleash{t: t, rows: map[string][2]uint64{}, variants: map[string]uint64{}}}
+	l := &lab{
+		t: t, registry: prometheus.NewRegistry(), unleash: &unleash{
+			t: t, rows: map[string][2]uint64{}, variants: map[string]uint64{},
+		},
+	}
 	o := usage.Options{
-		URL: "https://unleash.example/api/", Interval: time.Minute, Timeout: 5 * time.Second, Version: "test", MaxBytes: most,
-		Headers: map[string]secret.Secret{"X-Way": secret.New("header-secret")},
-		Base:    l.unleash, Log: slog.New(slog.NewTextHandler(&l.log, nil)), Registry: l.registry,
+		URL: "https://unleash.example/api/", Interval: time.Minute, Timeout: 5 * time.Second, Version: "test",
+		MaxBytes: most,
+		Headers:  map[string]secret.Secret{"X-Way": secret.New("header-secret")},
+		Base:     l.unleash, Log: slog.New(slog.NewTextHandler(&l.log, nil)), Registry: l.registry,
 	}
 	for _, text := range tokens {
 		token, err := edgecore.ParseToken(secret.New(text))
@@ -250,7 +258,8 @@ func (l *lab) balanced() {
 	l.t.Helper()
 	v := l.values()
 	received, sent := v[`received_total{kind="evaluations"}`], v[`sent_total{kind="evaluations"}`]
-	if rest := sent + l.sum(`dropped_total{kind="evaluations"`) + l.sum("waiting{"+`environment=`, `kind="evaluations"`); received != rest {
+	if rest := sent + l.sum(`dropped_total{kind="evaluations"`) +
+		l.sum("waiting{"+`environment=`, `kind="evaluations"`); received != rest {
 		l.t.Errorf("received %v, sent, dropped and waiting %v:\n%v", received, rest, v)
 	}
 	if total := float64(l.unleash.total()); total != sent {
@@ -261,7 +270,9 @@ func (l *lab) balanced() {
 // sum adds the values whose names begin and end so.
 func (l *lab) sum(prefix string, contains ...string) (n float64) {
 	for name, v := range l.values() {
-		if strings.HasPrefix(name, prefix) && !slices.ContainsFunc(contains, func(c string) bool { return !strings.Contains(name, c) }) {
+		if strings.HasPrefix(name, prefix) && !slices.ContainsFunc(contains, func(c string) bool {
+			return !strings.Contains(name, c)
+		}) {
 			n += v
 		}
 	}
@@ -296,7 +307,9 @@ func metrics(app, instance string, stop time.Time, toggles string) []byte {
 }
 
 func register(app, instance, more string) []byte {
-	return fmt.Appendf(nil, `{"appName":%q,"instanceId":%q,"interval":10000,"started":"2000-01-01T00:00:00Z","strategies":["default"]%s}`, app, instance, more)
+	return fmt.Appendf(nil,
+		`{"appName":%q,"instanceId":%q,"interval":10000,"started":"2000-01-01T00:00:00Z","strategies":["default"]%s}`,
+		app, instance, more)
 }
 
 func (l *lab) must(err error) {

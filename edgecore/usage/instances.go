@@ -6,19 +6,19 @@ import (
 )
 
 const (
-	// again is how long a registration that has been sent need not be sent
-	// again: clients that live for one request register each time.
-	again = 10 * time.Minute
+	// resendAfter is how long a registration is not sent again: clients that live for
+	// one request register each time.
+	resendAfter = 10 * time.Minute
 	// maxApplication bounds one registration.
 	maxApplication = 16 << 10
-	// instanceCost is what one costs in memory beside its texts, about.
+	// instanceCost is the approximate memory of one without its strings, in bytes.
 	instanceCost = 300
 )
 
 type instanceKey struct{ app, id string }
 
 type instance struct {
-	application []byte // as it is sent
+	application []byte // JSON
 	started     string
 	sent        time.Time // zero: never
 	due         bool
@@ -29,8 +29,8 @@ func (i *instance) cost(k instanceKey) int {
 	return instanceCost + len(i.application) + len(i.started) + len(k.app) + len(k.id)
 }
 
-// instances keeps who has registered, each once, within a number of bytes.
-// Those that have been sent are kept to be recognised, and are dropped first.
+// instances keeps registrations, one per instance, within a number of bytes. Those
+// that have been sent are kept to recognise repetitions, and are dropped first.
 type instances struct {
 	max, used, idle int // bytes; idle: of those that are not due
 	known           map[instanceKey]*instance
@@ -41,13 +41,13 @@ func newInstances(most int) instances {
 	return instances{max: most, known: map[instanceKey]*instance{}, due: map[instanceKey]*instance{}}
 }
 
-// add takes a registration, and reports whether there was memory for it.
+// add adds a registration, and reports whether there was memory for it.
 func (s *instances) add(a application, now time.Time) bool { return s.put(a, now, false) }
 
-// see notes who has sent metrics. What is known of it is kept.
-func (s *instances) see(a application, now time.Time) {
+// touch registers an instance that has sent metrics, unless it is registered already.
+func (s *instances) touch(a application, now time.Time) {
 	if i := s.known[instanceKey{a.AppName, a.InstanceID}]; i != nil {
-		s.touch(instanceKey{a.AppName, a.InstanceID}, i, now)
+		s.refresh(instanceKey{a.AppName, a.InstanceID}, i, now)
 		return
 	}
 	s.put(a, now, true)
@@ -57,14 +57,14 @@ func (s *instances) put(a application, now time.Time, minimal bool) bool {
 	k := instanceKey{a.AppName, a.InstanceID}
 	before := s.known[k]
 	if before != nil && !before.minimal {
-		a.Started = before.started // a restart of the same instance is not news
+		a.Started = before.started // a restart of the same instance need not be sent
 	}
 	text, err := json.Marshal(a)
 	if err != nil || len(text) > maxApplication {
 		return false
 	}
 	if before != nil && string(before.application) == string(text) {
-		s.touch(k, before, now)
+		s.refresh(k, before, now)
 		return true
 	}
 	next := &instance{application: text, started: a.Started, due: true, minimal: minimal}
@@ -72,7 +72,7 @@ func (s *instances) put(a application, now time.Time, minimal bool) bool {
 		s.forget(k, before)
 	}
 	if s.used+next.cost(k) > s.max {
-		// Not for each of a flood: only when it frees much.
+		// Only when it frees much, so that a flood does not do it each time.
 		if s.idle < s.max/4 {
 			return false
 		}
@@ -90,9 +90,9 @@ func (s *instances) put(a application, now time.Time, minimal bool) bool {
 	return true
 }
 
-// touch makes an instance due whose last report was long ago.
-func (s *instances) touch(k instanceKey, i *instance, now time.Time) {
-	if !i.due && now.Sub(i.sent) >= again {
+// refresh makes an instance due whose last report was long ago.
+func (s *instances) refresh(k instanceKey, i *instance, now time.Time) {
+	if !i.due && now.Sub(i.sent) >= resendAfter {
 		s.makeDue(k, i)
 	}
 }
@@ -112,8 +112,8 @@ func (s *instances) forget(k instanceKey, i *instance) {
 	delete(s.due, k)
 }
 
-// pop takes one that is due. It counts as sent from now on.
-func (s *instances) pop(now time.Time) (instanceKey, *instance, bool) {
+// take returns one that is due. It counts as sent from now on.
+func (s *instances) take(now time.Time) (instanceKey, *instance, bool) {
 	for k, i := range s.due {
 		delete(s.due, k)
 		i.due, i.sent = false, now
@@ -123,8 +123,8 @@ func (s *instances) pop(now time.Time) (instanceKey, *instance, bool) {
 	return instanceKey{}, nil, false
 }
 
-// restore takes back one that was popped and not sent. It reports whether it is
-// still known, or what has replaced it: else it was dropped meanwhile.
+// restore makes one due again that was taken and not sent. It reports whether it, or
+// a newer one of the same instance, is still there: else it was dropped meanwhile.
 func (s *instances) restore(k instanceKey, i *instance) bool {
 	if s.known[k] == i && !i.due {
 		s.makeDue(k, i)

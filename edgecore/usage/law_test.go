@@ -35,7 +35,8 @@ func TestLawEachEvaluationArrivesOnce(t *testing.T) {
 				app := rapid.SampledFrom([]string{"a", "b", `q"uo\te`, "ø<&>\u2028"}).Draw(rt, "app")
 				at := time.Now().Add(-time.Duration(rapid.IntRange(0, 40*60).Draw(rt, "minutes")) * time.Minute)
 				var toggles []string
-				for _, flag := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"f", "g", "h", "constructor"}), 1, 4, rapid.ID[string]).Draw(rt, "flags") {
+				for _, flag := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"f", "g", "h", "constructor"}),
+					1, 4, rapid.ID[string]).Draw(rt, "flags") {
 					yes, no := rapid.Uint64Range(0, 5).Draw(rt, "yes"), rapid.Uint64Range(0, 5).Draw(rt, "no")
 					toggles = append(toggles, fmt.Sprintf("%q:{\"yes\":%d,\"no\":%d}", flag, yes, no))
 					if yes+no > 0 {
@@ -50,7 +51,9 @@ func TestLawEachEvaluationArrivesOnce(t *testing.T) {
 				if err := l.Metrics(source, metrics(app, "1", at, strings.Join(toggles, ","))); err != nil {
 					t.Error(err)
 				}
-				l.unleash.set(rapid.SampledFrom([]func(*http.Request, []byte) (int, error){nil, nil, down, answers(503), answers(429), answers(401)}).Draw(rt, "fault"))
+				l.unleash.set(rapid.SampledFrom([]func(*http.Request, []byte) (int, error){
+					nil, nil, down, answers(503), answers(429), answers(401),
+				}).Draw(rt, "fault"))
 				later(time.Duration(rapid.IntRange(0, 200).Draw(rt, "seconds")) * time.Second)
 				l.balanced()
 			}
@@ -75,7 +78,10 @@ func TestManyReportAtOnce(t *testing.T) {
 		for i := range reporters {
 			reporting.Go(func() {
 				for j := range each {
-					l.must(l.Metrics(backend("development"), metrics("shop", fmt.Sprint(i), time.Now(), fmt.Sprintf(`"flag-%d":{"yes":1,"variants":{"v":1}}`, j%20))))
+					l.must(
+						l.Metrics(backend("development"),
+							metrics("shop", fmt.Sprint(i), time.Now(),
+								fmt.Sprintf(`"flag-%d":{"yes":1,"variants":{"v":1}}`, j%20))))
 					l.must(l.Register(browser("development"), register("web", fmt.Sprint(j), "")))
 					time.Sleep(time.Duration(i*j%7) * time.Second)
 				}

@@ -16,10 +16,10 @@ const (
 type reason string
 
 const (
-	capacity    reason = "capacity"    // there is no space for it, or for older hours
+	capacity    reason = "capacity"    // memory is full
 	invalid     reason = "invalid"     // Unleash could not store it
 	nowhere     reason = "nowhere"     // no upstream, or none for the environment
-	refused     reason = "refused"     // upstream does not take it
+	refused     reason = "refused"     // upstream does not accept it
 	shutdown    reason = "shutdown"    // the process ended first
 	unsupported reason = "unsupported" // flagcast does not forward it
 )
@@ -38,8 +38,8 @@ type counter struct{ *prometheus.CounterVec }
 
 func (c counter) add(k kind, n uint64) { c.WithLabelValues(string(k)).Add(float64(n)) }
 
-// metrics has labels of this package's own words, and environments of the
-// configuration: what SDKs send is in none.
+// metrics has labels with constant values and with configured environments: no label
+// holds a value from an SDK.
 type metrics struct {
 	received, sent counter
 	dropped        *prometheus.CounterVec
@@ -59,7 +59,7 @@ func newMetrics(r prometheus.Registerer, c *Collector) *metrics {
 	}
 	m := &metrics{
 		received:  counter{vec("received_total", "What SDKs have reported.", "kind")},
-		sent:      counter{vec("sent_total", "What upstream has taken of it.", "kind")},
+		sent:      counter{vec("sent_total", "What upstream has accepted of it.", "kind")},
 		dropped:   vec("dropped_total", "What SDKs have reported and upstream will not get.", "kind", "reason"),
 		collector: c,
 		waiting:   desc("waiting", "What waits to be sent upstream.", "kind"),
@@ -96,13 +96,14 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	for _, e := range m.collector.envs {
 		gauge := func(d *prometheus.Desc, v float64, labels ...string) {
-			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, append([]string{string(e.name)}, labels...)...)
+			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v,
+				append([]string{string(e.name)}, labels...)...)
 		}
 		e.mu.Lock()
-		shares := []*share{&e.backend, &e.frontend}
+		partitions := []*partition{&e.backend, &e.frontend}
 		var waiting uint64
 		due, bytes := 0, 0
-		for _, s := range shares {
+		for _, s := range partitions {
 			waiting += s.rows.evaluations()
 			due += len(s.instances.due)
 			bytes += s.rows.used + s.instances.used

@@ -17,29 +17,29 @@ import (
 )
 
 const (
-	// maxName is what Unleash's database has for the name of an application or
-	// an instance. A longer one costs it all reports of the same second.
+	// maxName is the limit of Unleash's database for the name of an application or an
+	// instance. A longer one makes it lose all reports of the same second.
 	maxName = 255
-	// maxCount is the largest number that it has for a count; alike.
+	// maxCount is its limit for a count, with the same effect.
 	maxCount = math.MaxInt32
-	// oldest is how far back a time may lie; Unleash shows 48 hours by the hour.
+	// oldest is the greatest age of a report; Unleash shows 48 hours by the hour.
 	oldest = 48 * time.Hour
-	// maxHops bounds a list of who has passed a registration on.
+	// maxHops bounds the list of proxies that have forwarded a registration.
 	maxHops = 16
 	// maxStrategies and maxProjects bound the lists of a registration.
 	maxStrategies, maxProjects = 100, 100
-	// maxApplications bounds those of one body: a registration takes some 300
-	// bytes when it is read, and may be 2 bytes before. One that says something
-	// has 200 bytes and more, so that no body of 1 MiB has that many of them.
+	// maxApplications bounds those of one body: a registration needs some 300 bytes of
+	// memory, and may have 2 in the body. One with content has 200 bytes and more, so
+	// that no body of 1 MiB has that many of them.
 	maxApplications = 5000
 )
 
-// report is one body. Its texts are copies: they keep no body in memory.
+// report is one body. Its strings are copies, which do not keep the body in memory.
 type report struct {
 	rows         []row
 	applications []application
-	seen         *application // who sent metrics
-	impact       int          // impact metrics, which go no further
+	seen         *application // the instance that sent metrics
+	impact       int          // impact metrics, which are not forwarded
 
 	// What Unleash could not store.
 	invalid, invalidVariants uint64
@@ -54,15 +54,15 @@ func (r *report) evaluations() uint64 {
 	return sum
 }
 
-// application is a registration as POST /api/client/metrics/bulk takes it:
-// without interval and started Unleash 8 refuses the whole body, by an empty 400.
+// application is a registration in the JSON of POST /api/client/metrics/bulk. Without
+// interval and started Unleash 8 refuses the whole body, with an empty 400.
 type application struct {
 	AppName         string   `json:"appName"`
 	InstanceID      string   `json:"instanceId"`
 	Environment     string   `json:"environment"`
 	Interval        int64    `json:"interval"`
 	Started         string   `json:"started"`
-	Strategies      []string `json:"strategies,omitzero"` // nil leaves what Unleash has, an empty list does not
+	Strategies      []string `json:"strategies,omitzero"` // nil keeps the value in Unleash, an empty list replaces it
 	SDKVersion      string   `json:"sdkVersion,omitempty"`
 	SDKType         string   `json:"sdkType,omitempty"`
 	PlatformName    string   `json:"platformName,omitempty"`
@@ -73,13 +73,13 @@ type application struct {
 	ConnectVia      []via    `json:"connectVia,omitempty"`
 }
 
-// via is who has passed a registration on.
+// via is a proxy that has forwarded a registration.
 type via struct {
 	AppName    string `json:"appName"`
 	InstanceID string `json:"instanceId"`
 }
 
-func object(body []byte) (gjson.Result, error) {
+func parseObject(body []byte) (gjson.Result, error) {
 	if err := untrusted.CheckJSON(body, untrusted.RequestDepth); err != nil {
 		return gjson.Result{}, fmt.Errorf("invalid body: %w", err)
 	}
@@ -90,8 +90,8 @@ func object(body []byte) (gjson.Result, error) {
 	return root, nil
 }
 
-// lengthOf is the number of members of a list, without making one: a member may
-// be one byte, and takes 80 when it is read. What is not a list has none.
+// lengthOf returns the number of elements of a list without decoding it: an element
+// of one byte needs 80 when it is decoded. It is 0 for other values.
 func lengthOf(list gjson.Result) (n int) {
 	if !list.IsArray() {
 		return 0
@@ -102,7 +102,7 @@ func lengthOf(list gjson.Result) (n int) {
 
 func readMetrics(body []byte, now time.Time) (report, error) {
 	var r report
-	root, err := object(body)
+	root, err := parseObject(body)
 	if err != nil {
 		return r, err
 	}
@@ -137,16 +137,16 @@ func readMetrics(body []byte, now time.Time) (report, error) {
 	})
 	if id, ok := clean(root.Get("instanceId").String()); ok {
 		r.seen = &application{
-			AppName: app, InstanceID: id, SDKVersion: short(root.Get("sdkVersion")),
+			AppName: app, InstanceID: id, SDKVersion: optionalText(root.Get("sdkVersion")),
 			Interval: max(int64(stop.Sub(start).Seconds()), 0), Started: timeText(start, now),
 		}
 	}
 	return r, err
 }
 
-// readCounts adds a row. One that has a name which Unleash cannot store is
-// invalid, which does not spoil the others. storable says whether Unleash can
-// store app, which is a copy already: the rows of one application share it.
+// readCounts adds a row. A row with a name that Unleash cannot store is counted as
+// invalid, and the others are kept. storable reports whether Unleash can store app,
+// which is a copy already: the rows of one application share it.
 func (r *report) readCounts(app string, storable bool, flag string, hour int64, v gjson.Result) error {
 	if !v.IsObject() {
 		return fmt.Errorf("the counts of a flag must be an object")
@@ -194,7 +194,7 @@ func (r *report) readCounts(app string, storable bool, flag string, hour int64, 
 
 func readBulk(body []byte, now time.Time) (report, error) {
 	var r report
-	root, err := object(body)
+	root, err := parseObject(body)
 	if err != nil {
 		return r, err
 	}
@@ -236,7 +236,7 @@ func readBulk(body []byte, now time.Time) (report, error) {
 
 func readRegister(body []byte, now time.Time) (report, error) {
 	var r report
-	root, err := object(body)
+	root, err := parseObject(body)
 	if err != nil {
 		return r, err
 	}
@@ -256,12 +256,13 @@ func readRegister(body []byte, now time.Time) (report, error) {
 	return r, nil
 }
 
-// readApplication adds a registration, in the form that Unleash takes.
+// readApplication adds a registration, in the form that Unleash accepts.
 func (r *report) readApplication(v gjson.Result, now time.Time) {
 	a := application{
 		Interval: v.Get("interval").Int(), Started: timeText(now, now),
-		SDKVersion: short(v.Get("sdkVersion")), PlatformName: short(v.Get("platformName")), PlatformVersion: short(v.Get("platformVersion")),
-		Yggdrasil: short(v.Get("yggdrasilVersion")), SpecVersion: short(v.Get("specVersion")),
+		SDKVersion: optionalText(v.Get("sdkVersion")), PlatformName: optionalText(v.Get("platformName")),
+		PlatformVersion: optionalText(v.Get("platformVersion")),
+		Yggdrasil:       optionalText(v.Get("yggdrasilVersion")), SpecVersion: optionalText(v.Get("specVersion")),
 		Strategies: names(v.Get("strategies"), maxStrategies), Projects: names(v.Get("projects"), maxProjects),
 	}
 	if a.Strategies == nil && v.Get("strategies").IsArray() {
@@ -275,7 +276,8 @@ func (r *report) readApplication(v gjson.Result, now time.Time) {
 		a.SDKType = "frontend"
 	}
 	v.Get("connectVia").ForEach(func(_, v gjson.Result) bool {
-		if hop := (via{short(v.Get("appName")), short(v.Get("instanceId"))}); hop.AppName != "" && hop.InstanceID != "" {
+		if hop := (via{optionalText(v.Get("appName")), optionalText(v.Get("instanceId"))}); hop.AppName != "" &&
+			hop.InstanceID != "" {
 			a.ConnectVia = append(a.ConnectVia, hop)
 		}
 		return len(a.ConnectVia) < maxHops
@@ -292,7 +294,7 @@ func (r *report) readApplication(v gjson.Result, now time.Time) {
 	r.applications = append(r.applications, a)
 }
 
-// clean copies a name, or says that Unleash cannot store it.
+// clean returns a copy of a name, or false if Unleash cannot store it.
 func clean(name string) (string, bool) {
 	name = strings.ToValidUTF8(name, "\uFFFD")
 	if name == "" || utf8.RuneCountInString(name) > maxName || strings.ContainsFunc(name, unicode.IsControl) {
@@ -301,8 +303,8 @@ func clean(name string) (string, bool) {
 	return strings.Clone(name), true
 }
 
-// short is a text that is left out if it is none, or cannot be stored.
-func short(v gjson.Result) string {
+// optionalText returns a string, "" for other types and for what cannot be stored.
+func optionalText(v gjson.Result) string {
 	if v.Type != gjson.String {
 		return ""
 	}
@@ -313,7 +315,7 @@ func short(v gjson.Result) string {
 func names(v gjson.Result, most int) []string {
 	var list []string
 	v.ForEach(func(_, v gjson.Result) bool {
-		if text := short(v); text != "" {
+		if text := optionalText(v); text != "" {
 			list = append(list, text)
 		}
 		return len(list) < most
@@ -326,7 +328,7 @@ func readApp(v gjson.Result) (string, error) {
 		return "", errors.New(`"appName" must be a text`)
 	}
 	name, ok := clean(v.String())
-	if !ok && v.Type == gjson.Number { // too long without an exponent
+	if !ok && v.Type == gjson.Number { // it is too long without an exponent
 		name, ok = clean(strconv.FormatFloat(v.Num, 'g', -1, 64))
 	}
 	if !ok {
@@ -335,8 +337,8 @@ func readApp(v gjson.Result) (string, error) {
 	return name, nil
 }
 
-// readCount reads a number as Unleash does: rounded, also from a text, 0 if it
-// is absent.
+// readCount reads a number like Unleash: rounded, also from a string, 0 if it is
+// missing.
 func readCount(v gjson.Result) (uint64, error) {
 	number := v.Num
 	switch v.Type {
@@ -357,7 +359,7 @@ func readCount(v gjson.Result) (uint64, error) {
 	return uint64(math.Round(min(number, maxCount))), nil
 }
 
-// readTime reads a text as edgecore.ReadTime does, or milliseconds since 1970.
+// readTime reads a string like edgecore.ReadTime, or milliseconds since 1970.
 func readTime(v gjson.Result) (time.Time, error) {
 	switch v.Type {
 	case gjson.Number:
@@ -370,16 +372,16 @@ func readTime(v gjson.Result) (time.Time, error) {
 	return time.Time{}, errors.New("must be a time, such as 2026-01-31T12:00:00Z")
 }
 
-// near takes a time that a clock cannot mean for now.
-func near(t, now time.Time) time.Time {
+// clampTime returns now for a time in the future or older than oldest.
+func clampTime(t, now time.Time) time.Time {
 	if t.After(now) || t.Before(now.Add(-oldest)) {
 		return now
 	}
 	return t
 }
 
-// hourOf is the hour under which Unleash counts a report, in unix time.
-func hourOf(t, now time.Time) int64 { return near(t, now).Unix() / 3600 }
+// hourOf returns the hour that Unleash counts a report for, in hours since 1970.
+func hourOf(t, now time.Time) int64 { return clampTime(t, now).Unix() / 3600 }
 
 func timeText(t, now time.Time) string {
 	if t.After(now) || t.Year() < 2000 {

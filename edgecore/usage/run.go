@@ -3,9 +3,11 @@ package usage
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/flagcast/flagcast/internal/backoff"
+	"github.com/flagcast/flagcast/internal/outage"
 )
 
 const (
@@ -13,25 +15,24 @@ const (
 	shutdownTimeout = 5 * time.Second
 	// maxPause is the longest time between two tries while upstream fails.
 	maxPause = 5 * time.Minute
-	// maxReports bounds the reports of one turn: what comes in meanwhile may
-	// never end.
+	// maxReports bounds the reports of one round: SDKs go on reporting meanwhile.
 	maxReports = 512
-	// maxHalves bounds the search for what upstream does not take.
+	// maxHalves bounds the search for what upstream refuses.
 	maxHalves = 64
 )
 
-// Run sends until ctx ends, and then once more what is left, for a few
-// seconds. It returns nil.
+// Run sends reports until ctx ends, and then once more what is left, for at most
+// shutdownTimeout. It returns nil.
 func (c *Collector) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	for _, e := range c.envs {
-		running.Go(func() { c.follow(ctx, e) })
+		running.Go(func() { c.runEnvironment(ctx, e) })
 	}
 	running.Wait()
 	return nil
 }
 
-func (c *Collector) follow(ctx context.Context, e *environment) {
+func (c *Collector) runEnvironment(ctx context.Context, e *environment) {
 	for {
 		pause := time.NewTimer(c.pause(e))
 		select {
@@ -45,7 +46,7 @@ func (c *Collector) follow(ctx context.Context, e *environment) {
 	}
 }
 
-// flush sends what is left. What upstream does not take now is lost.
+// flush sends what is left. What upstream does not accept now is lost.
 func (c *Collector) flush(ctx context.Context, e *environment) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
@@ -56,13 +57,14 @@ func (c *Collector) flush(ctx context.Context, e *environment) {
 	due := len(e.backend.instances.due) + len(e.frontend.instances.due)
 	c.metrics.drop(shutdown, evaluations, left)
 	c.metrics.drop(shutdown, registrations, uint64(due))
-	e.backend, e.frontend = newShare(0), newShare(0)
+	e.backend, e.frontend = newPartition(0), newPartition(0)
 	if left > 0 || due > 0 {
-		c.options.Log.Warn("usage of SDKs is lost: upstream has not taken it before the end", "environment", e.name, "evaluations", left, "registrations", due, "err", err)
+		c.options.Log.Warn("usage is lost: upstream did not accept it before the shutdown", "environment", e.name,
+			"evaluations", left, "registrations", due, "err", err)
 	}
 }
 
-// reportOnce sends all that waits. What upstream does not take now waits on.
+// reportOnce sends everything that waits. What upstream does not accept waits on.
 func (c *Collector) reportOnce(ctx context.Context, e *environment) error {
 	for range maxReports {
 		batch, over := e.take(time.Now())
@@ -84,12 +86,12 @@ func (c *Collector) reportOnce(ctx context.Context, e *environment) error {
 	return nil
 }
 
-// send posts a batch. Unleash refuses a report as a whole for one thing in it
-// that it cannot read, so such a batch is halved until that is found. It
-// returns what has not been sent, with the error that may pass.
+// send posts a batch. Unleash refuses a whole report for one invalid item, so such a
+// batch is halved until the item is found. send returns what has not been sent, with
+// a temporary error.
 func (c *Collector) send(ctx context.Context, e *environment, batch []item, halves *int) (left []item, err error) {
 	err = c.post(ctx, e, body(batch))
-	evaluated, registered := weigh(batch)
+	evaluated, registered := totals(batch)
 	switch {
 	case err == nil:
 		c.metrics.sent.add(evaluations, evaluated)
@@ -100,7 +102,8 @@ func (c *Collector) send(ctx context.Context, e *environment, batch []item, halv
 	case len(batch) == 1 || *halves == 0:
 		c.metrics.drop(refused, evaluations, evaluated)
 		c.metrics.drop(refused, registrations, uint64(registered))
-		c.options.Log.Warn("upstream refuses a part of the usage of SDKs: it is dropped", "environment", e.name, "evaluations", evaluated, "registrations", registered, "err", err)
+		c.options.Log.Warn("upstream refused a part of a usage report; it is dropped", "environment", e.name,
+			"evaluations", evaluated, "registrations", registered, "err", err)
 		return nil, nil
 	}
 	*halves--
@@ -111,7 +114,8 @@ func (c *Collector) send(ctx context.Context, e *environment, batch []item, halv
 	return c.send(ctx, e, batch[half:], halves)
 }
 
-// logOutcome keeps and logs how a turn went.
+// logOutcome stores the result of a round, and logs when reporting starts to fail,
+// fails in another way, and recovers.
 func (c *Collector) logOutcome(e *environment, err error) {
 	before := e.err
 	e.mu.Lock()
@@ -121,27 +125,26 @@ func (c *Collector) logOutcome(e *environment, err error) {
 		e.failures = 0
 	}
 	e.mu.Unlock()
-	switch {
-	case err == nil && before != nil:
-		c.options.Log.Info("upstream takes usage of SDKs again", "environment", e.name)
-	case err != nil && (before == nil || before.Error() != err.Error()):
-		c.options.Log.Error("report usage of SDKs: "+err.Error(), "environment", e.name)
-		if before == nil {
-			c.options.Log.Warn("it waits, and the newest is kept", "environment", e.name)
-		}
+	switch outage.Between(before, err) {
+	case outage.Began, outage.Differs:
+		c.options.Log.Error(
+			"cannot report usage; reports are buffered, and the oldest hours are dropped first when full", "err", err,
+			"environment", e.name)
+	case outage.Ended:
+		c.options.Log.Info("upstream accepts usage reports again", "environment", e.name)
 	}
 }
 
-// pause is the time until the next turn: the interval, longer and longer while
-// upstream fails.
+// pause returns the time until the next round: the interval, with exponential backoff
+// while upstream fails.
 func (c *Collector) pause(e *environment) time.Duration {
 	wait := c.options.Interval
 	if e.err != nil {
-		wait = min(wait<<min(e.failures-1, 10), max(maxPause, wait))
+		wait = backoff.Exponential(wait, e.failures, max(maxPause, wait))
 		var refused *statusError
 		if errors.As(e.err, &refused) {
 			wait = max(wait, min(refused.retryAfter, maxPause))
 		}
 	}
-	return wait - wait/20 + rand.N(wait/10+1)
+	return backoff.Jitter(wait-wait/20, wait+wait/20)
 }

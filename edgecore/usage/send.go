@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// statusError is an answer of upstream that is not a success.
+// statusError is a response of upstream that is not a success.
 type statusError struct {
 	url        string
 	status     int
@@ -26,22 +26,23 @@ func (e *statusError) Error() string {
 	case e.status == http.StatusForbidden:
 		text += ": is it a frontend token? A backend (client) token is needed"
 	case e.status == http.StatusNotFound:
-		text += ": upstream takes no reports at this path; is upstream.url the address of Unleash, without /api?"
+		text += ": upstream accepts no reports at this path; is upstream.url the address of Unleash, without /api?"
 	case e.status/100 == 3:
 		text += ": upstream redirects"
 	}
 	return text
 }
 
-// unreadable reports whether upstream refuses the report itself: something in
-// it, or its size. Sending it again would not help.
+// unreadable reports whether upstream refuses the content or the size of a report.
+// Sending it again would not help.
 func unreadable(err error) bool {
 	var refused *statusError
-	return errors.As(err, &refused) && (refused.status == http.StatusBadRequest || refused.status == http.StatusRequestEntityTooLarge)
+	return errors.As(err, &refused) &&
+		(refused.status == http.StatusBadRequest || refused.status == http.StatusRequestEntityTooLarge)
 }
 
-// post sends one report under a token of the environment: upstream takes no
-// rows of another.
+// post sends one report with a token of the environment: upstream accepts only rows of
+// that environment.
 func (c *Collector) post(ctx context.Context, e *environment, content []byte) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(content))
 	if err != nil {
@@ -61,7 +62,7 @@ func (c *Collector) post(ctx context.Context, e *environment, content []byte) er
 		return err
 	}
 	defer response.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // so that the connection is used again
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // so that the connection is reused
 	if response.StatusCode/100 == 2 {
 		return nil
 	}
@@ -69,5 +70,7 @@ func (c *Collector) post(ctx context.Context, e *environment, content []byte) er
 		e.token = (e.token + 1) % len(e.tokens)
 	}
 	seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
-	return &statusError{url: c.url, status: response.StatusCode, retryAfter: time.Duration(min(max(seconds, 0), 3600)) * time.Second}
+	return &statusError{
+		url: c.url, status: response.StatusCode, retryAfter: time.Duration(min(max(seconds, 0), 3600)) * time.Second,
+	}
 }

@@ -1,11 +1,10 @@
-// Package usage takes what SDKs report, how often they have evaluated which
-// flag and that they are there, merges it for each application, flag and hour,
-// and sends it upstream in bulk, one environment at a time.
+// Package usage collects the reports of SDKs: how often they have evaluated which
+// flag, and which instances exist. It merges them by application, flag and hour, and
+// sends them upstream in bulk, one environment at a time.
 //
-// Memory is bounded: what has no space is dropped and counted, the oldest hour
-// first. While upstream is away everything else waits. A browser's token is
-// public, so what comes under one has memory of its own and takes none from
-// backends.
+// Memory is bounded: when it is full, reports are dropped and counted, the oldest hour
+// first. While upstream fails, reports wait. The token of a browser is public, so
+// reports with one have memory of their own and use none of that for backends.
 package usage
 
 import (
@@ -13,8 +12,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -23,19 +20,19 @@ import (
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/internal/httpclient"
 	"github.com/flagcast/flagcast/internal/secret"
+	"github.com/flagcast/flagcast/internal/unleashurl"
 )
 
-// maxBytes bounds what all environments together keep in memory, but each may
-// take minBytes.
+// maxBytes bounds the memory of all environments together, but each may use minBytes.
 const maxBytes, minBytes = 32 << 20, 4 << 20
 
 // Options of a collector.
 type Options struct {
-	// URL of the server, with or without /api at the end. "": there is no server
-	// to send to, and everything is dropped.
+	// URL of the server, with or without /api at the end. "": no server, and all
+	// reports are dropped.
 	URL string
-	// Tokens are backend tokens. Upstream takes for an environment only what
-	// comes under one of its own, so reports for others are dropped.
+	// Tokens are backend tokens. Upstream accepts reports of an environment only with
+	// one of its own tokens, so reports of other environments are dropped.
 	Tokens   []edgecore.Token
 	Interval time.Duration            // between reports, jittered by a tenth
 	Timeout  time.Duration            // of one request
@@ -59,38 +56,37 @@ type Collector struct {
 	metrics *metrics
 }
 
-// environment is what waits for one environment.
+// environment holds the reports of one environment.
 type environment struct {
 	name   edgecore.Environment
 	tokens []edgecore.Token
 
 	mu                sync.Mutex
-	backend, frontend share
-	ceiling           ceiling // of frontend
-	failures          int     // consecutive
+	backend, frontend partition
+	quota             quota // of frontend
+	failures          int   // consecutive
 
 	// Owned by Run.
-	token int // which of the tokens upstream has not refused
+	token int // index of the token in use; the next one when upstream refuses it
 	err   error
 }
 
-// New makes a collector. It makes no call yet.
+// New makes a collector. It makes no network calls.
 func New(o Options) (*Collector, error) {
 	c := &Collector{options: o, envs: map[edgecore.Environment]*environment{}}
 	if o.URL != "" {
-		u, err := url.Parse(o.URL)
-		if err != nil || u.Host == "" {
-			return nil, fmt.Errorf("report usage: the upstream URL is not of the form https://unleash.example")
+		u, err := unleashurl.Parse(o.URL)
+		if err != nil {
+			return nil, fmt.Errorf("report usage: the upstream URL %w", err)
 		}
-		u.Path = strings.TrimSuffix(strings.TrimRight(u.Path, "/"), "/api") + "/api/client/metrics/bulk"
-		u.RawQuery, u.Fragment = "", ""
+		u.Path += "/api/client/metrics/bulk"
 		c.url = u.String()
-		// A report that is repeated at once may count twice: the loop is slower.
+		// A report that is retried at once might count twice: only Run retries.
 		c.client = httpclient.NewClient(httpclient.Options{Base: o.Base, Attempts: 1, Timeout: o.Timeout})
 		for _, token := range o.Tokens {
 			env := c.envs[token.Environment]
 			if env == nil {
-				env = &environment{name: token.Environment, ceiling: ceiling{}}
+				env = &environment{name: token.Environment, quota: quota{}}
 				c.envs[token.Environment] = env
 			}
 			env.tokens = append(env.tokens, token)
@@ -100,44 +96,43 @@ func New(o Options) (*Collector, error) {
 		o.MaxBytes = max(maxBytes/max(len(c.envs), 1), minBytes)
 	}
 	for _, env := range c.envs {
-		env.backend, env.frontend = newShare(o.MaxBytes/2), newShare(o.MaxBytes/2)
+		env.backend, env.frontend = newPartition(o.MaxBytes/2), newPartition(o.MaxBytes/2)
 	}
 	c.self = via{AppName: "flagcast", InstanceID: fmt.Sprintf("flagcast-%016x", rand.Uint64())}
 	c.metrics = newMetrics(o.Registry, c)
 	return c, nil
 }
 
-// Source is who reports: what is known of the token of a request. What a body
-// says of its environment does not count.
+// Source is the scope of the token of a report. The environment in a body is ignored.
 type Source struct {
 	Environment edgecore.Environment
 	Projects    []string // nil: all
-	Frontend    bool     // a token that browsers have
+	Frontend    bool     // a token of the frontend API
 }
 
-// share is the memory of backends or of browsers.
-type share struct {
-	rows      pool
+// partition holds the reports of backends or of browsers.
+type partition struct {
+	rows      aggregator
 	instances instances
 }
 
-func newShare(room int) share {
-	return share{rows: newPool(room - room/4), instances: newInstances(room / 4)}
+func newPartition(bytes int) partition {
+	return partition{rows: newAggregator(bytes - bytes/4), instances: newInstances(bytes / 4)}
 }
 
-// Metrics takes the body of POST /api/client/metrics. An error says what is
-// wrong with the body; then nothing of it counts.
+// Metrics adds the body of POST /api/client/metrics. An error says what is wrong with
+// the body; then nothing of it counts.
 func (c *Collector) Metrics(from Source, body []byte) error {
 	now := time.Now()
 	r, err := readMetrics(body, now)
 	if err != nil {
 		return err
 	}
-	c.take(from, r, now)
+	c.record(from, r, now)
 	return nil
 }
 
-// Bulk takes the body of POST /api/client/metrics/bulk, as Unleash Edge and
+// Bulk adds the body of POST /api/client/metrics/bulk, as Unleash Edge and
 // another flagcast send it.
 func (c *Collector) Bulk(from Source, body []byte) error {
 	now := time.Now()
@@ -145,23 +140,23 @@ func (c *Collector) Bulk(from Source, body []byte) error {
 	if err != nil {
 		return err
 	}
-	c.take(from, r, now)
+	c.record(from, r, now)
 	return nil
 }
 
-// Register takes the body of POST /api/client/register.
+// Register adds the body of POST /api/client/register.
 func (c *Collector) Register(from Source, body []byte) error {
 	now := time.Now()
 	r, err := readRegister(body, now)
 	if err != nil {
 		return err
 	}
-	c.take(from, r, now)
+	c.record(from, r, now)
 	return nil
 }
 
-// take merges a report.
-func (c *Collector) take(from Source, r report, now time.Time) {
+// record merges a report.
+func (c *Collector) record(from Source, r report, now time.Time) {
 	m := c.metrics
 	m.received.add(evaluations, r.evaluations())
 	m.received.add(registrations, uint64(len(r.applications)+r.invalidApplications))
@@ -201,9 +196,9 @@ func (c *Collector) take(from Source, r report, now time.Time) {
 			m.drop(capacity, registrations, 1)
 		}
 	}
-	// Upstream notes an instance of a backend by its metrics, too.
+	// Unleash registers an instance of a backend by its metrics, too.
 	if a := r.seen; a != nil && !from.Frontend {
 		a.Environment, a.Projects, a.ConnectVia = string(env.name), from.Projects, []via{c.self}
-		s.instances.see(*a, now)
+		s.instances.touch(*a, now)
 	}
 }

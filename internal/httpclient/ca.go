@@ -8,11 +8,11 @@ import (
 	"os"
 )
 
-// TLS is what a client does differently. Its zero value changes nothing.
+// TLS are the TLS settings of a client. The zero value changes nothing.
 type TLS struct {
 	CAFile     string       // PEM authorities to trust beside those of the system
 	Client     *Certificate // to show to the server
-	SkipVerify bool         // take any certificate of the server
+	SkipVerify bool         // accept any certificate of the server
 }
 
 // WithTLS returns a copy of base with TLS settings. base nil means

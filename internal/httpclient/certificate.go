@@ -9,7 +9,7 @@ import (
 )
 
 // Certificate is a certificate with its key, in PEM files that may be replaced
-// at any time: cert-manager and its likes renew them under a running process.
+// at any time: cert-manager and others renew them while a process runs.
 // It is safe for concurrent use.
 type Certificate struct {
 	certFile, keyFile string
@@ -28,7 +28,7 @@ type stamp struct {
 }
 
 // NewCertificate reads both files. failed is called once for each version of them
-// that cannot be used; the certificate before it goes on.
+// that cannot be used; the previous certificate stays in use.
 func NewCertificate(certFile, keyFile string, failed func(error)) (*Certificate, error) {
 	c := &Certificate{certFile: certFile, keyFile: keyFile, failed: failed}
 	c.stamps = c.look()
@@ -40,7 +40,7 @@ func NewCertificate(certFile, keyFile string, failed func(error)) (*Certificate,
 	return c, nil
 }
 
-// recheck is how often the files are looked at, when there are connections.
+// recheck is how often the files are compared, when there are connections.
 const recheck = time.Second
 
 // Get returns the newest certificate. Its form is that of

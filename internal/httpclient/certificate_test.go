@@ -38,7 +38,9 @@ func writeCertificate(t *testing.T, dir, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for file, block := range map[string]*pem.Block{"cert": {Type: "CERTIFICATE", Bytes: der}, "key": {Type: "PRIVATE KEY", Bytes: private}} {
+	for file, block := range map[string]*pem.Block{
+		"cert": {Type: "CERTIFICATE", Bytes: der}, "key": {Type: "PRIVATE KEY", Bytes: private},
+	} {
 		if err := os.WriteFile(filepath.Join(dir, file), pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +65,9 @@ func TestCertificateIsReadAgain(t *testing.T) {
 	age(t, dir, 1)
 	synctest.Test(t, func(t *testing.T) {
 		var failures []error
-		c, err := httpclient.NewCertificate(filepath.Join(dir, "cert"), filepath.Join(dir, "key"), func(err error) { failures = append(failures, err) })
+		c, err := httpclient.NewCertificate(filepath.Join(dir, "cert"), filepath.Join(dir, "key"), func(err error) {
+			failures = append(failures, err)
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,7 +122,8 @@ func TestTokenHeader(t *testing.T) {
 		base := &recorder{}
 		request, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://unleash.example", nil)
 		request.Header.Set("Authorization", "token")
-		if _, err := httpclient.WithTokenHeader(base, tc.name, secret.New(tc.authorization)).RoundTrip(request); err != nil {
+		if _, err := httpclient.WithTokenHeader(base, tc.name, secret.New(tc.authorization)).RoundTrip(
+			request); err != nil {
 			t.Fatal(err)
 		}
 		if base.header.Get("X-Unleash") != tc.wantToken || base.header.Get("Authorization") != tc.wantAuthorization {

@@ -1,17 +1,18 @@
-// Package transport makes the HTTP clients of the module: the one place that
-// retries, waits and gives up. SDKs and sinks above it do not retry.
+// Package httpclient makes the HTTP clients of the module: the one place that
+// retries. SDKs and sinks that use it do not retry.
 package httpclient
 
 import (
 	"bytes"
 	"context"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/flagcast/flagcast/internal/backoff"
 )
 
 // Options of a client. The zero value of each field means its default.
@@ -61,7 +62,7 @@ func NewClient(o Options) *http.Client {
 		RetryWaitMin: o.MinWait,
 		RetryWaitMax: o.MaxWait,
 		CheckRetry:   o.checkRetry,
-		Backoff:      backoff,
+		Backoff:      retryPause,
 		ErrorHandler: lastAttempt,
 	}
 	client := c.StandardClient()
@@ -73,9 +74,9 @@ func NewClient(o Options) *http.Client {
 // would carry credentials elsewhere; the caller sees the 3xx.
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// lastAttempt passes on what the last attempt gave. A RoundTripper returns an
-// answer or an error, never both: the answer that came as the caller's context
-// ended is let go.
+// lastAttempt returns the result of the last attempt. A RoundTripper returns a response
+// or an error, never both: a response that arrives as the context of the caller ends is
+// closed.
 func lastAttempt(resp *http.Response, err error, _ int) (*http.Response, error) {
 	if err != nil && resp != nil {
 		_ = resp.Body.Close()
@@ -115,13 +116,13 @@ type peekedBody struct {
 	io.Closer
 }
 
-// backoff: the server's Retry-After, else full jitter over a doubling window.
-func backoff(lowest, highest time.Duration, attempt int, resp *http.Response) time.Duration {
+// retryPause returns the Retry-After of the server, or exponential backoff with jitter.
+func retryPause(lowest, highest time.Duration, attempt int, resp *http.Response) time.Duration {
 	if wait := retryAfter(resp); wait > 0 {
 		return wait
 	}
-	window := min(lowest<<min(attempt, 20), highest)
-	return lowest/2 + rand.N(window)
+	window := backoff.Exponential(lowest, attempt+1, highest)
+	return backoff.Jitter(lowest/2, lowest/2+window)
 }
 
 // retryAfter reads the header in both of its forms (RFC 9110, section 10.2.3).

@@ -5,6 +5,7 @@ import "unicode/utf8"
 // Color is a color of a terminal.
 type Color int
 
+// The colors that reports use.
 const (
 	Plain Color = iota // leaves a text as it is
 	Red

@@ -65,7 +65,8 @@ func (described) String() string { return "\x1b" }
 
 func TestFprintf(t *testing.T) {
 	var out bytes.Buffer
-	n, err := printable.Fprintf(&out, "\t%s|%v|%s|%-4s|%.3s|%d|%t|%v|%v|\n", "a\nb", named("\t"), errors.New("\r"), "x", "abcdef", 7, true, described{}, 2*time.Second)
+	n, err := printable.Fprintf(&out, "\t%s|%v|%s|%-4s|%.3s|%d|%t|%v|%v|\n", "a\nb", named("\t"), errors.New("\r"), "x",
+		"abcdef", 7, true, described{}, 2*time.Second)
 	if want := "\ta\\nb|\\t|\\r|x   |abc|7|true|\\x1b|2s|\n"; err != nil || out.String() != want || n != len(want) {
 		t.Errorf("%d, %v, %q, want %q", n, err, out.String(), want)
 	}
@@ -97,7 +98,10 @@ func TestPaint(t *testing.T) {
 // FuzzText: what is printed is one line of UTF-8 without anything that acts on
 // a terminal or a workflow, and what could be printed is as it was.
 func FuzzText(f *testing.F) {
-	for _, seed := range []string{"", "name", "::error::\n", " ::x", "##[x]", "#\x00#[", "\x1b[0m", "\u202e", "\xf0\x9f", "a\r\n\t\u0085", ":\u200b:", "###[", "é\u0301"} {
+	for _, seed := range []string{
+		"", "name", "::error::\n", " ::x",
+		"##[x]", "#\x00#[", "\x1b[0m", "\u202e", "\xf0\x9f", "a\r\n\t\u0085", ":\u200b:", "###[", "é\u0301",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -28,7 +28,7 @@ func Mask(text string, values ...string) string {
 	done := 0 // bytes of text that are in out
 	for at := 0; at < len(text); {
 		i := slices.IndexFunc(values, func(v string) bool {
-			return strings.HasPrefix(text[at:], v) && (!isShort(v) || standsAlone(text, at, at+len(v)))
+			return strings.HasPrefix(text[at:], v) && (!isShort(v) || isWholeWord(text, at, at+len(v)))
 		})
 		if i < 0 {
 			at++
@@ -45,8 +45,8 @@ func Mask(text string, values ...string) string {
 	return out.String() + text[done:]
 }
 
-// standsAlone reports whether text[from:to] is not a part of a longer word.
-func standsAlone(text string, from, to int) bool {
+// isWholeWord reports whether text[from:to] is not a part of a longer word.
+func isWholeWord(text string, from, to int) bool {
 	before, _ := utf8.DecodeLastRuneInString(text[:from])
 	after, _ := utf8.DecodeRuneInString(text[to:])
 	return !inWord(before) && !inWord(after)

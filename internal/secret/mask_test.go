@@ -20,13 +20,21 @@ func TestMask(t *testing.T) {
 			[]string{"x"},
 			"through proxy, [redacted]=[redacted], ([redacted]) x_y x1 éx",
 		},
-		"short at both ends":   {"ab", []string{"ab"}, "[redacted]"},
-		"three characters":     {"cat concat cat-a été", []string{"cat", "été"}, "[redacted] concat [redacted]-a [redacted]"},
+		"short at both ends": {"ab", []string{"ab"}, "[redacted]"},
+		"three characters": {
+			"cat concat cat-a été",
+			[]string{"cat", "été"},
+			"[redacted] concat [redacted]-a [redacted]",
+		},
 		"ordinary, everywhere": {"preabcdpost abcd", []string{"abcd"}, "pre[redacted]post [redacted]"},
 		"no letters":           {"a!!b !! c", []string{"!!"}, "a!!b [redacted] c"},
-		"one inside the other": {"key LTAI-secret and LTAI", []string{"LTAI", "LTAI-secret"}, "key [redacted] and [redacted]"},
-		"the mask itself":      {"redacted token", []string{"redacted", "token"}, "[redacted] [redacted]"},
-		"twice in a row":       {"abcdabcd", []string{"abcd"}, "[redacted][redacted]"},
+		"one inside the other": {
+			"key LTAI-secret and LTAI",
+			[]string{"LTAI", "LTAI-secret"},
+			"key [redacted] and [redacted]",
+		},
+		"the mask itself": {"redacted token", []string{"redacted", "token"}, "[redacted] [redacted]"},
+		"twice in a row":  {"abcdabcd", []string{"abcd"}, "[redacted][redacted]"},
 	} {
 		if got := secret.Mask(c.text, c.values...); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
@@ -35,15 +43,17 @@ func TestMask(t *testing.T) {
 }
 
 func TestIsShort(t *testing.T) {
-	for value, want := range map[string]bool{"": false, "x": true, "abc": true, "éèà": true, "abcd": false, "éèàü": false} {
+	for value, want := range map[string]bool{
+		"": false, "x": true, "abc": true, "éèà": true, "abcd": false, "éèàü": false,
+	} {
 		if got := secret.New(value).IsShort(); got != want {
 			t.Errorf("%q: %v", value, got)
 		}
 	}
 }
 
-// A secret of ordinary length is in no text that was masked, whatever stands
-// around it; a short one in none where it stands alone.
+// A secret of ordinary length is in no text that was masked, whatever is
+// around it; a short one in none where it is a word of its own.
 func FuzzMask(f *testing.F) {
 	f.Add("through proxy", "x", "proxy")
 	f.Add("aaaa", "aaaa", "aa")

@@ -38,7 +38,9 @@ func TestCheckJSON(t *testing.T) {
 		{`{} {}`, 1, -1, false},
 		{"\ufeff{}", 1, -1, false},
 	} {
-		for _, err := range []error{untrusted.CheckJSON(c.text, c.depth), untrusted.CheckJSON([]byte(c.text), c.depth)} {
+		for _, err := range []error{
+			untrusted.CheckJSON(c.text, c.depth), untrusted.CheckJSON([]byte(c.text), c.depth),
+		} {
 			var deep *untrusted.DepthError
 			switch {
 			case c.valid && err == nil:
@@ -71,7 +73,8 @@ func TestReadAll(t *testing.T) {
 	for _, c := range []struct{ size, limit int64 }{{0, 0}, {0, 10}, {10, 10}, {11, 10}, {1 << 20, 10}} {
 		body, err := untrusted.ReadAll(io.LimitReader(zeros{}, c.size), c.limit)
 		var large *untrusted.SizeError
-		if tooLarge := c.size > c.limit; tooLarge != errors.As(err, &large) || !tooLarge && (err != nil || int64(len(body)) != c.size) {
+		if tooLarge := c.size > c.limit; tooLarge != errors.As(err, &large) ||
+			!tooLarge && (err != nil || int64(len(body)) != c.size) {
 			t.Errorf("%d bytes, limit %d: %d bytes, %v", c.size, c.limit, len(body), err)
 		}
 	}
@@ -122,10 +125,12 @@ func TestReadText(t *testing.T) {
 		var text string
 		var err error
 		used := need.Allocated(func() {
-			text, err = untrusted.ReadText(&http.Response{ContentLength: c.says, Body: io.NopCloser(body)}, c.limit, c.expected)
+			text, err = untrusted.ReadText(&http.Response{ContentLength: c.says, Body: io.NopCloser(body)}, c.limit,
+				c.expected)
 		})
 		var large *untrusted.SizeError
-		if tooLarge := c.size > c.limit; tooLarge != errors.As(err, &large) || !tooLarge && (err != nil || int64(len(text)) != c.size) || read.n > int(c.limit)+1 {
+		if tooLarge := c.size > c.limit; tooLarge != errors.As(err, &large) ||
+			!tooLarge && (err != nil || int64(len(text)) != c.size) || read.n > int(c.limit)+1 {
 			t.Errorf("%+v: %d bytes, %v after %d", c, len(text), err, read.n)
 		}
 		if used > c.most {
@@ -148,7 +153,8 @@ func TestReadFile(t *testing.T) {
 		var err error
 		used := need.Allocated(func() { content, err = untrusted.ReadFile(path, c.limit) })
 		var large *untrusted.SizeError
-		if tooLarge := c.size > c.limit; tooLarge != errors.As(err, &large) || !tooLarge && (err != nil || int64(len(content)) != c.size) || used > 1<<14 {
+		if tooLarge := c.size > c.limit; tooLarge != errors.As(err, &large) ||
+			!tooLarge && (err != nil || int64(len(content)) != c.size) || used > 1<<14 {
 			t.Errorf("%+v: %d bytes, %v; %d bytes allocated", c, len(content), err, used)
 		}
 	}

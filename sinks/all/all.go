@@ -1,4 +1,4 @@
-// Package all is the table of the sinks that flagcast has.
+// Package all is the table of all sinks.
 package all
 
 import (
@@ -14,8 +14,7 @@ import (
 	"github.com/flagcast/flagcast/sinks/oss"
 )
 
-// kind is one type of sinks: its settings with their defaults, and how a sink
-// is made of them.
+// kind is one type of sinks: its settings with their defaults, and its constructor.
 type kind struct {
 	name     string
 	settings func() any // a new pointer
@@ -29,7 +28,7 @@ func table() []kind {
 		entry("cloudflare", cloudflare.DefaultConfig, cloudflare.New),
 		entry("edgekv", edgekv.DefaultConfig, edgekv.New),
 		entry("file", file.DefaultConfig, file.New),
-		entry("memory", memory.DefaultConfig, memory.Open),
+		entry("memory", memory.DefaultConfig, memory.New),
 		entry("oss", oss.DefaultConfig, oss.New),
 	}
 }
@@ -69,8 +68,8 @@ func Settings(name string) (settings any, ok bool) {
 	return k.settings(), true
 }
 
-// Open makes a sink of settings that Settings gave. It makes no call.
-func Open(name string, settings any) (sinks.Sink, error) {
+// New makes a sink with settings from Settings. It makes no network calls.
+func New(name string, settings any) (sinks.Sink, error) {
 	k, ok := find(name)
 	if !ok {
 		return nil, fmt.Errorf("sink type %q is not one of %q", name, Types())

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/internal/strictyaml"
 	"github.com/flagcast/flagcast/sinks/all"
 	"github.com/flagcast/flagcast/sinks/edgekv"
 	"github.com/flagcast/flagcast/test/need"
@@ -101,7 +102,8 @@ func TestSettingsAreDecodedStrictly(t *testing.T) {
 			}
 			for key, typ := range fields {
 				value := "{ a: 1 }"
-				if slices.Contains([]reflect.Kind{reflect.Struct, reflect.Map, reflect.Slice}, typ.Kind()) && typ.Name() != "Secret" {
+				if slices.Contains([]reflect.Kind{reflect.Struct, reflect.Map, reflect.Slice}, typ.Kind()) &&
+					typ.Name() != "Secret" {
 					value = "7"
 				}
 				expect(t, name, key, value, fmt.Sprintf(`"%s" in sink "s" must be `, key))
@@ -119,8 +121,8 @@ func expect(t *testing.T, kind, key, value, message string) {
 		t.Fatal(err)
 	}
 	_, err := config.Load(path, config.Overrides{SinkConfig: all.Settings, SinkTypes: all.Types()})
-	var faults *config.Faults
-	if !errors.As(err, &faults) || !slices.ContainsFunc(faults.List, func(f config.Fault) bool {
+	var faults *strictyaml.Faults
+	if !errors.As(err, &faults) || !slices.ContainsFunc(faults.List, func(f strictyaml.Fault) bool {
 		return f.Line == 5 && strings.HasPrefix(f.Message, message)
 	}) {
 		t.Errorf("%s: %s: want a fault %q in line 5, got: %v", key, value, message, err)
@@ -163,14 +165,15 @@ func TestOpenRefuses(t *testing.T) {
 	if _, ok := all.Settings("nosuch"); ok {
 		t.Error("an unknown type has settings")
 	}
-	if _, err := all.Open("nosuch", nil); err == nil || !strings.Contains(err.Error(), `sink type "nosuch" is not one of ["cloudflare"`) {
+	if _, err := all.New("nosuch", nil); err == nil ||
+		!strings.Contains(err.Error(), `sink type "nosuch" is not one of ["cloudflare"`) {
 		t.Errorf("open an unknown type: %v", err)
 	}
 	settings, _ := all.Settings("memory")
-	if _, err := all.Open("file", settings); err == nil {
+	if _, err := all.New("file", settings); err == nil {
 		t.Error("a sink is opened with the settings of another type")
 	}
-	if _, err := all.Open("memory", settings); err != nil {
+	if _, err := all.New("memory", settings); err != nil {
 		t.Error(err)
 	}
 }
@@ -179,7 +182,9 @@ func TestOpenRefuses(t *testing.T) {
 // instance are complete without any key, wherever the file is loaded, and those
 // of an AccessKey pair where the environment has it.
 func TestCredentialsOfTheEnvironment(t *testing.T) {
-	for _, variable := range []string{"ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "ALIBABA_CLOUD_OIDC_TOKEN_FILE"} {
+	for _, variable := range []string{
+		"ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "ALIBABA_CLOUD_OIDC_TOKEN_FILE",
+	} {
 		t.Setenv(variable, "")
 	}
 	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "id")
@@ -201,7 +206,7 @@ sinks:
 		t.Fatal(err)
 	}
 	for name, sink := range c.Sinks {
-		if _, err := all.Open(sink.Type, sink.Settings); err != nil {
+		if _, err := all.New(sink.Type, sink.Settings); err != nil {
 			t.Errorf("open %s: %v", name, err)
 		}
 	}

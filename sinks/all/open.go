@@ -6,24 +6,24 @@ import (
 	"github.com/flagcast/flagcast/sinks"
 )
 
-// Opener opens the sinks of a configuration. Those that use one credential
-// share its pace, and all are counted.
-type Opener struct {
+// Factory makes the sinks of a configuration. Sinks with the same credential share a
+// rate limit, and all have metrics.
+type Factory struct {
 	metrics *sinks.Metrics
 
 	mu    sync.Mutex
 	paces map[string]*sinks.Pace
 }
 
-// NewOpener makes an opener. m nil: nothing is counted.
-func NewOpener(m *sinks.Metrics) *Opener {
-	return &Opener{metrics: m, paces: map[string]*sinks.Pace{}}
+// NewFactory makes a factory. m nil: no metrics.
+func NewFactory(m *sinks.Metrics) *Factory {
+	return &Factory{metrics: m, paces: map[string]*sinks.Pace{}}
 }
 
-// Open makes a sink of settings that Settings gave, under the name that it has
-// in the configuration. It makes no call.
-func (o *Opener) Open(name, kind string, settings any) (sinks.Sink, error) {
-	sink, err := Open(kind, settings)
+// New makes a sink with settings from Settings, under its name in the configuration. It
+// makes no network calls.
+func (o *Factory) New(name, kind string, settings any) (sinks.Sink, error) {
+	sink, err := New(kind, settings)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func (o *Opener) Open(name, kind string, settings any) (sinks.Sink, error) {
 	return sink, nil
 }
 
-func (o *Opener) pace(credential string, limits sinks.Limits) *sinks.Pace {
+func (o *Factory) pace(credential string, limits sinks.Limits) *sinks.Pace {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.paces[credential] == nil {

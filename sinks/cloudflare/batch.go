@@ -26,26 +26,25 @@ const (
 	bulkPutKeys  = 10_000
 	bulkGetKeys  = 100
 	bulkGetBytes = 25 << 20 // of all values together
-	// bulkBytes is half of what a bulk write may have. What one call has
-	// carried need not be sent again when the next one fails.
+	// bulkBytes is half of the limit of a bulk write. What one call has written need
+	// not be sent again when the next one fails.
 	bulkBytes = 50_000_000
 )
 
-// writes is how often a key is sent that the service could not write fully.
+// writes is how often a key is sent that the service reports as unsuccessful.
 const writes = 3
 
-// pair is an element of a bulk write. The metadata is an object there, not a
-// text that holds one.
+// pair is an element of a bulk write. Its metadata is an object, not a string with JSON.
 type pair struct {
 	Key      string            `json:"key"`
-	Value    any               `json:"value"` // a text, or bytes as base64
+	Value    any               `json:"value"` // a string, or bytes as base64
 	Base64   bool              `json:"base64,omitempty"`
 	Metadata map[string]string `json:"metadata,omitempty"`
 }
 
-// PutBatch writes up to 10,000 objects in a call. Those that the service names
-// as not fully written are sent again twice, a WritePace apart; what then
-// remains is ErrAmbiguous.
+// PutBatch writes up to 10,000 objects in a call. Keys that the service reports as
+// unsuccessful are sent again twice, with a WritePace between; if they are still
+// unsuccessful, the error is ErrAmbiguous.
 func (s *Sink) PutBatch(ctx context.Context, objects []sinks.Object) []error {
 	errs := make([]error, len(objects))
 	var left []int // indices
@@ -74,9 +73,9 @@ func (s *Sink) PutBatch(ctx context.Context, objects []sinks.Object) []error {
 	return errs
 }
 
-var errPartly = errors.New("the service says that it could not write the object fully, however often it is sent")
+var errPartly = errors.New("the service reported the key as unsuccessful after 3 attempts")
 
-// wait returns an error when ctx ends before.
+// wait waits for d. It returns the error of ctx if that ends before.
 func wait(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -88,34 +87,33 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// batch is one turn of writing objects, which are given by their indices.
+// batch is one round of writing objects, which are given by their indices.
 type batch struct {
 	sink    *Sink
 	objects []sinks.Object
 	errs    []error
 	again   bool  // all have been sent before
-	partly  []int // what the service could not write fully
+	partly  []int // reported as unsuccessful
 }
 
-func (b *batch) fail(these []int, why *failure) {
-	if b.again && !slices.Contains(why.wraps, sinks.ErrAmbiguous) {
-		why.wraps = append(why.wraps, sinks.ErrAmbiguous)
+func (b *batch) fail(these []int, why *sinks.CallError) {
+	if b.again && !slices.Contains(why.Causes, sinks.ErrAmbiguous) {
+		why.Causes = append(why.Causes, sinks.ErrAmbiguous)
 	}
 	for _, i := range these {
-		b.errs[i] = why.of(among("put", b.objects[i].Key, len(these)))
+		b.errs[i] = callError(why, callOf("put", b.objects[i].Key, len(these)))
 	}
 }
 
-// among names a call for one of several keys.
-func among(verb string, key sinks.Key, n int) string {
+// callOf describes a call for one of several keys.
+func callOf(verb string, key sinks.Key, n int) string {
 	if n == 1 {
 		return fmt.Sprintf("%s %q", verb, key)
 	}
 	return fmt.Sprintf("%s %q and %d more", verb, key, n-1)
 }
 
-// write makes one call with as many of the objects as it takes, and returns
-// the others.
+// write makes one call with as many of the objects as possible, and returns the others.
 func (b *batch) write(ctx context.Context, all []int) (rest []int) {
 	if err := b.sink.ready(ctx); err != nil {
 		b.fail(all, b.sink.reason(ctx, err, b.again, 0))
@@ -130,8 +128,8 @@ func (b *batch) write(ctx context.Context, all []int) (rest []int) {
 		option.WithRequestBody("application/json", body), option.WithHTTPClient(b.sink.bulk))
 	switch {
 	case err == nil:
-		b.partly = append(b.partly, named(b.objects, these, result.UnsuccessfulKeys)...)
-	case n > 1 && tooLarge(err): // for a proxy on the way: every object is within the limit
+		b.partly = append(b.partly, withKeys(b.objects, these, result.UnsuccessfulKeys)...)
+	case n > 1 && tooLarge(err): // for a proxy: every object is within the limit of the service
 		for half := range slices.Chunk(these, (n+1)/2) {
 			for len(half) > 0 {
 				half = b.write(ctx, half)
@@ -143,8 +141,8 @@ func (b *batch) write(ctx context.Context, all []int) (rest []int) {
 	return rest
 }
 
-// named returns the objects whose keys are named.
-func named(objects []sinks.Object, these []int, keys []string) []int {
+// withKeys returns the objects with some keys.
+func withKeys(objects []sinks.Object, these []int, keys []string) []int {
 	found := make(map[string]bool, len(keys))
 	for _, key := range keys {
 		found[key] = true
@@ -158,13 +156,13 @@ func named(objects []sinks.Object, these []int, keys []string) []int {
 	return list
 }
 
-// encodeBatch makes the body of a bulk write: of the first n objects, as many as
-// limit bytes hold, and at least one. The SDK's own encoder has no bytes and
-// does not say the size.
+// encodeBatch returns the body of a bulk write of the first n objects: as many as fit
+// into limit bytes, and at least one. The encoder of the SDK does not support bytes, and
+// does not return the size.
 func encodeBatch(objects []sinks.Object, these []int, limit int) (body []byte, n int) {
 	var text bytes.Buffer
 	_ = text.WriteByte('[')
-	encoder := json.NewEncoder(&text) // which writes to a buffer, and does not fail
+	encoder := json.NewEncoder(&text) // writing to a buffer does not fail
 	encoder.SetEscapeHTML(false)
 	for _, i := range these[:min(len(these), bulkPutKeys)] {
 		o, from := objects[i], text.Len()
@@ -190,13 +188,13 @@ func encodeBatch(objects []sinks.Object, these []int, limit int) (body []byte, n
 }
 
 func tooLarge(err error) bool {
-	a, ok := errors.AsType[*answer](err)
+	a, ok := errors.AsType[*apiError](err)
 	return ok && (a.status == http.StatusRequestEntityTooLarge || a.has(codeTooLarge))
 }
 
-// GetBatch reads up to 100 values in a call, and by calls of their own those
-// that are not text or too large to be read together. The service drops a byte
-// order mark at the start of a text, and so does GetBatch, unlike Get.
+// GetBatch reads up to 100 values in a call. Values that are not text, or too large to
+// be read together, are read by separate calls. The service drops a byte order mark at
+// the start of a text, and so does GetBatch, unlike Get.
 func (s *Sink) GetBatch(ctx context.Context, keys []sinks.Key) ([][]byte, []error) {
 	bodies, errs := make([][]byte, len(keys)), make([]error, len(keys))
 	var good []int
@@ -230,7 +228,7 @@ func (s *Sink) read(ctx context.Context, keys []sinks.Key, these []int, bodies [
 	if err != nil {
 		why := s.reason(ctx, err, false, 0)
 		for _, i := range these {
-			errs[i] = why.of(among("get", keys[i], len(these)))
+			errs[i] = callError(why, callOf("get", keys[i], len(these)))
 		}
 		return
 	}
@@ -248,7 +246,7 @@ func (s *Sink) read(ctx context.Context, keys []sinks.Key, these []int, bodies [
 	}
 }
 
-// values returns texts by key, nil for an absent one.
+// values returns strings by key, nil for an absent one.
 func (s *Sink) values(ctx context.Context, keys []sinks.Key, these []int) (map[string]any, error) {
 	if err := s.ready(ctx); err != nil {
 		return nil, err
@@ -260,7 +258,7 @@ func (s *Sink) values(ctx context.Context, keys []sinks.Key, these []int) (map[s
 	for _, i := range these {
 		params.Keys.Value = append(params.Keys.Value, string(keys[i]))
 	}
-	// The SDK's own decoder has no null.
+	// The decoder of the SDK does not support null.
 	var answer []byte
 	_, err := s.namespaces.BulkGet(ctx, s.config.Namespace, params,
 		option.WithResponseBodyInto(&answer), option.WithHTTPClient(s.bulk))

@@ -22,9 +22,19 @@ func TestPutBatchGivesUp(t *testing.T) {
 		text    string
 		is      error
 	}{
-		"after three times":  {[]cloudflaretest.Fault{partly, partly, partly}, time.Hour, 3, "could not write the object fully", nil},
-		"with the context":   {[]cloudflaretest.Fault{partly, partly, partly}, 1500 * time.Millisecond, 2, "deadline exceeded", context.DeadlineExceeded},
-		"for another reason": {[]cloudflaretest.Fault{partly, cloudflaretest.Refuse(403, 10000, "Authentication error")}, time.Hour, 2, "check api_token", sinks.ErrPermanent},
+		"after three times": {
+			[]cloudflaretest.Fault{partly, partly, partly},
+			time.Hour, 3,
+			"reported the key as unsuccessful after 3 attempts", nil,
+		},
+		"with the context": {
+			[]cloudflaretest.Fault{partly, partly, partly},
+			1500 * time.Millisecond, 2,
+			"deadline exceeded", context.DeadlineExceeded,
+		},
+		"for another reason": {[]cloudflaretest.Fault{
+			partly, cloudflaretest.Refuse(403, 10000, "Authentication error"),
+		}, time.Hour, 2, "check api_token", sinks.ErrPermanent},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -38,7 +48,9 @@ func TestPutBatchGivesUp(t *testing.T) {
 					t.Errorf("what was written answers %v, %v", errs[0], errs[2])
 				}
 				err := errs[1]
-				if !errors.Is(err, sinks.ErrAmbiguous) || tt.is != nil && !errors.Is(err, tt.is) || !strings.HasPrefix(fmt.Sprint(err), `cloudflare: put "flags-1": `) || !strings.Contains(err.Error(), tt.text) {
+				if !errors.Is(err, sinks.ErrAmbiguous) || tt.is != nil && !errors.Is(err, tt.is) ||
+					!strings.HasPrefix(fmt.Sprint(err), `cloudflare: put "flags-1": `) ||
+					!strings.Contains(err.Error(), tt.text) {
 					t.Errorf("what was not written answers %v", err)
 				}
 				if n := len(server.Calls()); n != tt.calls {
@@ -59,20 +71,41 @@ func TestBatchErrors(t *testing.T) {
 		get   error
 		text  string
 	}{
-		"rate limit":                {cloudflaretest.TooManyRequests("1"), 2, nil, nil, "retry after 1; Workers KV takes"},
+		"rate limit": {
+			cloudflaretest.TooManyRequests("1"), 2, nil, nil,
+			"retry after 1; Workers KV allows",
+		},
 		"rate limit without a time": {cloudflaretest.TooManyRequests(""), 2, nil, nil, "answered 429"},
 		"long rate limit":           {cloudflaretest.TooManyRequests("300"), 1, nil, nil, "retry after 300"},
-		"internal error":            {cloudflaretest.Refuse(500, 10001, "service temporarily unavailable"), 2, nil, nil, "code 10001"},
-		"gateway":                   {cloudflaretest.BadGateway(), 2, sinks.ErrAmbiguous, nil, "answered 502 Bad Gateway, with a page"},
-		"unavailable":               {html, 2, nil, nil, "answered 503 Service Unavailable, with a page"},
-		"reset":                     {cloudflaretest.Reset(false), 2, sinks.ErrAmbiguous, nil, "EOF"},
-		"reset after it was done":   {cloudflaretest.Reset(true), 2, sinks.ErrAmbiguous, nil, "EOF"},
-		"success is false":          {cloudflaretest.Refuse(200, 10001, "service temporarily unavailable"), 1, nil, nil, `but "success" is not true`},
-		"no envelope":               {cloudflaretest.Answer(200, "ok"), 1, sinks.ErrAmbiguous, nil, "not from the API"},
-		"empty answer":              {cloudflaretest.Answer(200, ""), 1, sinks.ErrAmbiguous, nil, "with nothing in it"},
-		"no permission":             {cloudflaretest.Refuse(403, 10000, "Authentication error"), 1, sinks.ErrPermanent, sinks.ErrPermanent, "check api_token"},
-		"bad request":               {cloudflaretest.Refuse(400, 10029, "invalid request"), 1, sinks.ErrPermanent, sinks.ErrPermanent, "code 10029"},
-		"expired token":             {cloudflaretest.Refuse(401, 10000, "Authentication error"), 1, sinks.ErrPermanent, sinks.ErrPermanent, "must not have expired"},
+		"internal error": {
+			cloudflaretest.Refuse(500, 10001, "service temporarily unavailable"), 2, nil, nil,
+			"code 10001",
+		},
+		"gateway": {
+			cloudflaretest.BadGateway(), 2, sinks.ErrAmbiguous, nil,
+			"answered 502 Bad Gateway, with a page",
+		},
+		"unavailable":             {html, 2, nil, nil, "answered 503 Service Unavailable, with a page"},
+		"reset":                   {cloudflaretest.Reset(false), 2, sinks.ErrAmbiguous, nil, "EOF"},
+		"reset after it was done": {cloudflaretest.Reset(true), 2, sinks.ErrAmbiguous, nil, "EOF"},
+		"success is false": {
+			cloudflaretest.Refuse(200, 10001, "service temporarily unavailable"), 1, nil, nil,
+			`but "success" is not true`,
+		},
+		"no envelope":  {cloudflaretest.Answer(200, "ok"), 1, sinks.ErrAmbiguous, nil, "not from the API"},
+		"empty answer": {cloudflaretest.Answer(200, ""), 1, sinks.ErrAmbiguous, nil, "with nothing in it"},
+		"no permission": {
+			cloudflaretest.Refuse(403, 10000, "Authentication error"), 1, sinks.ErrPermanent,
+			sinks.ErrPermanent, "check api_token",
+		},
+		"bad request": {
+			cloudflaretest.Refuse(400, 10029, "invalid request"), 1, sinks.ErrPermanent,
+			sinks.ErrPermanent, "code 10029",
+		},
+		"expired token": {
+			cloudflaretest.Refuse(401, 10000, "Authentication error"), 1, sinks.ErrPermanent,
+			sinks.ErrPermanent, "must not have expired",
+		},
 	}
 	for name, tt := range tests {
 		for verb, kind := range map[string]error{"put": tt.put, "get": tt.get} {
@@ -94,7 +127,8 @@ func TestBatchErrors(t *testing.T) {
 							}
 						}
 						prefix := fmt.Sprintf("cloudflare: %s %q and 2 more: ", verb, list[i].Key)
-						if text := fmt.Sprint(err); !strings.HasPrefix(text, prefix) || !strings.Contains(text, tt.text) || strings.Contains(text, server.Token) {
+						if text := fmt.Sprint(err); !strings.HasPrefix(text, prefix) ||
+							!strings.Contains(text, tt.text) || strings.Contains(text, server.Token) {
 							t.Errorf("got %q, want %q … %q", text, prefix, tt.text)
 						}
 					}
@@ -155,7 +189,8 @@ func TestTimeOuts(t *testing.T) {
 					server.Fail(stall, stall)
 					_, errs := sinks.GetAll(t.Context(), s, keysOf(list))
 					for _, err := range errs {
-						if err == nil || errors.Is(err, sinks.ErrAmbiguous) || errors.Is(err, sinks.ErrPermanent) || errors.Is(err, sinks.ErrNotFound) {
+						if err == nil || errors.Is(err, sinks.ErrAmbiguous) || errors.Is(err, sinks.ErrPermanent) ||
+							errors.Is(err, sinks.ErrNotFound) {
 							t.Errorf("get: %v", err)
 						}
 					}
@@ -176,7 +211,8 @@ func TestPutBatchOfAnEndedContext(t *testing.T) {
 		if !errors.Is(errs[0], context.DeadlineExceeded) || !errors.Is(errs[0], sinks.ErrAmbiguous) {
 			t.Errorf("what was sent answers %v", errs[0])
 		}
-		if last := errs[10_000]; !errors.Is(last, context.DeadlineExceeded) || errors.Is(last, sinks.ErrAmbiguous) || !strings.HasSuffix(last.Error(), `: nothing was sent: context deadline exceeded`) {
+		if last := errs[10_000]; !errors.Is(last, context.DeadlineExceeded) || errors.Is(last, sinks.ErrAmbiguous) ||
+			!strings.HasSuffix(last.Error(), `: nothing was sent: context deadline exceeded`) {
 			t.Errorf("what was not sent answers %v", last)
 		}
 		if n := len(server.Calls()); n != 1 {

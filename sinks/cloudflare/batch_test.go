@@ -24,7 +24,7 @@ import (
 // inMemory makes a sink that calls a fake without a network, for synctest.
 func inMemory(t testing.TB, server *cloudflaretest.Server) *Sink {
 	t.Helper()
-	s, err := open(config(server), httpclient.Options{Base: sinktest.InMemory(server), Attempts: 2})
+	s, err := open(config(server), httpclient.Options{Base: sinktest.Transport(server), Attempts: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,9 @@ func inMemory(t testing.TB, server *cloudflaretest.Server) *Sink {
 func objects(n, size int) []sinks.Object {
 	body := []byte(`{"toggles":[`)
 	for i := 0; len(body) < size; i++ {
-		body = fmt.Appendf(body, `{"name":"flag-%d","enabled":true,"variant":{"name":"disabled","enabled":false},"impressionData":false},`, i)
+		body = fmt.Appendf(body,
+			`{"name":"flag-%d","enabled":true,"variant":{"name":"disabled","enabled":false},"impressionData":false},`,
+			i)
 	}
 	var list []sinks.Object
 	for i := range n {
@@ -95,7 +97,9 @@ func TestPutBatchCalls(t *testing.T) {
 func TestPutBatchBytes(t *testing.T) {
 	list, every := objects(4, 1000), []int{0, 1, 2, 3}
 	whole, _ := encodeBatch(list, every, bulkBytes)
-	for limit, want := range map[int]int{len(whole): 4, len(whole) - 1: 3, len(whole)/2 + 1: 2, len(whole) / 2: 1, 0: 1} {
+	for limit, want := range map[int]int{
+		len(whole): 4, len(whole) - 1: 3, len(whole)/2 + 1: 2, len(whole) / 2: 1, 0: 1,
+	} {
 		text, n := encodeBatch(list, every, limit)
 		if n != want || n > 1 && len(text) > limit {
 			t.Errorf("%d objects in %d bytes, want %d in %d", n, len(text), want, limit)
@@ -142,7 +146,9 @@ func TestPutBatchStoresBytesAndMetadata(t *testing.T) {
 			t.Errorf("%s: metadata is %q, want %v", o.Key, entry.Metadata, list[i].Meta)
 		}
 	}
-	text, _ := encodeBatch(list, []int{slices.IndexFunc(list, func(o sinks.Object) bool { return o.Key == "controls" })}, bulkBytes)
+	text, _ := encodeBatch(list, []int{slices.IndexFunc(list, func(o sinks.Object) bool {
+		return o.Key == "controls"
+	})}, bulkBytes)
 	if len(text) > 150_000 {
 		t.Errorf("a value of 100,000 control characters is sent as %d bytes", len(text))
 	}
@@ -174,7 +180,8 @@ func TestPutBatchSendsAgainWhatWasNotWritten(t *testing.T) {
 	server := cloudflaretest.New(t, cloudflaretest.Options{})
 	synctest.Test(t, func(t *testing.T) {
 		var again []string
-		server.Fail(cloudflaretest.Partly(false, "flags-1", "flags-3"), cloudflaretest.Partly(true, "flags-3"), pass(&again))
+		server.Fail(cloudflaretest.Partly(false, "flags-1", "flags-3"), cloudflaretest.Partly(true, "flags-3"),
+			pass(&again))
 		list, start := objects(5, 100), time.Now()
 		if err := errors.Join(inMemory(t, server).PutBatch(t.Context(), list)...); err != nil {
 			t.Fatal(err)
@@ -218,13 +225,15 @@ func TestPutBatchRefusesAlone(t *testing.T) {
 	list[2].Meta = map[string]string{"a": strings.Repeat("x", 1024)}
 	errs := inMemory(t, server).PutBatch(t.Context(), list)
 	var large *sinks.TooLargeError
-	if !errors.Is(errs[0], sinks.ErrPermanent) || !errors.As(errs[1], &large) || !strings.Contains(fmt.Sprint(errs[2]), "metadata has 1032 bytes as JSON, the limit is 1024") || errs[3] != nil {
+	if !errors.Is(errs[0], sinks.ErrPermanent) || !errors.As(errs[1], &large) ||
+		!strings.Contains(fmt.Sprint(errs[2]), "metadata has 1032 bytes as JSON, the limit is 1024") || errs[3] != nil {
 		t.Errorf("got %v", errs)
 	}
 	if _, ok := server.Stored("flags-3"); !ok || len(server.Calls()) != 1 {
 		t.Errorf("the good one is stored: %v, after %d calls", ok, len(server.Calls()))
 	}
-	if errs := inMemory(t, server).PutBatch(t.Context(), list[:3]); slices.Contains(errs, nil) || len(server.Calls()) != 1 {
+	if errs := inMemory(t, server).PutBatch(t.Context(), list[:3]); slices.Contains(errs, nil) ||
+		len(server.Calls()) != 1 {
 		t.Errorf("only bad ones: %v after %d calls", errs, len(server.Calls()))
 	}
 }
@@ -241,7 +250,8 @@ func TestGetBatchCalls(t *testing.T) {
 	if n := len(server.Calls()) - before; n != 3 {
 		t.Errorf("%d calls for 250 keys, want 3", n)
 	}
-	if !errors.Is(errs[0], sinks.ErrNotFound) || errors.Is(errs[0], sinks.ErrPermanent) || fmt.Sprint(errs[0]) != `cloudflare: get "flags-249": not found` {
+	if !errors.Is(errs[0], sinks.ErrNotFound) || errors.Is(errs[0], sinks.ErrPermanent) ||
+		fmt.Sprint(errs[0]) != `cloudflare: get "flags-249": not found` {
 		t.Errorf("an absent key answers %q, %v", bodies[0], errs[0])
 	}
 	for i, o := range list[1:] {
@@ -280,9 +290,12 @@ func TestGetBatchOfAnOddAnswer(t *testing.T) {
 	if err := errors.Join(s.PutBatch(t.Context(), list)...); err != nil {
 		t.Fatal(err)
 	}
-	server.Fail(cloudflaretest.Answer(200, `{"success":true,"errors":[],"messages":[],"result":{"values":{"flags-0":7,"flags-2":null}}}`))
+	server.Fail(
+		cloudflaretest.Answer(200,
+			`{"success":true,"errors":[],"messages":[],"result":{"values":{"flags-0":7,"flags-2":null}}}`))
 	bodies, errs := s.GetBatch(t.Context(), keysOf(list))
-	if errs[0] != nil || errs[1] != nil || !bytes.Equal(bodies[0], list[0].Body) || !bytes.Equal(bodies[1], list[1].Body) {
+	if errs[0] != nil || errs[1] != nil || !bytes.Equal(bodies[0], list[0].Body) ||
+		!bytes.Equal(bodies[1], list[1].Body) {
 		t.Errorf("got %q, %v", bodies[:2], errs[:2])
 	}
 	if !errors.Is(errs[2], sinks.ErrNotFound) {
@@ -299,7 +312,10 @@ func TestGetBatchOfAnOddAnswer(t *testing.T) {
 func TestLongAnswers(t *testing.T) {
 	server := cloudflaretest.New(t, cloudflaretest.Options{})
 	named := strings.Repeat(`"`+strings.Repeat("k", 512)+`",`, 9_999) + `"flags-1"`
-	server.Fail(cloudflaretest.Answer(200, `{"success":true,"errors":[],"messages":[],"result":{"successful_key_count":0,"unsuccessful_keys":[`+named+`]}}`, "Content-Type", "application/json"))
+	server.Fail(
+		cloudflaretest.Answer(200,
+			`{"success":true,"errors":[],"messages":[],"result":{"successful_key_count":0,"unsuccessful_keys":[`+named+
+				`]}}`, "Content-Type", "application/json"))
 	synctest.Test(t, func(t *testing.T) {
 		s, list := inMemory(t, server), objects(2, 100)
 		if err := errors.Join(s.PutBatch(t.Context(), list)...); err != nil || len(server.Calls()) != 2 {
@@ -313,8 +329,10 @@ func TestLongAnswers(t *testing.T) {
 		}
 		before := len(server.Calls())
 		bodies, errs := s.GetBatch(t.Context(), keysOf(list))
-		if err := errors.Join(errs...); err != nil || len(bodies[0]) != 5<<20 || len(bodies[1]) != 5<<20 || len(server.Calls()) != before+1 {
-			t.Errorf("get: %d and %d bytes, %v, %d calls", len(bodies[0]), len(bodies[1]), err, len(server.Calls())-before)
+		if err := errors.Join(errs...); err != nil || len(bodies[0]) != 5<<20 || len(bodies[1]) != 5<<20 ||
+			len(server.Calls()) != before+1 {
+			t.Errorf("get: %d and %d bytes, %v, %d calls", len(bodies[0]), len(bodies[1]), err,
+				len(server.Calls())-before)
 		}
 	})
 }
@@ -326,7 +344,8 @@ func TestStaleReads(t *testing.T) {
 	if err := errors.Join(s.PutBatch(t.Context(), list)...); err != nil {
 		t.Fatal(err)
 	}
-	if _, errs := s.GetBatch(t.Context(), keysOf(list)); !errors.Is(errs[0], sinks.ErrNotFound) || !errors.Is(errs[1], sinks.ErrNotFound) {
+	if _, errs := s.GetBatch(t.Context(), keysOf(list)); !errors.Is(errs[0], sinks.ErrNotFound) ||
+		!errors.Is(errs[1], sinks.ErrNotFound) {
 		t.Errorf("a stale read answers %v", errs)
 	}
 	if _, err := s.Get(t.Context(), list[0].Key); !errors.Is(err, sinks.ErrNotFound) {
@@ -359,11 +378,13 @@ func BenchmarkPutBatch(b *testing.B) {
 			writes++
 			_, _ = io.Copy(io.Discard, r.Body)
 			w.Header().Set("Content-Type", "application/json")
-			_, _ = io.WriteString(w, `{"success":true,"errors":[],"messages":[],"result":{"successful_key_count":10000,"unsuccessful_keys":[]}}`)
+			_, _ = io.WriteString(w,
+				`{"success":true,"errors":[],"messages":[],"result":{"successful_key_count":10000,`+
+					`"unsuccessful_keys":[]}}`)
 		})
 		c := DefaultConfig()
 		c.Account, c.Namespace, c.APIToken = "account", "namespace", secret.New("token")
-		s, err := open(c, httpclient.Options{Base: sinktest.InMemory(service)})
+		s, err := open(c, httpclient.Options{Base: sinktest.Transport(service)})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -1,5 +1,5 @@
 // Package cloudflare is a sink that stores objects in a namespace of Workers
-// KV, by Cloudflare's REST API. Facts about the API are from Cloudflare's
+// KV, through Cloudflare's REST API. Facts about the API are from Cloudflare's
 // documentation of Workers KV (limits, REST reference) and from the code of
 // cloudflare-go v7.9.0, whose packages kv and option make the requests; its
 // root package takes minutes to build and is not used.
@@ -32,8 +32,8 @@ const (
 	metadataBytes = 1024 // of the serialised JSON
 )
 
-// Calls of the API for each user or token, from the documentation of its rate
-// limits. One call too many blocks all of them for as long.
+// Calls of the API per user or token, from the documentation of its rate limits. After
+// one call too many all calls are blocked for callsIn.
 const (
 	calls   = 1200
 	callsIn = 5 * time.Minute
@@ -48,8 +48,8 @@ type Sink struct {
 	titles     titles
 }
 
-// New makes a sink whose requests go through base, or a transport of its own
-// when base is nil. It sends nothing.
+// New makes a sink whose requests use base, or a transport of its own if base is nil.
+// It makes no network calls.
 func New(c Config, base http.RoundTripper) (*Sink, error) {
 	base, err := httpclient.WithProxy(base, c.Proxy)
 	if err != nil {
@@ -68,15 +68,15 @@ func open(c Config, o httpclient.Options) (*Sink, error) {
 		option.WithBaseURL(strings.TrimRight(c.Endpoint, "/")+"/"),
 		option.WithHTTPClient(httpclient.NewClient(o)),
 		option.WithMaxRetries(0), // the client above retries
-		option.WithMiddleware(s.exchange),
+		option.WithMiddleware(s.middleware),
 	)
 	o.Timeout = 2 * c.Timeout // bulkBytes are twice valueBytes
 	s.bulk = httpclient.NewClient(o)
 	return s, nil
 }
 
-// Limits are those of Cloudflare's documentation. It calls 60 s until other
-// places see a write usual and promises no longest time.
+// Limits returns those of Cloudflare's documentation. It states that other locations
+// usually see a write within 60 s, and promises no longest time.
 func (s *Sink) Limits() sinks.Limits {
 	return sinks.Limits{
 		KeyBytes: keyBytes, ValueBytes: valueBytes,
@@ -91,8 +91,7 @@ func (s *Sink) Locate(key sinks.Key) string {
 		strings.TrimRight(s.config.Endpoint, "/"), s.config.Account, s.config.Namespace, key)
 }
 
-// Put writes the value and its metadata. The content type has no place in
-// Workers KV and is dropped.
+// Put writes the value and its metadata. Workers KV stores no content type.
 func (s *Sink) Put(ctx context.Context, o sinks.Object) error {
 	if err := s.check(o); err != nil {
 		return err
@@ -105,7 +104,8 @@ func (s *Sink) Put(ctx context.Context, o sinks.Object) error {
 	traced, sent := trace(ctx)
 	var params kv.NamespaceValueUpdateParams
 	params.AccountID.Value, params.AccountID.Present = s.config.Account, true
-	_, err := s.namespaces.Values.Update(traced, s.config.Namespace, string(o.Key), params, option.WithRequestBody(contentType, form))
+	_, err := s.namespaces.Values.Update(traced, s.config.Namespace, string(o.Key), params,
+		option.WithRequestBody(contentType, form))
 	if err != nil {
 		return s.explain(ctx, call, err, sent.Load(), len(o.Body))
 	}
@@ -118,12 +118,13 @@ func (s *Sink) check(o sinks.Object) error {
 		return fmt.Errorf("cloudflare: put: %w", err)
 	}
 	if meta := metadata(o); len(meta) > metadataBytes {
-		return fmt.Errorf("cloudflare: put %q: metadata has %d bytes as JSON, the limit is %d: %w", o.Key, len(meta), metadataBytes, sinks.ErrPermanent)
+		return fmt.Errorf("cloudflare: put %q: metadata has %d bytes as JSON, the limit is %d: %w", o.Key, len(meta),
+			metadataBytes, sinks.ErrPermanent)
 	}
 	return nil
 }
 
-// ready returns why a call need not be sent.
+// ready returns an error if a call need not be sent.
 func (s *Sink) ready(ctx context.Context) error {
 	switch {
 	case ctx.Err() != nil:
@@ -134,14 +135,14 @@ func (s *Sink) ready(ctx context.Context) error {
 	return nil
 }
 
-// trace reports whether any attempt has reached the service, so that it may have
-// been carried out.
+// trace returns a context that sets sent when an attempt has reached the service, so
+// that it may have been applied.
 func trace(ctx context.Context) (traced context.Context, sent *atomic.Bool) {
 	sent = new(atomic.Bool)
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }}), sent
 }
 
-// metadata is the JSON of what is stored beside the value, nil for nothing.
+// metadata returns the JSON of the metadata, nil for none.
 func metadata(o sinks.Object) []byte {
 	if len(o.Meta) == 0 {
 		return nil
@@ -150,9 +151,8 @@ func metadata(o sinks.Object) []byte {
 	return text
 }
 
-// encode makes the form of a put: the part value, and the part metadata with
-// one JSON text. The SDK would spread a map over several parts, which the
-// service ignores.
+// encode returns the form of a put: the part value, and the part metadata with one JSON
+// text. The SDK would encode a map as several parts, which the service ignores.
 func encode(o sinks.Object) (contentType string, form []byte) {
 	var b bytes.Buffer
 	b.Grow(len(o.Body) + 2048)
@@ -170,8 +170,8 @@ func encode(o sinks.Object) (contentType string, form []byte) {
 	return w.FormDataContentType(), b.Bytes()
 }
 
-// Get reads the value. Cloudflare may answer with an older one, and that a new
-// key is absent, for Limits().Propagation.
+// Get reads the value. For Limits().Propagation Cloudflare may return an older one, or
+// report a new key as absent.
 func (s *Sink) Get(ctx context.Context, key sinks.Key) ([]byte, error) {
 	if err := s.Limits().CheckKey(key); err != nil {
 		return nil, fmt.Errorf("cloudflare: get: %w", err)

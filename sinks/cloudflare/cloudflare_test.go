@@ -22,7 +22,8 @@ import (
 // config is the configuration for a fake.
 func config(server *cloudflaretest.Server) Config {
 	c := DefaultConfig()
-	c.Account, c.Namespace, c.APIToken, c.Endpoint = server.Account, server.Namespace, secret.New(server.Token), server.URL
+	c.Account, c.Namespace, c.APIToken, c.Endpoint = server.Account, server.Namespace, secret.New(server.Token),
+		server.URL
 	return c
 }
 
@@ -82,8 +83,11 @@ func TestMetadataIsOneJSONText(t *testing.T) {
 		t.Errorf("a put without metadata leaves %q", entry.Metadata)
 	}
 	before := len(server.Calls())
-	err := s.Put(t.Context(), sinks.Object{Key: "k", Body: []byte("{}"), Meta: map[string]string{"a": strings.Repeat("x", 1024)}})
-	if !errors.Is(err, sinks.ErrPermanent) || !strings.Contains(err.Error(), "metadata has 1032 bytes as JSON, the limit is 1024") {
+	err := s.Put(t.Context(), sinks.Object{
+		Key: "k", Body: []byte("{}"), Meta: map[string]string{"a": strings.Repeat("x", 1024)},
+	})
+	if !errors.Is(err, sinks.ErrPermanent) ||
+		!strings.Contains(err.Error(), "metadata has 1032 bytes as JSON, the limit is 1024") {
 		t.Errorf("metadata that is too large gives %v", err)
 	}
 	if len(server.Calls()) != before {
@@ -95,7 +99,9 @@ func TestSendsNothingAboutTheMachine(t *testing.T) {
 	server := cloudflaretest.New(t, cloudflaretest.Options{})
 	server.Fail(func(w http.ResponseWriter, r *http.Request, serve http.HandlerFunc) {
 		for name := range r.Header {
-			if !slices.Contains([]string{"Accept", "Accept-Encoding", "Authorization", "Content-Length", "Content-Type", "User-Agent"}, name) {
+			if !slices.Contains([]string{
+				"Accept", "Accept-Encoding", "Authorization", "Content-Length", "Content-Type", "User-Agent",
+			}, name) {
 				t.Errorf("a put sends the header %s: %s", name, r.Header.Get(name))
 			}
 		}
@@ -145,7 +151,10 @@ func TestErrors(t *testing.T) {
 		"wrong token": {
 			change: func(c *Config) { c.APIToken = secret.New("another-token") },
 			kind:   sinks.ErrPermanent, calls: 1,
-			text: []string{`put "k": answered 401 Unauthorized, code 10000: Authentication error`, `check api_token`, `"Workers KV Storage Write"`, `account "0123456789abcdef0123456789abcdef"`},
+			text: []string{
+				`put "k": answered 401 Unauthorized, code 10000: Authentication error`, `check api_token`,
+				`"Workers KV Storage Write"`, `account "0123456789abcdef0123456789abcdef"`,
+			},
 		},
 		"account of others": {
 			change: func(c *Config) { c.Account = strings.Repeat("a", 32) },
@@ -154,15 +163,21 @@ func TestErrors(t *testing.T) {
 		},
 		"no permission": {
 			faults: []cloudflaretest.Fault{cloudflaretest.Refuse(400, 10037, "user lacks permissions")},
-			kind:   sinks.ErrPermanent, calls: 1, text: []string{"code 10037: user lacks permissions", "check api_token"},
+			kind:   sinks.ErrPermanent, calls: 1, text: []string{
+				"code 10037: user lacks permissions", "check api_token",
+			},
 		},
 		"namespace that is gone": {
 			change: func(c *Config) { c.Namespace = strings.Repeat("b", 32) },
-			kind:   sinks.ErrPermanent, calls: 2, text: []string{"answered 404 Not Found, code 10013: namespace not found; check namespace \"bbbb"},
+			kind:   sinks.ErrPermanent, calls: 2, text: []string{
+				"answered 404 Not Found, code 10013: namespace not found; check namespace \"bbbb",
+			},
 		},
 		"title instead of an id": {
 			change: func(c *Config) { c.Namespace = "flags" },
-			kind:   sinks.ErrPermanent, calls: 2, text: []string{"code 10011", `namespace "flags" looks like a title: the id is needed, 32 hexadecimal digits`},
+			kind:   sinks.ErrPermanent, calls: 2, text: []string{
+				"code 10011", `namespace "flags" looks like a title: the id is needed, 32 hexadecimal digits`,
+			},
 		},
 		"account that is no id": {
 			faults: []cloudflaretest.Fault{cloudflaretest.Refuse(400, 7003, "Could not route")},
@@ -174,15 +189,21 @@ func TestErrors(t *testing.T) {
 		},
 		"page instead of the API": {
 			faults: []cloudflaretest.Fault{cloudflaretest.Answer(404, "<!doctype html>", "Content-Type", "text/html")},
-			kind:   sinks.ErrPermanent, calls: 1, text: []string{"answered 404 Not Found, with a page of 15 bytes that is not from the API", "check endpoint"},
+			kind:   sinks.ErrPermanent, calls: 1, text: []string{
+				"answered 404 Not Found, with a page of 15 bytes that is not from the API", "check endpoint",
+			},
 		},
 		"redirect": {
 			faults: []cloudflaretest.Fault{cloudflaretest.Answer(302, "", "Location", "https://login.example/")},
-			kind:   sinks.ErrPermanent, calls: 1, text: []string{"answered 302 Found", "to https://login.example/", "check endpoint"},
+			kind:   sinks.ErrPermanent, calls: 1, text: []string{
+				"answered 302 Found", "to https://login.example/", "check endpoint",
+			},
 		},
 		"too large for the service": {
 			faults: []cloudflaretest.Fault{cloudflaretest.Refuse(413, 10024, "payload too large")},
-			kind:   sinks.ErrPermanent, calls: 1, text: []string{"answered 413 Request Entity Too Large, code 10024", "the object has 7 bytes"},
+			kind:   sinks.ErrPermanent, calls: 1, text: []string{
+				"answered 413 Request Entity Too Large, code 10024", "the object has 7 bytes",
+			},
 		},
 		"bad request": {
 			faults: []cloudflaretest.Fault{cloudflaretest.Refuse(400, 10029, "invalid request")},
@@ -190,7 +211,9 @@ func TestErrors(t *testing.T) {
 		},
 		"rate limit": {
 			faults: twice(cloudflaretest.TooManyRequests("0")),
-			calls:  2, text: []string{"answered 429 Too Many Requests, code 10022: too many requests, retry after 0", "1,200 requests"},
+			calls:  2, text: []string{
+				"answered 429 Too Many Requests, code 10022: too many requests, retry after 0", "1,200 requests",
+			},
 		},
 		"long rate limit": {
 			faults: []cloudflaretest.Fault{cloudflaretest.TooManyRequests("300")},
@@ -198,23 +221,34 @@ func TestErrors(t *testing.T) {
 		},
 		"rate limit without a time": {
 			faults: twice(cloudflaretest.TooManyRequests("")),
-			calls:  2, text: []string{"answered 429 Too Many Requests, code 10022: too many requests; Workers KV takes"},
+			calls:  2, text: []string{
+				"answered 429 Too Many Requests, code 10022: too many requests; Workers KV allows",
+			},
 		},
 		"unavailable": {
-			faults: twice(cloudflaretest.Answer(503, "<html><h1>Service Unavailable</h1></html>", "Content-Type", "text/html")),
-			calls:  2, text: []string{"answered 503 Service Unavailable, with a page of 41 bytes that is not from the API"},
+			faults: twice(cloudflaretest.Answer(503, "<html><h1>Service Unavailable</h1></html>", "Content-Type",
+				"text/html")),
+			calls: 2, text: []string{
+				"answered 503 Service Unavailable, with a page of 41 bytes that is not from the API",
+			},
 		},
 		"internal error": {
 			faults: twice(cloudflaretest.Refuse(500, 10001, "service temporarily unavailable")),
-			calls:  2, text: []string{"answered 500 Internal Server Error, code 10001: service temporarily unavailable"},
+			calls:  2, text: []string{
+				"answered 500 Internal Server Error, code 10001: service temporarily unavailable",
+			},
 		},
 		"gateway": {
 			faults: twice(cloudflaretest.BadGateway()),
-			kind:   sinks.ErrAmbiguous, calls: 2, text: []string{"answered 502 Bad Gateway, with a page of ", "may have been stored"},
+			kind:   sinks.ErrAmbiguous, calls: 2, text: []string{
+				"answered 502 Bad Gateway, with a page of ", "may have been stored",
+			},
 		},
 		"success is false": {
 			faults: []cloudflaretest.Fault{cloudflaretest.Refuse(200, 10001, "service temporarily unavailable")},
-			calls:  1, text: []string{`answered 200 OK, code 10001: service temporarily unavailable, but "success" is not true`},
+			calls:  1, text: []string{
+				`answered 200 OK, code 10001: service temporarily unavailable, but "success" is not true`,
+			},
 		},
 		"success is false for a reason": {
 			faults: []cloudflaretest.Fault{cloudflaretest.Refuse(200, 10013, "namespace not found")},
@@ -222,7 +256,9 @@ func TestErrors(t *testing.T) {
 		},
 		"no envelope": {
 			faults: []cloudflaretest.Fault{cloudflaretest.Answer(200, "ok", "Content-Type", "text/plain")},
-			kind:   sinks.ErrAmbiguous, calls: 1, text: []string{`answered 200 OK, with a body that is not from the API: "ok"`},
+			kind:   sinks.ErrAmbiguous, calls: 1, text: []string{
+				`answered 200 OK, with a body that is not from the API: "ok"`,
+			},
 		},
 		"empty answer": {
 			faults: []cloudflaretest.Fault{cloudflaretest.Answer(200, "")},
@@ -306,7 +342,8 @@ func TestGetTellsAbsentFromFailed(t *testing.T) {
 		server := cloudflaretest.New(t, cloudflaretest.Options{})
 		server.Fail(fault, fault)
 		body, err := quick(t, config(server)).Get(t.Context(), "k")
-		if err == nil || errors.Is(err, sinks.ErrNotFound) || !strings.HasPrefix(err.Error(), `cloudflare: get "k": answered `) {
+		if err == nil || errors.Is(err, sinks.ErrNotFound) ||
+			!strings.HasPrefix(err.Error(), `cloudflare: get "k": answered `) {
 			t.Errorf("%s: %q, %v", name, body, err)
 		}
 	}
@@ -319,7 +356,8 @@ func TestGetOfHalfAValue(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.Fail(cloudflaretest.CutShort())
-	if body, err := s.Get(t.Context(), "k"); err == nil || !strings.Contains(err.Error(), "read the answer: unexpected EOF") {
+	if body, err := s.Get(t.Context(), "k"); err == nil ||
+		!strings.Contains(err.Error(), "read the answer: unexpected EOF") {
 		t.Errorf("got %q, %v", body, err)
 	}
 }
@@ -349,7 +387,8 @@ func TestUnreachable(t *testing.T) {
 	if err == nil || errors.Is(err, sinks.ErrAmbiguous) || errors.Is(err, sinks.ErrPermanent) {
 		t.Errorf("got %v", err)
 	}
-	if !strings.Contains(fmt.Sprint(err), `connection refused; check that this machine reaches "http://127.0.0.1:1/client/v4"`) {
+	if !strings.Contains(fmt.Sprint(err),
+		`connection refused; check that this machine reaches "http://127.0.0.1:1/client/v4"`) {
 		t.Errorf("%v does not say what to do", err)
 	}
 }
@@ -361,7 +400,8 @@ func TestWritePaceOfTheService(t *testing.T) {
 	if err := put(t, s); err != nil {
 		t.Fatal(err)
 	}
-	if err := put(t, s); err == nil || errors.Is(err, sinks.ErrPermanent) || !strings.Contains(err.Error(), "one write of a key per second") {
+	if err := put(t, s); err == nil || errors.Is(err, sinks.ErrPermanent) ||
+		!strings.Contains(err.Error(), "one write of a key per second") {
 		t.Errorf("a second write within a second gives %v", err)
 	}
 	now = now.Add(s.Limits().WritePace)

@@ -23,8 +23,8 @@ type Config struct {
 	APIToken secret.Secret `yaml:"api_token"`
 	// Endpoint is the base of the REST API, without "/accounts".
 	Endpoint string `yaml:"endpoint"`
-	// Proxy is the URL of a proxy to go through (http, https, socks5); without
-	// one HTTPS_PROXY and NO_PROXY are followed.
+	// Proxy is the URL of a proxy (http, https, socks5); without one HTTPS_PROXY and
+	// NO_PROXY apply.
 	Proxy string `yaml:"proxy"`
 	// Timeout bounds one attempt of one request, the transfer included.
 	Timeout time.Duration `yaml:"timeout" min:"1s"`
@@ -57,15 +57,17 @@ func (c *Config) Check() []error {
 	case !pathSafe.MatchString(c.Account):
 		fault("account", "is not an id; give the account id, 32 hexadecimal digits ("+whereAccount+")")
 	}
-	// What may be a title passes: only the service has its id.
+	// A title passes: only the service has its id.
 	if strings.TrimSpace(c.Namespace) == "" {
 		fault("namespace", "is missing; give the namespace id, 32 hexadecimal digits ("+whereNamespace+")")
 	}
 	switch token := c.APIToken.Reveal(); {
 	case token == "":
-		absent("api_token", "is missing; create a token with the permission \"Workers KV Storage Write\" and give it as api_token or api_token_file")
+		absent("api_token",
+			"is missing; create a token with the permission \"Workers KV Storage Write\" and give it as api_token or "+
+				"api_token_file")
 	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
-		fault("api_token", "holds a space, a line break or a sign that no token has; copy it again")
+		fault("api_token", "contains a space, a line break or another invalid character; copy it again")
 	}
 	if problem := badEndpoint(c.Endpoint); problem != "" {
 		fault("endpoint", problem)

@@ -21,13 +21,21 @@ func TestCheck(t *testing.T) {
 		change func(*Config)
 		want   []string // key and a part of the problem
 	}{
-		"good":             {func(*Config) {}, nil},
-		"empty":            {func(c *Config) { *c = DefaultConfig() }, []string{"account: is missing", "namespace: is missing", "api_token: is missing"}},
-		"title":            {func(c *Config) { c.Namespace = "my flags" }, nil}, // the service tells its id
-		"blank":            {func(c *Config) { c.Namespace = " " }, []string{"namespace: is missing; give the namespace id, 32 hex"}},
-		"path in an id":    {func(c *Config) { c.Account = "../x" }, []string{"account: is not an id"}},
-		"line break":       {func(c *Config) { c.APIToken = secret.New("hidden\n") }, []string{"api_token: holds a space, a line break"}},
-		"no URL":           {func(c *Config) { c.Endpoint = "api.cloudflare.com" }, []string{"endpoint: is not the URL of an API"}},
+		"good": {func(*Config) {}, nil},
+		"empty": {func(c *Config) {
+			*c = DefaultConfig()
+		}, []string{"account: is missing", "namespace: is missing", "api_token: is missing"}},
+		"title": {func(c *Config) { c.Namespace = "my flags" }, nil}, // the service returns its id
+		"blank": {func(c *Config) {
+			c.Namespace = " "
+		}, []string{"namespace: is missing; give the namespace id, 32 hex"}},
+		"path in an id": {func(c *Config) { c.Account = "../x" }, []string{"account: is not an id"}},
+		"line break": {func(c *Config) {
+			c.APIToken = secret.New("hidden\n")
+		}, []string{"api_token: contains a space, a line break"}},
+		"no URL": {func(c *Config) {
+			c.Endpoint = "api.cloudflare.com"
+		}, []string{"endpoint: is not the URL of an API"}},
 		"no endpoint":      {func(c *Config) { c.Endpoint = "" }, []string{"endpoint: is not the URL of an API"}},
 		"query":            {func(c *Config) { c.Endpoint += "?x=1" }, []string{"endpoint: holds more than"}},
 		"accounts":         {func(c *Config) { c.Endpoint += "/accounts/" }, []string{`endpoint: ends in "/accounts"`}},
@@ -44,7 +52,8 @@ func TestCheck(t *testing.T) {
 		}
 		for i, err := range errs {
 			var of *sinks.ConfigError
-			if !errors.As(err, &of) || !strings.HasPrefix(err.Error(), tt.want[i]) || strings.Contains(err.Error(), "hidden") {
+			if !errors.As(err, &of) || !strings.HasPrefix(err.Error(), tt.want[i]) ||
+				strings.Contains(err.Error(), "hidden") {
 				t.Errorf("%s: got %q, want %q", name, err, tt.want[i])
 			}
 		}

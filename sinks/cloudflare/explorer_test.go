@@ -40,7 +40,9 @@ func TestContractInWorkerd(t *testing.T) {
 	sinktest.Run(t, func(*testing.T) sinks.Sink { return s }, sinktest.Options{})
 
 	t.Run("a worker reads value and metadata", func(t *testing.T) {
-		err := s.Put(t.Context(), sinks.Object{Key: "k", Body: []byte(`{"größe":1}`), Meta: map[string]string{"seq": "7"}})
+		err := s.Put(t.Context(), sinks.Object{
+			Key: "k", Body: []byte(`{"größe":1}`), Meta: map[string]string{"seq": "7"},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,7 +81,8 @@ func TestContractInWorkerd(t *testing.T) {
 				Value    string
 				Metadata map[string]string
 			}
-			if err != nil || json.Unmarshal(text, &got) != nil || got.Value != string(o.Body) || !maps.Equal(got.Metadata, o.Meta) {
+			if err != nil || json.Unmarshal(text, &got) != nil || got.Value != string(o.Body) ||
+				!maps.Equal(got.Metadata, o.Meta) {
 				t.Errorf("the worker reads %s (%v)", text, err)
 			}
 		}
@@ -88,7 +91,8 @@ func TestContractInWorkerd(t *testing.T) {
 	t.Run("bytes that are no text are read exactly", func(t *testing.T) {
 		keys := []sinks.Key{"bytes", "mark", "replaced"}
 		for i, body := range []string{"{\xff\x00}", "\ufeff{}", "\ufffd"} {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.Locate(keys[i]), strings.NewReader(body))
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.Locate(keys[i]),
+				strings.NewReader(body))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -100,7 +104,8 @@ func TestContractInWorkerd(t *testing.T) {
 			_ = resp.Body.Close()
 		}
 		bodies, errs := s.GetBatch(t.Context(), keys)
-		if err := errors.Join(errs...); err != nil || string(bodies[0]) != "{\xff\x00}" || string(bodies[2]) != "\ufffd" {
+		if err := errors.Join(errs...); err != nil || string(bodies[0]) != "{\xff\x00}" ||
+			string(bodies[2]) != "\ufffd" {
 			t.Errorf("got %q, %v", bodies, err)
 		}
 		// The exception that GetBatch names.
@@ -111,12 +116,13 @@ func TestContractInWorkerd(t *testing.T) {
 
 	t.Run("a title instead of an id", func(t *testing.T) {
 		c := c
-		c.Namespace = "FLAGS" // the explorer knows the binding as the title
+		c.Namespace = "FLAGS" // the explorer uses the binding as the title
 		s, err := New(c, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err = s.Get(t.Context(), "k"); !errors.Is(err, sinks.ErrPermanent) || !strings.Contains(err.Error(), `"FLAGS" is the title of namespace `+explorerNamespace+": write that id") {
+		if _, err = s.Get(t.Context(), "k"); !errors.Is(err, sinks.ErrPermanent) ||
+			!strings.Contains(err.Error(), `"FLAGS" is the title of namespace `+explorerNamespace+": write that id") {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -129,7 +135,8 @@ func TestContractInWorkerd(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = s.Get(t.Context(), "k")
-		if !errors.Is(err, sinks.ErrPermanent) || errors.Is(err, sinks.ErrNotFound) || !strings.Contains(err.Error(), `namespace "flags" looks like a title`) {
+		if !errors.Is(err, sinks.ErrPermanent) || errors.Is(err, sinks.ErrNotFound) ||
+			!strings.Contains(err.Error(), `namespace "flags" looks like a title`) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -139,14 +146,16 @@ func TestContractInWorkerd(t *testing.T) {
 // leaves as it was.
 func TestContractOfAnAccount(t *testing.T) {
 	c := DefaultConfig()
-	c.Account, c.Namespace = os.Getenv("FLAGCAST_TEST_CLOUDFLARE_ACCOUNT"), os.Getenv("FLAGCAST_TEST_CLOUDFLARE_NAMESPACE")
+	c.Account, c.Namespace = os.Getenv("FLAGCAST_TEST_CLOUDFLARE_ACCOUNT"),
+		os.Getenv("FLAGCAST_TEST_CLOUDFLARE_NAMESPACE")
 	c.APIToken = secret.New(os.Getenv("FLAGCAST_TEST_CLOUDFLARE_API_TOKEN"))
 	if c.Account == "" || c.Namespace == "" || c.APIToken.IsZero() {
-		t.Skip("FLAGCAST_TEST_CLOUDFLARE_{ACCOUNT,NAMESPACE,API_TOKEN} are not set: there is no account to test against")
+		t.Skip("FLAGCAST_TEST_CLOUDFLARE_{ACCOUNT,NAMESPACE,API_TOKEN} are not set: there is no account to test " +
+			"against")
 	}
 	s, err := New(c, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sinktest.Run(t, func(*testing.T) sinks.Sink { return s }, sinktest.Options{Patience: 3 * s.Limits().Propagation})
+	sinktest.Run(t, func(*testing.T) sinks.Sink { return s }, sinktest.Options{Staleness: 3 * s.Limits().Propagation})
 }

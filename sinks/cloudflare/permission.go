@@ -8,8 +8,8 @@ import (
 	"github.com/flagcast/flagcast/sinks"
 )
 
-// Credential names the token without showing it: settings with the same token
-// have the same name, and share what the service allows it.
+// Credential returns an identifier of the token that does not reveal it: settings with
+// the same token have the same identifier, and share its rate limit.
 func (c *Config) Credential() string {
 	sum := sha256.Sum256([]byte("cloudflare\x00" + c.APIToken.Reveal()))
 	return hex.EncodeToString(sum[:16])
@@ -26,7 +26,7 @@ type policy struct {
 	PermissionGroups []permissionGroup `json:"permission_groups"`
 }
 
-// Permissions is the smallest scope of a token for the account. Cloudflare has
+// Permissions returns the smallest permission of a token for the account. Cloudflare has
 // none for a single namespace.
 func (c *Config) Permissions() []sinks.Permission {
 	// It includes reading and listing. Name and id are from Cloudflare's list of
@@ -42,7 +42,9 @@ func (c *Config) Permissions() []sinks.Permission {
 	}, "", "  ")
 	return []sinks.Permission{
 		{
-			Title: "API token, in the dashboard: Manage Account › Account API Tokens, or My Profile › API Tokens; Create Custom Token",
+			Title: "API token, in the dashboard: " +
+				"Manage Account › Account API Tokens, or My Profile › API Tokens; " +
+				"Create Custom Token",
 			Document: "Permissions: Account › Workers KV Storage › Edit\n" +
 				"Account Resources: Include › " + c.Account,
 		},

@@ -28,7 +28,8 @@ func TestPermissions(t *testing.T) {
 		t.Fatalf("got %d permissions, want a form and a body", len(found))
 	}
 	form, body := found[0], found[1]
-	if want := "Permissions: Account › Workers KV Storage › Edit\nAccount Resources: Include › 0123456789abcdef0123456789abcdef"; form.Document != want {
+	if want := "Permissions: Account › Workers KV Storage › Edit\nAccount Resources: Include › " +
+		"0123456789abcdef0123456789abcdef"; form.Document != want {
 		t.Errorf("the form is %q, want %q", form.Document, want)
 	}
 	var token struct {
@@ -42,12 +43,14 @@ func TestPermissions(t *testing.T) {
 	if err := json.Unmarshal([]byte(body.Document), &token); err != nil {
 		t.Fatal(err)
 	}
-	if len(token.Policies) != 1 || len(token.Policies[0].PermissionGroups) != 1 || len(token.Policies[0].Resources) != 1 {
+	if len(token.Policies) != 1 || len(token.Policies[0].PermissionGroups) != 1 ||
+		len(token.Policies[0].Resources) != 1 {
 		t.Fatalf("the body is %s", body.Document)
 	}
 	policy := token.Policies[0]
 	if policy.Effect != "allow" || policy.Resources["com.cloudflare.api.account."+c.Account] != "*" ||
-		policy.PermissionGroups[0].Name != "Workers KV Storage Write" || !hexID.MatchString(policy.PermissionGroups[0].ID) {
+		policy.PermissionGroups[0].Name != "Workers KV Storage Write" ||
+		!hexID.MatchString(policy.PermissionGroups[0].ID) {
 		t.Errorf("the body is %s", body.Document)
 	}
 	for _, p := range found {

@@ -8,28 +8,28 @@ import (
 	"time"
 )
 
-// quota is what the service has said of the calls that are left. The zero
-// value has no answer yet.
+// quota is the number of calls that are left, as reported by the service. The zero value
+// is before the first report.
 type quota struct {
 	mu    sync.Mutex
 	left  int
 	until time.Time
 }
 
-// Quota returns what the last answer said in its headers Ratelimit and
-// Ratelimit-Policy: of several limits the one that allows the slowest pace.
+// Quota returns what the last response reported in its headers Ratelimit and
+// Ratelimit-Policy: of several limits the one with the lowest rate.
 func (s *Sink) Quota() (left int, until time.Time, ok bool) {
 	s.quota.mu.Lock()
 	defer s.quota.mu.Unlock()
 	return s.quota.left, s.quota.until, !s.quota.until.IsZero()
 }
 
-// learn reads the headers of an answer, in the form that the documentation of
+// update reads the headers of a response, in the form that the documentation of
 // the API's rate limits shows: Ratelimit has an item for each limit, such as
 // "default";r=50;t=30 for 50 calls left and new ones in 30 seconds;
 // Ratelimit-Policy has items such as "default";q=1200;w=300 for a limit of
 // 1,200 calls in 300 seconds. Without t a limit may last for the whole w.
-func (q *quota) learn(h http.Header) {
+func (q *quota) update(h http.Header) {
 	windows := map[string]int{}
 	for _, policy := range items(h.Values("Ratelimit-Policy")) {
 		if w, ok := policy.numbers["w"]; ok {
@@ -76,7 +76,7 @@ func items(headers []string) []item {
 		i := item{name: strings.Trim(strings.TrimSpace(parts[0]), `"`), numbers: map[string]int{}}
 		for _, parameter := range parts[1:] {
 			key, value, _ := strings.Cut(strings.TrimSpace(parameter), "=")
-			// 31 bits: products of two numbers have to fit.
+			// 31 bits: the product of two numbers must not overflow.
 			if n, err := strconv.ParseInt(value, 10, 32); err == nil && n >= 0 {
 				i.numbers[key] = int(n)
 			}
@@ -86,7 +86,7 @@ func items(headers []string) []item {
 	return list
 }
 
-// split cuts at a sign outside of quotation marks.
+// split splits a text at a separator outside of quotation marks.
 func split(text string, at rune) []string {
 	quoted := false
 	var parts []string

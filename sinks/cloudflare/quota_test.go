@@ -17,14 +17,19 @@ func TestQuotaHeaders(t *testing.T) {
 		left, seconds    int
 		unknown          bool
 	}{
-		"nothing":             {unknown: true},
-		"documented":          {limits: []string{`"default";r=50;t=30`}, policies: []string{`"burst";q=100;w=60`}, left: 50, seconds: 30},
-		"nothing left":        {limits: []string{`"default";r=0;t=5`}, left: 0, seconds: 5},
-		"the slower of two":   {limits: []string{`"default";r=1000;t=200, "burst";r=9;t=10`}, left: 9, seconds: 10},
-		"the other order":     {limits: []string{`"burst";r=90;t=10,"default";r=100;t=200`}, left: 100, seconds: 200},
-		"two headers":         {limits: []string{`"a";r=90;t=10`, `"b";r=0;t=1`}, left: 0, seconds: 1},
-		"both at an end":      {limits: []string{`"a";r=0;t=1, "b";r=0;t=100`}, left: 0, seconds: 100},
-		"window of a policy":  {limits: []string{`"burst";r=7`}, policies: []string{`"default";q=1200;w=300, "burst";q=100;w=60`}, left: 7, seconds: 60},
+		"nothing": {unknown: true},
+		"documented": {
+			limits: []string{`"default";r=50;t=30`}, policies: []string{`"burst";q=100;w=60`},
+			left: 50, seconds: 30,
+		},
+		"nothing left":      {limits: []string{`"default";r=0;t=5`}, left: 0, seconds: 5},
+		"the slower of two": {limits: []string{`"default";r=1000;t=200, "burst";r=9;t=10`}, left: 9, seconds: 10},
+		"the other order":   {limits: []string{`"burst";r=90;t=10,"default";r=100;t=200`}, left: 100, seconds: 200},
+		"two headers":       {limits: []string{`"a";r=90;t=10`, `"b";r=0;t=1`}, left: 0, seconds: 1},
+		"both at an end":    {limits: []string{`"a";r=0;t=1, "b";r=0;t=100`}, left: 0, seconds: 100},
+		"window of a policy": {limits: []string{`"burst";r=7`}, policies: []string{
+			`"default";q=1200;w=300, "burst";q=100;w=60`,
+		}, left: 7, seconds: 60},
 		"no window":           {limits: []string{`"burst";r=7`}, unknown: true},
 		"signs in a name":     {limits: []string{`"a,b;r=0;t=9";r=3 ; t=4`}, left: 3, seconds: 4},
 		"a window of a day":   {limits: []string{`"default";r=0;t=86400`}, left: 0, seconds: 300},
@@ -37,9 +42,10 @@ func TestQuotaHeaders(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &Sink{}
-				s.quota.learn(http.Header{"Ratelimit": tt.limits, "Ratelimit-Policy": tt.policies})
+				s.quota.update(http.Header{"Ratelimit": tt.limits, "Ratelimit-Policy": tt.policies})
 				left, until, ok := s.Quota()
-				if ok == tt.unknown || ok && (left != tt.left || time.Until(until) != time.Duration(tt.seconds)*time.Second) {
+				if ok == tt.unknown ||
+					ok && (left != tt.left || time.Until(until) != time.Duration(tt.seconds)*time.Second) {
 					t.Errorf("got %d left, %s until new ones, %v", left, time.Until(until), ok)
 				}
 			})
@@ -47,8 +53,8 @@ func TestQuotaHeaders(t *testing.T) {
 	}
 }
 
-// TestQuota: every answer tells, that of a refused call, too; an answer that
-// tells nothing changes nothing.
+// TestQuota: every answer reports it, that of a refused call, too; an answer that
+// reports nothing changes nothing.
 func TestQuota(t *testing.T) {
 	server := cloudflaretest.New(t, cloudflaretest.Options{Calls: 10})
 	synctest.Test(t, func(t *testing.T) {
@@ -101,7 +107,7 @@ func TestPacedByTheQuota(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := inMemory(t, server)
 		paced := sinks.Paced(s, sinks.NewPace(calls, callsIn))
-		for range 80 { // somebody else
+		for range 80 { // another user
 			_, _ = s.Get(t.Context(), "other")
 		}
 		for i := range 150 {

@@ -22,22 +22,23 @@ type titles struct {
 	ids   map[string]string
 }
 
-// checkNamespace says what to do about a namespace that does not exist: when
-// it is a title, to write the id that goes with it.
+// checkNamespace returns a hint about a namespace that does not exist: if it is a title,
+// its id.
 func (s *Sink) checkNamespace(ctx context.Context) string {
 	namespace := s.config.Namespace
-	switch id := s.titled(ctx, namespace); {
+	switch id := s.idOfTitle(ctx, namespace); {
 	case id != "":
 		return fmt.Sprintf("%q is the title of namespace %s: write that id", namespace, id)
 	case !hexID.MatchString(namespace):
-		return fmt.Sprintf("namespace %q looks like a title: the id is needed, 32 hexadecimal digits (%s)", namespace, whereNamespace)
+		return fmt.Sprintf("namespace %q looks like a title: the id is needed, 32 hexadecimal digits (%s)", namespace,
+			whereNamespace)
 	}
 	return fmt.Sprintf("check namespace %q (%s)", namespace, whereNamespace)
 }
 
-// titled returns the id of the namespace with a title, or "" where there is
-// none or the token may not list them. The service is asked once.
-func (s *Sink) titled(ctx context.Context, title string) string {
+// idOfTitle returns the id of the namespace with a title, or "" if there is none or the
+// token may not list them. It requests the list once.
+func (s *Sink) idOfTitle(ctx context.Context, title string) string {
 	s.titles.mu.Lock()
 	defer s.titles.mu.Unlock()
 	if !s.titles.known {
@@ -47,7 +48,7 @@ func (s *Sink) titled(ctx context.Context, title string) string {
 		params.AccountID.Value, params.AccountID.Present = s.config.Account, true
 		params.PerPage.Value, params.PerPage.Present = allNamespaces, true
 		page, err := s.namespaces.List(ctx, params)
-		a, answered := errors.AsType[*answer](err)
+		a, answered := errors.AsType[*apiError](err)
 		refused := answered && a.status >= 400 && a.status < 500 && a.status != http.StatusTooManyRequests
 		s.titles.known = err == nil || refused
 		if err == nil {

@@ -19,16 +19,39 @@ func TestTitleInsteadOfAnID(t *testing.T) {
 		calls     int // for a put, a get, a delete, and two calls for many
 		text      string
 	}{
-		"in an address":   {"flags", cloudflaretest.Options{Title: "flags"}, 6, `code 10011: malformed namespace id; "flags" is the title of namespace fedcba9876543210fedcba9876543210: write that id`},
-		"in none":         {"my flags/2", cloudflaretest.Options{Title: "my flags/2"}, 1, `namespace is not an id; "my flags/2" is the title of namespace fedcba9876543210fedcba9876543210: write that id`},
-		"up":              {"..", cloudflaretest.Options{}, 1, `namespace ".." looks like a title`},
-		"of no namespace": {"flags", cloudflaretest.Options{Title: "flag"}, 6, `code 10011: malformed namespace id; namespace "flags" looks like a title: the id is needed`},
-		"not allowed":     {"flags", cloudflaretest.Options{Title: "flags", HideNamespaces: true}, 6, `code 10011: malformed namespace id; namespace "flags" looks like a title: the id is needed`},
+		"in an address": {
+			"flags",
+			cloudflaretest.Options{Title: "flags"},
+			6,
+			`code 10011: malformed namespace id; "flags" is the title of namespace fedcba9876543210fedcba9876543210: ` +
+				`write that id`,
+		},
+		"in none": {
+			"my flags/2",
+			cloudflaretest.Options{Title: "my flags/2"},
+			1,
+			`namespace is not an id; "my flags/2" is the title of namespace fedcba9876543210fedcba9876543210: write ` +
+				`that id`,
+		},
+		"up": {"..", cloudflaretest.Options{}, 1, `namespace ".." looks like a title`},
+		"of no namespace": {
+			"flags",
+			cloudflaretest.Options{Title: "flag"},
+			6,
+			`code 10011: malformed namespace id; namespace "flags" looks like a title: the id is needed`,
+		},
+		"not allowed": {
+			"flags",
+			cloudflaretest.Options{Title: "flags", HideNamespaces: true},
+			6,
+			`code 10011: malformed namespace id; namespace "flags" looks like a title: the id is needed`,
+		},
 		"like an id": {
 			strings.Repeat("ab", 16),
 			cloudflaretest.Options{Title: strings.Repeat("ab", 16)},
 			6,
-			`code 10013: namespace not found; "abababababababababababababababab" is the title of namespace fedcba9876543210fedcba9876543210: write that id`,
+			`code 10013: namespace not found; "abababababababababababababababab" is the title of namespace ` +
+				`fedcba9876543210fedcba9876543210: write that id`,
 		},
 	}
 	for name, tt := range tests {
@@ -36,7 +59,7 @@ func TestTitleInsteadOfAnID(t *testing.T) {
 			server := cloudflaretest.New(t, tt.options)
 			c := config(server)
 			c.Namespace = tt.namespace
-			s, err := open(c, httpclient.Options{Base: sinktest.InMemory(server), Attempts: 1})
+			s, err := open(c, httpclient.Options{Base: sinktest.Transport(server), Attempts: 1})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -45,7 +68,8 @@ func TestTitleInsteadOfAnID(t *testing.T) {
 			errs = append(errs, s.PutBatch(t.Context(), objects(2, 10))...)
 			_, getErrs := s.GetBatch(t.Context(), []sinks.Key{"k", "l"})
 			for _, err := range append(errs, getErrs...) {
-				if !errors.Is(err, sinks.ErrPermanent) || errors.Is(err, sinks.ErrAmbiguous) || errors.Is(err, sinks.ErrNotFound) || !strings.Contains(fmt.Sprint(err), tt.text) {
+				if !errors.Is(err, sinks.ErrPermanent) || errors.Is(err, sinks.ErrAmbiguous) ||
+					errors.Is(err, sinks.ErrNotFound) || !strings.Contains(fmt.Sprint(err), tt.text) {
 					t.Errorf("got %v, want %q", err, tt.text)
 				}
 			}
@@ -61,7 +85,7 @@ func TestTitleIsAskedForAgain(t *testing.T) {
 	server := cloudflaretest.New(t, cloudflaretest.Options{Title: "my flags"})
 	c := config(server)
 	c.Namespace = "my flags"
-	s, err := open(c, httpclient.Options{Base: sinktest.InMemory(server), Attempts: 1})
+	s, err := open(c, httpclient.Options{Base: sinktest.Transport(server), Attempts: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +94,8 @@ func TestTitleIsAskedForAgain(t *testing.T) {
 		cloudflaretest.Answer(200, "ok"), cloudflaretest.Refuse(200, 10001, "service temporarily unavailable"),
 	} {
 		server.Fail(fault)
-		if err := put(t, s); !errors.Is(err, sinks.ErrPermanent) || !strings.Contains(err.Error(), "looks like a title") {
+		if err := put(t, s); !errors.Is(err, sinks.ErrPermanent) ||
+			!strings.Contains(err.Error(), "looks like a title") {
 			t.Errorf("got %v", err)
 		}
 	}
@@ -85,7 +110,9 @@ func TestTitleThatCannotBeRouted(t *testing.T) {
 	server.Fail(cloudflaretest.Refuse(400, 7003, "Could not route"))
 	c := config(server)
 	c.Namespace = "flags"
-	if err := put(t, quick(t, c)); !errors.Is(err, sinks.ErrPermanent) || !strings.Contains(err.Error(), `code 7003: Could not route; "flags" is the title of namespace `+server.Namespace) {
+	if err := put(t, quick(t, c)); !errors.Is(err, sinks.ErrPermanent) ||
+		!strings.Contains(err.Error(), `code 7003: Could not route; "flags" is the title of namespace `+
+			server.Namespace) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -1,12 +1,11 @@
 package edgekv
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"net/url"
 	"strings"
 
+	"github.com/flagcast/flagcast/internal/plainjson"
 	"github.com/flagcast/flagcast/sinks"
 	"github.com/flagcast/flagcast/sinks/internal/alicloud"
 )
@@ -35,10 +34,10 @@ func (s *Sink) PutBatch(ctx context.Context, objects []sinks.Object) []error {
 		}
 		text := entry(o)
 		size := len(url.QueryEscape(text))
-		if !b.takes(size) {
+		if !b.fits(size) {
 			send()
 		}
-		if !b.takes(size) {
+		if !b.fits(size) {
 			alone = append(alone, i)
 			continue
 		}
@@ -49,14 +48,14 @@ func (s *Sink) PutBatch(ctx context.Context, objects []sinks.Object) []error {
 	for n, i := range alone {
 		rest[n] = objects[i]
 	}
-	for n, err := range sinks.PutAll(ctx, single{s}, rest) {
+	for n, err := range sinks.PutAll(ctx, noBatch{s}, rest) {
 		errs[alone[n]] = err
 	}
 	return errs
 }
 
-// single hides PutBatch.
-type single struct{ sinks.Sink }
+// noBatch hides PutBatch.
+type noBatch struct{ sinks.Sink }
 
 // batch is one call as it grows.
 type batch struct {
@@ -65,9 +64,9 @@ type batch struct {
 	size    int // of the entries, encoded
 }
 
-// takes reports whether another entry fits: the body is the encoded form of
+// fits reports whether another entry fits: the body is the encoded form of
 // KvList=[entry,entry].
-func (b *batch) takes(size int) bool {
+func (b *batch) fits(size int) bool {
 	return len("KvList=%5B%5D")+b.size+len(b.entries)*len("%2C")+size <= requestBytes
 }
 
@@ -77,11 +76,7 @@ func (b *batch) add(object int, text string, size int) {
 
 // entry is one key of a batch, as the service takes it.
 func entry(o sinks.Object) string {
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)                                                   // it would only make the body longer
-	_ = encoder.Encode(struct{ Key, Value string }{string(o.Key), string(o.Body)}) // two texts: it does not fail
-	return strings.TrimSuffix(text.String(), "\n")
+	return string(plainjson.Must(struct{ Key, Value string }{string(o.Key), string(o.Body)}))
 }
 
 // putBatch sends one call and fills in the errors of its objects. It returns

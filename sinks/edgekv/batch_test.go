@@ -50,7 +50,9 @@ func TestBatchesAreAsFewCallsAsCanBe(t *testing.T) {
 		"large ones alone":  {many(3, 1_700_000), 0, 3},
 		// In a batch each quote becomes six bytes.
 		"quotes": {[]sinks.Object{
-			{Key: "a", Body: []byte(strings.Repeat(`"`, 300_000))}, {Key: "b", Body: []byte(strings.Repeat(`"`, 300_000))}, {Key: "c", Body: []byte("c")},
+			{Key: "a", Body: []byte(strings.Repeat(`"`, 300_000))}, {
+				Key: "b", Body: []byte(strings.Repeat(`"`, 300_000)),
+			}, {Key: "c", Body: []byte("c")},
 		}, 1, 1},
 		"text of all kinds": {[]sinks.Object{
 			{Key: "a", Body: []byte("\u2028 <&> \x00 \\ é 🚀\n")}, {Key: "b", Body: []byte(`{"a":"b+c%20"}`)},
@@ -60,7 +62,8 @@ func TestBatchesAreAsFewCallsAsCanBe(t *testing.T) {
 		sink, server := setup(t, "esa", nil) // both products count alike
 		errs := sink.PutBatch(t.Context(), test.objects)
 		expectStored(t, server, test.objects, errs)
-		if batches, put := server.Calls("BatchPutKv"), server.Calls("PutKv"); batches != test.batches || put != test.put {
+		if batches, put := server.Calls("BatchPutKv"), server.Calls("PutKv"); batches != test.batches ||
+			put != test.put {
 			t.Errorf("%s: %d batches and %d puts, want %d and %d", name, batches, put, test.batches, test.put)
 		}
 	}
@@ -73,7 +76,8 @@ func TestFullBatch(t *testing.T) {
 		sink, server := setup(t, "esa", nil)
 		objects := many(2, 900_000)
 		// KvList=[{"Key":"k0","Value":"…"},{…}], encoded, without the values.
-		const around = len("KvList=%5B%7B%22Key%22%3A%22k0%22%2C%22Value%22%3A%22%22%7D%2C%7B%22Key%22%3A%22k1%22%2C%22Value%22%3A%22%22%7D%5D")
+		const around = len(
+			"KvList=%5B%7B%22Key%22%3A%22k0%22%2C%22Value%22%3A%22%22%7D%2C%7B%22Key%22%3A%22k1%22%2C%22Value%22%3A%22%22%7D%5D")
 		rest := 2_000_000 - around - len(objects[0].Body) + off
 		objects[1].Body = []byte(strings.Repeat("y", rest))
 		errs := sink.PutBatch(t.Context(), objects)
@@ -89,12 +93,14 @@ func TestBatchWithObjectsThatCannotBeSent(t *testing.T) {
 	each(t, func(t *testing.T, a actions) {
 		sink, server := setup(t, a.product, nil)
 		objects := append(many(3, 10),
-			sinks.Object{Key: "not/portable", Body: []byte("v")}, sinks.Object{Key: "empty"}, sinks.Object{Key: "binary", Body: []byte("\xff")},
+			sinks.Object{Key: "not/portable", Body: []byte("v")}, sinks.Object{Key: "empty"},
+			sinks.Object{Key: "binary", Body: []byte("\xff")},
 			sinks.Object{Key: "large", Body: []byte(strings.Repeat("x", 1_800_001))})
 		errs := sink.PutBatch(t.Context(), objects)
 		expectStored(t, server, objects, errs, "not/portable", "empty", "binary", "large")
 		for i, err := range errs[3:] {
-			if !errors.Is(err, sinks.ErrPermanent) || !strings.Contains(err.Error(), fmt.Sprintf("put %q in ", objects[3+i].Key)) {
+			if !errors.Is(err, sinks.ErrPermanent) ||
+				!strings.Contains(err.Error(), fmt.Sprintf("put %q in ", objects[3+i].Key)) {
 				t.Errorf("got %v", err)
 			}
 		}
@@ -108,7 +114,7 @@ func TestBatchWithObjectsThatCannotBeSent(t *testing.T) {
 }
 
 // The service lists keys that it has not stored without a reason: a put by
-// themselves stores them or tells.
+// themselves stores or reports them.
 func TestBatchThatStoresInPart(t *testing.T) {
 	each(t, func(t *testing.T, a actions) {
 		sink, server := setup(t, a.product, nil)
@@ -122,7 +128,8 @@ func TestBatchThatStoresInPart(t *testing.T) {
 		}
 		expectStored(t, server, objects, errs, refused)
 		for _, err := range errs {
-			if err != nil && (!errors.Is(err, sinks.ErrPermanent) || !strings.Contains(err.Error(), "a namespace holds 1 GB")) {
+			if err != nil &&
+				(!errors.Is(err, sinks.ErrPermanent) || !strings.Contains(err.Error(), "a namespace holds 1 GB")) {
 				t.Errorf("got %v", err)
 			}
 		}
@@ -151,8 +158,16 @@ func TestBatchThatFails(t *testing.T) {
 		permanent, ambiguous bool
 		says                 string // %s is the action
 	}{
-		"throttled":              {edgekvtest.Fault{Status: 400, Code: "Throttling.User"}, false, false, "%s answered 400 Throttling.User"},
-		"not allowed":            {edgekvtest.Fault{Status: 403, Code: "Forbidden.RAM"}, true, false, ":%s on resource"},
+		"throttled": {
+			edgekvtest.Fault{Status: 400, Code: "Throttling.User"},
+			false, false,
+			"%s answered 400 Throttling.User",
+		},
+		"not allowed": {
+			edgekvtest.Fault{Status: 403, Code: "Forbidden.RAM"},
+			true, false,
+			":%s on resource",
+		},
 		"an answer that broke":   {edgekvtest.Fault{Reset: true, Applied: true}, false, true, "outcome unknown"},
 		"a page":                 {edgekvtest.Fault{Status: 502}, false, true, "%s answered 502 Bad Gateway"},
 		"a page instead of JSON": {edgekvtest.Fault{Status: 200}, false, true, "as JSON"},
@@ -163,11 +178,14 @@ func TestBatchThatFails(t *testing.T) {
 			server.Fail(4, test.fault)
 			errs := sink.PutBatch(t.Context(), many(3, 10))
 			for i, err := range errs {
-				if err == nil || errors.Is(err, sinks.ErrPermanent) != test.permanent || errors.Is(err, sinks.ErrAmbiguous) != test.ambiguous {
+				if err == nil || errors.Is(err, sinks.ErrPermanent) != test.permanent ||
+					errors.Is(err, sinks.ErrAmbiguous) != test.ambiguous {
 					t.Errorf("%s: permanent must be %t and ambiguous %t: %v", name, test.permanent, test.ambiguous, err)
 					continue
 				}
-				for _, want := range []string{strings.ReplaceAll(test.says, "%s", a.batch), fmt.Sprintf(`put "k%d" in %s`, i, a.product)} {
+				for _, want := range []string{
+					strings.ReplaceAll(test.says, "%s", a.batch), fmt.Sprintf(`put "k%d" in %s`, i, a.product),
+				} {
 					if !strings.Contains(err.Error(), want) {
 						t.Errorf("%s: error does not say %q: %v", name, want, err)
 					}
@@ -221,7 +239,8 @@ func TestPropagated(t *testing.T) {
 		":GetDcdnKvStatus on resource": {Status: 403, Code: "Forbidden.RAM"}, "as JSON": {Status: 200},
 	} {
 		server.Fail(1, fault)
-		if _, err := sink.Propagated(t.Context(), "k"); err == nil || errors.Is(err, sinks.ErrAmbiguous) || !strings.Contains(err.Error(), name) {
+		if _, err := sink.Propagated(t.Context(), "k"); err == nil || errors.Is(err, sinks.ErrAmbiguous) ||
+			!strings.Contains(err.Error(), name) {
 			t.Errorf("got %v, want %q", err, name)
 		}
 	}
@@ -230,7 +249,8 @@ func TestPropagated(t *testing.T) {
 	}
 
 	sink, server = setup(t, "esa", nil)
-	if _, err := sink.Propagated(t.Context(), "k"); !errors.Is(err, errors.ErrUnsupported) || len(server.Actions()) != 0 {
+	if _, err := sink.Propagated(t.Context(), "k"); !errors.Is(err, errors.ErrUnsupported) ||
+		len(server.Actions()) != 0 {
 		t.Errorf("of ESA: %v after calls of %v", err, server.Actions())
 	}
 }

@@ -99,7 +99,8 @@ func (c *Config) Permissions() []sinks.Permission {
 		actions = append(actions, d.product+":"+o.action)
 	}
 	return append([]sinks.Permission{{
-		Title:    fmt.Sprintf("RAM policy for EdgeKV of %s: attach it to the RAM user or role of the credentials", strings.ToUpper(d.product)),
+		Title: fmt.Sprintf("RAM policy for EdgeKV of %s: attach it to the RAM user or role of the credentials",
+			strings.ToUpper(d.product)),
 		Document: alicloud.Policy("*", actions...),
 	}}, c.Credentials.Trust()...)
 }

@@ -38,13 +38,16 @@ func TestContract(t *testing.T) {
 // The same with the keys of a role, which end before each case.
 func TestContractWithKeysThatEnd(t *testing.T) {
 	issuer := alicloudtest.NewIssuer(time.Hour)
-	server := httptest.NewServer(edgekvtest.New(edgekvtest.Options{Lookup: issuer.Lookup, Namespaces: []string{"flags"}}))
+	server := httptest.NewServer(edgekvtest.New(edgekvtest.Options{
+		Lookup: issuer.Lookup, Namespaces: []string{"flags"},
+	}))
 	t.Cleanup(server.Close)
 	sts := httptest.NewServer(alicloudtest.NewSTS(issuer, testRole, testProvider, podToken))
 	t.Cleanup(sts.Close)
 	inPod(t)
 	config := edgekv.DefaultConfig()
-	config.Namespace, config.Endpoint, config.Credentials.Type, config.Credentials.STSEndpoint = "flags", server.URL, "rrsa", sts.URL
+	config.Namespace, config.Endpoint, config.Credentials.Type, config.Credentials.STSEndpoint = "flags", server.URL,
+		"rrsa", sts.URL
 	sink, err := edgekv.New(config, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +63,10 @@ func TestContractOnARealAccount(t *testing.T) {
 	config := edgekv.DefaultConfig()
 	config.Namespace = os.Getenv("FLAGCAST_TEST_EDGEKV_NAMESPACE")
 	if config.Namespace == "" {
-		t.Skip("no real account: set FLAGCAST_TEST_EDGEKV_NAMESPACE, ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, and where they differ from esa and cn FLAGCAST_TEST_EDGEKV_PRODUCT and _SITE")
+		t.Skip(
+			"no real account: set FLAGCAST_TEST_EDGEKV_NAMESPACE, ALIBABA_CLOUD_ACCESS_KEY_ID and " +
+				"ALIBABA_CLOUD_ACCESS_KEY_SECRET, and where they differ from esa and cn FLAGCAST_TEST_EDGEKV_PRODUCT " +
+				"and _SITE")
 	}
 	set := func(setting *string, variable string) {
 		if value := os.Getenv(variable); value != "" {
@@ -80,5 +86,5 @@ func TestContractOnARealAccount(t *testing.T) {
 			t.Fatal(err)
 		}
 		return sink
-	}, sinktest.Options{Patience: 6 * time.Minute})
+	}, sinktest.Options{Staleness: 6 * time.Minute})
 }

@@ -39,7 +39,7 @@ func roles(t *testing.T, kind string) (*edgekv.Sink, *edgekvtest.Server, *aliclo
 	mux.Handle("/", server)
 	config := edgekv.DefaultConfig()
 	config.Namespace, config.Credentials.Type = "flags", kind
-	sink, err := edgekv.New(config, sinktest.InMemory(mux))
+	sink, err := edgekv.New(config, sinktest.Transport(mux))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,8 @@ func TestKeysThatHoldOutliveSTS(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		err := sink.Put(t.Context(), sinks.Object{Key: "k", Body: []byte("3")})
 		if err == nil || errors.Is(err, sinks.ErrPermanent) || errors.Is(err, sinks.ErrAmbiguous) ||
-			!strings.Contains(err.Error(), `put "k" in esa namespace "flags": call PutKv: retrieve credentials: AssumeRoleWithOIDC answered 503`) {
+			!strings.Contains(err.Error(),
+				`put "k" in esa namespace "flags": call PutKv: retrieve credentials: AssumeRoleWithOIDC answered 503`) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -121,15 +122,21 @@ func TestLostAnswerIsNotForgottenWhenKeysExpire(t *testing.T) {
 }
 
 func TestRoleThatIsNotThere(t *testing.T) {
-	for _, variable := range []string{"ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "ALIBABA_CLOUD_OIDC_TOKEN_FILE"} {
+	for _, variable := range []string{
+		"ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "ALIBABA_CLOUD_OIDC_TOKEN_FILE",
+	} {
 		t.Setenv(variable, "")
 	}
 	sink, server, _, _ := roles(t, "rrsa")
 	_, getErr := sink.Get(t.Context(), "k")
 	for call, err := range map[string]error{
-		"put": sink.Put(t.Context(), sinks.Object{Key: "k", Body: []byte("1")}), "get": getErr, "delete": sink.Delete(t.Context(), "k"),
+		"put": sink.Put(t.Context(), sinks.Object{Key: "k", Body: []byte("1")}), "get": getErr,
+		"delete": sink.Delete(t.Context(), "k"),
 	} {
-		if !errors.Is(err, sinks.ErrPermanent) || errors.Is(err, sinks.ErrNotFound) || !strings.Contains(err.Error(), "credentials.role_arn is not set, nor is the variable ALIBABA_CLOUD_ROLE_ARN") || strings.Contains(err.Error(), "check endpoint") {
+		if !errors.Is(err, sinks.ErrPermanent) || errors.Is(err, sinks.ErrNotFound) ||
+			!strings.Contains(err.Error(),
+				"credentials.role_arn is not set, nor is the variable ALIBABA_CLOUD_ROLE_ARN") ||
+			strings.Contains(err.Error(), "check endpoint") {
 			t.Errorf("%s answers %v", call, err)
 		}
 	}
@@ -145,7 +152,9 @@ func TestCredentialNamesWhoCalls(t *testing.T) {
 		return c.Credential()
 	}
 	usual := name(func(*edgekv.Config) {})
-	if other := name(func(c *edgekv.Config) { c.Namespace, c.Credentials.AccessKeySecret = "other", secret.New("other") }); other != usual {
+	if other := name(func(c *edgekv.Config) {
+		c.Namespace, c.Credentials.AccessKeySecret = "other", secret.New("other")
+	}); other != usual {
 		t.Errorf("another namespace has the credential %q, not %q", other, usual)
 	}
 	for what, other := range map[string]string{

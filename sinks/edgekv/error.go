@@ -22,51 +22,32 @@ func isCode(err error, code string) bool {
 	return ok && answer.Code == code
 }
 
-// failure is an error of the sink: a text for people, and what callers decide
-// on.
-type failure struct {
-	text   string
-	hint   string // the text ends with it; "": there is none
-	causes []error
-}
-
-func (f *failure) Error() string   { return f.text }
-func (f *failure) Unwrap() []error { return f.causes }
-
-// Hint implements what sinks.Hint asks for.
-func (f *failure) Hint() string {
-	if f.hint == "" {
-		return sinks.Hint(errors.Join(f.causes...))
-	}
-	return f.hint
-}
-
 // failed says what was done where, why it failed and what helps, and sorts the
 // error as the contract of sinks.Sink wants it. A nil error stays nil.
 func (s *Sink) failed(verb string, o operation, key sinks.Key, err error) error {
 	if err == nil {
 		return nil
 	}
-	f := &failure{text: fmt.Sprintf("%s %q in %s: %v", verb, key, s, err), causes: []error{err}}
+	f := &sinks.CallError{Text: fmt.Sprintf("%s %q in %s: %v", verb, key, s, err), Causes: []error{err}}
 	answer, ok := errors.AsType[*alicloud.Error](err)
 	if !ok {
 		return f
 	}
 	if answer.MaybeApplied && (o == s.dialect.put || o == s.dialect.batch) && answer.Action == o.action {
-		f.text += ": outcome unknown"
-		f.causes = append(f.causes, sinks.ErrAmbiguous)
+		f.Text += ": outcome unknown"
+		f.Causes = append(f.Causes, sinks.ErrAmbiguous)
 	}
 	if !answer.MayPass() {
-		f.causes = append(f.causes, sinks.ErrPermanent)
+		f.Causes = append(f.Causes, sinks.ErrPermanent)
 		if hint := s.dialect.hint(answer); hint != "" {
-			f.hint = hint
-			f.text += ": " + hint
+			f.Advice = hint
+			f.Text += ": " + hint
 		}
 	}
 	return f
 }
 
-// hint says what a person can do about a permanent error.
+// Advice says what a person can do about a permanent error.
 func (d dialect) hint(e *alicloud.Error) string {
 	is := func(prefixes ...string) bool {
 		for _, prefix := range prefixes {
@@ -88,16 +69,20 @@ func (d dialect) hint(e *alicloud.Error) string {
 	case is("InvalidTimeStamp"):
 		return "set the clock of this machine: it may be 15 minutes off at most"
 	case is("InvalidSecurityToken", "MissingSecurityToken"):
-		return "renew the temporary keys under credentials (type: sts), or set the clock: they have expired or do not belong together"
+		return "renew the temporary keys under credentials (type: sts), or set the clock: they have expired or do " +
+			"not belong together"
 	case is("InvalidAccessKeyId"):
-		return "check credentials.access_key_id, and site: an account of the China site (cn) does not exist on the international one (intl)"
+		return "check credentials.access_key_id, and site: an account of the China site (cn) does not exist on the " +
+			"international one (intl)"
 	case is("SignatureDoesNotMatch", "IncompleteSignature"):
 		return "check credentials.access_key_secret"
 	case is("Forbidden", "NoPermission", "Unauthorized"):
-		return fmt.Sprintf("allow %s:%s on resource \"*\" in the RAM policy of these keys%s", d.product, e.Action, d.orElse())
+		return fmt.Sprintf("allow %s:%s on resource \"*\" in the RAM policy of these keys%s", d.product, e.Action,
+			d.orElse())
 	case is("InvalidAccount", "DcdnServiceNotFound"), strings.Contains(e.Code, "NotOpen"):
 		return "open EdgeKV for this account in the console" + d.orElse()
-	case is("InvalidAction", "InvalidVersion", "InvalidApi"), e.Code == "" && (e.Status < 400 || e.Status == 404 || e.Status == 405):
+	case is("InvalidAction", "InvalidVersion", "InvalidApi"),
+		e.Code == "" && (e.Status < 400 || e.Status == 404 || e.Status == 405):
 		return "check endpoint, product and site"
 	case e.Status == 407:
 		return "check proxy: it wants a user and a password"

@@ -65,19 +65,21 @@ func TestTimeouts(t *testing.T) {
 			t.Run(a.product+" "+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					server := edgekvtest.New(edgekvtest.Options{
-						Product: a.product, AccessKeyID: testID, AccessKeySecret: testSecret, Namespaces: []string{"flags"},
+						Product: a.product, AccessKeyID: testID, AccessKeySecret: testSecret,
+						Namespaces: []string{"flags"},
 					})
 					config := valid()
 					config.Product = a.product
 					config.Credentials.AccessKeyID, config.Credentials.AccessKeySecret = testID, secret.New(testSecret)
-					sink, err := edgekv.New(config, late{sinktest.InMemory(server), applied})
+					sink, err := edgekv.New(config, late{sinktest.Transport(server), applied})
 					if err != nil {
 						t.Fatal(err)
 					}
 					ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 					defer cancel()
 					err = sink.Put(ctx, sinks.Object{Key: "k", Body: []byte("v")})
-					if !errors.Is(err, sinks.ErrAmbiguous) || errors.Is(err, sinks.ErrPermanent) || !errors.Is(err, context.DeadlineExceeded) {
+					if !errors.Is(err, sinks.ErrAmbiguous) || errors.Is(err, sinks.ErrPermanent) ||
+						!errors.Is(err, context.DeadlineExceeded) {
 						t.Errorf("put answers %v", err)
 					}
 					if _, stored := server.Value("flags", "k"); stored != applied {
@@ -90,7 +92,8 @@ func TestTimeouts(t *testing.T) {
 					}
 					fresh, stop := context.WithTimeout(t.Context(), time.Second)
 					defer stop()
-					if _, err = sink.Get(fresh, "k"); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, sinks.ErrAmbiguous) || errors.Is(err, sinks.ErrNotFound) {
+					if _, err = sink.Get(fresh, "k"); !errors.Is(err, context.DeadlineExceeded) ||
+						errors.Is(err, sinks.ErrAmbiguous) || errors.Is(err, sinks.ErrNotFound) {
 						t.Errorf("get answers %v", err)
 					}
 				})
@@ -105,7 +108,8 @@ func TestPutThatLandsLate(t *testing.T) {
 	each(t, func(t *testing.T, a actions) {
 		sink, server := setup(t, a.product, nil)
 		server.Fail(4, edgekvtest.Fault{Late: true})
-		if err := sink.Put(t.Context(), sinks.Object{Key: "k", Body: []byte("old")}); !errors.Is(err, sinks.ErrAmbiguous) {
+		if err := sink.Put(t.Context(), sinks.Object{Key: "k", Body: []byte("old")}); !errors.Is(err,
+			sinks.ErrAmbiguous) {
 			t.Errorf("put answers %v", err)
 		}
 		if _, err := sink.Get(t.Context(), "k"); !errors.Is(err, sinks.ErrNotFound) {

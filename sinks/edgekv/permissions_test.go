@@ -29,7 +29,8 @@ type policy struct {
 func parse(t *testing.T, p sinks.Permission) policy {
 	t.Helper()
 	var document policy
-	if err := json.Unmarshal([]byte(p.Document), &document); err != nil || document.Version != "1" || len(document.Statement) != 1 || document.Statement[0].Effect != "Allow" {
+	if err := json.Unmarshal([]byte(p.Document), &document); err != nil || document.Version != "1" ||
+		len(document.Statement) != 1 || document.Statement[0].Effect != "Allow" {
 		t.Fatalf("%s: %v: %s", p.Title, err, p.Document)
 	}
 	return document
@@ -97,7 +98,8 @@ func TestTrustPolicies(t *testing.T) {
 	t.Setenv("ALIBABA_CLOUD_OIDC_PROVIDER_ARN", testProvider)
 	found = of("rrsa")
 	got := parse(t, found[1]).Statement[0]
-	if !slices.Equal(got.Action, []string{"sts:AssumeRole"}) || !slices.Equal(got.Principal["Federated"], []string{testProvider}) {
+	if !slices.Equal(got.Action, []string{"sts:AssumeRole"}) ||
+		!slices.Equal(got.Principal["Federated"], []string{testProvider}) {
 		t.Errorf("trust policy is %+v", got)
 	}
 	want := map[string]map[string]string{"StringEquals": {
@@ -106,7 +108,8 @@ func TestTrustPolicies(t *testing.T) {
 	if diff := cmp.Diff(want, got.Condition); diff != "" || strings.Contains(found[1].Title, "<CLUSTER_ID>") {
 		t.Errorf("%s: (-want +got)\n%s", found[1].Title, diff)
 	}
-	if found = of("ecs_ram_role"); len(found) != 2 || !slices.Equal(parse(t, found[1]).Statement[0].Principal["Service"], []string{"ecs.aliyuncs.com"}) {
+	if found = of("ecs_ram_role"); len(found) != 2 ||
+		!slices.Equal(parse(t, found[1]).Statement[0].Principal["Service"], []string{"ecs.aliyuncs.com"}) {
 		t.Errorf("permissions are %v", found)
 	}
 }

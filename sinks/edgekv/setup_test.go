@@ -27,10 +27,13 @@ const (
 
 // setup returns a server and a sink with temporary keys, joined in memory, so
 // that pauses between attempts take no real time under synctest.
-func setup(t *testing.T, product string, change func(*edgekv.Config, *edgekvtest.Options)) (*edgekv.Sink, *edgekvtest.Server) {
+func setup(
+	t *testing.T, product string, change func(*edgekv.Config, *edgekvtest.Options),
+) (*edgekv.Sink, *edgekvtest.Server) {
 	t.Helper()
 	options := edgekvtest.Options{
-		Product: product, AccessKeyID: testID, AccessKeySecret: testSecret, SecurityToken: testToken, Namespaces: []string{"flags"},
+		Product: product, AccessKeyID: testID, AccessKeySecret: testSecret, SecurityToken: testToken,
+		Namespaces: []string{"flags"},
 	}
 	config := valid()
 	config.Product = product
@@ -42,7 +45,7 @@ func setup(t *testing.T, product string, change func(*edgekv.Config, *edgekvtest
 		change(&config, &options)
 	}
 	server := edgekvtest.New(options)
-	sink, err := edgekv.New(config, sinktest.InMemory(server))
+	sink, err := edgekv.New(config, sinktest.Transport(server))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -165,7 +165,8 @@ func (s *Sink) Delete(ctx context.Context, key sinks.Key) error {
 func (s *Sink) Propagated(ctx context.Context, key sinks.Key) (bool, error) {
 	ask := s.dialect.status
 	if ask.action == "" {
-		return false, fmt.Errorf("ask whether %q of %s is everywhere: ESA has no API for that: %w", key, s, errors.ErrUnsupported)
+		return false, fmt.Errorf("ask whether %q of %s is everywhere: ESA has no API for that: %w", key, s,
+			errors.ErrUnsupported)
 	}
 	err := s.Limits().CheckKey(key)
 	var answer struct{ Complete *bool }
@@ -180,7 +181,7 @@ func (s *Sink) Propagated(ctx context.Context, key sinks.Key) (bool, error) {
 	case err == nil:
 		return *answer.Complete, nil
 	}
-	return false, s.failed("ask for the spread of", ask, key, err)
+	return false, s.failed("ask for the propagation of", ask, key, err)
 }
 
 // isAbsent: a key of a namespace that the next put creates is absent, too.

@@ -59,25 +59,57 @@ func TestLastingTrouble(t *testing.T) {
 		permanent, ambiguous bool
 		says                 string // in the error; %s is the action of the put
 	}{
-		"throttled":              {edgekvtest.Fault{Status: 400, Code: "Throttling.User"}, false, false, "%s answered 400 Throttling.User"},
+		"throttled": {
+			edgekvtest.Fault{Status: 400, Code: "Throttling.User"},
+			false, false,
+			"%s answered 400 Throttling.User",
+		},
 		"unavailable":            {edgekvtest.Fault{Status: 503}, false, false, "%s answered 503 Service Unavailable"},
 		"a gateway's page":       {edgekvtest.Fault{Status: 502}, false, true, "%s answered 502 Bad Gateway"},
 		"applied behind a page":  {edgekvtest.Fault{Status: 504, Applied: true}, false, true, "outcome unknown"},
 		"a broken connection":    {edgekvtest.Fault{Reset: true}, false, true, "call %s: "},
 		"an answer that broke":   {edgekvtest.Fault{Reset: true, Applied: true}, false, true, "outcome unknown"},
 		"a page instead of JSON": {edgekvtest.Fault{Status: 200}, false, true, "as JSON"},
-		"not allowed":            {edgekvtest.Fault{Status: 403, Code: "Forbidden.RAM"}, true, false, ":%s on resource"},
-		"no permission":          {edgekvtest.Fault{Status: 403, Code: "NoPermission"}, true, false, ":%s on resource"},
-		"not authorised":         {edgekvtest.Fault{Status: 403, Code: "Unauthorized.InvalidParameters"}, true, false, "RAM policy"},
-		"no such account":        {edgekvtest.Fault{Status: 400, Code: "InvalidAccount.Malformed"}, true, false, "in the console"},
-		"a full namespace":       {edgekvtest.Fault{Status: 403, Code: "InvalidKey.ExceedsCapacity"}, true, false, "1 GB"},
-		"no such namespace":      {edgekvtest.Fault{Status: 404, Code: "InvalidNameSpace.NotFound"}, true, false, "create_namespace: true"},
-		"temporary keys expired": {edgekvtest.Fault{Status: 400, Code: "InvalidSecurityToken.Expired"}, true, false, "renew"},
-		"some other complaint":   {edgekvtest.Fault{Status: 400, Code: "InvalidParameter"}, true, false, "InvalidParameter"},
-		"a firewall's page":      {edgekvtest.Fault{Status: 403}, true, false, "403 Forbidden"},
-		"another server":         {edgekvtest.Fault{Status: 404}, true, false, "check endpoint"},
-		"a redirect":             {edgekvtest.Fault{Status: 302}, true, false, "check endpoint"},
-		"a proxy with a lock":    {edgekvtest.Fault{Status: 407}, true, false, "check proxy"},
+		"not allowed": {
+			edgekvtest.Fault{Status: 403, Code: "Forbidden.RAM"},
+			true, false,
+			":%s on resource",
+		},
+		"no permission": {edgekvtest.Fault{Status: 403, Code: "NoPermission"}, true, false, ":%s on resource"},
+		"not authorised": {
+			edgekvtest.Fault{Status: 403, Code: "Unauthorized.InvalidParameters"},
+			true, false,
+			"RAM policy",
+		},
+		"no such account": {
+			edgekvtest.Fault{Status: 400, Code: "InvalidAccount.Malformed"},
+			true, false,
+			"in the console",
+		},
+		"a full namespace": {
+			edgekvtest.Fault{Status: 403, Code: "InvalidKey.ExceedsCapacity"},
+			true, false,
+			"1 GB",
+		},
+		"no such namespace": {
+			edgekvtest.Fault{Status: 404, Code: "InvalidNameSpace.NotFound"},
+			true, false,
+			"create_namespace: true",
+		},
+		"temporary keys expired": {
+			edgekvtest.Fault{Status: 400, Code: "InvalidSecurityToken.Expired"},
+			true, false,
+			"renew",
+		},
+		"some other complaint": {
+			edgekvtest.Fault{Status: 400, Code: "InvalidParameter"},
+			true, false,
+			"InvalidParameter",
+		},
+		"a firewall's page":   {edgekvtest.Fault{Status: 403}, true, false, "403 Forbidden"},
+		"another server":      {edgekvtest.Fault{Status: 404}, true, false, "check endpoint"},
+		"a redirect":          {edgekvtest.Fault{Status: 302}, true, false, "check endpoint"},
+		"a proxy with a lock": {edgekvtest.Fault{Status: 407}, true, false, "check proxy"},
 	}
 	each(t, func(t *testing.T, a actions) {
 		for name, test := range tests {
@@ -88,10 +120,13 @@ func TestLastingTrouble(t *testing.T) {
 				t.Errorf("%s: no error", name)
 				continue
 			}
-			if errors.Is(err, sinks.ErrPermanent) != test.permanent || errors.Is(err, sinks.ErrAmbiguous) != test.ambiguous {
+			if errors.Is(err, sinks.ErrPermanent) != test.permanent ||
+				errors.Is(err, sinks.ErrAmbiguous) != test.ambiguous {
 				t.Errorf("%s: permanent must be %t and ambiguous %t: %v", name, test.permanent, test.ambiguous, err)
 			}
-			for _, want := range []string{strings.ReplaceAll(test.says, "%s", a.put), `"the-key"`, a.product, `"flags"`} {
+			for _, want := range []string{
+				strings.ReplaceAll(test.says, "%s", a.put), `"the-key"`, a.product, `"flags"`,
+			} {
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("%s: error does not say %q: %v", name, want, err)
 				}
@@ -116,7 +151,8 @@ func TestNewUsersOfDCDNArePointedToESA(t *testing.T) {
 			sink, server := setup(t, product, nil)
 			server.Fail(1, edgekvtest.Fault{Status: status, Code: code})
 			_, err := sink.Get(t.Context(), "k")
-			if !errors.Is(err, sinks.ErrPermanent) || strings.Contains(err.Error(), "product: esa") != (product == "dcdn") {
+			if !errors.Is(err, sinks.ErrPermanent) ||
+				strings.Contains(err.Error(), "product: esa") != (product == "dcdn") {
 				t.Errorf("%s of %s: %v", code, product, err)
 			}
 		}
@@ -132,7 +168,9 @@ func TestWrongAccount(t *testing.T) {
 		"another secret": {func(c *edgekv.Config, _ *edgekvtest.Options) {
 			c.Credentials.AccessKeySecret = secret.New("wrong-secret")
 		}, "check credentials.access_key_secret"},
-		"another key": {func(c *edgekv.Config, _ *edgekvtest.Options) { c.Credentials.AccessKeyID = "wrong-id" }, "check credentials.access_key_id"},
+		"another key": {func(c *edgekv.Config, _ *edgekvtest.Options) {
+			c.Credentials.AccessKeyID = "wrong-id"
+		}, "check credentials.access_key_id"},
 		"another token": {func(c *edgekv.Config, _ *edgekvtest.Options) {
 			c.Credentials.SecurityToken = secret.New("wrong-token")
 		}, "renew the temporary keys"},
@@ -261,9 +299,11 @@ func TestLargestValue(t *testing.T) {
 			if len(largest)+len(unit) <= 1_800_000 {
 				err := sink.Put(t.Context(), sinks.Object{Key: "k", Body: []byte(largest + unit)})
 				large, ok := errors.AsType[*sinks.TooLargeError](err)
-				if !ok || !errors.Is(err, sinks.ErrPermanent) || large.Size != len(largest)+len(unit) || large.FormSize != len(largest)/len(unit)*encoded+encoded {
+				if !ok || !errors.Is(err, sinks.ErrPermanent) || large.Size != len(largest)+len(unit) ||
+					large.FormSize != len(largest)/len(unit)*encoded+encoded {
 					t.Errorf("%q times %d: put answers %v", unit, len(largest)/len(unit)+1, err)
-				} else if want := fmt.Sprintf("it has %d, the limit is %d", large.FormSize, form); !strings.Contains(err.Error(), want) {
+				} else if want := fmt.Sprintf("it has %d, the limit is %d", large.FormSize,
+					form); !strings.Contains(err.Error(), want) {
 					t.Errorf("the error does not say %q: %v", want, err)
 				}
 			}
@@ -274,7 +314,9 @@ func TestLargestValue(t *testing.T) {
 			}
 		}
 		calls := server.Calls(a.put)
-		for name, body := range map[string]string{"too large": strings.Repeat("x", 1_800_001), "empty": "", "not text": "a\xff"} {
+		for name, body := range map[string]string{
+			"too large": strings.Repeat("x", 1_800_001), "empty": "", "not text": "a\xff",
+		} {
 			err := sink.Put(t.Context(), sinks.Object{Key: "k", Body: []byte(body)})
 			_, large := errors.AsType[*sinks.TooLargeError](err)
 			if !errors.Is(err, sinks.ErrPermanent) || large != (name == "too large") || len(err.Error()) > 300 {

@@ -23,13 +23,16 @@ func TestGetRefusesALargeFile(t *testing.T) {
 	var err error
 	used := need.Allocated(func() { _, err = open(t, dir).Get(t.Context(), "k") })
 	large := new(untrusted.SizeError)
-	if !errors.As(err, &large) || !errors.Is(err, sinks.ErrOversized) || !strings.Contains(err.Error(), "the file has more than 33554432 bytes: larger than any object") {
+	if !errors.As(err, &large) || !errors.Is(err, sinks.ErrOversized) ||
+		!strings.Contains(err.Error(), "the file has more than 33554432 bytes: larger than any object") {
 		t.Errorf("%v", err)
 	}
 	if used > 1<<20 {
 		t.Errorf("%d bytes allocated", used)
 	}
-	if err := open(t, dir).Put(t.Context(), sinks.Object{Key: "k", Body: bytes.Repeat([]byte("x"), sinks.MaxObject+1)}); !errors.Is(err, sinks.ErrPermanent) {
+	if err := open(t, dir).Put(t.Context(), sinks.Object{
+		Key: "k", Body: bytes.Repeat([]byte("x"), sinks.MaxObject+1),
+	}); !errors.Is(err, sinks.ErrPermanent) {
 		t.Errorf("put: %v", err)
 	}
 }

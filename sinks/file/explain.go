@@ -14,8 +14,7 @@ import (
 
 const folderInTheWay = "a folder is where the file should be: remove it, or choose another key"
 
-// advice is what to do about an error of the system, and whether a person has
-// to before the call is worth repeating.
+// advice has a hint for errors of the system, and whether they are permanent.
 var advice = []struct {
 	err       error
 	permanent bool
@@ -32,21 +31,11 @@ var advice = []struct {
 	{syscall.EDQUOT, false, "free space, or raise the quota of the user of this process"},
 }
 
-// advised is an error with its hint, which its text holds, too.
-type advised struct {
-	error
-	hint string
-}
-
-func (a *advised) Unwrap() error { return a.error }
-
-// Hint implements what sinks.Hint asks for.
-func (a *advised) Hint() string { return a.hint }
-
-// explain names the call and the file, and adds what to do. The name of the
-// hidden file that a put writes first does not help and is left out.
+// explain returns an error with the call, the file and a hint, without the name of the
+// temporary file of a put.
 func (s *Sink) explain(call string, key sinks.Key, err error) error {
-	if errors.Is(err, sinks.ErrNotFound) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, sinks.ErrNotFound) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("file: %s %q at %q: %w", call, key, s.Locate(key), err)
 	}
 	if !errors.Is(err, sinks.ErrAmbiguous) {
@@ -59,16 +48,18 @@ func (s *Sink) explain(call string, key sinks.Key, err error) error {
 		switch {
 		case !errors.Is(err, a.err):
 		case a.permanent:
-			err = fmt.Errorf("file: %s %q at %q: %w; %s (%w)", call, key, s.Locate(key), err, a.hint, sinks.ErrPermanent)
-			return &advised{err, a.hint}
+			err = fmt.Errorf("file: %s %q at %q: %w; %s (%w)", call, key, s.Locate(key), err, a.hint,
+				sinks.ErrPermanent)
+			return &sinks.CallError{Text: err.Error(), Advice: a.hint, Causes: []error{err}}
 		default:
-			return &advised{fmt.Errorf("file: %s %q at %q: %w; %s", call, key, s.Locate(key), err, a.hint), a.hint}
+			err = fmt.Errorf("file: %s %q at %q: %w; %s", call, key, s.Locate(key), err, a.hint)
+			return &sinks.CallError{Text: err.Error(), Advice: a.hint, Causes: []error{err}}
 		}
 	}
 	return fmt.Errorf("file: %s %q at %q: %w", call, key, s.Locate(key), err)
 }
 
-// cause drops the paths that the os package puts before an error.
+// cause returns the error below the paths that the os package adds.
 func cause(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {

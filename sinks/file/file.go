@@ -1,9 +1,8 @@
 // Package file is a sink that stores the object of key K as the file K.json in
 // a folder, for web servers, images and volumes. A reader of the file sees the
-// old object or the new one, never a part, and what was put survives a power
-// cut: every put writes a hidden file beside it, syncs it, renames it and
-// syncs the folder. What a process that was killed has left beside is removed by
-// the first put of a later one, an hour after.
+// old object or the new one, never a part, and a put survives a power failure: it
+// writes a temporary file, syncs it, renames it and syncs the folder. Temporary files
+// of killed processes are removed by the first put of a later one, after an hour.
 package file
 
 import (
@@ -22,7 +21,7 @@ import (
 
 // Config of a sink in the configuration file.
 type Config struct {
-	// Dir is the folder. It is made, with its parents, at the first put.
+	// Dir is the folder. The first put creates it, with its parents.
 	Dir string `yaml:"dir"`
 }
 
@@ -32,40 +31,41 @@ func DefaultConfig() Config { return Config{} }
 // Check reports every fault of the settings, each a *sinks.ConfigError.
 func (c *Config) Check() []error {
 	if c.Dir == "" {
-		return []error{&sinks.ConfigError{Key: "dir", Problem: "is missing; name the folder to store files in, such as \"out\""}}
+		return []error{
+			&sinks.ConfigError{Key: "dir", Problem: "is missing; name the folder to store files in, such as \"out\""},
+		}
 	}
 	return nil
 }
 
 // Sink stores objects in one folder. Several may share a folder.
 type Sink struct {
-	dir  string
-	tidy sync.Once
+	dir     string
+	cleanUp sync.Once
 }
 
-// New makes a sink. It touches no file and makes no requests: the transport is
+// New makes a sink. It does not access files, and makes no requests: the transport is
 // not used.
 func New(c Config, _ http.RoundTripper) (*Sink, error) {
 	return &Sink{dir: c.Dir}, errors.Join(c.Check()...)
 }
 
-// Limits: file names have at most 255 bytes on the usual file systems, and
-// ".json" takes five of them. The largest value is sinks.MaxObject.
+// Limits returns the limit of names: they have at most 255 bytes on the usual file systems, and
+// ".json" is five of them. The largest value is sinks.MaxObject.
 func (s *Sink) Limits() sinks.Limits { return sinks.Limits{KeyBytes: 250} }
 
 // Locate returns the path of a key's file.
 func (s *Sink) Locate(key sinks.Key) string { return filepath.Join(s.dir, string(key)+".json") }
 
-// Put replaces the file of the key. The metadata has no place in a file and is
-// dropped.
+// Put replaces the file of the key. Files have no metadata: it is dropped.
 func (s *Sink) Put(ctx context.Context, o sinks.Object) error {
 	if err := s.Limits().CheckSize(o); err != nil {
 		return fmt.Errorf("file: put: %w", err)
 	}
-	if err := replace(ctx, s.Locate(o.Key), o.Body); err != nil {
+	if err := writeAtomic(ctx, s.Locate(o.Key), o.Body); err != nil {
 		return s.explain("put", o.Key, err)
 	}
-	s.tidy.Do(func() { tidy(s.dir) })
+	s.cleanUp.Do(func() { removeAbandoned(s.dir) })
 	return nil
 }
 

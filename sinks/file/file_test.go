@@ -38,12 +38,14 @@ func TestContract(t *testing.T) {
 }
 
 // A process that was killed leaves the file that it was writing. A later one
-// removes it, and nothing that somebody may still be writing, or that is not its
+// removes it, and nothing that may still be written, or that is not its
 // own.
 func TestLeftoversOfAKilledProcess(t *testing.T) {
 	dir := t.TempDir()
 	ago := time.Now().Add(-2 * time.Hour)
-	for name, old := range map[string]bool{".flagcast-OLD.tmp": true, ".flagcast-NEW.tmp": false, ".other.tmp": true, "k.json": true} {
+	for name, old := range map[string]bool{
+		".flagcast-OLD.tmp": true, ".flagcast-NEW.tmp": false, ".other.tmp": true, "k.json": true,
+	} {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, nil, 0o600); err != nil {
 			t.Fatal(err)
@@ -145,11 +147,23 @@ func TestErrorsSayWhereAndWhatToDo(t *testing.T) {
 		permanent bool
 		text      string
 	}{
-		{"put into a file", open(t, blocked).Put(t.Context(), o), true, `^file: put "k" at ".*out/k.json": not a directory; a file is where the folder should be`},
+		{
+			"put into a file", open(t, blocked).Put(t.Context(), o), true,
+			`^file: put "k" at ".*out/k.json": not a directory; a file is where the folder should be`,
+		},
 		{"get from a file", getBlocked, true, `^file: get "k" at ".*out/k.json": not a directory; a file is where`},
-		{"put onto a folder", open(t, folder).Put(t.Context(), o), true, `^file: put "k" at ".*/k.json": file exists; a folder is where the file should be`},
-		{"get of a folder", getErr, true, `^file: get "k" at ".*/k.json": is a directory; a folder is where the file should be`},
-		{"delete of a folder", open(t, folder).Delete(t.Context(), "k"), true, `^file: delete "k" at ".*/k.json": directory not empty`},
+		{
+			"put onto a folder", open(t, folder).Put(t.Context(), o), true,
+			`^file: put "k" at ".*/k.json": file exists; a folder is where the file should be`,
+		},
+		{
+			"get of a folder", getErr, true,
+			`^file: get "k" at ".*/k.json": is a directory; a folder is where the file should be`,
+		},
+		{
+			"delete of a folder", open(t, folder).Delete(t.Context(), "k"), true,
+			`^file: delete "k" at ".*/k.json": directory not empty`,
+		},
 	}
 	for _, tt := range tests {
 		if tt.err == nil || !regexp.MustCompile(tt.text).MatchString(tt.err.Error()) {
@@ -202,7 +216,8 @@ func TestSystemErrors(t *testing.T) {
 	} {
 		err := file.Explain(s, "put", "k", &os.PathError{Op: "open", Path: "/out/.flagcast-x.tmp", Err: errno})
 		text := err.Error()
-		if !strings.HasPrefix(text, `file: put "k" at "/out/k.json": `+errno.Error()) || !strings.Contains(text, want.hint) || strings.Contains(text, ".tmp") {
+		if !strings.HasPrefix(text, `file: put "k" at "/out/k.json": `+errno.Error()) ||
+			!strings.Contains(text, want.hint) || strings.Contains(text, ".tmp") {
 			t.Errorf("%v reads %q", errno, text)
 		}
 		if hint := sinks.Hint(err); errno != syscall.EIO && !strings.HasPrefix(hint, want.hint) {

@@ -14,15 +14,15 @@ import (
 	"github.com/flagcast/flagcast/sinks"
 )
 
-// prefix and suffix are those of the names of files beside.
+// prefix and suffix of the names of temporary files.
 const prefix, suffix = ".flagcast-", ".tmp"
 
-// abandoned is the age of a file beside that is not being written any more.
+// abandoned is the age of a temporary file that no process writes any more.
 const abandoned = time.Hour
 
-// tidy removes what processes that were killed have left in a folder. That it
-// cannot is not a failure of what was stored.
-func tidy(dir string) {
+// removeAbandoned removes temporary files of killed processes from a folder. Errors are
+// ignored: the object has been stored.
+func removeAbandoned(dir string) {
 	files, err := os.ReadDir(dir)
 	if err != nil {
 		return
@@ -37,11 +37,10 @@ func tidy(dir string) {
 	}
 }
 
-// replace writes a file beside path, syncs it and gives it the name path. The
-// file beside has a short name of its own, so that the longest key fits, and
-// one that is not a key's, so that it is not taken for an object if the process
-// ends before it is removed.
-func replace(ctx context.Context, path string, body []byte) (err error) {
+// writeAtomic writes a temporary file in the folder of path, syncs it and renames it to
+// path. The temporary file has a short name, so that the longest key is possible, and
+// one that is not a key, so that it is never read as an object.
+func writeAtomic(ctx context.Context, path string, body []byte) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -81,8 +80,8 @@ func replace(ctx context.Context, path string, body []byte) (err error) {
 	return nil
 }
 
-// syncDir makes renames and removals in a folder durable, where its file
-// system and system can do that.
+// syncDir makes renames and removals in a folder durable, if the file system and the
+// operating system support that.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package memory is a sink that keeps objects in memory: for tests, and for
-// trying a configuration without storing anything.
+// Package memory is a sink that keeps objects in memory: for tests, and to try a
+// configuration without storing anything.
 package memory
 
 import (
@@ -14,7 +14,7 @@ import (
 
 // Config of a sink in the configuration file.
 type Config struct {
-	// MaxBytes is the largest body that the sink takes; 0 is any.
+	// MaxBytes is the largest body that the sink accepts; 0: any size.
 	MaxBytes int `yaml:"max_bytes"`
 }
 
@@ -29,7 +29,7 @@ func (c *Config) Check() []error {
 	return nil
 }
 
-// Sink keeps objects in memory; they end with it. It shows a write at once.
+// Sink keeps objects in memory, and shows a write at once.
 type Sink struct {
 	limits sinks.Limits
 
@@ -37,18 +37,15 @@ type Sink struct {
 	bodies map[sinks.Key][]byte
 }
 
-// New makes an empty sink without a limit.
-func New() *Sink { return Limited(0) }
+// New makes an empty sink from a configuration. It makes no requests: the
+// transport is not used.
+func New(c Config, _ http.RoundTripper) (*Sink, error) { return WithLimit(c.MaxBytes), nil }
 
-// Limited makes an empty sink that takes bodies of at most valueBytes bytes; 0
-// is any.
-func Limited(valueBytes int) *Sink {
+// WithLimit makes an empty sink that accepts bodies of at most valueBytes bytes, or
+// of any size for 0.
+func WithLimit(valueBytes int) *Sink {
 	return &Sink{limits: sinks.Limits{KeyBytes: 512, ValueBytes: valueBytes}, bodies: map[sinks.Key][]byte{}}
 }
-
-// Open makes an empty sink from a configuration. It makes no requests: the
-// transport is not used.
-func Open(c Config, _ http.RoundTripper) (*Sink, error) { return Limited(c.MaxBytes), nil }
 
 // Limits returns the limit that the sink was made with.
 func (s *Sink) Limits() sinks.Limits { return s.limits }
@@ -82,7 +79,7 @@ func (s *Sink) Get(ctx context.Context, key sinks.Key) ([]byte, error) {
 	return bytes.Clone(body), nil
 }
 
-// Delete forgets the body.
+// Delete removes the body.
 func (s *Sink) Delete(ctx context.Context, key sinks.Key) error {
 	if err := s.check(ctx, key); err != nil {
 		return fmt.Errorf("memory: delete: %w", err)

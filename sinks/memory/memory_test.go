@@ -9,12 +9,12 @@ import (
 )
 
 func TestContract(t *testing.T) {
-	sinktest.Run(t, func(*testing.T) sinks.Sink { return memory.New() }, sinktest.Options{})
+	sinktest.Run(t, func(*testing.T) sinks.Sink { return memory.WithLimit(0) }, sinktest.Options{})
 }
 
 func TestContractWithLimit(t *testing.T) {
 	open := func(t *testing.T) sinks.Sink {
-		s, err := memory.Open(memory.Config{MaxBytes: 1000}, nil)
+		s, err := memory.New(memory.Config{MaxBytes: 1000}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

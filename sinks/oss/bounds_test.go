@@ -28,15 +28,27 @@ func TestAnswersAreBounded(t *testing.T) {
 		says   string
 		most   int64 // bytes that are read
 	}{
-		"an object without end": {&need.Endless{Header: genuine(""), Text: "[["}, get, "the object has more than 33554432 bytes: larger than any object", sinks.MaxObject + 1<<20},
-		"an object that says so": {
-			&need.Endless{Header: genuine("1099511627776"), Text: "[[", Length: 1 << 40}, get, "the object has more than 33554432 bytes", 0,
+		"an object without end": {
+			&need.Endless{Header: genuine(""), Text: "[["}, get,
+			"the object has more than 33554432 bytes: larger than any object", sinks.MaxObject + 1<<20,
 		},
-		"an error":           {&need.Endless{Status: 403, Header: genuine(""), Start: "<Error><Code>AccessDenied</Code>", Text: "<a>"}, get, "403", 1 << 18},
-		"another's error":    {&need.Endless{Status: 403, Text: "<html>"}, get, "403", 1 << 18},
-		"no object of OSS":   {&need.Endless{Text: "x"}, get, "no x-oss-request-id", 1 << 18},
-		"a put":              {&need.Endless{Header: genuine(""), Text: "x"}, set, "read the answer: more than 65536 bytes", 1 << 18},
-		"a put that says so": {&need.Endless{Header: genuine(""), Text: "x", Length: 1 << 40}, set, "read the answer: more than 65536 bytes", 0},
+		"an object that says so": {
+			&need.Endless{
+				Header: genuine("1099511627776"), Text: "[[", Length: 1 << 40,
+			}, get, "the object has more than 33554432 bytes", 0,
+		},
+		"an error": {&need.Endless{
+			Status: 403, Header: genuine(""), Start: "<Error><Code>AccessDenied</Code>", Text: "<a>",
+		}, get, "403", 1 << 18},
+		"another's error":  {&need.Endless{Status: 403, Text: "<html>"}, get, "403", 1 << 18},
+		"no object of OSS": {&need.Endless{Text: "x"}, get, "no x-oss-request-id", 1 << 18},
+		"a put": {
+			&need.Endless{Header: genuine(""), Text: "x"}, set,
+			"read the answer: more than 65536 bytes", 1 << 18,
+		},
+		"a put that says so": {&need.Endless{
+			Header: genuine(""), Text: "x", Length: 1 << 40,
+		}, set, "read the answer: more than 65536 bytes", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config, _ := settings()
@@ -49,7 +61,8 @@ func TestAnswersAreBounded(t *testing.T) {
 			if failed == nil || !strings.Contains(failed.Error(), tc.says) || len(failed.Error()) > 1000 {
 				t.Errorf("%v, want %q", failed, tc.says)
 			}
-			if large := new(untrusted.SizeError); errors.As(failed, &large) && strings.HasPrefix(name, "an object") && !errors.Is(failed, sinks.ErrPermanent) && !errors.Is(failed, sinks.ErrOversized) {
+			if large := new(untrusted.SizeError); errors.As(failed, &large) && strings.HasPrefix(name, "an object") &&
+				!errors.Is(failed, sinks.ErrPermanent) && !errors.Is(failed, sinks.ErrOversized) {
 				t.Errorf("%v is not permanent", failed)
 			}
 			if strings.HasPrefix(name, "a put") && !errors.Is(failed, sinks.ErrAmbiguous) {

@@ -73,23 +73,29 @@ func (c *Config) Check() []error {
 	case c.Bucket == "":
 		fault("bucket", "is missing: name the OSS bucket that holds the snapshots")
 	case !bucketPattern.MatchString(c.Bucket):
-		fault("bucket", fmt.Sprintf(`%q is not the name of a bucket: 3 to 63 lower-case letters, digits and "-", no "-" at the ends`, c.Bucket))
+		fault("bucket",
+			fmt.Sprintf(`%q is not the name of a bucket: 3 to 63 lower-case letters, digits and "-", no "-" at the `+
+				`ends`, c.Bucket))
 	}
 	switch {
 	case c.Region == "":
 		fault("region", `is missing: name the region of the bucket, such as "cn-hangzhou"`)
 	case !regionPattern.MatchString(c.Region) || strings.HasSuffix(c.Region, "-internal"):
-		fault("region", fmt.Sprintf(`%q is not a region: write it like "cn-hangzhou", without "oss-" and "-internal"`, c.Region))
+		fault("region", fmt.Sprintf(`%q is not a region: write it like "cn-hangzhou", without "oss-" and "-internal"`,
+			c.Region))
 	}
 	switch {
 	case !prefixPattern.MatchString(c.Prefix):
-		fault("prefix", fmt.Sprintf(`%q does not go before a key: use letters, digits, "-", "_", "." and "/", such as "flags/"; no "/" at the start, no "." after it`, c.Prefix))
+		fault("prefix",
+			fmt.Sprintf(`%q does not go before a key: use letters, digits, "-", "_", "." and "/", such as "flags/"; `+
+				`no "/" at the start, no "." after it`, c.Prefix))
 	case len(c.Prefix) > maxPrefixBytes:
 		fault("prefix", fmt.Sprintf("has %d bytes, the limit is %d", len(c.Prefix), maxPrefixBytes))
 	}
 	switch problem := c.badEndpoint(); {
 	case c.Endpoint == "" && c.CNAME:
-		fault("endpoint", `is missing: with cname it is the custom domain that is bound to the bucket, such as "flags.example.com"`)
+		fault("endpoint",
+			`is missing: with cname it is the custom domain that is bound to the bucket, such as "flags.example.com"`)
 	case c.Endpoint != "" && problem != "":
 		fault("endpoint", problem)
 	}
@@ -97,7 +103,9 @@ func (c *Config) Check() []error {
 		fault("proxy", err.Error())
 	}
 	if c.Timeout < 0 || c.Timeout > maxTimeout {
-		fault("timeout", fmt.Sprintf("is not between 1s and %s: all attempts of a request have to fit into the 15 minutes that its signature holds", maxTimeout))
+		fault("timeout",
+			fmt.Sprintf("is not between 1s and %s: all attempts of a request have to fit into the 15 minutes that "+
+				"its signature holds", maxTimeout))
 	}
 	if !headerPattern.MatchString(c.CacheControl) {
 		fault("cache_control", `is not a header's text: write it like "max-age=30"`)
@@ -156,8 +164,10 @@ func (c *Config) Credential() string { return c.Credentials.Credential("oss") }
 // Permissions are the actions that the sink calls, on what is under its prefix.
 func (c *Config) Permissions() []sinks.Permission {
 	return append([]sinks.Permission{{
-		Title:    fmt.Sprintf("RAM policy for bucket %q: attach it to the RAM user or role of the credentials", c.Bucket),
-		Document: alicloud.Policy(resource(c.Bucket, c.Prefix), "oss:"+actionPut, "oss:"+actionGet, "oss:"+actionDelete),
+		Title: fmt.Sprintf("RAM policy for bucket %q: attach it to the RAM user or role of the credentials",
+			c.Bucket),
+		Document: alicloud.Policy(resource(c.Bucket, c.Prefix), "oss:"+actionPut, "oss:"+actionGet,
+			"oss:"+actionDelete),
 	}}, c.Credentials.Trust()...)
 }
 

@@ -32,7 +32,8 @@ func TestContractOnARealAccount(t *testing.T) {
 	config := oss.DefaultConfig()
 	config.Bucket, config.Region = os.Getenv("FLAGCAST_TEST_OSS_BUCKET"), os.Getenv("FLAGCAST_TEST_OSS_REGION")
 	if config.Bucket == "" {
-		t.Skip("no real account: set FLAGCAST_TEST_OSS_BUCKET, FLAGCAST_TEST_OSS_REGION, ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET")
+		t.Skip("no real account: set FLAGCAST_TEST_OSS_BUCKET, FLAGCAST_TEST_OSS_REGION, ALIBABA_CLOUD_ACCESS_KEY_ID " +
+			"and ALIBABA_CLOUD_ACCESS_KEY_SECRET")
 	}
 	config.Prefix = "sinktest/"
 	config.Credentials.AccessKeyID = os.Getenv("ALIBABA_CLOUD_ACCESS_KEY_ID")
@@ -46,5 +47,5 @@ func TestContractOnARealAccount(t *testing.T) {
 			t.Fatal(err)
 		}
 		return sink
-	}, sinktest.Options{Patience: time.Minute})
+	}, sinktest.Options{Staleness: time.Minute})
 }

@@ -28,7 +28,8 @@ import (
 // ack-pod-identity-webhook sets it up, or on an ECS instance.
 func roles(t *testing.T, kind string) (*oss.Sink, *osstest.Server, *alicloudtest.Issuer) {
 	t.Helper()
-	const role, provider = "acs:ram::1234567890123456:role/flagcast", "acs:ram::1234567890123456:oidc-provider/ack-rrsa-c0123"
+	const role, provider = "acs:ram::1234567890123456:role/flagcast",
+		"acs:ram::1234567890123456:oidc-provider/ack-rrsa-c0123"
 	issuer := alicloudtest.NewIssuer(time.Hour)
 	server := osstest.New(osstest.Options{Bucket: "flags", Region: "cn-hangzhou", Lookup: issuer.Lookup})
 	mux := http.NewServeMux()
@@ -42,7 +43,7 @@ func roles(t *testing.T, kind string) (*oss.Sink, *osstest.Server, *alicloudtest
 		c.RoleARN, c.OIDCProviderARN, c.STSEndpoint = role, provider, "sts-vpc.cn-hangzhou.aliyuncs.com"
 		c.OIDCTokenFile = tokenFile(t)
 	}
-	sink, err := oss.New(config, sinktest.InMemory(mux))
+	sink, err := oss.New(config, sinktest.Transport(mux))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +76,9 @@ func TestKeysOfARole(t *testing.T) {
 				}
 				// The service ends keys before the time that was given.
 				calls := map[string]func() error{
-					http.MethodPut: func() error { return sink.Put(t.Context(), sinks.Object{Key: "k", Body: []byte("after")}) },
+					http.MethodPut: func() error {
+						return sink.Put(t.Context(), sinks.Object{Key: "k", Body: []byte("after")})
+					},
 					http.MethodGet: func() error {
 						got, err := sink.Get(t.Context(), "k")
 						if err == nil && string(got) != "after" {
@@ -107,7 +110,8 @@ func TestExpiredKeysThatNobodyRenews(t *testing.T) {
 		o.Lookup = func(asked string) (string, string, time.Time, bool) { return key, token, time.Now(), asked == id }
 	})
 	err := sink.Put(t.Context(), sinks.Object{Key: "k", Body: []byte("v")})
-	if !errors.Is(err, sinks.ErrPermanent) || !strings.Contains(err.Error(), "403 SecurityTokenExpired") || !strings.Contains(err.Error(), "renew the temporary keys") {
+	if !errors.Is(err, sinks.ErrPermanent) || !strings.Contains(err.Error(), "403 SecurityTokenExpired") ||
+		!strings.Contains(err.Error(), "renew the temporary keys") {
 		t.Errorf("got %v", err)
 	}
 	if server.Calls("PUT") != 1 {
@@ -121,19 +125,24 @@ func TestRoleThatIsNotThere(t *testing.T) {
 	config, options := settings()
 	config.Credentials = oss.DefaultConfig().Credentials
 	config.Credentials.Type = "rrsa"
-	for _, variable := range []string{"ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "ALIBABA_CLOUD_OIDC_TOKEN_FILE"} {
+	for _, variable := range []string{
+		"ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "ALIBABA_CLOUD_OIDC_TOKEN_FILE",
+	} {
 		t.Setenv(variable, "")
 	}
 	server := osstest.New(options)
-	sink, err := oss.New(config, sinktest.InMemory(server))
+	sink, err := oss.New(config, sinktest.Transport(server))
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, getErr := sink.Get(t.Context(), "k")
 	for call, err := range map[string]error{
-		"put": sink.Put(t.Context(), sinks.Object{Key: "k", Body: []byte("1")}), "get": getErr, "delete": sink.Delete(t.Context(), "k"),
+		"put": sink.Put(t.Context(), sinks.Object{Key: "k", Body: []byte("1")}), "get": getErr,
+		"delete": sink.Delete(t.Context(), "k"),
 	} {
-		if !errors.Is(err, sinks.ErrPermanent) || errors.Is(err, sinks.ErrNotFound) || !strings.Contains(err.Error(), "credentials.role_arn is not set") || strings.Contains(err.Error(), "check endpoint") {
+		if !errors.Is(err, sinks.ErrPermanent) || errors.Is(err, sinks.ErrNotFound) ||
+			!strings.Contains(err.Error(), "credentials.role_arn is not set") ||
+			strings.Contains(err.Error(), "check endpoint") {
 			t.Errorf("%s answers %v", call, err)
 		}
 	}
@@ -166,7 +175,8 @@ func TestPolicyIsWhatTheSinkCalls(t *testing.T) {
 			Action, Resource []string
 		}
 	}
-	if len(permissions) != 1 || json.Unmarshal([]byte(permissions[0].Document), &policy) != nil || len(policy.Statement) != 1 || policy.Version != "1" {
+	if len(permissions) != 1 || json.Unmarshal([]byte(permissions[0].Document), &policy) != nil ||
+		len(policy.Statement) != 1 || policy.Version != "1" {
 		t.Fatalf("permissions are %v", permissions)
 	}
 	statement := policy.Statement[0]

@@ -41,25 +41,6 @@ func tooLarge(size int) *sinks.TooLargeError {
 	return &sinks.TooLargeError{Size: size, Limit: int(limit)}
 }
 
-// failure is an error of the sink: a text for people, and what callers decide
-// on.
-type failure struct {
-	text   string
-	hint   string // the text ends with it; "": there is none
-	causes []error
-}
-
-func (f *failure) Error() string   { return f.text }
-func (f *failure) Unwrap() []error { return f.causes }
-
-// Hint implements what sinks.Hint asks for.
-func (f *failure) Hint() string {
-	if f.hint == "" {
-		return sinks.Hint(errors.Join(f.causes...))
-	}
-	return f.hint
-}
-
 // failed says what was done where, why it failed and what helps, and sorts the
 // error as the contract of sinks.Sink wants it. A nil error stays nil.
 func (s *Sink) failed(verb, action string, key sinks.Key, err error) error {
@@ -67,20 +48,20 @@ func (s *Sink) failed(verb, action string, key sinks.Key, err error) error {
 		return nil
 	}
 	answer, ok := errors.AsType[*alicloud.Error](err)
-	f := &failure{text: fmt.Sprintf("%s %q in %s: %v", verb, key, s, err), causes: []error{err}}
+	f := &sinks.CallError{Text: fmt.Sprintf("%s %q in %s: %v", verb, key, s, err), Causes: []error{err}}
 	if large, ok := errors.AsType[*untrusted.SizeError](err); ok && action == actionGet {
-		f.text = fmt.Sprintf("%s %q in %s: the object has %v: %v", verb, key, s, large, sinks.ErrOversized)
-		f.causes = append(f.causes, sinks.ErrOversized)
+		f.Text = fmt.Sprintf("%s %q in %s: the object has %v: %v", verb, key, s, large, sinks.ErrOversized)
+		f.Causes = append(f.Causes, sinks.ErrOversized)
 	}
 	if action == actionPut && (ok && answer.MaybeApplied || isAfterSuccess(err)) {
-		f.text += ": outcome unknown"
-		f.causes = append(f.causes, sinks.ErrAmbiguous)
+		f.Text += ": outcome unknown"
+		f.Causes = append(f.Causes, sinks.ErrAmbiguous)
 	}
 	if ok && !mayPass(answer) {
-		f.causes = append(f.causes, sinks.ErrPermanent)
+		f.Causes = append(f.Causes, sinks.ErrPermanent)
 		if hint := s.hint(action, answer); hint != "" {
-			f.hint = hint
-			f.text += ": " + hint
+			f.Advice = hint
+			f.Text += ": " + hint
 		}
 	}
 	return f
@@ -96,7 +77,7 @@ func isAfterSuccess(err error) bool {
 
 func mayPass(e *alicloud.Error) bool { return e.Code == codeSlow || e.MayPass() }
 
-// hint says what a person can do about a permanent error.
+// Advice says what a person can do about a permanent error.
 func (s *Sink) hint(action string, e *alicloud.Error) string {
 	says := func(part string) bool { return strings.Contains(strings.ToLower(e.Message), part) }
 	switch {
@@ -104,20 +85,27 @@ func (s *Sink) hint(action string, e *alicloud.Error) string {
 		return "" // the credentials say it themselves
 	case e.Code == "NoSuchBucket":
 		if s.cname {
-			return fmt.Sprintf("check bucket, and that the domain %q is bound to it in the OSS console", s.endpoint.Hostname())
+			return fmt.Sprintf("check bucket, and that the domain %q is bound to it in the OSS console",
+				s.endpoint.Hostname())
 		}
 		return "check bucket, or create it"
 	case e.Code == codePublic, says("0048-00000401"):
-		return fmt.Sprintf("this account may not use the public endpoint for objects: inside a VPC of the region set endpoint to %q; "+
-			"elsewhere bind a custom domain to the bucket, set endpoint to the domain and cname to true", internalHost(s.region))
+		return fmt.Sprintf("this account may not use the public endpoint for objects: inside a VPC of the region set "+
+			"endpoint to %q; "+
+			"elsewhere bind a custom domain to the bucket, set endpoint to the domain and cname to true",
+			internalHost(s.region))
 	case e.Code == "AccessDenied" && says("specified endpoint"):
-		return fmt.Sprintf("the bucket is not in region %q: set region to that of the endpoint named here, and endpoint if it is set", s.region)
+		return fmt.Sprintf(
+			"the bucket is not in region %q: set region to that of the endpoint named here, and endpoint if it is set",
+			s.region)
 	case says("signing region"):
 		return fmt.Sprintf("the bucket is not in region %q: set region to its own", s.region)
 	case strings.Contains(e.Code, "SecurityToken"), says("security token"):
-		return "renew the temporary keys under credentials (type: sts), or set the clock: they have expired or do not belong together"
+		return "renew the temporary keys under credentials (type: sts), or set the clock: they have expired or do " +
+			"not belong together"
 	case e.Code == "AccessDenied":
-		return fmt.Sprintf("allow oss:%s on resource %q in the RAM policy of these keys, and check that the policy of the bucket does not deny it", action, resource(s.bucket, s.prefix))
+		return fmt.Sprintf("allow oss:%s on resource %q in the RAM policy of these keys, and check that the policy "+
+			"of the bucket does not deny it", action, resource(s.bucket, s.prefix))
 	case e.Code == "SignatureDoesNotMatch":
 		return "check credentials.access_key_secret"
 	case e.Code == "InvalidAccessKeyId":
@@ -132,7 +120,9 @@ func (s *Sink) hint(action string, e *alicloud.Error) string {
 		return "check proxy: it wants a user and a password"
 	case e.Code == "" && (e.Status < 400 || e.Status == 404 || e.Status == 405):
 		if s.cname {
-			return fmt.Sprintf("check endpoint: %q is not OSS; the domain has to point to the bucket itself, not to a CDN before it", s.endpoint.Host)
+			return fmt.Sprintf(
+				"check endpoint: %q is not OSS; the domain has to point to the bucket itself, not to a CDN before it",
+				s.endpoint.Host)
 		}
 		return fmt.Sprintf("check endpoint: %q is not OSS", s.endpoint.Host)
 	}

@@ -63,14 +63,15 @@ func TestTimeoutAfterThePut(t *testing.T) {
 			return sink
 		}
 		object := sinks.Object{Key: "k", Body: []byte("v"), Immutable: true}
-		err := open(late{sinktest.InMemory(server)}).Put(t.Context(), object)
-		if !errors.Is(err, sinks.ErrAmbiguous) || errors.Is(err, sinks.ErrPermanent) || !errors.Is(err, context.DeadlineExceeded) {
+		err := open(late{sinktest.Transport(server)}).Put(t.Context(), object)
+		if !errors.Is(err, sinks.ErrAmbiguous) || errors.Is(err, sinks.ErrPermanent) ||
+			!errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("put answers %v", err)
 		}
 		if stored(server, "k") != "v" {
 			t.Error("the object is not stored")
 		}
-		if err := open(sinktest.InMemory(server)).Put(t.Context(), object); err != nil {
+		if err := open(sinktest.Transport(server)).Put(t.Context(), object); err != nil {
 			t.Error(err)
 		}
 	})

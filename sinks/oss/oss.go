@@ -79,7 +79,8 @@ func (s *Sink) Put(ctx context.Context, o sinks.Object) error {
 	if isCode(err, codeExists) && o.Immutable {
 		return nil
 	}
-	if answer, ok := errors.AsType[*alicloud.Error](err); ok && (answer.Code == codeTooLarge || answer.Status == http.StatusRequestEntityTooLarge) {
+	if answer, ok := errors.AsType[*alicloud.Error](err); ok &&
+		(answer.Code == codeTooLarge || answer.Status == http.StatusRequestEntityTooLarge) {
 		err = fmt.Errorf("%w: %w", err, tooLarge(len(o.Body)))
 	}
 	return s.failed("put", actionPut, o.Key, err)
@@ -136,12 +137,14 @@ func (s *Sink) get(ctx context.Context, key sinks.Key) ([]byte, error) {
 	}
 	var body []byte
 	err := s.call(ctx, actionGet, func(bucket *sdk.Bucket) error {
-		result, err := bucket.DoGetObject(&sdk.GetObjectRequest{ObjectKey: s.prefix + string(key)}, []sdk.Option{sdk.WithContext(ctx)})
+		result, err := bucket.DoGetObject(&sdk.GetObjectRequest{ObjectKey: s.prefix + string(key)},
+			[]sdk.Option{sdk.WithContext(ctx)})
 		if err != nil {
 			return err
 		}
 		defer func() { _ = result.Response.Close() }()
-		if size, err := strconv.ParseInt(result.Response.Headers.Get("Content-Length"), 10, 64); err == nil && size > sinks.MaxObject {
+		if size, err := strconv.ParseInt(result.Response.Headers.Get("Content-Length"), 10, 64); err == nil &&
+			size > sinks.MaxObject {
 			return &untrusted.SizeError{Max: sinks.MaxObject}
 		}
 		if body, err = untrusted.ReadAll(result.Response, sinks.MaxObject); err != nil {
@@ -175,7 +178,9 @@ func (s *Sink) call(ctx context.Context, action string, do func(*sdk.Bucket) err
 			s.endpoint.String(), keys.AccessKeyID, keys.AccessKeySecret.Reveal(),
 			sdk.SecurityToken(keys.SecurityToken.Reveal()),
 			sdk.AuthVersion(sdk.AuthV4), sdk.Region(s.region), sdk.UserAgent("flagcast"), sdk.UseCname(s.cname),
-			sdk.HTTPClient(&http.Client{Transport: &exchange{base: s.base, timeout: s.timeout, action: action, keys: keys}}),
+			sdk.HTTPClient(&http.Client{
+				Transport: &transport{base: s.base, timeout: s.timeout, action: action, keys: keys},
+			}),
 		)
 		if err != nil {
 			return err

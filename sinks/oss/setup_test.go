@@ -26,7 +26,8 @@ func settings() (oss.Config, osstest.Options) {
 	config.Credentials.AccessKeySecret = secret.New(testSecret)
 	config.Credentials.SecurityToken = secret.New(testToken)
 	return config, osstest.Options{
-		Bucket: "flags", Region: "cn-hangzhou", AccessKeyID: testID, AccessKeySecret: testSecret, SecurityToken: testToken,
+		Bucket: "flags", Region: "cn-hangzhou", AccessKeyID: testID, AccessKeySecret: testSecret,
+		SecurityToken: testToken,
 	}
 }
 
@@ -39,7 +40,7 @@ func setup(t *testing.T, change func(*oss.Config, *osstest.Options)) (*oss.Sink,
 		change(&config, &options)
 	}
 	server := osstest.New(options)
-	sink, err := oss.New(config, sinktest.InMemory(server))
+	sink, err := oss.New(config, sinktest.Transport(server))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,7 +52,9 @@ func TestPassingTroubleIsOvercome(t *testing.T) {
 				// An immutable object may have been written by an attempt
 				// before the one that finds it.
 				server.Fail(2, fault)
-				if err := sink.Put(t.Context(), sinks.Object{Key: "k", Body: []byte(`{"n":2}`), Immutable: true}); err != nil {
+				if err := sink.Put(t.Context(), sinks.Object{
+					Key: "k", Body: []byte(`{"n":2}`), Immutable: true,
+				}); err != nil {
 					t.Error(err)
 				}
 				if got := stored(server, "k"); got != `{"n":2}` {
@@ -69,26 +71,60 @@ func TestLastingTrouble(t *testing.T) {
 		permanent, ambiguous bool
 		says                 string // in the error of the put
 	}{
-		"throttled":              {osstest.Fault{Status: 503, Code: "QpsLimitExceeded"}, false, false, "PutObject answered 503 QpsLimitExceeded: The request was refused on purpose"},
-		"a slow line":            {osstest.Fault{Status: 400, Code: "RequestTimeout"}, false, false, "PutObject answered 400 RequestTimeout"},
-		"an internal error":      {osstest.Fault{Status: 500, Code: "InternalError"}, false, true, "(request 5FF16B65F05BC9"},
-		"unavailable":            {osstest.Fault{Status: 503}, false, false, "PutObject answered 503 Service Unavailable"},
-		"a gateway's page":       {osstest.Fault{Status: 502}, false, true, "PutObject answered 502 Bad Gateway"},
-		"applied behind a page":  {osstest.Fault{Status: 504, Applied: true}, false, true, "outcome unknown"},
-		"a broken connection":    {osstest.Fault{Reset: true}, false, true, "call PutObject: "},
-		"an answer that broke":   {osstest.Fault{Reset: true, Applied: true}, false, true, "outcome unknown"},
-		"a page instead of OSS":  {osstest.Fault{Status: 200}, false, true, "check endpoint and proxy"},
-		"not allowed":            {osstest.Fault{Status: 403, Code: "AccessDenied"}, true, false, `allow oss:PutObject on resource "acs:oss:*:*:flags/prod/*"`},
-		"a bucket of others":     {osstest.Fault{Status: 403, Code: "AccessDenied", Message: "The bucket you access does not belong to you."}, true, false, "does not belong to you"},
-		"keys that have expired": {osstest.Fault{Status: 403, Code: "SecurityTokenExpired"}, true, false, "renew the temporary keys"},
-		"an open bill":           {osstest.Fault{Status: 403, Code: "UserDisable"}, true, false, "see in the console"},
-		"a retention policy":     {osstest.Fault{Status: 409, Code: "FileImmutable"}, true, false, "retention policy"},
-		"overwriting forbidden":  {osstest.Fault{Status: 409, Code: "FileAlreadyExists"}, true, false, "PutObject answered 409 FileAlreadyExists"},
-		"some other complaint":   {osstest.Fault{Status: 400, Code: "InvalidArgument"}, true, false, "InvalidArgument"},
-		"a firewall's page":      {osstest.Fault{Status: 403}, true, false, "403 Forbidden"},
-		"another server":         {osstest.Fault{Status: 404}, true, false, `check endpoint: "oss-cn-hangzhou.aliyuncs.com" is not OSS`},
-		"a redirect":             {osstest.Fault{Status: 302}, true, false, "check endpoint"},
-		"a proxy with a lock":    {osstest.Fault{Status: 407}, true, false, "check proxy"},
+		"throttled": {
+			osstest.Fault{Status: 503, Code: "QpsLimitExceeded"},
+			false, false,
+			"PutObject answered 503 QpsLimitExceeded: The request was refused on purpose",
+		},
+		"a slow line": {
+			osstest.Fault{Status: 400, Code: "RequestTimeout"},
+			false, false,
+			"PutObject answered 400 RequestTimeout",
+		},
+		"an internal error": {
+			osstest.Fault{Status: 500, Code: "InternalError"},
+			false, true,
+			"(request 5FF16B65F05BC9",
+		},
+		"unavailable": {
+			osstest.Fault{Status: 503},
+			false, false,
+			"PutObject answered 503 Service Unavailable",
+		},
+		"a gateway's page":      {osstest.Fault{Status: 502}, false, true, "PutObject answered 502 Bad Gateway"},
+		"applied behind a page": {osstest.Fault{Status: 504, Applied: true}, false, true, "outcome unknown"},
+		"a broken connection":   {osstest.Fault{Reset: true}, false, true, "call PutObject: "},
+		"an answer that broke":  {osstest.Fault{Reset: true, Applied: true}, false, true, "outcome unknown"},
+		"a page instead of OSS": {osstest.Fault{Status: 200}, false, true, "check endpoint and proxy"},
+		"not allowed": {
+			osstest.Fault{Status: 403, Code: "AccessDenied"},
+			true, false,
+			`allow oss:PutObject on resource "acs:oss:*:*:flags/prod/*"`,
+		},
+		"a bucket of others": {osstest.Fault{
+			Status: 403, Code: "AccessDenied", Message: "The bucket you access does not belong to you.",
+		}, true, false, "does not belong to you"},
+		"keys that have expired": {
+			osstest.Fault{Status: 403, Code: "SecurityTokenExpired"},
+			true, false,
+			"renew the temporary keys",
+		},
+		"an open bill":       {osstest.Fault{Status: 403, Code: "UserDisable"}, true, false, "see in the console"},
+		"a retention policy": {osstest.Fault{Status: 409, Code: "FileImmutable"}, true, false, "retention policy"},
+		"overwriting forbidden": {
+			osstest.Fault{Status: 409, Code: "FileAlreadyExists"},
+			true, false,
+			"PutObject answered 409 FileAlreadyExists",
+		},
+		"some other complaint": {osstest.Fault{Status: 400, Code: "InvalidArgument"}, true, false, "InvalidArgument"},
+		"a firewall's page":    {osstest.Fault{Status: 403}, true, false, "403 Forbidden"},
+		"another server": {
+			osstest.Fault{Status: 404},
+			true, false,
+			`check endpoint: "oss-cn-hangzhou.aliyuncs.com" is not OSS`,
+		},
+		"a redirect":          {osstest.Fault{Status: 302}, true, false, "check endpoint"},
+		"a proxy with a lock": {osstest.Fault{Status: 407}, true, false, "check proxy"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -99,7 +135,8 @@ func TestLastingTrouble(t *testing.T) {
 				if err == nil {
 					t.Fatal("no error")
 				}
-				if errors.Is(err, sinks.ErrPermanent) != test.permanent || errors.Is(err, sinks.ErrAmbiguous) != test.ambiguous {
+				if errors.Is(err, sinks.ErrPermanent) != test.permanent ||
+					errors.Is(err, sinks.ErrAmbiguous) != test.ambiguous {
 					t.Errorf("permanent must be %t and ambiguous %t: %v", test.permanent, test.ambiguous, err)
 				}
 				for _, want := range []string{test.says, `put "the-key" in oss bucket "flags": `} {
@@ -107,7 +144,8 @@ func TestLastingTrouble(t *testing.T) {
 						t.Errorf("error does not say %q: %v", want, err)
 					}
 				}
-				if test.permanent && strings.HasPrefix(test.says, "check ") && !strings.HasPrefix(sinks.Hint(err), test.says) {
+				if test.permanent && strings.HasPrefix(test.says, "check ") &&
+					!strings.HasPrefix(sinks.Hint(err), test.says) {
 					t.Errorf("the hint is %q: %v", sinks.Hint(err), err)
 				}
 				// The same trouble of a read or a delete is neither an absent
@@ -115,7 +153,8 @@ func TestLastingTrouble(t *testing.T) {
 				server.Fail(8, test.fault)
 				_, getErr := sink.Get(t.Context(), "the-key")
 				for call, err := range map[string]error{"get": getErr, "delete": sink.Delete(t.Context(), "the-key")} {
-					if err == nil || errors.Is(err, sinks.ErrNotFound) || errors.Is(err, sinks.ErrAmbiguous) || errors.Is(err, sinks.ErrPermanent) != test.permanent {
+					if err == nil || errors.Is(err, sinks.ErrNotFound) || errors.Is(err, sinks.ErrAmbiguous) ||
+						errors.Is(err, sinks.ErrPermanent) != test.permanent {
 						t.Errorf("%s answers %v", call, err)
 					}
 				}
@@ -155,7 +194,8 @@ func TestWrongAccount(t *testing.T) {
 		"the public endpoint of an account that may not use it": {
 			func(_ *oss.Config, o *osstest.Options) { o.NoPublicEndpoint = true },
 			[]string{
-				"400 PublicEndpointForbidden", "EC 0048-00000401", `set endpoint to "oss-cn-hangzhou-internal.aliyuncs.com"`,
+				"400 PublicEndpointForbidden", "EC 0048-00000401",
+				`set endpoint to "oss-cn-hangzhou-internal.aliyuncs.com"`,
 				"set endpoint to the domain and cname to true",
 			},
 		},
@@ -173,13 +213,18 @@ func TestWrongAccount(t *testing.T) {
 		},
 		"another region": {
 			func(_ *oss.Config, o *osstest.Options) { o.Region = "cn-shanghai" },
-			[]string{"403 AccessDenied", `endpoint "oss-cn-shanghai.aliyuncs.com"`, `the bucket is not in region "cn-hangzhou": set region`},
+			[]string{
+				"403 AccessDenied", `endpoint "oss-cn-shanghai.aliyuncs.com"`,
+				`the bucket is not in region "cn-hangzhou": set region`,
+			},
 		},
 		"another region behind one endpoint for all": {
 			func(c *oss.Config, o *osstest.Options) {
 				c.Endpoint, o.Region = "oss-accelerate.aliyuncs.com", "cn-shanghai"
 			},
-			[]string{"400 InvalidArgument: Invalid signing region", `the bucket is not in region "cn-hangzhou": set region`},
+			[]string{
+				"400 InvalidArgument: Invalid signing region", `the bucket is not in region "cn-hangzhou": set region`,
+			},
 		},
 	}
 	for name, test := range tests {
@@ -190,7 +235,9 @@ func TestWrongAccount(t *testing.T) {
 				t.Errorf("%d attempts of a put that cannot succeed", got)
 			}
 			_, getErr := sink.Get(t.Context(), "k")
-			for call, err := range map[string]error{"put": putErr, "get": getErr, "delete": sink.Delete(t.Context(), "k")} {
+			for call, err := range map[string]error{
+				"put": putErr, "get": getErr, "delete": sink.Delete(t.Context(), "k"),
+			} {
 				if !errors.Is(err, sinks.ErrPermanent) || errors.Is(err, sinks.ErrNotFound) {
 					t.Errorf("%s answers %v, want a permanent error", call, err)
 					continue
@@ -201,7 +248,10 @@ func TestWrongAccount(t *testing.T) {
 					}
 				}
 				text := fmt.Sprintf("%v %+v %#v", err, err, err)
-				for _, hidden := range []string{testID, testSecret, testToken, "wrong-secret", "wrong-id", "wrong-token", "Signature=", "Credential=", "OSS4-HMAC"} {
+				for _, hidden := range []string{
+					testID, testSecret, testToken, "wrong-secret", "wrong-id", "wrong-token", "Signature=",
+					"Credential=", "OSS4-HMAC",
+				} {
 					if strings.Contains(text, hidden) {
 						t.Errorf("the error of %s shows %q: %s", call, hidden, text)
 					}
@@ -214,7 +264,9 @@ func TestWrongAccount(t *testing.T) {
 // A service may repeat what it got.
 func TestErrorsAreCleaned(t *testing.T) {
 	sink, server := setup(t, nil)
-	server.Fail(1, osstest.Fault{Status: 400, Code: "InvalidArgument", Message: testSecret + " and\n" + testToken + " of " + testID})
+	server.Fail(1, osstest.Fault{
+		Status: 400, Code: "InvalidArgument", Message: testSecret + " and\n" + testToken + " of " + testID,
+	})
 	_, err := sink.Get(t.Context(), "k")
 	if !strings.Contains(fmt.Sprint(err), "[redacted] and [redacted] of [redacted]") {
 		t.Errorf("got %v", err)
@@ -287,13 +339,15 @@ func damagedBodies(t *testing.T) {
 	sink, server := setup(t, nil)
 	server.Fail(1, osstest.Fault{Damaged: true})
 	err := sink.Put(t.Context(), sinks.Object{Key: "k", Body: []byte(`{"n":1}`)})
-	if !errors.Is(err, sinks.ErrAmbiguous) || errors.Is(err, sinks.ErrPermanent) || !strings.Contains(err.Error(), "crc") {
+	if !errors.Is(err, sinks.ErrAmbiguous) || errors.Is(err, sinks.ErrPermanent) ||
+		!strings.Contains(err.Error(), "crc") {
 		t.Errorf("a put that was damaged on its way answers %v", err)
 	}
 	put(t, sink, "k", `{"n":1}`)
 	server.Fail(1, osstest.Fault{Damaged: true})
 	body, err := sink.Get(t.Context(), "k")
-	if err == nil || body != nil || errors.Is(err, sinks.ErrNotFound) || errors.Is(err, sinks.ErrPermanent) || !strings.Contains(err.Error(), "crc") {
+	if err == nil || body != nil || errors.Is(err, sinks.ErrNotFound) || errors.Is(err, sinks.ErrPermanent) ||
+		!strings.Contains(err.Error(), "crc") {
 		t.Errorf("a get that was damaged on its way answers %q and %v", body, err)
 	}
 }
@@ -305,7 +359,9 @@ func TestWithoutThePublicEndpoint(t *testing.T) {
 		"a custom domain": func(c *oss.Config, o *osstest.Options) {
 			c.Endpoint, c.CNAME, o.CNAME = "flags.example.com", true, "flags.example.com"
 		},
-		"inside a VPC": func(c *oss.Config, _ *osstest.Options) { c.Endpoint = "oss-cn-hangzhou-internal.aliyuncs.com" },
+		"inside a VPC": func(c *oss.Config, _ *osstest.Options) {
+			c.Endpoint = "oss-cn-hangzhou-internal.aliyuncs.com"
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sink, server := setup(t, func(c *oss.Config, o *osstest.Options) {
@@ -338,7 +394,8 @@ func TestTooLargeForTheService(t *testing.T) {
 		server.Fail(1, fault)
 		err := sink.Put(t.Context(), sinks.Object{Key: "k", Body: []byte(`{}`)})
 		large, ok := errors.AsType[*sinks.TooLargeError](err)
-		if !ok || !errors.Is(err, sinks.ErrPermanent) || !strings.Contains(err.Error(), ": PutObject answered 4") || large.Size != 2 || int64(large.Limit) != osstest.MaxObjectBytes {
+		if !ok || !errors.Is(err, sinks.ErrPermanent) || !strings.Contains(err.Error(), ": PutObject answered 4") ||
+			large.Size != 2 || int64(large.Limit) != osstest.MaxObjectBytes {
 			t.Errorf("refused by %s: put answers %v, want a permanent *sinks.TooLargeError", name, err)
 		}
 	}
@@ -361,10 +418,11 @@ func TestSendsNothingAboutTheMachine(t *testing.T) {
 	config, options := settings()
 	server := osstest.New(options)
 	known := []string{
-		"Authorization", "Cache-Control", "Content-Type", "Date", "User-Agent", "Host", "Content-Length", "Accept-Encoding",
+		"Authorization", "Cache-Control", "Content-Type", "Date", "User-Agent", "Host", "Content-Length",
+		"Accept-Encoding",
 		"X-Oss-Content-Sha256", "X-Oss-Security-Token", "X-Oss-Forbid-Overwrite", "X-Oss-Meta-Seq",
 	}
-	sink, err := oss.New(config, sinktest.InMemory(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	sink, err := oss.New(config, sinktest.Transport(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for name := range r.Header {
 			if !slices.Contains(known, name) {
 				t.Errorf("%s sends the header %s: %s", r.Method, name, r.Header.Get(name))
@@ -378,7 +436,9 @@ func TestSendsNothingAboutTheMachine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := sink.Put(t.Context(), sinks.Object{Key: "k", Body: []byte(`{}`), Immutable: true, Meta: map[string]string{"seq": "1"}}); err != nil {
+	if err := sink.Put(t.Context(), sinks.Object{
+		Key: "k", Body: []byte(`{}`), Immutable: true, Meta: map[string]string{"seq": "1"},
+	}); err != nil {
 		t.Error(err)
 	}
 	if _, err := sink.Get(t.Context(), "k"); err != nil {
@@ -403,7 +463,8 @@ func TestSilentServer(t *testing.T) {
 		}
 		started := time.Now()
 		err = sink.Put(t.Context(), sinks.Object{Key: "k", Body: []byte(`{}`)})
-		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, sinks.ErrAmbiguous) || errors.Is(err, sinks.ErrPermanent) {
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, sinks.ErrAmbiguous) ||
+			errors.Is(err, sinks.ErrPermanent) {
 			t.Errorf("put answers %v, want an ambiguous deadline", err)
 		}
 		if took := time.Since(started); took < 4*config.Timeout || took > 5*config.Timeout {
@@ -412,7 +473,8 @@ func TestSilentServer(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		started = time.Now()
-		if _, err = sink.Get(ctx, "k"); !errors.Is(err, context.DeadlineExceeded) || time.Since(started) != time.Second {
+		if _, err = sink.Get(ctx, "k"); !errors.Is(err, context.DeadlineExceeded) ||
+			time.Since(started) != time.Second {
 			t.Errorf("get answers %v after %s, want the caller's deadline of 1s", err, time.Since(started))
 		}
 	})

@@ -14,7 +14,7 @@ import (
 // cases is the contract, sentence by sentence.
 var cases = []struct {
 	name string
-	run  func(p *probe)
+	run  func(p *tester)
 }{
 	{"stores bytes exactly", storesExactly},
 	{"stores a large object", storesLarge},
@@ -36,7 +36,7 @@ var cases = []struct {
 	{"does nothing for many when the context has ended", cancelledMany},
 }
 
-func storesExactly(p *probe) {
+func storesExactly(p *tester) {
 	bodies := map[string]string{
 		"non-ASCII":       `{"toggles":[{"name":"größe-尺寸-🚀"}]}`,
 		"white space":     " {\n\t\"a\" : 1\r\n}\n",
@@ -56,7 +56,7 @@ func storesExactly(p *probe) {
 	}
 }
 
-func storesLarge(p *probe) {
+func storesLarge(p *tester) {
 	key, body := p.key(), text('a', p.options.Large)
 	p.put(key, body)
 	p.expect(key, body)
@@ -64,10 +64,11 @@ func storesLarge(p *probe) {
 
 // returnsForeign: a sink does not look into objects. One that no reader can
 // make sense of harms neither the sink nor the objects that are read with it.
-func returnsForeign(p *probe) {
+func returnsForeign(p *tester) {
 	deep := min(256<<10, p.options.Large)
 	bodies := []string{
-		`{"a":1}`, strings.Repeat("[", deep), strings.Repeat(`{"flagcast":`, deep/12), "<html>", `"`, "null", `{"flagcast":{"seq":18446744073709551615}}`, `{"b":2}`,
+		`{"a":1}`, strings.Repeat("[", deep), strings.Repeat(`{"flagcast":`, deep/12),
+		"<html>", `"`, "null", `{"flagcast":{"seq":18446744073709551615}}`, `{"b":2}`,
 	}
 	keys := make([]sinks.Key, len(bodies))
 	for i, body := range bodies {
@@ -83,7 +84,7 @@ func returnsForeign(p *probe) {
 	}
 }
 
-func replaces(p *probe) {
+func replaces(p *tester) {
 	key := p.key()
 	p.put(key, `{"long":"a longer object than the one that follows"}`)
 	p.put(key, `{"b":2}`)
@@ -92,7 +93,7 @@ func replaces(p *probe) {
 	p.expect(key, `{"b":2}`)
 }
 
-func absent(p *probe) {
+func absent(p *tester) {
 	p.expectAbsent(p.key())
 	ended, cancel := context.WithCancel(p.Context())
 	cancel()
@@ -101,7 +102,7 @@ func absent(p *probe) {
 	}
 }
 
-func deletes(p *probe) {
+func deletes(p *tester) {
 	key := p.key()
 	p.delete(key)
 	p.put(key, `{"a":1}`)
@@ -113,7 +114,7 @@ func deletes(p *probe) {
 	p.expect(key, `{"a":2}`)
 }
 
-func tooLarge(p *probe) {
+func tooLarge(p *tester) {
 	limit := p.sink.Limits().ValueBytes
 	key := p.key()
 	if limit == 0 { // then it takes what is larger than usual
@@ -129,14 +130,15 @@ func tooLarge(p *probe) {
 	var large *sinks.TooLargeError
 	switch {
 	case !errors.As(err, &large) || !errors.Is(err, sinks.ErrPermanent):
-		p.Fatalf("a put of %d bytes, one above the limit, answers %v, want a permanent *sinks.TooLargeError", limit+1, err)
+		p.Fatalf("a put of %d bytes, one above the limit, answers %v, want a permanent *sinks.TooLargeError", limit+1,
+			err)
 	case large.Size != limit+1 || large.Limit != limit:
 		p.Errorf("the error says %d of %d bytes, want %d of %d", large.Size, large.Limit, limit+1, limit)
 	}
 	p.expect(key, `{"old":true}`)
 }
 
-func longestKey(p *probe) {
+func longestKey(p *tester) {
 	limit := p.sink.Limits().KeyBytes
 	if limit < 1 || limit > 512 {
 		p.Fatalf("Limits().KeyBytes is %d, want 1 to 512", limit)
@@ -155,8 +157,10 @@ func longestKey(p *probe) {
 	}
 }
 
-func badKeys(p *probe) {
-	for _, key := range []sinks.Key{"", ".", "..", "../up", "a/b", "a.b", "a b", "a?b", "a#b", "a%2fb", "ключ", "a\x00"} {
+func badKeys(p *tester) {
+	for _, key := range []sinks.Key{
+		"", ".", "..", "../up", "a/b", "a.b", "a b", "a?b", "a#b", "a%2fb", "ключ", "a\x00",
+	} {
 		_, getErr := p.sink.Get(p.Context(), key)
 		for call, err := range map[string]error{
 			"put":    p.sink.Put(p.Context(), object(key, []byte(`{}`))),
@@ -170,7 +174,7 @@ func badKeys(p *probe) {
 	}
 }
 
-func keepsKeysApart(p *probe) {
+func keepsKeysApart(p *tester) {
 	base := p.key()
 	bodies := map[sinks.Key]string{}
 	for _, suffix := range []sinks.Key{"-", "_", "-a", "_a", "-A", "-json", "-0"} {
@@ -191,7 +195,7 @@ func keepsKeysApart(p *probe) {
 	p.expectAbsent(base)
 }
 
-func concurrentPuts(p *probe) {
+func concurrentPuts(p *tester) {
 	key := p.key()
 	var bodies []string
 	for i := range 8 {
@@ -209,7 +213,7 @@ func concurrentPuts(p *probe) {
 	}
 	group.Wait()
 	for _, err := range errs {
-		if err != nil && p.options.Patience == 0 {
+		if err != nil && p.options.Staleness == 0 {
 			p.Errorf("one of several puts of one key: %v", err)
 		}
 	}
@@ -219,7 +223,7 @@ func concurrentPuts(p *probe) {
 	p.expect(key, bodies...)
 }
 
-func cancelledBefore(p *probe) {
+func cancelledBefore(p *tester) {
 	key := p.key()
 	p.put(key, `{"old":true}`)
 	p.expect(key, `{"old":true}`)
@@ -241,7 +245,7 @@ func cancelledBefore(p *probe) {
 	p.expect(key, `{"old":true}`)
 }
 
-func cancelledDuring(p *probe) {
+func cancelledDuring(p *tester) {
 	key := p.key()
 	old, replacement := text('o', p.options.Large), text('n', p.options.Large)
 	p.put(key, old)
@@ -262,7 +266,7 @@ func cancelledDuring(p *probe) {
 	}
 }
 
-func bodyIsTheCallers(p *probe) {
+func bodyIsTheCallers(p *tester) {
 	key := p.key()
 	body := []byte(`{"mine":true}`)
 	o := object(key, body)

@@ -13,7 +13,7 @@ import (
 // turn, and are otherwise those of the sink.
 //
 //	lost := errors.New("connection reset")
-//	sink := &sinktest.Faulty{Sink: memory.New()}
+//	sink := &sinktest.Faulty{Sink: memory.WithLimit(0)}
 //	sink.OnPut = func(context.Context, sinks.Object) (bool, error) {
 //		return true, fmt.Errorf("%w: %w", sinks.ErrAmbiguous, lost) // stored, but the answer is lost
 //	}

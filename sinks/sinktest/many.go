@@ -13,16 +13,17 @@ import (
 // objects and for those without.
 
 // many makes keys and bodies, all different.
-func (p *probe) many(n int) (keys []sinks.Key, bodies []string) {
+func (p *tester) many(n int) (keys []sinks.Key, bodies []string) {
 	for i := range n {
 		keys = append(keys, p.key())
-		bodies = append(bodies, fmt.Sprintf(`{"n":%d,"text":"größe-尺寸-🚀 <&> \\ \u2028 `+"\u2028"+`%s"}`, i, strings.Repeat("x", 10*i)))
+		bodies = append(bodies, fmt.Sprintf(`{"n":%d,"text":"größe-尺寸-🚀 <&> \\ \u2028 `+"\u2028"+`%s"}`, i,
+			strings.Repeat("x", 10*i)))
 	}
 	return keys, bodies
 }
 
 // putAll stores objects and returns what sinks.PutAll does.
-func (p *probe) putAll(keys []sinks.Key, bodies []string) []error {
+func (p *tester) putAll(keys []sinks.Key, bodies []string) []error {
 	p.Helper()
 	var objects []sinks.Object
 	for i, key := range keys {
@@ -37,7 +38,7 @@ func (p *probe) putAll(keys []sinks.Key, bodies []string) []error {
 }
 
 // expectAll reads until each key has its body; "" is an absent key.
-func (p *probe) expectAll(keys []sinks.Key, bodies []string) {
+func (p *tester) expectAll(keys []sinks.Key, bodies []string) {
 	p.Helper()
 	err := p.until(func() (bool, error) {
 		got, errs := sinks.GetAll(p.Context(), p.sink, keys)
@@ -63,7 +64,7 @@ func (p *probe) expectAll(keys []sinks.Key, bodies []string) {
 	}
 }
 
-func storesMany(p *probe) {
+func storesMany(p *tester) {
 	keys, bodies := p.many(12)
 	for range 2 { // new keys, and the same again
 		for i, err := range p.putAll(keys, bodies) {
@@ -85,7 +86,7 @@ func storesMany(p *probe) {
 }
 
 // answersForEach: one object that cannot be stored keeps back no other.
-func answersForEach(p *probe) {
+func answersForEach(p *tester) {
 	keys, bodies := p.many(5)
 	const bad, large = 1, 3
 	wanted := append([]string(nil), bodies...)
@@ -100,7 +101,8 @@ func answersForEach(p *probe) {
 		case i == bad && (!errors.Is(err, sinks.ErrPermanent) || errors.As(err, &tooLarge)):
 			p.Errorf("the key %q among good ones answers %v, want a permanent error of its own", keys[i], err)
 		case i == large && limit > 0 && (!errors.As(err, &tooLarge) || tooLarge.Size != limit+1):
-			p.Errorf("an object of %d bytes, one above the limit, among others answers %v, want a *sinks.TooLargeError", limit+1, err)
+			p.Errorf("an object of %d bytes, one above the limit, among others answers %v, want a *sinks.TooLargeError",
+				limit+1, err)
 		case i != bad && (i != large || limit == 0) && err != nil:
 			p.Errorf("an object beside ones that cannot be stored answers %v", err)
 		}
@@ -115,7 +117,7 @@ func answersForEach(p *probe) {
 	}
 }
 
-func readsMany(p *probe) {
+func readsMany(p *tester) {
 	keys, bodies := p.many(4)
 	for _, i := range []int{0, 3} {
 		p.put(keys[i], bodies[i])
@@ -137,7 +139,7 @@ func readsMany(p *probe) {
 	}
 }
 
-func cancelledMany(p *probe) {
+func cancelledMany(p *tester) {
 	keys, bodies := p.many(3)
 	p.put(keys[0], bodies[0])
 	p.expect(keys[0], bodies[0])
@@ -152,10 +154,13 @@ func cancelledMany(p *probe) {
 	for call, errs := range map[string][]error{"put": puts, "get": gets} {
 		for i, err := range errs {
 			if !errors.Is(err, context.Canceled) {
-				p.Errorf("%s of many objects with an ended context answers %v for %q, want context.Canceled", call, err, keys[i])
+				p.Errorf("%s of many objects with an ended context answers %v for %q, want context.Canceled", call, err,
+					keys[i])
 			}
-			if errors.Is(err, sinks.ErrPermanent) || errors.Is(err, sinks.ErrAmbiguous) || errors.Is(err, sinks.ErrNotFound) {
-				p.Errorf("%s of many objects with an ended context answers %v for %q: nothing was sent, and the next call may work", call, err, keys[i])
+			if errors.Is(err, sinks.ErrPermanent) || errors.Is(err, sinks.ErrAmbiguous) ||
+				errors.Is(err, sinks.ErrNotFound) {
+				p.Errorf("%s of many objects with an ended context answers %v for %q: nothing was sent, and the next "+
+					"call may work", call, err, keys[i])
 			}
 		}
 	}

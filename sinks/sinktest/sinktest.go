@@ -1,7 +1,7 @@
 // Package sinktest holds the contract of sinks.Sink as a test suite, and a
 // sink whose calls fail on demand. Every sink runs the suite: against a fake
 // or a local runtime always, against a real account when its variables are
-// set (Options.Patience).
+// set (Options.Staleness).
 package sinktest
 
 import (
@@ -23,11 +23,11 @@ type Options struct {
 	// Large is the size in bytes of the largest object that is stored and read
 	// back. Default 1 MiB; never more than Limits().ValueBytes.
 	Large int
-	// Patience is how long a read may show an older state. Above 0 the suite
+	// Staleness is how long a read may show an older state. Above 0 the suite
 	// reads until then, waits Limits().WritePace between two writes of one
 	// key, and lets concurrent writes of one key be refused, as long as one is
 	// accepted: set it for real accounts.
-	Patience time.Duration
+	Staleness time.Duration
 }
 
 // Run tests a sink. open returns a sink for one test; all of them may store in
@@ -43,13 +43,13 @@ func Run(t *testing.T, open func(t *testing.T) sinks.Sink, o Options) {
 			if limit := sink.Limits().ValueBytes; limit > 0 {
 				o.Large = min(o.Large, limit)
 			}
-			c.run(&probe{T: t, sink: sink, options: o, written: map[sinks.Key]time.Time{}})
+			c.run(&tester{T: t, sink: sink, options: o, written: map[sinks.Key]time.Time{}})
 		})
 	}
 }
 
-// probe is one test of one sink.
-type probe struct {
+// tester is one test of one sink.
+type tester struct {
 	*testing.T
 	sink    sinks.Sink
 	options Options
@@ -59,11 +59,11 @@ type probe struct {
 const callTimeout = 2 * time.Minute
 
 // key makes a key that nothing else uses and that is deleted after the test.
-func (p *probe) key() sinks.Key {
+func (p *tester) key() sinks.Key {
 	return p.own(sinks.Key("sinktest-" + strings.ToLower(rand.Text())))
 }
 
-func (p *probe) own(key sinks.Key) sinks.Key {
+func (p *tester) own(key sinks.Key) sinks.Key {
 	p.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 		defer cancel()
@@ -76,8 +76,8 @@ func (p *probe) own(key sinks.Key) sinks.Key {
 }
 
 // pace waits until the service takes another write of the key.
-func (p *probe) pace(ctx context.Context, key sinks.Key) {
-	if last, ok := p.written[key]; ok && p.options.Patience > 0 {
+func (p *tester) pace(ctx context.Context, key sinks.Key) {
+	if last, ok := p.written[key]; ok && p.options.Staleness > 0 {
 		wait(ctx, time.Until(last.Add(p.sink.Limits().WritePace)))
 	}
 	p.written[key] = time.Now()
@@ -99,7 +99,7 @@ func object(key sinks.Key, body []byte) sinks.Object {
 	}
 }
 
-func (p *probe) put(key sinks.Key, body string) {
+func (p *tester) put(key sinks.Key, body string) {
 	p.Helper()
 	p.pace(p.Context(), key)
 	if err := p.sink.Put(p.Context(), object(key, []byte(body))); err != nil {
@@ -107,7 +107,7 @@ func (p *probe) put(key sinks.Key, body string) {
 	}
 }
 
-func (p *probe) delete(key sinks.Key) {
+func (p *tester) delete(key sinks.Key) {
 	p.Helper()
 	p.pace(p.Context(), key)
 	if err := p.sink.Delete(p.Context(), key); err != nil {
@@ -116,7 +116,7 @@ func (p *probe) delete(key sinks.Key) {
 }
 
 // expect reads until one of the bodies is there, and returns it.
-func (p *probe) expect(key sinks.Key, bodies ...string) string {
+func (p *tester) expect(key sinks.Key, bodies ...string) string {
 	p.Helper()
 	var got []byte
 	err := p.until(func() (done bool, err error) {
@@ -133,7 +133,7 @@ func (p *probe) expect(key sinks.Key, bodies ...string) string {
 }
 
 // expectAbsent reads until the key is not found.
-func (p *probe) expectAbsent(key sinks.Key) {
+func (p *tester) expectAbsent(key sinks.Key) {
 	p.Helper()
 	err := p.until(func() (bool, error) {
 		got, err := p.sink.Get(p.Context(), key)
@@ -150,10 +150,10 @@ func (p *probe) expectAbsent(key sinks.Key) {
 	}
 }
 
-// until repeats a read until it is done or the patience has ended; an error is
+// until repeats a read until it is done or Options.Staleness has passed; an error is
 // repeated, too, since a stale read may say that the key is absent.
-func (p *probe) until(read func() (bool, error)) error {
-	deadline := time.Now().Add(p.options.Patience)
+func (p *tester) until(read func() (bool, error)) error {
+	deadline := time.Now().Add(p.options.Staleness)
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
 		done, err := read()
 		switch {

@@ -30,7 +30,7 @@ var broken = map[string]struct {
 		return edited(func(o *sinks.Object) { o.Body = bytes.TrimSpace(o.Body) })
 	}, "stores bytes exactly"},
 	"keeps the first object": {func() sinks.Sink {
-		f := &sinktest.Faulty{Sink: memory.Limited(limit)}
+		f := &sinktest.Faulty{Sink: memory.WithLimit(limit)}
 		f.OnPut = func(ctx context.Context, o sinks.Object) (bool, error) {
 			_, err := f.Sink.Get(ctx, o.Key)
 			return err != nil || len(o.Body) > limit, ctx.Err()
@@ -38,7 +38,7 @@ var broken = map[string]struct {
 		return f
 	}, "replaces the object"},
 	"calls every failure not found": {func() sinks.Sink {
-		f := &sinktest.Faulty{Sink: memory.Limited(limit)}
+		f := &sinktest.Faulty{Sink: memory.WithLimit(limit)}
 		f.OnGet = func(_ context.Context, _ sinks.Key, body []byte, err error) ([]byte, error) {
 			if err != nil {
 				err = sinks.ErrNotFound
@@ -48,7 +48,7 @@ var broken = map[string]struct {
 		return f
 	}, "distinguishes absent from failed"},
 	"answers an absent key with nothing": {func() sinks.Sink {
-		f := &sinktest.Faulty{Sink: memory.Limited(limit)}
+		f := &sinktest.Faulty{Sink: memory.WithLimit(limit)}
 		f.OnGet = func(_ context.Context, _ sinks.Key, body []byte, err error) ([]byte, error) {
 			if errors.Is(err, sinks.ErrNotFound) {
 				return nil, nil
@@ -58,7 +58,7 @@ var broken = map[string]struct {
 		return f
 	}, "distinguishes absent from failed"},
 	"fails to delete what is not there": {func() sinks.Sink {
-		f := &sinktest.Faulty{Sink: memory.Limited(limit)}
+		f := &sinktest.Faulty{Sink: memory.WithLimit(limit)}
 		f.OnDelete = func(ctx context.Context, key sinks.Key) (bool, error) {
 			_, err := f.Sink.Get(ctx, key)
 			return true, err
@@ -75,10 +75,10 @@ var broken = map[string]struct {
 		return edited(func(o *sinks.Object) { o.Key = "x" })
 	}, "refuses a key that is not portable"},
 	"folds the case of keys": {func() sinks.Sink {
-		return folded{memory.Limited(limit)}
+		return folded{memory.WithLimit(limit)}
 	}, "keeps keys apart"},
 	"writes in two steps": {func() sinks.Sink {
-		f := &sinktest.Faulty{Sink: memory.Limited(limit)}
+		f := &sinktest.Faulty{Sink: memory.WithLimit(limit)}
 		var both sync.WaitGroup
 		both.Add(2)
 		meet := sync.OnceFunc(func() { both.Done(); both.Done() })
@@ -96,14 +96,14 @@ var broken = map[string]struct {
 		return f
 	}, "leaves one whole object of concurrent puts"},
 	"works on without a context": {func() sinks.Sink {
-		f := &sinktest.Faulty{Sink: memory.Limited(limit)}
+		f := &sinktest.Faulty{Sink: memory.WithLimit(limit)}
 		f.OnPut = func(_ context.Context, o sinks.Object) (bool, error) {
 			return false, f.Sink.Put(context.Background(), o)
 		}
 		return f
 	}, "does nothing when the context has ended"},
 	"keeps the caller's bytes": {func() sinks.Sink {
-		return &keeper{Sink: memory.Limited(limit), bodies: map[sinks.Key][]byte{}}
+		return &keeper{Sink: memory.WithLimit(limit), bodies: map[sinks.Key][]byte{}}
 	}, "neither keeps nor changes the caller's bytes"},
 	"mixes up many objects": {func() sinks.Sink {
 		b := newBatched()
@@ -221,7 +221,7 @@ type batched struct {
 }
 
 func newBatched() *batched {
-	s := memory.Limited(limit)
+	s := memory.WithLimit(limit)
 	return &batched{
 		Sink: s,
 		put:  func(ctx context.Context, objects []sinks.Object) []error { return sinks.PutAll(ctx, s, objects) },
@@ -264,7 +264,7 @@ func TestSuiteNoticesDefects(t *testing.T) {
 
 // edited stores something else than what it is given.
 func edited(edit func(*sinks.Object)) sinks.Sink {
-	f := &sinktest.Faulty{Sink: memory.Limited(limit)}
+	f := &sinktest.Faulty{Sink: memory.WithLimit(limit)}
 	f.OnPut = func(ctx context.Context, o sinks.Object) (bool, error) {
 		edit(&o)
 		return false, f.Sink.Put(ctx, o)
@@ -314,8 +314,10 @@ func (k *keeper) Get(ctx context.Context, key sinks.Key) ([]byte, error) {
 func TestFaultyFailsBeforeOrAfterApplying(t *testing.T) {
 	lost := errors.New("answer lost")
 	for _, apply := range []bool{false, true} {
-		inner := memory.New()
-		f := &sinktest.Faulty{Sink: inner, OnPut: func(context.Context, sinks.Object) (bool, error) { return apply, lost }}
+		inner := memory.WithLimit(0)
+		f := &sinktest.Faulty{Sink: inner, OnPut: func(context.Context, sinks.Object) (bool, error) {
+			return apply, lost
+		}}
 		if err := f.Put(t.Context(), sinks.Object{Key: "k", Body: []byte("new")}); !errors.Is(err, lost) {
 			t.Errorf("apply %v: put answers %v, want the error of the hook", apply, err)
 		}
@@ -333,7 +335,9 @@ func TestFaultyFailsBeforeOrAfterApplying(t *testing.T) {
 }
 
 func TestFaultyGivesTheSinksErrorFirst(t *testing.T) {
-	f := &sinktest.Faulty{Sink: memory.Limited(1), OnPut: func(context.Context, sinks.Object) (bool, error) { return true, nil }}
+	f := &sinktest.Faulty{Sink: memory.WithLimit(1), OnPut: func(context.Context, sinks.Object) (bool, error) {
+		return true, nil
+	}}
 	var large *sinks.TooLargeError
 	if err := f.Put(t.Context(), sinks.Object{Key: "k", Body: []byte("12")}); !errors.As(err, &large) {
 		t.Errorf("got %v, want the error of the sink behind it", err)
@@ -366,7 +370,8 @@ func TestFaultyAsksForEachOfMany(t *testing.T) {
 	objects[2].Body = make([]byte, limit+1)
 	errs := sinks.PutAll(t.Context(), f, objects)
 	var large *sinks.TooLargeError
-	if !errors.Is(errs[0], lost) || !errors.Is(errs[1], lost) || !errors.As(errs[2], &large) || errs[3] != nil || calls != 1 {
+	if !errors.Is(errs[0], lost) || !errors.Is(errs[1], lost) || !errors.As(errs[2], &large) || errs[3] != nil ||
+		calls != 1 {
 		t.Errorf("got %v after %d calls", errs, calls)
 	}
 	f.OnGet = func(_ context.Context, key sinks.Key, body []byte, err error) ([]byte, error) {
@@ -376,11 +381,14 @@ func TestFaultyAsksForEachOfMany(t *testing.T) {
 		return body, err
 	}
 	bodies, errs := sinks.GetAll(t.Context(), f, keys)
-	if string(bodies[0]) != "lost" || !errors.Is(errs[1], sinks.ErrNotFound) || !errors.Is(errs[2], sinks.ErrNotFound) || string(bodies[3]) != "older" {
+	if string(bodies[0]) != "lost" || !errors.Is(errs[1], sinks.ErrNotFound) ||
+		!errors.Is(errs[2], sinks.ErrNotFound) || string(bodies[3]) != "older" {
 		t.Errorf("got %q, %v", bodies, errs)
 	}
 }
 
 func TestFaultyWithoutHooksIsTheSink(t *testing.T) {
-	sinktest.Run(t, func(*testing.T) sinks.Sink { return &sinktest.Faulty{Sink: memory.Limited(limit)} }, sinktest.Options{})
+	sinktest.Run(t, func(*testing.T) sinks.Sink {
+		return &sinktest.Faulty{Sink: memory.WithLimit(limit)}
+	}, sinktest.Options{})
 }

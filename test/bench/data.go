@@ -20,7 +20,9 @@ func definitions(n int) []byte {
 	features := make([]feature, n)
 	for i := range features {
 		name := fmt.Sprintf("team-%d.flag-%d", i%37, i)
-		f := feature{Name: name, Type: "release", Project: "default", Enabled: true, Variants: list(), Dependencies: list()}
+		f := feature{
+			Name: name, Type: "release", Project: "default", Enabled: true, Variants: list(), Dependencies: list(),
+		}
 		s := strategy{Name: "default", Constraints: list(), Parameters: struct{}{}, Variants: list(), Segments: list()}
 		switch kind := i % 20; {
 		case kind < 10:
@@ -41,8 +43,9 @@ func definitions(n int) []byte {
 			for j, weight := range []int{333, 333, 334} {
 				letter := string(rune('a' + j))
 				f.Variants = append(f.Variants, variant{
-					Name: "variant-" + letter, Weight: weight, WeightType: "variable", Stickiness: "userId", Overrides: list(),
-					Payload: payload{"string", fmt.Sprintf("payload-%s-%d", letter, i)},
+					Name: "variant-" + letter, Weight: weight, WeightType: "variable", Stickiness: "userId",
+					Overrides: list(),
+					Payload:   payload{"string", fmt.Sprintf("payload-%s-%d", letter, i)},
 				})
 			}
 		}

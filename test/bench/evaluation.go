@@ -31,9 +31,15 @@ func evaluation(rounds int) []figure {
 	var ours [contexts]*eval.Context
 	var theirs [contexts]sdk.Context
 	for i := range contexts {
-		fields := map[string]string{"userId": fmt.Sprint("user-", 4711+i), "sessionId": fmt.Sprint("sess-", i), "remoteAddress": "10.0.0.7", "environment": "production", "appName": "bench"}
+		fields := map[string]string{
+			"userId": fmt.Sprint("user-", 4711+i), "sessionId": fmt.Sprint("sess-", i),
+			"remoteAddress": "10.0.0.7", "environment": "production", "appName": "bench",
+		}
 		properties := map[string]string{"country": []string{"norway", "value-17", "cn"}[i%3], "plan": "pro"}
-		theirs[i] = sdk.Context{UserId: fields["userId"], SessionId: fields["sessionId"], RemoteAddress: "10.0.0.7", Environment: "production", AppName: "bench", Properties: properties}
+		theirs[i] = sdk.Context{
+			UserId: fields["userId"], SessionId: fields["sessionId"], RemoteAddress: "10.0.0.7",
+			Environment: "production", AppName: "bench", Properties: properties,
+		}
 		for name, value := range properties {
 			fields[name] = value
 		}
@@ -77,7 +83,10 @@ func evaluation(rounds int) []figure {
 
 func atLeast(what, peer string, ours, theirs stat, bar float64) figure {
 	ratio := theirs.Min / ours.Min
-	return figure{What: what, Unit: "µs", Ours: ours, Peer: theirs, Named: peer, Ratio: ratio, Bar: fmt.Sprintf("at least %g times", bar), Met: ratio >= bar}
+	return figure{
+		What: what, Unit: "µs", Ours: ours, Peer: theirs, Named: peer, Ratio: ratio,
+		Bar: fmt.Sprintf("at least %g times", bar), Met: ratio >= bar,
+	}
 }
 
 func mustCompile(document []byte) *eval.Program {
@@ -98,7 +107,8 @@ func startSDK(document []byte) *unleash.Client {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(document)
 	}))
-	client, err := unleash.NewClient(unleash.WithUrl(server.URL+"/api"), unleash.WithAppName("bench"), unleash.WithDisableMetrics(true), unleash.WithRefreshInterval(time.Hour))
+	client, err := unleash.NewClient(unleash.WithUrl(server.URL+"/api"), unleash.WithAppName("bench"),
+		unleash.WithDisableMetrics(true), unleash.WithRefreshInterval(time.Hour))
 	if err != nil {
 		panic(err)
 	}

@@ -15,13 +15,14 @@ import (
 
 // figure is one comparison.
 type figure struct {
-	What  string  `json:"what"`
-	Unit  string  `json:"unit"` // of Ours and Peer
-	Ours  stat    `json:"ours"`
-	Peer  stat    `json:"peer"`
-	Named string  `json:"named"` // the peer
-	Ratio float64 `json:"ratio"` // Peer.Min / Ours.Min, or the other way round where the bar is a share; in serving of the medians
-	Bar   string  `json:"bar"`   // "": none, the figure stands beside another
+	What  string `json:"what"`
+	Unit  string `json:"unit"` // of Ours and Peer
+	Ours  stat   `json:"ours"`
+	Peer  stat   `json:"peer"`
+	Named string `json:"named"` // the peer
+	// Peer.Min / Ours.Min, or the other way round where the bar is a share; in serving of the medians
+	Ratio float64 `json:"ratio"`
+	Bar   string  `json:"bar"` // "": none, the figure is beside another
 	Met   bool    `json:"met"`
 }
 
@@ -57,7 +58,8 @@ func main() {
 		report(with(func(s *servers) []figure { return []figure{s.change()} }), *asJSON)
 		return
 	}
-	figures := slices.Concat(evaluation(*rounds), reading(*rounds), sizes(), publishing(*rounds), idle(), scripts(), serving())
+	figures := slices.Concat(evaluation(*rounds), reading(*rounds), sizes(), publishing(*rounds), idle(), scripts(),
+		serving())
 	report(figures, *asJSON)
 }
 

@@ -74,7 +74,10 @@ func bulk(rounds int) figure {
 		_, _ = io.Copy(io.Discard, r.Body)
 		return &http.Response{
 			StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Request: r,
-			Body: io.NopCloser(strings.NewReader(`{"success":true,"errors":[],"messages":[],"result":{"successful_key_count":10000,"unsuccessful_keys":[]}}`)),
+			Body: io.NopCloser(
+				strings.NewReader(
+					`{"success":true,"errors":[],"messages":[],"result":{"successful_key_count":10000,` +
+						`"unsuccessful_keys":[]}}`)),
 		}
 	})
 	c := cloudflare.DefaultConfig()
@@ -85,7 +88,11 @@ func bulk(rounds int) figure {
 	body := []byte(`{"toggles":["` + strings.Repeat("größe ", 140) + `"]}`)
 	objects := make([]sinks.Object, keys)
 	for i := range objects {
-		objects[i] = sinks.Object{Key: sinks.Key(fmt.Sprint("key-", i)), Body: body, Meta: map[string]string{"seq": fmt.Sprint(i), "digest": strings.Repeat("d", 64)}}
+		objects[i] = sinks.Object{
+			Key: sinks.Key(fmt.Sprint("key-", i)), Body: body, Meta: map[string]string{
+				"seq": fmt.Sprint(i), "digest": strings.Repeat("d", 64),
+			},
+		}
 	}
 	rounds = max(rounds, 3)
 	times := race(rounds, 1, func(int) {
@@ -108,7 +115,7 @@ func toSink(rounds, flags, keys int, bar string, limit float64) figure {
 	rounds = max(rounds, 3)
 	log := slog.New(slog.DiscardHandler)
 	store := state.New(state.Options{Log: log})
-	sink := &arrival{memory.New(), make(chan int, 1)}
+	sink := &arrival{memory.WithLimit(0), make(chan int, 1)}
 	t := publish.Target{Name: "t", Environment: benchEnvironment, Sink: sink}
 	for i := range keys {
 		static := eval.Context{Fields: map[string]string{}}
@@ -167,14 +174,18 @@ func idle() []figure {
 	dir, err := os.MkdirTemp("", "flagcast-bench")
 	check(err)
 	defer os.RemoveAll(dir)
-	root := exec.Command("go", "build", "-o", filepath.Join(dir, "flagcast"), "github.com/flagcast/flagcast/cmd/flagcast")
+	root := exec.Command("go", "build", "-o", filepath.Join(dir, "flagcast"),
+		"github.com/flagcast/flagcast/cmd/flagcast")
 	root.Dir, root.Stderr = "../..", os.Stderr
 	check(root.Run())
 	check(os.WriteFile(filepath.Join(dir, "flags.json"), definitions(1000), 0o600))
 	var config strings.Builder
-	config.WriteString("upstream: { file: flags.json }\napi: { listen: \"127.0.0.1:0\" }\nsinks: { out: { type: file, dir: out } }\ntargets:\n")
+	config.WriteString("upstream: { file: flags.json }\napi: { listen: \"127.0.0.1:0\" }\nsinks: { out: { type: file," +
+		" dir: out } }\ntargets:\n")
 	for i := range idleTargets {
-		fmt.Fprintf(&config, "  - { name: t%d, sink: out, environment: default, format: rules/1, key: k%d, schedule: \"@every 1m\" }\n", i, i)
+		fmt.Fprintf(&config,
+			"  - { name: t%d, sink: out, environment: default, format: rules/1, key: k%d, schedule: \"@every 1m\" }\n",
+			i, i)
 	}
 	check(os.WriteFile(filepath.Join(dir, "flagcast.yaml"), []byte(config.String()), 0o600))
 	serve := exec.Command(filepath.Join(dir, "flagcast"), "serve")
@@ -194,7 +205,10 @@ func idle() []figure {
 	}
 	share := 100 * used.Seconds() / took.Seconds()
 	return []figure{
-		{What: fmt.Sprintf("idle, %d targets of 1,000 flags: CPU", idleTargets), Unit: "% of a core", Ours: stat{share, share}, Bar: "under 1 %", Met: share < 1},
+		{
+			What: fmt.Sprintf("idle, %d targets of 1,000 flags: CPU", idleTargets), Unit: "% of a core",
+			Ours: stat{share, share}, Bar: "under 1 %", Met: share < 1,
+		},
 		{What: "the same: memory", Unit: "MB", Ours: stat{rss, rss}, Bar: "under 60 MB", Met: rss < 60},
 	}
 }

@@ -28,8 +28,16 @@ func reading(rounds int) []figure {
 	share := stats[0].Min / stats[1].Min
 	growth := many[0].Min / stats[0].Min / 50
 	return []figure{
-		{What: "Go: bytes to program, 1,000 flags", Unit: "µs", Ours: stats[0], Peer: stats[1], Named: "encoding/json", Ratio: share, Bar: "at most 0.75 of its time", Met: share <= 0.75},
-		{What: "Go: bytes to program, 50,000 flags", Unit: "µs", Ours: many[0], Peer: many[1], Named: "encoding/json", Ratio: growth, Bar: "linear: at most 1.3 times 50 times that of 1,000", Met: growth <= 1.3},
+		{
+			What: "Go: bytes to program, 1,000 flags", Unit: "µs", Ours: stats[0], Peer: stats[1],
+			Named: "encoding/json",
+			Ratio: share, Bar: "at most 0.75 of its time", Met: share <= 0.75,
+		},
+		{
+			What: "Go: bytes to program, 50,000 flags", Unit: "µs", Ours: many[0], Peer: many[1],
+			Named: "encoding/json",
+			Ratio: growth, Bar: "linear: at most 1.3 times 50 times that of 1,000", Met: growth <= 1.3,
+		},
 	}
 }
 
@@ -44,7 +52,11 @@ func sizes() []figure {
 	_ = z.Close()
 	at := func(what string, bytes, bar int) figure {
 		n := float64(bytes)
-		return figure{What: what, Unit: "bytes", Ours: stat{n, n}, Bar: fmt.Sprintf("at most %d", bar), Met: bytes <= bar}
+		return figure{
+			What: what, Unit: "bytes", Ours: stat{n, n}, Bar: fmt.Sprintf("at most %d", bar), Met: bytes <= bar,
+		}
 	}
-	return []figure{at("rules/1 of 1,000 flags", len(stored), 48_000), at("rules/1 of 1,000 flags, gzip -9", b.Len(), 12_000)}
+	return []figure{
+		at("rules/1 of 1,000 flags", len(stored), 48_000), at("rules/1 of 1,000 flags, gzip -9", b.Len(), 12_000),
+	}
 }

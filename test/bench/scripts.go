@@ -40,8 +40,14 @@ func scripts() []figure {
 	stock := float64(compressed(empty))
 	fits := float64(sort.Search(60_000, func(n int) bool { return len(linked(n+1, bundles.EdgeRoutine)) >= 1_000_000 }))
 	figures := []figure{
-		{What: "script: stock EdgeRoutine without flags, gzip -9", Unit: "bytes", Ours: stat{stock, stock}, Bar: "at most 8192", Met: stock <= 8192},
-		{What: "script: flags that fit into 1,000,000 bytes", Unit: "flags", Ours: stat{fits, fits}, Bar: "at least 22000", Met: fits >= 22_000},
+		{
+			What: "script: stock EdgeRoutine without flags, gzip -9", Unit: "bytes", Ours: stat{stock, stock},
+			Bar: "at most 8192", Met: stock <= 8192,
+		},
+		{
+			What: "script: flags that fit into 1,000,000 bytes", Unit: "flags", Ours: stat{fits, fits},
+			Bar: "at least 22000", Met: fits >= 22_000,
+		},
 	}
 	figures = append(figures, peerSizes(stock)...)
 	small := requests(flags)
@@ -98,7 +104,10 @@ func costs(what string, ours, theirs *measure.Result, peer string, bars [][2]flo
 				return stat{us(c.Least), us(c.Median)}
 			}
 			bar := bars[i][j]
-			g := figure{What: "script: " + what + ", " + label + ", " + f.Kind, Unit: "µs", Ours: of(ours), Bar: fmt.Sprintf("at most %g", bar)}
+			g := figure{
+				What: "script: " + what + ", " + label + ", " + f.Kind, Unit: "µs", Ours: of(ours),
+				Bar: fmt.Sprintf("at most %g", bar),
+			}
 			if g.Met = g.Ours.Min <= bar; bar == 0 {
 				g.Bar, g.Met = "none", true
 			}
@@ -129,7 +138,8 @@ func peerSizes(ours float64) (out []figure) {
 	for _, name := range peers {
 		size := float64(compressed(peer(name, nil)))
 		out = append(out, figure{
-			What: "script: without flags, gzip -9", Unit: "bytes", Ours: stat{ours, ours}, Peer: stat{size, size}, Named: name, Ratio: size / ours,
+			What: "script: without flags, gzip -9", Unit: "bytes", Ours: stat{ours, ours}, Peer: stat{size, size},
+			Named: name, Ratio: size / ours,
 			Bar: "none", Met: true,
 		})
 	}
@@ -145,27 +155,33 @@ func peer(name string, document []byte) []byte {
 	}
 	text := string(document)
 	built := api.Build(api.BuildOptions{
-		EntryPoints: []string{filepath.Join(root, name+".js")}, Bundle: true, MinifyWhitespace: true, MinifyIdentifiers: true, MinifySyntax: true,
-		Format: api.FormatESModule, Platform: api.PlatformNode, Target: api.ES2022, MainFields: []string{"module", "main"}, LogLevel: api.LogLevelSilent,
+		EntryPoints: []string{filepath.Join(root, name+".js")}, Bundle: true, MinifyWhitespace: true,
+		MinifyIdentifiers: true, MinifySyntax: true,
+		Format: api.FormatESModule, Platform: api.PlatformNode, Target: api.ES2022,
+		MainFields: []string{"module", "main"}, LogLevel: api.LogLevelSilent,
 		Plugins: []api.Plugin{{Name: "peers", Setup: func(build api.PluginBuild) {
-			build.OnResolve(api.OnResolveOptions{Filter: "^definitions$"}, func(api.OnResolveArgs) (api.OnResolveResult, error) {
-				return api.OnResolveResult{Path: "definitions", Namespace: "definitions"}, nil
-			})
-			build.OnLoad(api.OnLoadOptions{Filter: ".", Namespace: "definitions"}, func(api.OnLoadArgs) (api.OnLoadResult, error) {
-				return api.OnLoadResult{Contents: &text, Loader: api.LoaderText}, nil
-			})
+			build.OnResolve(api.OnResolveOptions{Filter: "^definitions$"},
+				func(api.OnResolveArgs) (api.OnResolveResult, error) {
+					return api.OnResolveResult{Path: "definitions", Namespace: "definitions"}, nil
+				})
+			build.OnLoad(api.OnLoadOptions{Filter: ".", Namespace: "definitions"},
+				func(api.OnLoadArgs) (api.OnLoadResult, error) {
+					return api.OnLoadResult{Contents: &text, Loader: api.LoaderText}, nil
+				})
 			// CommonJS asks for Node's modules by require, which workerd does not have.
-			build.OnResolve(api.OnResolveOptions{Filter: `^(node:)?(` + strings.Join(builtins, "|") + `)$`}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
-				path := "node:" + strings.TrimPrefix(a.Path, "node:")
-				if a.Kind != api.ResolveJSRequireCall {
-					return api.OnResolveResult{Path: path, External: true}, nil
-				}
-				return api.OnResolveResult{Path: path, Namespace: "builtin"}, nil
-			})
-			build.OnLoad(api.OnLoadOptions{Filter: ".", Namespace: "builtin"}, func(a api.OnLoadArgs) (api.OnLoadResult, error) {
-				contents := fmt.Sprintf("import * as all from %q; module.exports = all.default || all", a.Path)
-				return api.OnLoadResult{Contents: &contents, Loader: api.LoaderJS}, nil
-			})
+			build.OnResolve(api.OnResolveOptions{Filter: `^(node:)?(` + strings.Join(builtins, "|") + `)$`},
+				func(a api.OnResolveArgs) (api.OnResolveResult, error) {
+					path := "node:" + strings.TrimPrefix(a.Path, "node:")
+					if a.Kind != api.ResolveJSRequireCall {
+						return api.OnResolveResult{Path: path, External: true}, nil
+					}
+					return api.OnResolveResult{Path: path, Namespace: "builtin"}, nil
+				})
+			build.OnLoad(api.OnLoadOptions{Filter: ".", Namespace: "builtin"},
+				func(a api.OnLoadArgs) (api.OnLoadResult, error) {
+					contents := fmt.Sprintf("import * as all from %q; module.exports = all.default || all", a.Path)
+					return api.OnLoadResult{Contents: &contents, Loader: api.LoaderJS}, nil
+				})
 		}}},
 	})
 	if len(built.Errors) > 0 {
@@ -175,8 +191,10 @@ func peer(name string, document []byte) []byte {
 }
 
 var builtins = []string{
-	"assert", "async_hooks", "buffer", "child_process", "crypto", "diagnostics_channel", "dns", "events", "fs", "fs/promises", "http", "http2", "https", "net", "os", "path", "perf_hooks",
-	"process", "querystring", "stream", "stream/promises", "string_decoder", "timers", "tls", "tty", "url", "util", "v8", "worker_threads", "zlib",
+	"assert", "async_hooks", "buffer", "child_process", "crypto", "diagnostics_channel", "dns", "events", "fs",
+	"fs/promises", "http", "http2", "https", "net", "os", "path", "perf_hooks",
+	"process", "querystring", "stream", "stream/promises", "string_decoder", "timers", "tls", "tty", "url", "util",
+	"v8", "worker_threads", "zlib",
 }
 
 // exporting times the command as a user waits for it, with both budgets.
@@ -196,7 +214,8 @@ func exporting() figure {
 	var times []float64
 	for range 5 {
 		start := time.Now()
-		c := exec.Command(binary, "export", "--from", input, "--as", "script", "--platform", "edgeroutine", "--require-cpu", "-o", filepath.Join(dir, "worker.js"))
+		c := exec.Command(binary, "export", "--from", input, "--as", "script", "--platform", "edgeroutine",
+			"--require-cpu", "-o", filepath.Join(dir, "worker.js"))
 		if text, err := c.CombinedOutput(); err != nil {
 			panic(string(text))
 		}

@@ -42,10 +42,14 @@ func serving() []figure {
 		return func(s *server) vegeta.Targeter { return s.features(headers...) }
 	}
 	frontend := (*server).frontend
-	row("features, 1,000 flags, gzip", 1000, bar{40, "at most a fortieth of its CPU"}, features("Accept-Encoding", "gzip"), http.StatusOK)
-	row("features, 1,000 flags, identity", 1000, bar{5, "at most a fifth of its CPU"}, features("Accept-Encoding", "identity"), http.StatusOK)
-	row("features, 1,000 flags, If-None-Match", 1000, bar{25, "at most a twenty-fifth of its CPU"}, (*server).unchanged, http.StatusNotModified)
-	ours, theirs := row("frontend, 1,000 flags, random users", 1000, bar{4, "at most a quarter of its CPU"}, frontend, http.StatusOK)
+	row("features, 1,000 flags, gzip", 1000, bar{40, "at most a fortieth of its CPU"},
+		features("Accept-Encoding", "gzip"), http.StatusOK)
+	row("features, 1,000 flags, identity", 1000, bar{5, "at most a fifth of its CPU"},
+		features("Accept-Encoding", "identity"), http.StatusOK)
+	row("features, 1,000 flags, If-None-Match", 1000, bar{25, "at most a twenty-fifth of its CPU"}, (*server).unchanged,
+		http.StatusNotModified)
+	ours, theirs := row("frontend, 1,000 flags, random users", 1000, bar{4, "at most a quarter of its CPU"}, frontend,
+		http.StatusOK)
 	row("the same, gzip", 1000, bar{4, "at most a quarter of its CPU"}, (*server).packed, http.StatusOK)
 	figures = append(figures, s.packedSize(1000))
 	small, hello := row("frontend, 5 flags", 5, bar{1, "at most its CPU"}, frontend, http.StatusOK)
@@ -105,13 +109,18 @@ func (s *servers) memory(flags int, limit float64) figure {
 	us, peer := s.flagcast(flags), s.peer(flags)
 	largest := func(s *server) stat {
 		var list turns
-		for _, target := range []vegeta.Targeter{s.features("Accept-Encoding", "gzip"), s.features("Accept-Encoding", "identity"), s.frontend(), s.packed()} {
+		for _, target := range []vegeta.Targeter{
+			s.features("Accept-Encoding", "gzip"), s.features("Accept-Encoding", "identity"), s.frontend(), s.packed(),
+		} {
 			list = append(list, attack(s, target, 0, 2*servingTurn, http.StatusOK))
 		}
 		most := slices.MaxFunc(list, func(a, b turn) int { return int(a.rss - b.rss) })
 		return stat{most.rss, most.rss}
 	}
-	f := figure{What: fmt.Sprintf("memory under load, %d flags", flags), Unit: "MB", Ours: largest(us), Peer: largest(peer), Named: peer.name}
+	f := figure{
+		What: fmt.Sprintf("memory under load, %d flags", flags), Unit: "MB", Ours: largest(us), Peer: largest(peer),
+		Named: peer.name,
+	}
 	f.Ratio = f.Peer.Median / f.Ours.Median
 	f.Bar, f.Met = fmt.Sprintf("at most %g MB", limit), f.Ours.Median <= limit
 	return f
@@ -124,7 +133,9 @@ func (s *server) features(headers ...string) vegeta.Targeter {
 	for i := 0; i < len(headers); i += 2 {
 		h.Set(headers[i], headers[i+1])
 	}
-	return vegeta.NewStaticTargeter(vegeta.Target{Method: http.MethodGet, URL: s.url + "/api/client/features", Header: h})
+	return vegeta.NewStaticTargeter(vegeta.Target{
+		Method: http.MethodGet, URL: s.url + "/api/client/features", Header: h,
+	})
 }
 
 // unchanged asks with the entity tag of a first answer.
@@ -158,7 +169,8 @@ func (s *server) users(encoding string) vegeta.Targeter {
 	return func(t *vegeta.Target) error {
 		user := rand.IntN(1_000_000)
 		t.Method, t.Header = http.MethodGet, h
-		t.URL = s.url + "/api/frontend?userId=user-" + strconv.Itoa(user) + "&properties%5Bcountry%5D=" + countries[user%len(countries)]
+		t.URL = s.url + "/api/frontend?userId=user-" + strconv.Itoa(user) + "&properties%5Bcountry%5D=" +
+			countries[user%len(countries)]
 		return nil
 	}
 }

@@ -28,7 +28,8 @@ func (s *servers) change() figure {
 	u := newUpstream(text, text[:at]+`"enabled":false`+text[at+len(`"enabled":true`):])
 	defer u.Close()
 	core := s.flagcastOf("flagcast of upstream",
-		fmt.Sprintf("upstream: { url: %q, tokens: [%q], poll_interval: 1s }", u.URL, backendToken), fmt.Sprintf(", webhook_secret: %q", hookSecret))
+		fmt.Sprintf("upstream: { url: %q, tokens: [%q], poll_interval: 1s }", u.URL, backendToken),
+		fmt.Sprintf(", webhook_secret: %q", hookSecret))
 	defer s.end("flagcast of upstream")
 	header := http.Header{"Authorization": {backendToken}, "Accept-Encoding": {"gzip"}}
 	tag := core.get("/api/client/features", header).tag
@@ -53,7 +54,10 @@ func (s *servers) change() figure {
 		}
 	}
 	slices.Sort(times)
-	f := figure{What: "one flag of 10,000 changed: full poll until served", Unit: "ms", Ours: stat{times[0], times[len(times)/2]}, Bar: "at most 30 ms"}
+	f := figure{
+		What: "one flag of 10,000 changed: full poll until served", Unit: "ms",
+		Ours: stat{times[0], times[len(times)/2]}, Bar: "at most 30 ms",
+	}
 	f.Met = f.Ours.Median <= 30
 	return f
 }

@@ -54,7 +54,8 @@ type servers struct {
 func newServers() *servers {
 	dir, err := os.MkdirTemp("", "flagcast-bench")
 	check(err)
-	build := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(dir, "flagcast"), "github.com/flagcast/flagcast/cmd/flagcast")
+	build := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(dir, "flagcast"),
+		"github.com/flagcast/flagcast/cmd/flagcast")
 	build.Dir, build.Stderr = "../..", os.Stderr
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	check(build.Run())
@@ -103,7 +104,8 @@ func (s *servers) once(key string, start func(address string) *server) *server {
 
 // flagcast serves n flags from a file.
 func (s *servers) flagcast(n int) *server {
-	return s.flagcastOf(fmt.Sprintf("flagcast %d", n), fmt.Sprintf("upstream: { file: %q, environment: production }", s.file(n)), "")
+	return s.flagcastOf(fmt.Sprintf("flagcast %d", n),
+		fmt.Sprintf("upstream: { file: %q, environment: production }", s.file(n)), "")
 }
 
 func (s *servers) flagcastOf(key, upstream, more string) *server {
@@ -130,7 +132,8 @@ func (s *servers) peer(n int) *server {
 	return s.once(fmt.Sprintf("edge %d", n), func(address string) *server {
 		host, port, err := net.SplitHostPort(address)
 		check(err)
-		process := exec.Command(s.edgeBin, "offline", "--bootstrap-file", s.file(n), "--client-tokens", backendToken, "--frontend-tokens", frontendToken)
+		process := exec.Command(s.edgeBin, "offline", "--bootstrap-file", s.file(n), "--client-tokens", backendToken,
+			"--frontend-tokens", frontendToken)
 		process.Env = append(os.Environ(), "INTERFACE="+host, "PORT="+port, "RUST_LOG=error")
 		return &server{name: "Unleash Edge", edge: true, process: process}
 	})
@@ -193,8 +196,10 @@ func agree(us, peer *server) {
 			sort.Slice(a.Features, func(i, j int) bool { return a.Features[i].Name < a.Features[j].Name })
 			sort.Slice(a.Toggles, func(i, j int) bool { return a.Toggles[i].Name < a.Toggles[j].Name })
 		}
-		if n := len(answers[0].Features) + len(answers[0].Toggles); n == 0 || !reflect.DeepEqual(answers[0], answers[1]) {
-			check(fmt.Errorf("%s and %s do not agree about %s: %d and %d flags", us.name, peer.name, path, n, len(answers[1].Features)+len(answers[1].Toggles)))
+		if n := len(answers[0].Features) + len(answers[0].Toggles); n == 0 ||
+			!reflect.DeepEqual(answers[0], answers[1]) {
+			check(fmt.Errorf("%s and %s do not agree about %s: %d and %d flags", us.name, peer.name, path, n,
+				len(answers[1].Features)+len(answers[1].Toggles)))
 		}
 	}
 }

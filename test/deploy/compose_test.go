@@ -30,7 +30,8 @@ func TestCompose(t *testing.T) {
 		}
 	}
 	core := project.Services["flagcast"]
-	if !core.ReadOnly || !slices.Contains(core.CapDrop, "ALL") || core.MemLimit == 0 || core.Environment["GOMEMLIMIT"] == nil {
+	if !core.ReadOnly || !slices.Contains(core.CapDrop, "ALL") || core.MemLimit == 0 ||
+		core.Environment["GOMEMLIMIT"] == nil {
 		t.Error("the core may do more than it has to")
 	}
 	if core.Build == nil || filepath.Clean(core.Build.Context) != filepath.Clean(need.Root()) {

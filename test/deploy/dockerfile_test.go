@@ -59,7 +59,7 @@ func (s *stage) all(instruction string) (found []string) {
 	return found
 }
 
-// TestDockerfile: what the image is, as far as it can be told without making
+// TestDockerfile: what the image is, as far as it can be seen without making
 // it.
 func TestDockerfile(t *testing.T) {
 	list := stages(t)
@@ -68,7 +68,8 @@ func TestDockerfile(t *testing.T) {
 	}
 	build, image := &list[0], &list[1]
 	version := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(read(t, "go.mod"))[1]
-	want := `^--platform=\$BUILDPLATFORM golang:` + regexp.QuoteMeta(version) + `\.\d+-alpine@sha256:[0-9a-f]{64} AS build$`
+	want := `^--platform=\$BUILDPLATFORM golang:` + regexp.QuoteMeta(version) +
+		`\.\d+-alpine@sha256:[0-9a-f]{64} AS build$`
 	if !regexp.MustCompile(want).MatchString(build.from) {
 		t.Errorf("built from %q, want %q: on the machine's own platform, by the Go of go.mod", build.from, want)
 	}
@@ -95,7 +96,8 @@ func TestDockerfile(t *testing.T) {
 	// What the build needs is not left out of the context, and nothing is
 	// copied that another folder of the repository adds.
 	ignore := strings.Fields(regexp.MustCompile(`(?m)^#.*$`).ReplaceAllString(read(t, ".dockerignore"), ""))
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{if not .Standard}}{{.Dir}}{{end}}", "./cmd/flagcast")
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{if not .Standard}}{{.Dir}}{{end}}",
+		"./cmd/flagcast")
 	cmd.Dir = need.Root()
 	out, err := cmd.Output()
 	if err != nil {
@@ -142,14 +144,17 @@ func TestRootFileSystem(t *testing.T) {
 			}
 			for _, link := range []string{"app/unleash-edge", "unleash-edge", "flagcast", "usr/local/bin/edge"} {
 				target, err := os.Readlink(filepath.Join(root, link))
-				if err != nil || filepath.IsAbs(target) || filepath.Join(root, filepath.Dir(link), target) != filepath.Join(root, "app", "flagcast") {
+				if err != nil || filepath.IsAbs(target) ||
+					filepath.Join(root, filepath.Dir(link), target) != filepath.Join(root, "app", "flagcast") {
 					t.Errorf("%s is a link to %q: %v", link, target, err)
 				}
 			}
-			if ca, err := os.ReadFile(filepath.Join(root, "etc/ssl/certs/ca-certificates.crt")); err != nil || !strings.Contains(string(ca), "BEGIN CERTIFICATE") {
+			if ca, err := os.ReadFile(filepath.Join(root, "etc/ssl/certs/ca-certificates.crt")); err != nil ||
+				!strings.Contains(string(ca), "BEGIN CERTIFICATE") {
 				t.Errorf("no certificate authorities: %v", err)
 			}
-			if code, err := os.ReadFile(filepath.Join(root, "app", "flagcast")); err != nil || !bytes.Contains(code, []byte("0123abc9876def")) {
+			if code, err := os.ReadFile(filepath.Join(root, "app", "flagcast")); err != nil ||
+				!bytes.Contains(code, []byte("0123abc9876def")) {
 				t.Errorf("the program does not hold its revision: %v", err)
 			}
 			if arch == hostArch() {
@@ -177,11 +182,12 @@ func hostArch() string {
 func runsAlone(t *testing.T, root string) {
 	t.Helper()
 	config := "upstream: { file: flags.json }\nsinks: { out: { type: memory } }\n" +
-		"targets: [{ name: a, sink: out, environment: default, format: rules/1, key: a, schedule: \"CRON_TZ=Asia/Shanghai 0 9 * * *\" }]\n"
-	if err := os.WriteFile(filepath.Join(root, "flagcast.yaml"), []byte(config), 0o644); err != nil { //nolint:gosec // read by another user
+		"targets: [{ name: a, sink: out, environment: default, format: rules/1, key: a, schedule: " +
+		"\"CRON_TZ=Asia/Shanghai 0 9 * * *\" }]\n"
+	if err := os.WriteFile(filepath.Join(root, "flagcast.yaml"), []byte(config), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(root, "flags.json"), []byte(`{"features":[]}`), 0o644); err != nil { //nolint:gosec // read by another user
+	if err := os.WriteFile(filepath.Join(root, "flags.json"), []byte(`{"features":[]}`), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for _, call := range []struct{ program, arguments, want string }{
@@ -197,7 +203,9 @@ func runsAlone(t *testing.T, root string) {
 		if os.Getuid() == 0 {
 			cmd.Path, cmd.Dir = call.program, "/"
 			cmd.Err = nil
-			cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root, Credential: &syscall.Credential{Uid: 10001, Gid: 10001}}
+			cmd.SysProcAttr = &syscall.SysProcAttr{
+				Chroot: root, Credential: &syscall.Credential{Uid: 10001, Gid: 10001},
+			}
 		}
 		out, err := cmd.CombinedOutput()
 		if err != nil || !strings.Contains(string(out), call.want) {

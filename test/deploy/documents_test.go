@@ -64,21 +64,29 @@ func TestOneLineChanges(t *testing.T) {
 // eci/createcontainergroup, ens/runinstances, ens/createloadbalancerhttplistener).
 var parameters = map[string][]string{
 	"sae CreateApplication": {
-		"AppName", "NamespaceId", "AutoConfig", "VpcId", "VSwitchId", "SecurityGroupId", "PackageType", "ImageUrl", "Cpu", "Memory", "Replicas", "Command", "CommandArgs",
-		"Envs", "Liveness", "Readiness", "TerminationGracePeriodSeconds", "OidcRoleName", "Deploy", "ConfigMapMountDesc",
+		"AppName", "NamespaceId", "AutoConfig", "VpcId", "VSwitchId", "SecurityGroupId", "PackageType", "ImageUrl",
+		"Cpu", "Memory", "Replicas", "Command", "CommandArgs",
+		"Envs", "Liveness", "Readiness", "TerminationGracePeriodSeconds", "OidcRoleName", "Deploy",
+		"ConfigMapMountDesc",
 	},
 	"eci CreateContainerGroup": {
-		"RegionId", "ContainerGroupName", "VSwitchId", "SecurityGroupId", "Cpu", "Memory", "RestartPolicy", "RamRoleName",
-		"Container.N.Name", "Container.N.Image", "Container.N.Arg.N", "Container.N.Port.N.Port", "Container.N.Port.N.Protocol",
+		"RegionId", "ContainerGroupName", "VSwitchId", "SecurityGroupId", "Cpu", "Memory", "RestartPolicy",
+		"RamRoleName",
+		"Container.N.Name", "Container.N.Image", "Container.N.Arg.N", "Container.N.Port.N.Port",
+		"Container.N.Port.N.Protocol",
 		"Container.N.EnvironmentVar.N.Key", "Container.N.EnvironmentVar.N.Value",
-		"Container.N.LivenessProbe.HttpGet.Path", "Container.N.LivenessProbe.HttpGet.Port", "Container.N.LivenessProbe.HttpGet.Scheme",
-		"Container.N.ReadinessProbe.HttpGet.Path", "Container.N.ReadinessProbe.HttpGet.Port", "Container.N.ReadinessProbe.HttpGet.Scheme",
+		"Container.N.LivenessProbe.HttpGet.Path", "Container.N.LivenessProbe.HttpGet.Port",
+		"Container.N.LivenessProbe.HttpGet.Scheme",
+		"Container.N.ReadinessProbe.HttpGet.Path", "Container.N.ReadinessProbe.HttpGet.Port",
+		"Container.N.ReadinessProbe.HttpGet.Scheme",
 	},
 	"ens RunInstances": {
-		"EnsRegionId", "ImageId", "InstanceType", "InstanceChargeType", "SystemDisk", "Amount", "InternetChargeType", "ScheduleAreaLevel", "UserData",
+		"EnsRegionId", "ImageId", "InstanceType", "InstanceChargeType", "SystemDisk", "Amount", "InternetChargeType",
+		"ScheduleAreaLevel", "UserData",
 	},
 	"ens CreateLoadBalancerHTTPListener": {
-		"LoadBalancerId", "ListenerPort", "HealthCheck", "HealthCheckURI", "HealthCheckHttpCode", "HealthCheckConnectPort",
+		"LoadBalancerId", "ListenerPort", "HealthCheck", "HealthCheckURI", "HealthCheckHttpCode",
+		"HealthCheckConnectPort",
 	},
 }
 
@@ -102,10 +110,11 @@ func blocks(t *testing.T, heading string) string {
 	return strings.Join(all, "")
 }
 
-// TestAliyunCommands runs the commands of the document with a stand-in for
+// TestAliyunCommands runs the commands of the document with a substitute for
 // aliyun: their quoting holds, and each parameter is one of the API.
 func TestAliyunCommands(t *testing.T) {
-	userData := regexp.MustCompile(`(?s)` + "```yaml\n(#cloud-config.*?)```").FindStringSubmatch(read(t, "docs/deploying.md"))
+	userData := regexp.MustCompile(`(?s)` + "```yaml\n(#cloud-config.*?)```").FindStringSubmatch(
+		read(t, "docs/deploying.md"))
 	if userData == nil {
 		t.Fatal("no user data for ENS")
 	}
@@ -114,7 +123,8 @@ func TestAliyunCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	variables := []string{
-		"VPC=vpc-1", "VSWITCH=vsw-1", "SECURITY_GROUP=sg-1", "UNLEASH_TOKEN=*:production.secret", "ENS_IMAGE=m-1", "ENS_LOAD_BALANCER=lb-1",
+		"VPC=vpc-1", "VSWITCH=vsw-1", "SECURITY_GROUP=sg-1", "UNLEASH_TOKEN=*:production.secret", "ENS_IMAGE=m-1",
+		"ENS_LOAD_BALANCER=lb-1",
 	}
 	for heading, calls := range map[string]int{"SAE": 1, "ECI": 1, "ENS": 2} {
 		script := "cd " + need.Root() + "\n" + blocks(t, heading)
@@ -126,7 +136,10 @@ func TestAliyunCommands(t *testing.T) {
 		// With AutoConfig SAE ignores the network and the namespace (comments of
 		// CreateApplicationRequest in the vendor's SDK).
 		if heading == "SAE" {
-			for _, want := range []string{"<--AutoConfig><false>", "<--VpcId><vpc-1>", "<--VSwitchId><vsw-1>", "<--SecurityGroupId><sg-1>", "<--NamespaceId><cn-hangzhou:prod>"} {
+			for _, want := range []string{
+				"<--AutoConfig><false>", "<--VpcId><vpc-1>", "<--VSwitchId><vsw-1>", "<--SecurityGroupId><sg-1>",
+				"<--NamespaceId><cn-hangzhou:prod>",
+			} {
 				if !strings.Contains(out, want) {
 					t.Errorf("SAE: the call has no %s:\n%s", want, out)
 				}
@@ -179,7 +192,8 @@ func TestAlertsAsARule(t *testing.T) {
 			t.Errorf("kubectl is called as %s", call)
 		}
 		validate(t, nil, []byte(rule))
-		if want := strings.Count(read(t, "deploy/prometheus/alerts.yml"), "- alert:"); want == 0 || strings.Count(rule, "- alert:") != want {
+		if want := strings.Count(read(t, "deploy/prometheus/alerts.yml"), "- alert:"); want == 0 ||
+			strings.Count(rule, "- alert:") != want {
 			t.Errorf("not every alert is in\n%s", rule)
 		}
 		return

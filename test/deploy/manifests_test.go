@@ -78,7 +78,8 @@ func kindOf(t *testing.T, document []byte) string {
 // ack is what kubectl apply -k deploy/ack would send.
 func ack(t *testing.T) (documents [][]byte, objects map[string]*unstructured.Unstructured) {
 	t.Helper()
-	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(need.Root(), "deploy", "ack"))
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(),
+		filepath.Join(need.Root(), "deploy", "ack"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +115,9 @@ func TestValidatorRefuses(t *testing.T) {
 	v := builtIn(t)
 	pod := "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: b}]}\n"
 	for _, change := range []struct{ old, now string }{
-		{"image: b", "imagee: b"}, {"spec: {containers: [{name: a, image: b}]}", "spec: {}"}, {"image: b", "image: b, ports: [{containerPort: http}]"},
+		{"image: b", "imagee: b"}, {
+			"spec: {containers: [{name: a, image: b}]}", "spec: {}",
+		}, {"image: b", "image: b, ports: [{containerPort: http}]"},
 	} {
 		document := strings.Replace(pod, change.old, change.now, 1)
 		_, object, err := v.Parse([]byte(document))
@@ -182,16 +185,20 @@ func decode(t *testing.T, o *unstructured.Unstructured, into any) {
 // TestWorkloads: what both must be, and what only one of them may.
 func TestWorkloads(t *testing.T) {
 	_, objects := ack(t)
-	for name, configuration := range map[string]string{"Deployment/flagcast-core": "core.yaml", "StatefulSet/flagcast-publisher": "publisher.yaml"} {
+	for name, configuration := range map[string]string{
+		"Deployment/flagcast-core": "core.yaml", "StatefulSet/flagcast-publisher": "publisher.yaml",
+	} {
 		t.Run(name, func(t *testing.T) {
 			var w workload
 			decode(t, objects[name], &w)
 			pod := w.Spec.Template.Spec
 			c := pod.Containers[0]
-			if !pod.SecurityContext.RunAsNonRoot || pod.SecurityContext.RunAsUser != 10001 || !c.SecurityContext.ReadOnlyRootFilesystem || c.SecurityContext.AllowPrivilegeEscalation {
+			if !pod.SecurityContext.RunAsNonRoot || pod.SecurityContext.RunAsUser != 10001 ||
+				!c.SecurityContext.ReadOnlyRootFilesystem || c.SecurityContext.AllowPrivilegeEscalation {
 				t.Error("the container may do more than it has to")
 			}
-			if c.LivenessProbe.HTTPGet.Path != "/health" || c.ReadinessProbe.HTTPGet.Path != "/ready" || c.StartupProbe.HTTPGet.Path != "/health" {
+			if c.LivenessProbe.HTTPGet.Path != "/health" || c.ReadinessProbe.HTTPGet.Path != "/ready" ||
+				c.StartupProbe.HTTPGet.Path != "/health" {
 				t.Error("probes")
 			}
 			if objects["ServiceAccount/"+pod.ServiceAccountName] == nil {
@@ -207,7 +214,8 @@ func TestWorkloads(t *testing.T) {
 					t.Errorf("the value of %s is in the manifest", e.Name)
 				}
 			}
-			limit, soft := bytesOf(t, c.Resources.Limits["memory"]), bytesOf(t, strings.TrimSuffix(memory["GOMEMLIMIT"], "B"))
+			limit, soft := bytesOf(t, c.Resources.Limits["memory"]),
+				bytesOf(t, strings.TrimSuffix(memory["GOMEMLIMIT"], "B"))
 			if soft*10 < limit*6 || soft*10 > limit*8 {
 				t.Errorf("GOMEMLIMIT is %d of %d bytes", soft, limit)
 			}
@@ -227,7 +235,8 @@ func TestWorkloads(t *testing.T) {
 	if !strings.Contains(strings.Join(core.Spec.Template.Spec.Containers[0].Args, " "), "--no-publish") {
 		t.Error("every replica of the core publishes")
 	}
-	if s := core.Spec.Template.Spec.TopologySpreadConstraints; len(s) == 0 || s[0].TopologyKey != "topology.kubernetes.io/zone" {
+	if s := core.Spec.Template.Spec.TopologySpreadConstraints; len(s) == 0 ||
+		s[0].TopologyKey != "topology.kubernetes.io/zone" {
 		t.Error("the core is not spread over zones")
 	}
 	if publisher.Spec.Replicas == nil || *publisher.Spec.Replicas != 1 {
@@ -239,7 +248,8 @@ func TestWorkloads(t *testing.T) {
 	if a := objects["ServiceAccount/flagcast-core"].GetAnnotations(); len(a) > 0 {
 		t.Errorf("the core has a role: %v", a)
 	}
-	if a := objects["Service/flagcast-intranet"].GetAnnotations(); a["service.beta.kubernetes.io/alibaba-cloud-loadbalancer-address-type"] != "intranet" {
+	a := objects["Service/flagcast-intranet"].GetAnnotations()
+	if a["service.beta.kubernetes.io/alibaba-cloud-loadbalancer-address-type"] != "intranet" {
 		t.Errorf("the load balancer is not inside: %v", a)
 	}
 }
@@ -269,7 +279,10 @@ func checkConfiguration(t *testing.T, objects map[string]*unstructured.Unstructu
 	}
 	variables["UNLEASH_TOKEN"] = "*:production.secret"
 	cfg, err := config.Load(filepath.Join(need.Root(), "deploy", "ack", "config", file), config.Overrides{
-		Lookup: func(name string) (string, bool) { v, ok := variables[name]; return v, ok }, SinkConfig: all.Settings, SinkTypes: all.Types(),
+		Lookup: func(name string) (string, bool) {
+			v, ok := variables[name]
+			return v, ok
+		}, SinkConfig: all.Settings, SinkTypes: all.Types(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -304,9 +317,11 @@ func TestSelectors(t *testing.T) {
 	}
 	found := 0
 	for name, path := range map[string][]string{
-		"Service/flagcast": {"spec", "selector"}, "Service/flagcast-intranet": {"spec", "selector"}, "Service/flagcast-publisher": {"spec", "selector"},
+		"Service/flagcast": {"spec", "selector"}, "Service/flagcast-intranet": {"spec", "selector"},
+		"Service/flagcast-publisher":        {"spec", "selector"},
 		"PodDisruptionBudget/flagcast-core": {"spec", "selector", "matchLabels"},
-		"NetworkPolicy/flagcast-core":       {"spec", "podSelector", "matchLabels"}, "NetworkPolicy/flagcast-publisher": {"spec", "podSelector", "matchLabels"},
+		"NetworkPolicy/flagcast-core":       {"spec", "podSelector", "matchLabels"},
+		"NetworkPolicy/flagcast-publisher":  {"spec", "podSelector", "matchLabels"},
 	} {
 		want := "Deployment/flagcast-core"
 		if strings.HasSuffix(name, "publisher") {
@@ -331,7 +346,9 @@ func TestSelectors(t *testing.T) {
 		t.Errorf("%d selectors", found)
 	}
 	// The monitor takes services with the label, of which one for each pod.
-	for name, monitored := range map[string]bool{"Service/flagcast": true, "Service/flagcast-publisher": true, "Service/flagcast-intranet": false} {
+	for name, monitored := range map[string]bool{
+		"Service/flagcast": true, "Service/flagcast-publisher": true, "Service/flagcast-intranet": false,
+	} {
 		if got := objects[name].GetLabels()["app.kubernetes.io/name"] == "flagcast"; got != monitored {
 			t.Errorf("%s is monitored: %v", name, got)
 		}
@@ -361,7 +378,8 @@ func TestBackstageIsForPrometheus(t *testing.T) {
 					continue
 				}
 				open++
-				if len(rule.Ports) != 1 || len(rule.From) != 1 || rule.From[0].NamespaceSelector.MatchLabels["kubernetes.io/metadata.name"] != "arms-prom" {
+				if len(rule.Ports) != 1 || len(rule.From) != 1 ||
+					rule.From[0].NamespaceSelector.MatchLabels["kubernetes.io/metadata.name"] != "arms-prom" {
 					t.Errorf("%s: %+v", name, rule)
 				}
 			}
@@ -377,7 +395,8 @@ func TestBackstageIsForPrometheus(t *testing.T) {
 func run(t *testing.T, command, script string, env ...string) string {
 	t.Helper()
 	bin := t.TempDir()
-	fake := "#!/bin/sh\nfor a; do printf '<%s>' \"$a\"; done\necho\nif [ \"${2:-}\" = -f ] && [ \"${3:-}\" = - ]; then cat; fi\n"
+	fake := "#!/bin/sh\nfor a; do printf '<%s>' \"$a\"; done\necho\nif [ \"${2:-}\" = -f ] && [ \"${3:-}\" = - ]; " +
+		"then cat; fi\n"
 	if err := os.WriteFile(filepath.Join(bin, command), []byte(fake), 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,9 @@ var (
 // workflows, nor in the one that users copy from the examples.
 func TestActionsArePinned(t *testing.T) {
 	var files []string
-	for _, pattern := range []string{".github/workflows/*.y*ml", ".github/actions/*/*.y*ml", "examples/workers/github-actions/*.yml"} {
+	for _, pattern := range []string{
+		".github/workflows/*.y*ml", ".github/actions/*/*.y*ml", "examples/workers/github-actions/*.yml",
+	} {
 		found, err := filepath.Glob(filepath.Join(need.Root(), filepath.FromSlash(pattern)))
 		if err != nil {
 			t.Fatal(err)

@@ -49,8 +49,10 @@ func TestCaseOfEveryCharacter(t *testing.T) {
 	var features []string
 	for r, lower := range pairs {
 		for i, operand := range []rune{r, lower} {
-			features = append(features, fmt.Sprintf(`{"name":"%x-%d","enabled":true,"strategies":[{"name":"default","constraints":[
-				{"contextName":"x","operator":"STR_ENDS_WITH","values":["b%c"],"caseInsensitive":true}]}]}`, r, i, operand))
+			features = append(features, fmt.Sprintf(`{"name":"%x-%d","enabled":true,"strategies":[{"name":"default",
+				"constraints":[
+				{"contextName":"x","operator":"STR_ENDS_WITH","values":["b%c"],
+					"caseInsensitive":true}]}]}`, r, i, operand))
 		}
 	}
 	d, err := parse.Definitions([]byte(`{"version":2,"features":[`+strings.Join(features, ",")+`]}`), "test")
@@ -58,7 +60,8 @@ func TestCaseOfEveryCharacter(t *testing.T) {
 		t.Fatal(err)
 	}
 	p, _ := compile.Program(d)
-	s, err := snapshot.Encode(d, p, snapshot.Spec{Format: snapshot.Rules1, Environment: "test", Target: "t"}, time.UnixMilli(1))
+	s, err := snapshot.Encode(d, p, snapshot.Spec{Format: snapshot.Rules1, Environment: "test", Target: "t"},
+		time.UnixMilli(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +72,9 @@ func TestCaseOfEveryCharacter(t *testing.T) {
 		for i := range 2 {
 			for _, letter := range []rune{r, lower} {
 				value, flag := "aB"+string(letter), fmt.Sprintf("%x-%d", r, i)
-				line(&lines, map[string]any{"context": map[string]string{"x": value}, "toggle": flag, "time": 0, "seed": ""})
+				line(&lines, map[string]any{
+					"context": map[string]string{"x": value}, "toggle": flag, "time": 0, "seed": "",
+				})
 				want = append(want, p.Evaluate(flag, &eval.Context{Fields: map[string]string{"x": value}}).Enabled)
 			}
 		}

@@ -28,19 +28,48 @@ var exceptions = []struct {
 	what  string
 	why   string
 }{
-	{"", "oracle: hashes UTF-8", "SDKs in JavaScript hash the low bytes of UTF-16 units; yggdrasil and Go hash UTF-8, and so do we"},
-	{"", "oracle: own properties only", "to the SDK a missing field \"constructor\" has a value, and a present one \"toString\" may not"},
+	{
+		"", "oracle: hashes UTF-8",
+		"SDKs in JavaScript hash the low bytes of UTF-16 units; yggdrasil and Go hash UTF-8, and so do we",
+	},
+	{
+		"", "oracle: own properties only",
+		"to the SDK a missing field \"constructor\" has a value, and a present one \"toString\" may not",
+	},
 	{"", "oracle: no appName, no environment", "the SDK adds them to every context from its configuration"},
-	{"", "oracle: a clock and draws of its own", "the SDK asks Date and Math.random; package eval gets both from the caller"},
+	{
+		"", "oracle: a clock and draws of its own",
+		"the SDK asks Date and Math.random; package eval gets both from the caller",
+	},
 	{"", "oracle: a host without a name", "applicationHostname means nothing at a CDN and passes for no user"},
-	{"", "generator: valid definitions", "what the server refuses makes the SDK throw, or pass when inverted; here it turns its strategy off and is a Problem"},
+	{
+		"", "generator: valid definitions",
+		"what the server refuses makes the SDK throw, or pass when inverted; here it turns its strategy off and is a " +
+			"Problem",
+	},
 	{"", "generator: no field \"properties\"", "it is where the SDK keeps the other fields"},
 	{gen.EmptyAddress, "remoteAddress by equal text", "the SDK lets \"foo\" match \"foo\"; only addresses match"},
-	{gen.WideAddress, "IPv6 in remoteAddress", "the SDK knows IPv4 ranges only, compares IPv6 as text, and does not trim the list"},
-	{gen.LooseAddress, "masks and zones in contexts", "the SDK takes 10.0.0.0/8 and fe80::1%eth0 for addresses; an address is one address"},
-	{gen.Sigma, "lower case of sigma", "JavaScript lets the neighbours of a sigma decide, so that a text may not contain itself in another case"},
-	{gen.NumberText, "numbers as text", "to JavaScript nothing is 0, and 0x10 is a number; one decimal rule holds everywhere"},
-	{gen.VersionText, "versions", "node-semver takes \" v1.2.3\" in a context, and compares numbers beyond 2^53 in prereleases as if they were exact"},
+	{
+		gen.WideAddress, "IPv6 in remoteAddress",
+		"the SDK knows IPv4 ranges only, compares IPv6 as text, and does not trim the list",
+	},
+	{
+		gen.LooseAddress, "masks and zones in contexts",
+		"the SDK takes 10.0.0.0/8 and fe80::1%eth0 for addresses; an address is one address",
+	},
+	{
+		gen.Sigma, "lower case of sigma",
+		"JavaScript lets the neighbours of a sigma decide, so that a text may not contain itself in another case",
+	},
+	{
+		gen.NumberText, "numbers as text",
+		"to JavaScript nothing is 0, and 0x10 is a number; one decimal rule holds everywhere",
+	},
+	{
+		gen.VersionText, "versions",
+		"node-semver takes \" v1.2.3\" in a context, and compares numbers beyond 2^53 in prereleases as if they were " +
+			"exact",
+	},
 	{gen.LongInput, "input of regular expressions", "it is capped at 2,048 code points"},
 	{gen.LargePattern, "size of regular expressions", "it is capped"},
 	{gen.Separator, "U+007F and U+0080", "a rules snapshot separates texts by them"},
@@ -86,7 +115,9 @@ func TestAgainstUnleashClient(t *testing.T) {
 	for run.queries < wantedQueries && run.differences < 5 {
 		run.state(node)
 	}
-	fmt.Printf("Go and unleash-client 6.12.1: %d queries, %d differences; %d more decided by chance (FLAGCAST_SEED=%d)\n", run.queries, run.differences, run.drawn, seed)
+	fmt.Printf(
+		"Go and unleash-client 6.12.1: %d queries, %d differences; %d more decided by chance (FLAGCAST_SEED=%d)\n",
+		run.queries, run.differences, run.drawn, seed)
 	if run.drawn > run.queries/3 {
 		t.Errorf("%d of %d queries are decided by chance: that is no comparison", run.drawn, run.queries+run.drawn)
 	}
@@ -149,9 +180,14 @@ func (run *comparison) state(node *oracle) {
 // check: valid definitions have no problems but those of hosts, strategies,
 // segments and parents that are not there.
 func (run *comparison) check(problems []edgecore.Problem) {
-	expected := []string{"applicationHostname", "not one of Unleash's own", "is missing", "does not exist", "has a parent of its own", "neither an address", "has no time zone"}
+	expected := []string{
+		"applicationHostname", "not one of Unleash's own", "is missing", "does not exist", "has a parent of its own",
+		"neither an address", "has no time zone",
+	}
 	for _, p := range problems {
-		if !slices.ContainsFunc(expected, func(text string) bool { return bytes.Contains([]byte(p.What), []byte(text)) }) {
+		if !slices.ContainsFunc(expected, func(text string) bool {
+			return bytes.Contains([]byte(p.What), []byte(text))
+		}) {
 			run.t.Errorf("valid definitions have a problem: %s", p)
 		}
 	}
@@ -163,7 +199,8 @@ func (run *comparison) compare(p *eval.Program, d *edgecore.Definitions, q *quer
 		if run.differences > 5 {
 			return
 		}
-		run.t.Errorf("%s\nflag %q under %q at %s\n%s", fmt.Sprintf(format, args...), q.flag, q.context.Fields, q.context.Time, describe(d, q.flag))
+		run.t.Errorf("%s\nflag %q under %q at %s\n%s", fmt.Sprintf(format, args...), q.flag, q.context.Fields,
+			q.context.Time, describe(d, q.flag))
 	}
 	if q.open {
 		run.drawn++

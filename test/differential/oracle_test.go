@@ -94,7 +94,11 @@ type answer struct {
 }
 
 func (a *answer) result() eval.Result {
-	return eval.Result{Enabled: a.Enabled, Variant: &eval.Variant{Name: a.Variant.Name, Enabled: a.Variant.Enabled, Payload: a.Variant.Payload}}
+	return eval.Result{
+		Enabled: a.Enabled, Variant: &eval.Variant{
+			Name: a.Variant.Name, Enabled: a.Variant.Enabled, Payload: a.Variant.Payload,
+		},
+	}
 }
 
 // same reports whether an oracle's answer is this result.

@@ -28,10 +28,11 @@ const (
 // agreed are exceptions in which the oracle is made to agree, or which a flat
 // context cannot show.
 var agreed = []string{
-	"hash-utf8", "own-properties", "no-default-fields", "standard-fields-in-properties", "field-feature-toggle", "host-name", "lists-are-no-values",
+	"hash-utf8", "own-properties", "no-default-fields", "standard-fields-in-properties", "field-feature-toggle",
+	"host-name", "lists-are-no-values",
 }
 
-// readVectors returns the vectors by the file that they stand in.
+// readVectors returns the vectors by the file that they are in.
 func readVectors(t *testing.T) map[string][]vector {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(need.Root(), "test", "vectors", "*.json"))
@@ -106,7 +107,7 @@ type vector struct {
 		Seed    string
 		Toggle  string
 		Enabled bool
-		Variant *string // nil: not told
+		Variant *string // nil: not given
 	}
 }
 
@@ -132,14 +133,17 @@ func (v *vector) askWorker(t *testing.T, worker *oracle) string {
 		t.Fatal(err)
 	}
 	p, _ := compile.Program(d)
-	s, err := snapshot.Encode(d, p, snapshot.Spec{Format: snapshot.Rules1, Environment: "test", Target: "t"}, time.UnixMilli(1))
+	s, err := snapshot.Encode(d, p, snapshot.Spec{Format: snapshot.Rules1, Environment: "test", Target: "t"},
+		time.UnixMilli(1))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var lines bytes.Buffer
 	line(&lines, map[string]any{"snapshot": string(s.Seal(1, time.UnixMilli(1)))})
 	for _, tc := range v.Cases {
-		line(&lines, map[string]any{"context": tc.Context, "toggle": tc.Toggle, "time": tc.Time.UnixMilli(), "seed": tc.Seed})
+		line(&lines, map[string]any{
+			"context": tc.Context, "toggle": tc.Toggle, "time": tc.Time.UnixMilli(), "seed": tc.Seed,
+		})
 	}
 	return v.difference(worker.ask(t, lines.Bytes(), 1+len(v.Cases)))
 }

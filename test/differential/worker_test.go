@@ -31,7 +31,8 @@ func TestAgainstWorker(t *testing.T) {
 	for run.queries < wantedWorkerQueries && run.differences < 5 {
 		run.state(worker, gen.Options{Odd: run.states%4 == 3})
 	}
-	fmt.Printf("Go and the worker: %d queries of %d snapshots, %d differences (FLAGCAST_SEED=%d)\n", run.queries, run.snapshots, run.differences, seed)
+	fmt.Printf("Go and the worker: %d queries of %d snapshots, %d differences (FLAGCAST_SEED=%d)\n", run.queries,
+		run.snapshots, run.differences, seed)
 }
 
 type workerComparison struct {
@@ -70,7 +71,9 @@ func (run *workerComparison) state(worker *oracle, o gen.Options) {
 			context.Seed = ""
 		}
 		for _, flag := range state.Flags {
-			line(&lines, map[string]any{"context": split.Request, "toggle": flag, "time": drawn.Time.UnixMilli(), "seed": context.Seed})
+			line(&lines, map[string]any{
+				"context": split.Request, "toggle": flag, "time": drawn.Time.UnixMilli(), "seed": context.Seed,
+			})
 			queries = append(queries, workerQuery{flag, context, split, stored})
 		}
 	}
@@ -88,16 +91,23 @@ func (run *workerComparison) state(worker *oracle, o gen.Options) {
 			continue
 		}
 		if run.differences++; run.differences <= 5 {
-			run.t.Errorf("(-Go +worker) %s%s\nflag %q under %+v, dealt out %+v\n%s\n%s", a.Error, cmp.Diff(want, a.result()), q.flag, q.context, q.split, describe(d, q.flag), q.rules)
+			run.t.Errorf("(-Go +worker) %s%s\nflag %q under %+v, dealt out %+v\n%s\n%s", a.Error,
+				cmp.Diff(want, a.result()), q.flag, q.context, q.split, describe(d, q.flag), q.rules)
 		}
 	}
 }
 
 // snapshot is what a target stores, of some with hashed ids.
 func (run *workerComparison) snapshot(d *edgecore.Definitions, p *eval.Program, split gen.Split, c gen.Context) []byte {
-	spec := snapshot.Spec{Format: snapshot.Rules1, Environment: "test", Target: "t", Static: eval.Context{Fields: split.Known, Absent: split.Absent}}
+	spec := snapshot.Spec{
+		Format: snapshot.Rules1, Environment: "test", Target: "t", Static: eval.Context{
+			Fields: split.Known, Absent: split.Absent,
+		},
+	}
 	if run.s.IntN(4) == 0 {
-		spec.Rules = rules.Options{Identifiers: rules.IdentifiersHash, Fields: []string{"userId", "sessionId", "größe"}, Salt: "salt"}
+		spec.Rules = rules.Options{
+			Identifiers: rules.IdentifiersHash, Fields: []string{"userId", "sessionId", "größe"}, Salt: "salt",
+		}
 	}
 	s, err := snapshot.Encode(d, p, spec, c.Time)
 	if err != nil { // a hashed id in something else than a list

@@ -26,7 +26,8 @@ func alertRules(t *testing.T) []alertRule {
 			Rules []alertRule `yaml:"rules"`
 		} `yaml:"groups"`
 	}
-	if err := yaml.UnmarshalWithOptions([]byte(read(t, "deploy/prometheus/alerts.yml")), &file, yaml.Strict()); err != nil {
+	if err := yaml.UnmarshalWithOptions([]byte(read(t, "deploy/prometheus/alerts.yml")), &file,
+		yaml.Strict()); err != nil {
 		t.Fatal(err)
 	}
 	var rules []alertRule
@@ -66,7 +67,8 @@ func TestAlerts(t *testing.T) {
 		}
 		for _, metric := range named {
 			// A histogram has series of other names.
-			if whole, series := strings.CutSuffix(metric, "_count"); series && metrics[whole] != nil && metrics[whole][1] == "histogram" {
+			if whole, series := strings.CutSuffix(metric, "_count"); series && metrics[whole] != nil &&
+				metrics[whole][1] == "histogram" {
 				continue
 			}
 			if metrics[metric] == nil {

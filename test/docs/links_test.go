@@ -30,7 +30,8 @@ func TestLinks(t *testing.T) {
 				checkLink(t, path, link[1])
 			}
 		}
-		for _, named := range regexp.MustCompile("`([a-z]+/[A-Za-z0-9_./-]*)`").FindAllStringSubmatch(string(document), -1) {
+		for _, named := range regexp.MustCompile("`([a-z]+/[A-Za-z0-9_./-]*)`").FindAllStringSubmatch(string(document),
+			-1) {
 			top, _, _ := strings.Cut(named[1], "/")
 			if !exists(filepath.Join(need.Root(), top)) || strings.Contains(named[1], "NAME") {
 				continue // evaluated/1, and patterns

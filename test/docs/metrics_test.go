@@ -59,7 +59,8 @@ func exposed(t *testing.T) map[string]string {
 			t.Fatal(err)
 		}
 		handler := api.New(api.Options{
-			States: store, Access: access.New(access.Options{}), Environments: []edgecore.Environment{env}, Log: log, Registry: registry, Usage: reports,
+			States: store, Access: access.New(access.Options{}), Environments: []edgecore.Environment{env}, Log: log,
+			Registry: registry, Usage: reports,
 			WebhookSecret: secret.New("s"), Trigger: func() {},
 			LastConfirmed: func(edgecore.Environment) (time.Time, int) { return time.Time{}, 1 },
 		})
@@ -67,7 +68,8 @@ func exposed(t *testing.T) map[string]string {
 
 		spec := snapshot.Spec{Format: snapshot.Evaluated1, Environment: env, Target: "t"}
 		target := publish.Target{
-			Name: "t", Environment: env, Sink: sinks.Measured(memory.New(), "s", sinks.NewMetrics(registry)), Outputs: []publish.Output{{Key: "k", Spec: spec}}, Probes: []publish.Probe{edge{}},
+			Name: "t", Environment: env, Sink: sinks.Measured(memory.WithLimit(0), "s", sinks.NewMetrics(registry)),
+			Outputs: []publish.Output{{Key: "k", Spec: spec}}, Probes: []publish.Probe{edge{}},
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)

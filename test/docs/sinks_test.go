@@ -1,5 +1,5 @@
 // Package docs_test compares what the documents state with what the code does,
-// where no single package knows both. Documents of one package are tested
+// where no single package has both. Documents of one package are tested
 // there: docs/configuration.md in cmd/flagcast/config, docs/commands.md in
 // cmd/flagcast, docs/snapshot-format.md in edgecore/snapshot.
 package docs_test
@@ -76,9 +76,10 @@ func open(t *testing.T, kind string) sinks.Sink {
 	case *file.Config:
 		c.Dir = "dir"
 	case *oss.Config:
-		c.Bucket, c.Region, c.Credentials.AccessKeyID, c.Credentials.AccessKeySecret = "bucket", "cn-hangzhou", "id", secret.New("secret")
+		c.Bucket, c.Region, c.Credentials.AccessKeyID, c.Credentials.AccessKeySecret = "bucket", "cn-hangzhou", "id",
+			secret.New("secret")
 	}
-	sink, err := all.Open(kind, settings)
+	sink, err := all.New(kind, settings)
 	if err != nil {
 		t.Fatalf("%s: %v: the test has to know what it needs", kind, err)
 	}

@@ -38,7 +38,8 @@ func firstCells(text string) string {
 // members lists what an interface of index.d.ts has, with what it extends.
 func members(t *testing.T, name string) []string {
 	t.Helper()
-	found := regexp.MustCompile(`export interface ` + name + `(?:<[^>]*>)?(?: extends (\w+)\S*)? \{\n([^}]*\n)\}`).FindStringSubmatch(read(t, "workers/src/index.d.ts"))
+	found := regexp.MustCompile(`export interface ` + name +
+		`(?:<[^>]*>)?(?: extends (\w+)\S*)? \{\n([^}]*\n)\}`).FindStringSubmatch(read(t, "workers/src/index.d.ts"))
 	if found == nil {
 		t.Fatalf("index.d.ts has no interface %s", name)
 	}
@@ -62,13 +63,20 @@ func TestWorkersDocument(t *testing.T) {
 		what      string
 		want, got []string
 	}{
-		{"exports", words(`\b(\w+)\b`, strings.Join(words(`export \{([^}]*)\}`, read(t, "workers/src/index.js")), " ")), words("`(\\w+)", table(1))},
+		{
+			"exports", words(`\b(\w+)\b`,
+				strings.Join(words(`export \{([^}]*)\}`, read(t, "workers/src/index.js")), " ")),
+			words("`(\\w+)", table(1)),
+		},
 		{"options", members(t, "Options"), words("`(\\w+)`", table(2))},
 		{"members", members(t, "Flags"), words("`(\\w+)\\(", table(3))},
 		{"members of a view", members(t, "View"), words("`view\\.(\\w+)\\(", table(3))},
 		{"usage", members(t, "Usage"), words("`(\\w+)`", firstCells(section(t, document, "## Usage")))},
 		{"status", members(t, "Status"), words("`(\\w+)`", firstCells(section(t, document, "## Status")))},
-		{"variables", words(`env\.(FLAGCAST_\w+)`, read(t, "workers/src/entries/cloudflare.js")), words(`(FLAGCAST_\w+)`, section(t, document, "### Cloudflare Workers"))},
+		{
+			"variables", words(`env\.(FLAGCAST_\w+)`, read(t, "workers/src/entries/cloudflare.js")),
+			words(`(FLAGCAST_\w+)`, section(t, document, "### Cloudflare Workers")),
+		},
 		{"bindings", []string{"FLAGS"}, words(`binding = "(\w+)"`, document)},
 	} {
 		if diff := cmp.Diff(tc.want, tc.got); diff != "" {
@@ -83,7 +91,8 @@ func TestWorkersDocument(t *testing.T) {
 // TestSizes: the stock entries are as small as the document says.
 func TestSizes(t *testing.T) {
 	document := read(t, workersDocument)
-	stated := regexp.MustCompile(`under (\d+) kB, ([\d.]+) kB after gzip`).FindStringSubmatch(strings.Join(strings.Fields(document), " "))
+	stated := regexp.MustCompile(`under (\d+) kB, ([\d.]+) kB after gzip`).FindStringSubmatch(
+		strings.Join(strings.Fields(document), " "))
 	if stated == nil {
 		t.Fatal("the document states no sizes")
 	}
@@ -104,7 +113,8 @@ func TestSizes(t *testing.T) {
 		if filepath.Base(entry) == "edgeroutine.js" {
 			format = "iife"
 		}
-		script, err := exec.CommandContext(t.Context(), esbuild, entry, "--bundle", "--minify", "--target=es2020", "--format="+format).Output()
+		script, err := exec.CommandContext(t.Context(), esbuild, entry, "--bundle", "--minify", "--target=es2020",
+			"--format="+format).Output()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +125,8 @@ func TestSizes(t *testing.T) {
 		z, _ := gzip.NewWriterLevel(&small, gzip.BestCompression)
 		_, _ = z.Write(script)
 		_ = z.Close()
-		if kB := fmt.Sprintf("%.1f", float64(small.Len())/1000); filepath.Base(entry) == "cloudflare.js" && kB != stated[2] {
+		if kB := fmt.Sprintf("%.1f", float64(small.Len())/1000); filepath.Base(entry) == "cloudflare.js" &&
+			kB != stated[2] {
 			t.Errorf("%s has %s kB after gzip, the document says %s", entry, kB, stated[2])
 		}
 	}
@@ -133,7 +144,8 @@ func TestOneKeyForRules(t *testing.T) {
 		t.Fatal(entries, err)
 	}
 	for _, entry := range entries {
-		if read := words(`'(unleash-[\w-]+)'`, read(t, "workers/src/entries/"+filepath.Base(entry))); !slices.Equal(read, keys) {
+		if read := words(`'(unleash-[\w-]+)'`, read(t, "workers/src/entries/"+filepath.Base(entry))); !slices.Equal(
+			read, keys) {
 			t.Errorf("%s reads %q, the README stores %q", filepath.Base(entry), read, keys)
 		}
 	}
@@ -141,7 +153,8 @@ func TestOneKeyForRules(t *testing.T) {
 	if stated := words("\\| `FLAGCAST_KEY` \\| `([\\w-]+)` \\|", document); !slices.Equal(stated, keys) {
 		t.Errorf("the document says %q", stated)
 	}
-	if read := words(`(?:kv\(env\.FLAGS, |edgekv\(\{ namespace: 'flags', key: )'([\w-]+)'`, document); !slices.Equal(read, keys) {
+	if read := words(`(?:kv\(env\.FLAGS, |edgekv\(\{ namespace: 'flags', key: )'([\w-]+)'`,
+		document); !slices.Equal(read, keys) {
 		t.Errorf("workers of the document read %q", read)
 	}
 }
@@ -162,7 +175,9 @@ func TestCompatibilityDates(t *testing.T) {
 		t.Fatal("workers/test/workerd.js has no date")
 	}
 	wrangler := read("examples", "workers", "cloudflare", "wrangler.toml")
-	for name, text := range map[string]string{"docs/workers.md": read("docs", "workers.md"), "wrangler.toml": wrangler} {
+	for name, text := range map[string]string{
+		"docs/workers.md": read("docs", "workers.md"), "wrangler.toml": wrangler,
+	} {
 		if !strings.Contains(text, `compatibility_date = "`+tested[1]+`"`) {
 			t.Errorf("%s does not name the compatibility date %s", name, tested[1])
 		}

@@ -168,7 +168,7 @@ func (l *link) refuses(t *testing.T, n int) {
 	})
 }
 
-// carries reports whether somebody has come through since the last restore.
+// carries reports whether a request has passed since the last restore.
 func (l *link) carries() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 )
 
 // TestCompareWithUnleash: flagcast compare finds that the core answers like the
-// real Unleash server, and finds the one flag that the core has not heard of
+// real Unleash server, and finds the one flag that the core does not have
 // yet.
 func TestCompareWithUnleash(t *testing.T) {
 	unleash := rig.StartUnleash(t)
@@ -56,7 +56,9 @@ api: { listen: "127.0.0.1:0" }
 		return err == nil && toggles["new-feature"] == nil
 	})
 	report, code = compare()
-	for _, line := range []string{`  new-feature +enabled +false +true`, `  new-feature +any +not listed +on`, `different`} {
+	for _, line := range []string{
+		`  new-feature +enabled +false +true`, `  new-feature +any +not listed +on`, `different`,
+	} {
 		if code != 1 || !regexp.MustCompile(`(?m)^`+line+`$`).MatchString(report) {
 			t.Errorf("code %d, want 1 and %q in\n%s", code, line, report)
 		}

@@ -24,7 +24,9 @@ type alibaba struct {
 }
 
 func startAlibaba(t *testing.T) *alibaba {
-	server := edgekvtest.New(edgekvtest.Options{AccessKeyID: accessKeyID, AccessKeySecret: accessKeySecret, Namespaces: []string{"flags"}})
+	server := edgekvtest.New(edgekvtest.Options{
+		AccessKeyID: accessKeyID, AccessKeySecret: accessKeySecret, Namespaces: []string{"flags"},
+	})
 	api := httptest.NewServer(server)
 	t.Cleanup(api.Close)
 	edge := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

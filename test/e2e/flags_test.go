@@ -24,9 +24,12 @@ func populate(t *testing.T, u *rig.Unleash) {
 		"name": "flexibleRollout", "parameters": rolloutParameters("users", 100),
 		"constraints": list(constraint("userId", "IN", "user-7", "user-9")),
 	})
-	u.FlagWith(t, "by-address", rig.Object{"name": "remoteAddress", "parameters": rig.Object{"IPs": "10.1.0.0/16, 192.0.2.7"}})
+	u.FlagWith(t, "by-address", rig.Object{
+		"name": "remoteAddress", "parameters": rig.Object{"IPs": "10.1.0.0/16, 192.0.2.7"},
+	})
 	u.FlagWith(t, "segmented", rig.Object{"name": "default", "segments": list(segment)})
-	u.FlagWith(t, "one-of-two", rig.Object{"name": "default", "constraints": list(constraint("plan", "IN", "gold"))}, rollout("one-of-two", 30))
+	u.FlagWith(t, "one-of-two", rig.Object{"name": "default", "constraints": list(constraint("plan", "IN", "gold"))},
+		rollout("one-of-two", 30))
 	operators := map[string]rig.Object{
 		"not-in":      constraint("country", "NOT_IN", "no"),
 		"starts":      constraint("email", "STR_STARTS_WITH", "ann@"),
@@ -50,8 +53,20 @@ func populate(t *testing.T, u *rig.Unleash) {
 	u.FlagWith(t, "strategy-variants", rig.Object{
 		"name": "flexibleRollout", "parameters": rolloutParameters("strategy-variants", 100),
 		"variants": list(
-			rig.Object{"name": "red", "weight": 300, "weightType": "variable", "stickiness": "default", "payload": rig.Object{"type": "string", "value": "#d00"}},
-			rig.Object{"name": "blue", "weight": 700, "weightType": "variable", "stickiness": "default", "payload": rig.Object{"type": "json", "value": `{"größe":1}`}},
+			rig.Object{
+				"name": "red", "weight": 300,
+				"weightType": "variable", "stickiness": "default", "payload": rig.Object{
+					"type":  "string",
+					"value": "#d00",
+				},
+			},
+			rig.Object{
+				"name": "blue", "weight": 700,
+				"weightType": "variable", "stickiness": "default", "payload": rig.Object{
+					"type":  "json",
+					"value": `{"größe":1}`,
+				},
+			},
 		),
 	})
 	for child, on := range map[string]rig.Object{
@@ -69,11 +84,16 @@ func populate(t *testing.T, u *rig.Unleash) {
 func list(items ...any) []any { return append([]any{}, items...) }
 
 func constraint(field, operator string, values ...string) rig.Object {
-	return rig.Object{"contextName": field, "operator": operator, "values": values, "inverted": false, "caseInsensitive": false}
+	return rig.Object{
+		"contextName": field, "operator": operator, "values": values, "inverted": false, "caseInsensitive": false,
+	}
 }
 
 func valued(field, operator, value string) rig.Object {
-	return rig.Object{"contextName": field, "operator": operator, "value": value, "values": list(), "inverted": false, "caseInsensitive": false}
+	return rig.Object{
+		"contextName": field, "operator": operator, "value": value, "values": list(), "inverted": false,
+		"caseInsensitive": false,
+	}
 }
 
 func rolloutParameters(group string, percent int) rig.Object {

@@ -33,7 +33,8 @@ func TestParity(t *testing.T) {
 func startBehind(t *testing.T, binary string, u *rig.Unleash) *rig.Flagcast {
 	t.Helper()
 	config := filepath.Join(t.TempDir(), "flagcast.yaml")
-	text := fmt.Sprintf("upstream: { url: %q, tokens: [%q], poll_interval: 1s }\napi: { listen: \"127.0.0.1:0\" }\n", u.URL, u.Backend)
+	text := fmt.Sprintf("upstream: { url: %q, tokens: [%q], poll_interval: 1s }\napi: { listen: \"127.0.0.1:0\" }\n",
+		u.URL, u.Backend)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -101,12 +102,14 @@ func parity(t *testing.T, u *rig.Unleash, core *rig.Flagcast, flags, contexts in
 		if old.context {
 			plain(context)
 		}
-		want, got := rig.Toggles(t, u.URL, u.Frontend, query(context)), rig.Toggles(t, core.URL, u.Frontend, query(context))
+		want, got := rig.Toggles(t, u.URL, u.Frontend, query(context)),
+			rig.Toggles(t, core.URL, u.Frontend, query(context))
 		for _, toggle := range got {
 			delete(toggle, "impression_data") // Unleash Edge's spelling, beside the server's
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
-			t.Fatalf("the answers differ for %q (-Unleash +core):\n%s\n%s", context, diff, describe(definitions, want, got))
+			t.Fatalf("the answers differ for %q (-Unleash +core):\n%s\n%s", context, diff,
+				describe(definitions, want, got))
 		}
 		on += len(want)
 		for _, toggle := range want {
@@ -119,10 +122,11 @@ func parity(t *testing.T, u *rig.Unleash, core *rig.Flagcast, flags, contexts in
 	if share := on * 100 / answers; share < 10 || share > 90 || variants < answers/100 {
 		t.Errorf("%d of %d answers are on, %d with a variant: the flags are one-sided", on, answers, variants)
 	}
-	t.Logf("the core and Unleash are equal: %d flags, %d contexts; %d of %d answers on, %d with a variant", flags+1, contexts, on, answers, variants)
+	t.Logf("the core and Unleash are equal: %d flags, %d contexts; %d of %d answers on, %d with a variant", flags+1,
+		contexts, on, answers, variants)
 }
 
-// fetchDefinitions asks the client API as an SDK does that knows segments.
+// fetchDefinitions asks the client API as an SDK does that supports segments.
 func fetchDefinitions(t *testing.T, url, token string) rig.Object {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/api/client/features", nil)
@@ -160,7 +164,8 @@ func describe(definitions rig.Object, want, got map[string]rig.Object) string {
 // of the generated ones. Unleash's frontend API fixes the environment, the
 // appName and the time.
 var fieldNames = map[string]string{
-	"environment": "stage", "appName": "shop", "currentTime": "moment", "größe": "size", "日本": "origin", "a b": "a-b", "__proto__": "region",
+	"environment": "stage", "appName": "shop", "currentTime": "moment", "größe": "size", "日本": "origin", "a b": "a-b",
+	"__proto__":   "region",
 	"constructor": "device", "toString": "channel", "random": "tier", "default": "level", "featureToggle": "toggle",
 }
 
@@ -203,7 +208,8 @@ func importDefinitions(t *testing.T, u *rig.Unleash, document []byte, without []
 		segments[s["id"].(float64)] = rig.Object{"id": s["id"], "name": name}
 	}
 	fields := list()
-	for _, name := range append([]string{"country", "plan", "userId", "sessionId", "remoteAddress", "currentTime"}, slices.Sorted(maps.Values(fieldNames))...) {
+	for _, name := range append([]string{"country", "plan", "userId", "sessionId", "remoteAddress", "currentTime"},
+		slices.Sorted(maps.Values(fieldNames))...) {
 		fields = append(fields, rig.Object{"name": name})
 	}
 	names, children, off := map[string]string{}, map[string]bool{}, map[string]bool{}
@@ -223,11 +229,16 @@ func importDefinitions(t *testing.T, u *rig.Unleash, document []byte, without []
 		}
 	}
 	for chunk := range slices.Chunk(d.Features, 40) { // 100 kB at most
-		data := importData{Segments: slices.AppendSeq([]rig.Object{}, maps.Values(segments)), ContextFields: fields, Dependencies: []rig.Object{}}
+		data := importData{
+			Segments: slices.AppendSeq([]rig.Object{}, maps.Values(segments)), ContextFields: fields,
+			Dependencies: []rig.Object{},
+		}
 		for _, f := range chunk {
 			data.add(f, names, children, off, segments, without)
 		}
-		u.Do(t, http.MethodPost, "/features-batch/import", rig.Object{"project": "default", "environment": "development", "data": data})
+		u.Do(t, http.MethodPost, "/features-batch/import", rig.Object{
+			"project": "default", "environment": "development", "data": data,
+		})
 	}
 }
 
@@ -243,13 +254,18 @@ type importData struct {
 	Dependencies        []rig.Object `json:"dependencies"`
 }
 
-func (d *importData) add(f rig.Object, names map[string]string, children, off map[string]bool, segments map[float64]rig.Object, without []string) {
+func (d *importData) add(
+	f rig.Object, names map[string]string, children, off map[string]bool, segments map[float64]rig.Object,
+	without []string,
+) {
 	name := names[f["name"].(string)]
 	d.Features = append(d.Features, rig.Object{
-		"name": name, "type": f["type"], "project": "default", "stale": f["stale"], "impressionData": f["impressionData"] == true, "description": "",
+		"name": name, "type": f["type"], "project": "default", "stale": f["stale"],
+		"impressionData": f["impressionData"] == true, "description": "",
 	})
 	d.FeatureEnvironments = append(d.FeatureEnvironments, rig.Object{
-		"name": name, "featureName": name, "environment": "development", "enabled": f["enabled"], "variants": importVariants(f),
+		"name": name, "featureName": name, "environment": "development", "enabled": f["enabled"],
+		"variants": importVariants(f),
 	})
 	for i, s := range objects(f["strategies"]) {
 		if strategy := importStrategy(s, name, segments, without); strategy != nil {
@@ -285,7 +301,8 @@ func (d *importData) add(f rig.Object, names map[string]string, children, off ma
 func importStrategy(s rig.Object, flag string, segments map[float64]rig.Object, without []string) rig.Object {
 	kind := s["name"].(string)
 	switch kind {
-	case "default", "flexibleRollout", "remoteAddress", "userWithId", "applicationHostname", "gradualRolloutUserId", "gradualRolloutSessionId":
+	case "default", "flexibleRollout", "remoteAddress", "userWithId", "applicationHostname", "gradualRolloutUserId",
+		"gradualRolloutSessionId":
 	default:
 		return nil
 	}
@@ -309,7 +326,8 @@ func importStrategy(s rig.Object, flag string, segments map[float64]rig.Object, 
 		}
 	}
 	return rig.Object{
-		"name": kind, "featureName": flag, "parameters": parameters, "constraints": importConstraints(s, without), "segments": used,
+		"name": kind, "featureName": flag, "parameters": parameters, "constraints": importConstraints(s, without),
+		"segments": used,
 		"variants": importVariants(s), "title": "", "disabled": false,
 	}
 }
@@ -336,10 +354,14 @@ func importConstraints(of rig.Object, without []string) []rig.Object {
 		if c["value"] == nil && len(values) == 0 {
 			values = list("none")
 		}
-		out := rig.Object{"contextName": name, "operator": operator, "values": values, "inverted": c["inverted"] == true, "caseInsensitive": c["caseInsensitive"] == true}
+		out := rig.Object{
+			"contextName": name, "operator": operator, "values": values, "inverted": c["inverted"] == true,
+			"caseInsensitive": c["caseInsensitive"] == true,
+		}
 		if value := c["value"]; value != nil {
 			text := fmt.Sprint(value)
-			if number, err := strconv.ParseFloat(text, 64); strings.HasPrefix(operator, "NUM_") && (err != nil || math.Abs(number) > 1<<53-1 || strconv.FormatFloat(number, 'f', -1, 64) != text) {
+			if number, err := strconv.ParseFloat(text, 64); strings.HasPrefix(operator, "NUM_") &&
+				(err != nil || math.Abs(number) > 1<<53-1 || strconv.FormatFloat(number, 'f', -1, 64) != text) {
 				text = "5" // the server takes one spelling only
 			}
 			if strings.HasPrefix(operator, "SEMVER_") {
@@ -355,14 +377,20 @@ func importConstraints(of rig.Object, without []string) []rig.Object {
 func importVariants(of rig.Object) []rig.Object {
 	variants := []rig.Object{}
 	for _, v := range objects(of["variants"]) {
-		out := rig.Object{"name": variantName(v["name"].(string)), "weight": v["weight"], "weightType": "variable", "stickiness": "default"}
-		if payload, _ := v["payload"].(rig.Object); payload != nil && payload["value"] != "null" && payload["value"] != "" {
+		out := rig.Object{
+			"name": variantName(v["name"].(string)), "weight": v["weight"],
+			"weightType": "variable", "stickiness": "default",
+		}
+		if payload, _ := v["payload"].(rig.Object); payload != nil && payload["value"] != "null" &&
+			payload["value"] != "" {
 			out["payload"] = payload
 		}
 		if _, strategy := of["parameters"]; !strategy && v["overrides"] != nil {
 			overrides := list()
 			for _, o := range objects(v["overrides"]) {
-				overrides = append(overrides, rig.Object{"contextName": fieldName(o["contextName"].(string)), "values": filled(o["values"])})
+				overrides = append(overrides, rig.Object{
+					"contextName": fieldName(o["contextName"].(string)), "values": filled(o["values"]),
+				})
 			}
 			out["overrides"] = overrides
 		}

@@ -61,7 +61,8 @@ func TestFromAFlipToTheEdge(t *testing.T) {
 	w.unleash = rig.StartUnleash(t)
 	populate(t, w.unleash)
 	w.cloudflare = rig.StartWorker(t, rig.WorkerOptions{
-		Entry: "workers/src/entries/cloudflare.js", KV: map[string]string{"FLAGS": namespace}, Vars: map[string]string{"FLAGCAST_MAX_AGE_MS": "0", "FLAGCAST_KEY": "unleash-flags"},
+		Entry: "workers/src/entries/cloudflare.js", KV: map[string]string{"FLAGS": namespace},
+		Vars: map[string]string{"FLAGCAST_MAX_AGE_MS": "0", "FLAGCAST_KEY": "unleash-flags"},
 	})
 	w.rules = rig.StartWorker(t, rig.WorkerOptions{
 		Entry: "workers/src/entries/cloudflare.js", KV: map[string]string{"FLAGS": namespace},
@@ -69,7 +70,8 @@ func TestFromAFlipToTheEdge(t *testing.T) {
 	})
 	w.alibaba = startAlibaba(t)
 	w.edge = rig.StartWorker(t, rig.WorkerOptions{
-		Entry: "workers/src/entries/edgeroutine.js", Prelude: edgeGlobals, ServiceWorker: true, Vars: map[string]string{"EDGE": w.alibaba.edge},
+		Entry: "workers/src/entries/edgeroutine.js", Prelude: edgeGlobals, ServiceWorker: true,
+		Vars: map[string]string{"EDGE": w.alibaba.edge},
 	})
 	w.seed = rig.StartWorker(t, rig.WorkerOptions{
 		Script: seedWorker, Prelude: edgeGlobals, ServiceWorker: true, Vars: map[string]string{"EDGE": w.alibaba.edge},
@@ -121,13 +123,18 @@ sinks:
   out: { type: file, dir: out }
   cf: { type: cloudflare, account: e2e, namespace: %[2]s, api_token: "${CF_TOKEN}", endpoint: %[3]q }
   rules: { type: cloudflare, account: e2e, namespace: %[2]s, api_token: "${CF_TOKEN}", endpoint: %[4]q }
-  cn: { type: edgekv, namespace: flags, endpoint: %[5]q, credentials: { access_key_id: %[6]s, access_key_secret: "${SECRET}" } }
+  cn: { type: edgekv, namespace: flags, endpoint: %[5]q, credentials: { access_key_id: %[6]s,
+      access_key_secret: "${SECRET}" } }
 targets:
-  - { name: folder, sink: out, environment: development, format: evaluated/1, context: %[7]s, key: unleash-flags, schedule: "@every 1s" }
-  - { name: cloudflare, sink: cf, environment: development, format: evaluated/1, context: %[7]s, key: unleash-flags, schedule: "@every 2s", history: { sink: out }, worker_status: ["%[8]s/flagcast/status"] }
+  - { name: folder, sink: out, environment: development, format: evaluated/1, context: %[7]s, key: unleash-flags,
+      schedule: "@every 1s" }
+  - { name: cloudflare, sink: cf, environment: development, format: evaluated/1, context: %[7]s, key: unleash-flags,
+      schedule: "@every 2s", history: { sink: out }, worker_status: ["%[8]s/flagcast/status"] }
   - { name: rules, sink: rules, environment: development, format: rules/1, key: unleash-rules, schedule: "@every 1m" }
-  - { name: edgekv, sink: cn, environment: development, format: evaluated/1, context: %[7]s, key: unleash-flags, schedule: "@every 1m" }
-  - { name: edgeroutine, sink: cn, environment: development, format: evaluated/1, context: %[7]s, key: unleash-rules, schedule: "@every 1m" }
+  - { name: edgekv, sink: cn, environment: development, format: evaluated/1, context: %[7]s, key: unleash-flags,
+      schedule: "@every 1m" }
+  - { name: edgeroutine, sink: cn, environment: development, format: evaluated/1, context: %[7]s, key: unleash-rules,
+      schedule: "@every 1m" }
 `, w.unleash.URL, namespace, w.cloudflare.API, w.rules.API, w.alibaba.api, accessKeyID, context, w.cloudflare.URL)
 	if err := os.WriteFile(w.config(), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
@@ -181,12 +188,15 @@ func (w *world) answersLikeUnleashForEverybody(t *testing.T) {
 		_, err := rig.AskToggles(w.rules.URL, "", nil)
 		return err == nil
 	})
-	countries, emails, versions := []string{"no", "cn", "se"}, []string{"ann@example.com", "bob@test.org"}, []string{"1.2.3", "1.2.4-beta", "2.0.0", "x"}
+	countries, emails, versions := []string{"no", "cn", "se"}, []string{"ann@example.com", "bob@test.org"},
+		[]string{"1.2.3", "1.2.4-beta", "2.0.0", "x"}
 	answers := 0
 	for i := range 60 {
 		context := map[string]string{
-			"userId": fmt.Sprintf("user-%d", i), "sessionId": fmt.Sprintf("session-%d", i), "country": countries[i%3], "email": emails[i%2],
-			"version": versions[i%4], "age": fmt.Sprint(20 + i), "plan": []string{"free", "gold"}[i%2], "remoteAddress": fmt.Sprintf("10.%d.2.3", i%3),
+			"userId": fmt.Sprintf("user-%d", i), "sessionId": fmt.Sprintf("session-%d", i), "country": countries[i%3],
+			"email":   emails[i%2],
+			"version": versions[i%4], "age": fmt.Sprint(20 + i), "plan": []string{"free", "gold"}[i%2],
+			"remoteAddress": fmt.Sprintf("10.%d.2.3", i%3),
 		}
 		want := rig.Toggles(t, w.unleash.URL, w.unleash.Frontend, query(context))
 		core := rig.Toggles(t, w.flagcast.URL, w.unleash.Frontend, query(context))
@@ -215,13 +225,15 @@ func (w *world) flips(t *testing.T) {
 				published = time.Since(flipped)
 			}
 			if edge == 0 {
-				if toggles, err := rig.AskToggles(w.cloudflare.URL, "", nil); err == nil && isOn(toggles, "new-feature") == on {
+				if toggles, err := rig.AskToggles(w.cloudflare.URL, "", nil); err == nil &&
+					isOn(toggles, "new-feature") == on {
 					edge = time.Since(flipped)
 				}
 			}
 			return published > 0 && edge > 0
 		})
-		t.Logf("flip %d (%v): %4d ms from Unleash to published, %4d ms to seen in the worker", i+1, on, published.Milliseconds(), edge.Milliseconds())
+		t.Logf("flip %d (%v): %4d ms from Unleash to published, %4d ms to seen in the worker", i+1, on,
+			published.Milliseconds(), edge.Milliseconds())
 		w.flagcast.Until(t, "the seed's worker sees the flip", func() bool {
 			want := "true"
 			if !on {
@@ -231,7 +243,8 @@ func (w *world) flips(t *testing.T) {
 		})
 	}
 	w.answersLikeUnleash(t)
-	if text := w.flagcast.Output(); !strings.Contains(text, "!! new-feature on -> OFF for everyone  published to out in ") {
+	if text := w.flagcast.Output(); !strings.Contains(text,
+		"published: !! new-feature on -> OFF for everyone target=") {
 		t.Error("the log does not tell the change in flag terms")
 	}
 }
@@ -260,7 +273,8 @@ func (w *world) tellsHowItIs(t *testing.T) {
 		}
 		return len(report.Targets) == 5
 	})
-	t.Logf("the probe saw the last change %d ms after its arrival\n%s", lag, w.run(t, "status", "--url", w.flagcast.URL))
+	t.Logf("the probe saw the last change %d ms after its arrival\n%s", lag,
+		w.run(t, "status", "--url", w.flagcast.URL))
 }
 
 // takesBack: a pin puts the content before the last flip back and holds it,
@@ -276,7 +290,9 @@ func (w *world) takesBack(t *testing.T) {
 	t.Logf("a pin is seen in the worker after %d ms", time.Since(pinned).Milliseconds())
 	for _, on := range []bool{false, true} {
 		w.unleash.Switch(t, "new-feature", on)
-		w.flagcast.Until(t, "the folder follows", func() bool { return isOn(fileToggles(t, w.dir), "new-feature") == on })
+		w.flagcast.Until(t, "the folder follows", func() bool {
+			return isOn(fileToggles(t, w.dir), "new-feature") == on
+		})
 	}
 	if worker() {
 		t.Error("a pinned target has followed")
@@ -293,7 +309,7 @@ func (w *world) survivesUnleash(t *testing.T) {
 	want := rig.Toggles(t, w.flagcast.URL, w.unleash.Frontend, query(static))
 	w.unleash.Stop()
 	w.flagcast.Until(t, "flagcast notices", func() bool {
-		return strings.Contains(w.flagcast.Output(), "the last good flags stay")
+		return strings.Contains(w.flagcast.Output(), "serving the last good flags")
 	})
 	if diff := cmp.Diff(want, rig.Toggles(t, w.flagcast.URL, w.unleash.Frontend, query(static))); diff != "" {
 		t.Errorf("the core answers otherwise without Unleash:\n%s", diff)
@@ -337,7 +353,8 @@ func (w *world) restartsWithoutUnleash(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	if body, _ := io.ReadAll(response.Body); response.StatusCode != http.StatusOK || !strings.Contains(string(body), `"new-feature"`) {
+	if body, _ := io.ReadAll(response.Body); response.StatusCode != http.StatusOK ||
+		!strings.Contains(string(body), `"new-feature"`) {
 		t.Errorf("the client API answers %s without Unleash", response.Status)
 	}
 }

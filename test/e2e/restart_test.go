@@ -26,7 +26,9 @@ func TestRestartUnderLoad(t *testing.T) {
 	dirs := [2]string{t.TempDir(), t.TempDir()}
 	start := func(i int) *rig.Flagcast {
 		config := filepath.Join(dirs[i], "flagcast.yaml")
-		text := fmt.Sprintf("upstream: { url: %q, tokens: [%q], poll_interval: 1s }\nstate: { dir: state }\napi: { listen: \"127.0.0.1:%d\", drain: 2s }\n", u.URL, u.Backend, ports[i])
+		text := fmt.Sprintf(
+			"upstream: { url: %q, tokens: [%q], poll_interval: 1s }\nstate: { dir: state }\napi: { listen: "+
+				"\"127.0.0.1:%d\", drain: 2s }\n", u.URL, u.Backend, ports[i])
 		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -90,7 +92,8 @@ func TestRestartUnderLoad(t *testing.T) {
 	}
 	close(stop)
 	load.Wait()
-	t.Logf("%d requests while both replicas were restarted, %d failed; %d were tried at the other one", answered.Load(), failed.Load(), balancer.retried.Load())
+	t.Logf("%d requests while both replicas were restarted, %d failed; %d were tried at the other one", answered.Load(),
+		failed.Load(), balancer.retried.Load())
 }
 
 // balancer asks two replicas in turn, as load balancers do: only one that is

@@ -66,7 +66,8 @@ func askSDKs(t *testing.T, u *rig.Unleash, address string, flags []string) said 
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.CommandContext(t.Context(), need.Node(t), filepath.Join("testdata", "sdks.mjs"), string(arguments)).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), need.Node(t), filepath.Join("testdata", "sdks.mjs"),
+		string(arguments)).CombinedOutput()
 	if err != nil {
 		t.Fatalf("the SDKs fail: %v\n%s", err, out)
 	}

@@ -24,8 +24,12 @@ func TestTokens(t *testing.T) {
 	u.FlagWith(t, "new-feature", rollout("new-feature", 100))
 	create := func(kind, environment string, projects ...string) string {
 		var made struct{ Secret string }
-		body := rig.Object{"type": kind, "tokenName": kind + environment + "-" + projects[0], "environment": environment, "projects": projects}
-		if err := json.Unmarshal(u.Do(t, http.MethodPost, "/api-tokens", body), &made); err != nil || made.Secret == "" {
+		body := rig.Object{
+			"type": kind, "tokenName": kind + environment + "-" + projects[0], "environment": environment,
+			"projects": projects,
+		}
+		if err := json.Unmarshal(u.Do(t, http.MethodPost, "/api-tokens", body), &made); err != nil ||
+			made.Secret == "" {
 			t.Fatalf("create a token: %v", err)
 		}
 		return made.Secret
@@ -41,7 +45,8 @@ func TestTokens(t *testing.T) {
 	binary := rig.Build(t)
 	// Tokens as Unleash Edge takes them: a frontend token among them.
 	core := startEdge(t, binary, "UPSTREAM_URL="+u.URL, "TOKENS="+all+","+u.Frontend, "BACKUP_FOLDER="+t.TempDir())
-	further := startEdge(t, binary, "UPSTREAM_URL="+core, "TOKENS="+backend, "BACKUP_FOLDER="+filepath.Join(t.TempDir(), "backup"))
+	further := startEdge(t, binary, "UPSTREAM_URL="+core, "TOKENS="+backend,
+		"BACKUP_FOLDER="+filepath.Join(t.TempDir(), "backup"))
 
 	for name, address := range map[string]string{"a core": core, "a core behind a core": further} {
 		for _, tc := range []struct {
@@ -82,9 +87,10 @@ func startEdge(t *testing.T, binary string, variables ...string) string {
 	t.Helper()
 	cmd := exec.Command(binary, "edge")
 	cmd.Dir = t.TempDir()
-	cmd.Env = append(os.Environ(), append(variables, "PORT=0", "INTERFACE=127.0.0.1", "FEATURES_REFRESH_INTERVAL_SECONDS=1")...)
+	cmd.Env = append(os.Environ(),
+		append(variables, "PORT=0", "INTERFACE=127.0.0.1", "FEATURES_REFRESH_INTERVAL_SECONDS=1")...)
 	p := rig.Start(t, cmd)
-	address, listens := "", regexp.MustCompile(`API +(http://[^/\s]+)`)
+	address, listens := "", regexp.MustCompile(`frontend API: (http://[^/\s]+)`)
 	p.Until(t, "flagcast edge is ready", func() bool {
 		if found := listens.FindStringSubmatch(p.Output()); found != nil {
 			address = found[1]

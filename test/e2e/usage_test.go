@@ -28,8 +28,10 @@ func TestUsageAndWebhook(t *testing.T) {
 	port := rig.FreePort(t)
 	u.Do(t, http.MethodPost, "/addons", rig.Object{
 		"provider": "webhook", "enabled": true, "description": "flagcast",
-		"parameters": rig.Object{"url": fmt.Sprintf("http://127.0.0.1:%d/hooks/unleash", port), "authorization": "Bearer " + hookSecret},
-		"events":     []string{"feature-environment-enabled", "feature-environment-disabled"},
+		"parameters": rig.Object{
+			"url": fmt.Sprintf("http://127.0.0.1:%d/hooks/unleash", port), "authorization": "Bearer " + hookSecret,
+		},
+		"events": []string{"feature-environment-enabled", "feature-environment-disabled"},
 	})
 	u.FlagWith(t, "flipped", rollout("flipped", 100))
 	u.FlagWith(t, "varied", rig.Object{
@@ -43,7 +45,9 @@ func TestUsageAndWebhook(t *testing.T) {
 		if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		f := rig.StartFlagcast(t, binary, path, map[string]string{"UNLEASH_TOKEN": u.Backend, "FRONTEND_TOKEN": u.Frontend, "HOOK_SECRET": hookSecret})
+		f := rig.StartFlagcast(t, binary, path, map[string]string{
+			"UNLEASH_TOKEN": u.Backend, "FRONTEND_TOKEN": u.Frontend, "HOOK_SECRET": hookSecret,
+		})
 		f.Until(t, name+" is ready", func() bool { return rig.Answers(f.URL + "/ready") })
 		return f
 	}
@@ -92,7 +96,9 @@ api: { listen: "127.0.0.1:0", frontend_tokens: ["${FRONTEND_TOKEN}"] }
 	core.Stop()
 	for app, counts := range last.Sent {
 		want := counts["off"].No + again.Sent[app]["off"].No
-		rig.Eventually(t, "the last metrics are in Unleash", func() bool { return usageOf(t, u, app, "off").No == want })
+		rig.Eventually(t, "the last metrics are in Unleash", func() bool {
+			return usageOf(t, u, app, "off").No == want
+		})
 	}
 }
 
@@ -105,12 +111,18 @@ func harmless(t *testing.T, u *rig.Unleash, f *rig.Flagcast) {
 		"nul\x00": rig.Object{"yes": 1}, strings.Repeat("x", 300): rig.Object{"yes": 1},
 		"flipped": rig.Object{"yes": 1e12, "variants": rig.Object{"nul\x00": 1, "much": 1e12}},
 	}
-	for app, status := range map[string]int{"hostile": http.StatusAccepted, "nul\x00": http.StatusBadRequest, strings.Repeat("x", 300): http.StatusBadRequest} {
-		body, err := json.Marshal(rig.Object{"appName": app, "instanceId": "i\x00", "bucket": rig.Object{"start": now, "stop": now, "toggles": flags}})
+	for app, status := range map[string]int{
+		"hostile": http.StatusAccepted, "nul\x00": http.StatusBadRequest,
+		strings.Repeat("x", 300): http.StatusBadRequest,
+	} {
+		body, err := json.Marshal(rig.Object{
+			"appName": app, "instanceId": "i\x00", "bucket": rig.Object{"start": now, "stop": now, "toggles": flags},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, f.URL+"/api/client/metrics", bytes.NewReader(body))
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, f.URL+"/api/client/metrics",
+			bytes.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -136,12 +148,15 @@ func nudges(t *testing.T, u *rig.Unleash, core *rig.Flagcast, unleash *witness) 
 			flipped, on = time.Now(), !on
 			u.Switch(t, "flipped", on)
 		}
-		return strings.Contains(get(t, core.URL+"/internal-backstage/prometheus"), `flagcast_webhook_requests_total{result="accepted"} 1`)
+		return strings.Contains(get(t, core.URL+"/internal-backstage/prometheus"),
+			`flagcast_webhook_requests_total{result="accepted"} 1`)
 	})
 	if !on {
 		u.Switch(t, "flipped", true)
 	}
-	core.Until(t, "the flag is on", func() bool { return isOn(rig.Toggles(t, core.URL, u.Frontend, query(static)), "flipped") })
+	core.Until(t, "the flag is on", func() bool {
+		return isOn(rig.Toggles(t, core.URL, u.Frontend, query(static)), "flipped")
+	})
 	var took, after []time.Duration
 	for i := range 10 {
 		on := i%2 == 1
@@ -153,7 +168,8 @@ func nudges(t *testing.T, u *rig.Unleash, core *rig.Flagcast, unleash *witness) 
 			return isOn(rig.Toggles(t, core.URL, u.Frontend, query(static)), "flipped") == on
 		})
 		took, after = append(took, time.Since(flipped)), append(after, time.Since(*unleash.showed.Load()))
-		t.Logf("flip %d (%v): %4d ms from Unleash to served, by webhook; %2d ms once Unleash showed it", i+1, on, took[i].Milliseconds(), after[i].Milliseconds())
+		t.Logf("flip %d (%v): %4d ms from Unleash to served, by webhook; %2d ms once Unleash showed it", i+1, on,
+			took[i].Milliseconds(), after[i].Milliseconds())
 	}
 	slices.Sort(took)
 	slices.Sort(after)
@@ -164,7 +180,7 @@ func nudges(t *testing.T, u *rig.Unleash, core *rig.Flagcast, unleash *witness) 
 	}
 }
 
-// witness stands before a server and notes when that has shown new definitions.
+// witness is in front of a server and notes when that has shown new definitions.
 type witness struct {
 	*httptest.Server
 	showed atomic.Pointer[time.Time]
@@ -190,7 +206,7 @@ func startWitness(t *testing.T, address string) *witness {
 	return w
 }
 
-// registered waits until Unleash knows the Node SDK as an instance that came
+// registered waits until Unleash lists the Node SDK as an instance that came
 // through two cores.
 func registered(t *testing.T, u *rig.Unleash, f *rig.Flagcast) {
 	t.Helper()
@@ -198,7 +214,8 @@ func registered(t *testing.T, u *rig.Unleash, f *rig.Flagcast) {
 		var answer struct {
 			Instances []struct{ SDKVersion string }
 		}
-		if err := json.Unmarshal(u.Do(t, http.MethodGet, "/metrics/instances/e2e-node/environment/development", nil), &answer); err != nil {
+		if err := json.Unmarshal(u.Do(t, http.MethodGet, "/metrics/instances/e2e-node/environment/development", nil),
+			&answer); err != nil {
 			t.Fatal(err)
 		}
 		return len(answer.Instances) == 1 && answer.Instances[0].SDKVersion != ""

@@ -16,7 +16,9 @@ type watch struct{ *rig.Process }
 
 func startWatch(t *testing.T, url, token, flag string) *watch {
 	t.Helper()
-	arguments, err := json.Marshal(rig.Object{"modules": filepath.Dir(need.Module(t, "unleash-client")), "url": url, "token": token, "flag": flag})
+	arguments, err := json.Marshal(rig.Object{
+		"modules": filepath.Dir(need.Module(t, "unleash-client")), "url": url, "token": token, "flag": flag,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,10 +73,12 @@ upstream: { url: %q, tokens: ["${UNLEASH_TOKEN}"], poll_interval: 1s }
 state: { dir: state }
 api: { listen: "127.0.0.1:%d" }
 sinks:
-  cn: { type: edgekv, namespace: flags, endpoint: %q, credentials: { access_key_id: %s, access_key_secret: "${SECRET}" } }
+  cn: { type: edgekv, namespace: flags, endpoint: %q, credentials: { access_key_id: %s,
+      access_key_secret: "${SECRET}" } }
   back: { type: file, dir: history }
 targets:
-  - { name: edge, sink: cn, environment: development, format: rules/1, key: unleash-rules, schedule: "@every 1s", history: { sink: back } }
+  - { name: edge, sink: cn, environment: development, format: rules/1, key: unleash-rules, schedule: "@every 1s",
+      history: { sink: back } }
 `, w.upstream.URL, port, w.alibaba.api, accessKeyID)
 	if err := os.WriteFile(w.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -92,7 +94,9 @@ targets:
 	worker := func(ask string) *rig.Worker {
 		return rig.StartWorker(t, rig.WorkerOptions{
 			Entry: "test/e2e/testdata/worker.js", Prelude: edgeGlobals, ServiceWorker: true,
-			Vars: map[string]string{"EDGE": w.kv.URL, "CORE": w.core.URL, "UNLEASH": w.unleash.URL, "TOKEN": w.unleash.Frontend, "ASK": ask},
+			Vars: map[string]string{
+				"EDGE": w.kv.URL, "CORE": w.core.URL, "UNLEASH": w.unleash.URL, "TOKEN": w.unleash.Frontend, "ASK": ask,
+			},
 		})
 	}
 	w.stored, w.asking = worker(""), worker("yes")
@@ -162,8 +166,10 @@ func TestWorkersGoOnAnswering(t *testing.T) {
 
 // countsForUnleash: what SDKs send to a worker arrives in Unleash.
 func (w *edgeWorld) countsForUnleash(t *testing.T) {
-	body := `{"appName":"shop","instanceId":"browser","bucket":{"start":"2026-01-01T00:00:00Z","stop":"2026-01-01T00:01:00Z","toggles":{"flipped":{"yes":41,"no":1,"variants":{}}}}}`
-	response, err := http.Post(w.stored.URL+"/api/frontend/client/metrics", "application/json", bytes.NewBufferString(body))
+	body := `{"appName":"shop","instanceId":"browser","bucket":{"start":"2026-01-01T00:00:00Z",` +
+		`"stop":"2026-01-01T00:01:00Z","toggles":{"flipped":{"yes":41,"no":1,"variants":{}}}}}`
+	response, err := http.Post(w.stored.URL+"/api/frontend/client/metrics", "application/json",
+		bytes.NewBufferString(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +184,8 @@ func (w *edgeWorld) countsForUnleash(t *testing.T) {
 				Yes, No              int
 			}
 		}
-		if err := json.Unmarshal(w.unleash.Do(t, http.MethodGet, "/client-metrics/features/flipped/raw", nil), &answer); err != nil {
+		if err := json.Unmarshal(w.unleash.Do(t, http.MethodGet, "/client-metrics/features/flipped/raw", nil),
+			&answer); err != nil {
 			t.Fatal(err)
 		}
 		for _, row := range answer.Data {
@@ -197,7 +204,10 @@ func (w *edgeWorld) countsForUnleash(t *testing.T) {
 // the workers go on answering the same, and follow again once all are back.
 func (w *edgeWorld) losesOneAfterTheOther(t *testing.T) {
 	parts := map[string]struct{ lose, mend func() }{
-		"core":    {func() { w.core.cut.Store(true); w.flagcast.Stop() }, func() { w.serve(t); w.core.cut.Store(false) }},
+		"core": {func() {
+			w.core.cut.Store(true)
+			w.flagcast.Stop()
+		}, func() { w.serve(t); w.core.cut.Store(false) }},
 		"EdgeKV":  {func() { w.kv.cut.Store(true) }, func() { w.kv.cut.Store(false) }},
 		"Unleash": {func() { w.upstream.cut.Store(true) }, func() { w.upstream.cut.Store(false) }},
 	}
@@ -223,7 +233,8 @@ func (w *edgeWorld) losesOneAfterTheOther(t *testing.T) {
 			}
 		}
 		rig.Eventually(t, "the status says why", func() bool { return workerStatus(t, w.stored)["lastError"] != nil })
-		if status := workerStatus(t, w.asking); status["source"] != "edgekv" || !strings.Contains(fmt.Sprint(status["lastError"]), "core: ") {
+		if status := workerStatus(t, w.asking); status["source"] != "edgekv" ||
+			!strings.Contains(fmt.Sprint(status["lastError"]), "core: ") {
 			t.Errorf("the status of the worker that asks the core: %v", status)
 		}
 		for _, part := range order {

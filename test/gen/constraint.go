@@ -121,19 +121,25 @@ func (g *generator) number(name string) any {
 func noon() time.Time { return time.Date(2030, 1, 31, 12, 0, 0, 0, time.UTC) }
 
 var distances = []time.Duration{
-	0, 0, time.Millisecond, -time.Millisecond, time.Second, -time.Minute, time.Hour, -time.Hour, 12 * time.Hour, -12 * time.Hour,
+	0, 0, time.Millisecond, -time.Millisecond, time.Second, -time.Minute, time.Hour, -time.Hour, 12 * time.Hour,
+	-12 * time.Hour,
 	40 * 24 * time.Hour, -400 * 24 * time.Hour,
 }
 
 func (g *generator) date() string {
 	at := noon().Add(pick(g, distances))
 	if g.chance(4) {
-		at = pick(g, []time.Time{time.Date(1969, 12, 31, 23, 59, 59, 0, time.UTC), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2032, 2, 29, 0, 0, 0, 0, time.UTC)})
+		at = pick(g, []time.Time{
+			time.Date(1969, 12, 31, 23, 59, 59, 0, time.UTC), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC),
+			time.Date(2032, 2, 29, 0, 0, 0, 0, time.UTC),
+		})
 	}
 	g.state.instants = append(g.state.instants, at.UnixMilli())
 	layout := pick(g, []string{
-		"2006-01-02T15:04:05.000Z07:00", "2006-01-02T15:04:05.000Z07:00", "2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05.000000999Z07:00",
-		"2006-01-02T15:04Z07:00", "2006-01-02", "2006-01-02T15:04:05", "2006-01-02 15:04:05.000", "2006-01-02T15:04:05Z0700", "2006-01-02 15:04Z07:00",
+		"2006-01-02T15:04:05.000Z07:00", "2006-01-02T15:04:05.000Z07:00", "2006-01-02T15:04:05Z07:00",
+		"2006-01-02T15:04:05.000000999Z07:00",
+		"2006-01-02T15:04Z07:00", "2006-01-02", "2006-01-02T15:04:05", "2006-01-02 15:04:05.000",
+		"2006-01-02T15:04:05Z0700", "2006-01-02 15:04Z07:00",
 	})
 	if layout != "2006-01-02" && g.chance(30) {
 		at = at.In(time.FixedZone("", pick(g, []int{3600, -8*3600 - 1800, 14 * 3600})))

@@ -151,7 +151,8 @@ func spelled(text string) bool {
 }
 
 // trimmed is what JavaScript trims.
-const trimmed = "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+const trimmed = "\t\n\v\f\r " +
+	"\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 
 // Split is a context dealt out to a target and its requests. The static part
 // wins over the request, which may say otherwise.

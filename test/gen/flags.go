@@ -6,7 +6,8 @@ import (
 
 var flagNames = []string{
 	"__proto__", "constructor", "hasOwnProperty", "toString", "größe", "日本", "😀", "\ue000private", "\uffee", "𝒜",
-	"a/b", "a b", "a.b", "<flag>", "a\u2028b", "A", "a", "a10", "a2", `quote"d`, `back\slash`, "e\u0301", "é", "0", "null",
+	"a/b", "a b",
+	"a.b", "<flag>", "a\u2028b", "A", "a", "a10", "a2", `quote"d`, `back\slash`, "e\u0301", "é", "0", "null",
 	strings.Repeat("long-", 19) + "long",
 }
 

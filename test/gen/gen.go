@@ -26,7 +26,7 @@ type Options struct {
 	// differently.
 	Without []Class
 	// Odd adds what the server would refuse: bad numbers, unknown operators,
-	// wrong types, missing members, names that stand twice.
+	// wrong types, missing members, names that occur twice.
 	Odd bool
 }
 
@@ -92,7 +92,9 @@ const (
 
 // Definitions draws a document.
 func Definitions(s Source, o Options) *State {
-	g := &generator{Source: s, o: o, state: &State{options: o, operands: map[string][]string{}, kinds: map[string]kind{}}}
+	g := &generator{
+		Source: s, o: o, state: &State{options: o, operands: map[string][]string{}, kinds: map[string]kind{}},
+	}
 	g.fields = slices.Clone(standardFields)
 	for _, name := range customFields {
 		if g.chance(60) {

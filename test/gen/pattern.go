@@ -9,7 +9,10 @@ type regex struct {
 }
 
 // longInputs are as long as it goes, and longer.
-var longInputs = []string{strings.Repeat("a", 2048), strings.Repeat("a", 2049), strings.Repeat("日", 2047) + "a", strings.Repeat("😀", 2048) + "a"}
+var longInputs = []string{
+	strings.Repeat("a", 2048), strings.Repeat("a", 2049), strings.Repeat("日", 2047) + "a",
+	strings.Repeat("😀", 2048) + "a",
+}
 
 func (g *generator) regex() regex {
 	if g.may(LargePattern) && g.chance(4) {
@@ -82,8 +85,10 @@ func Pattern(s Source) string {
 }
 
 var atoms = []string{
-	"a", "b", "c", "0", "é", "日", "😀", ".", `\d`, `\w`, `\s`, `\D`, `\W`, `\S`, "[ab]", "[^a]", "[a-c0-9]", `[^\n]`, "[é-日]", `\pL`, `\PN`,
-	`\p{Greek}`, "[[:alpha:]]", `[\pL\d]`, `\.`, `\x41`, `\n`, `[\x{10000}-\x{10ffff}]`, "k", "s", "ſ", `\Qa.b\E`, "[^\\x00-\\x{10FFFF}]",
+	"a", "b", "c", "0", "é", "日", "😀", ".", `\d`, `\w`, `\s`, `\D`, `\W`, `\S`, "[ab]", "[^a]", "[a-c0-9]", `[^\n]`,
+	"[é-日]", `\pL`, `\PN`,
+	`\p{Greek}`, "[[:alpha:]]", `[\pL\d]`, `\.`, `\x41`, `\n`, `[\x{10000}-\x{10ffff}]`, "k", "s", "ſ", `\Qa.b\E`,
+	"[^\\x00-\\x{10FFFF}]",
 }
 
 var assertions = []string{"^", "$", `\b`, `\B`, `\A`, `\z`, "(?m:^)", "(?m:$)"}
@@ -113,7 +118,8 @@ func pattern(s Source, depth int) string {
 // Input draws a text for patterns that Pattern has drawn.
 func Input(s Source) string {
 	parts := []string{
-		"a", "b", "c", "0", "9", "A", "K", "k", "\u212a", "s", "ſ", "S", "é", "É", "日", "😀", " ", "\n", "_", "-", ".", "α", "٣", "\x00", "\U0010ffff", "a.b", "aa",
+		"a", "b", "c", "0", "9", "A", "K", "k", "\u212a", "s", "ſ", "S", "é", "É", "日", "😀", " ",
+		"\n", "_", "-", ".", "α", "٣", "\x00", "\U0010ffff", "a.b", "aa",
 	}
 	var b strings.Builder
 	for range s.IntN(12) {

@@ -20,20 +20,25 @@ import (
 func TestSeesAFlip(t *testing.T) {
 	u := rig.StartUnleash(t)
 	u.FlagWith(t, "flag", rig.Object{
-		"name": "flexibleRollout", "parameters": rig.Object{"rollout": "100", "stickiness": "default", "groupId": "flag"},
+		"name": "flexibleRollout", "parameters": rig.Object{
+			"rollout": "100", "stickiness": "default", "groupId": "flag",
+		},
 		"constraints": []rig.Object{{"contextName": "userId", "operator": "IN", "values": []string{"ann"}}},
 		"variants":    []rig.Object{{"name": "red", "weight": 1000, "weightType": "variable", "stickiness": "default"}},
 	})
 	config := filepath.Join(t.TempDir(), "flagcast.yaml")
-	text := fmt.Sprintf("upstream: { url: %q, tokens: [%q], poll_interval: 1s, usage_interval: 1s }\napi: { listen: \"127.0.0.1:0\" }\n", u.URL, u.Backend)
+	text := fmt.Sprintf("upstream: { url: %q, tokens: [%q], poll_interval: 1s, usage_interval: 1s }\napi: { listen: "+
+		"\"127.0.0.1:0\" }\n", u.URL, u.Backend)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	core := rig.StartFlagcast(t, rig.Build(t), config, nil)
 
 	sdk, err := unleash.NewClient(
-		unleash.WithAppName("go-sdk"), unleash.WithUrl(core.URL+"/api"), unleash.WithCustomHeaders(http.Header{"Authorization": {u.Backend}}),
-		unleash.WithRefreshInterval(50*time.Millisecond), unleash.WithMetricsInterval(100*time.Millisecond), unleash.WithBackupPath(t.TempDir()),
+		unleash.WithAppName("go-sdk"), unleash.WithUrl(core.URL+"/api"),
+		unleash.WithCustomHeaders(http.Header{"Authorization": {u.Backend}}),
+		unleash.WithRefreshInterval(50*time.Millisecond), unleash.WithMetricsInterval(100*time.Millisecond),
+		unleash.WithBackupPath(t.TempDir()),
 		unleash.WithListener(&unleash.NoopListener{}),
 	)
 	if err != nil {
@@ -52,7 +57,8 @@ func TestSeesAFlip(t *testing.T) {
 		if sdk.IsEnabled("flag", unleash.WithContext(bob)) {
 			t.Error("the SDK has the flag on for somebody else")
 		}
-		if variant := sdk.GetVariant("flag", unleash.WithVariantContext(ann)); variant.Name != map[bool]string{true: "red", false: "disabled"}[on] {
+		if variant := sdk.GetVariant("flag",
+			unleash.WithVariantContext(ann)); variant.Name != map[bool]string{true: "red", false: "disabled"}[on] {
 			t.Errorf("the flag is %v and has the variant %q", on, variant.Name)
 		}
 	}

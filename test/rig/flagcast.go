@@ -35,7 +35,7 @@ func StartFlagcast(t testing.TB, binary, config string, variables map[string]str
 	cmd := exec.Command(binary, append([]string{"serve", "--config", config}, flags...)...)
 	cmd.Env = environment(variables)
 	f := &Flagcast{Process: Start(t, cmd)}
-	address := regexp.MustCompile(`API +(http://[^/\s]+)`)
+	address := regexp.MustCompile(`frontend API: (http://[^/\s]+)`)
 	f.Until(t, "flagcast listens", func() bool {
 		found := address.FindStringSubmatch(f.Output())
 		if found != nil {

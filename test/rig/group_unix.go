@@ -28,7 +28,7 @@ func endGroup(cmd *exec.Cmd, kill bool) {
 	_ = syscall.Kill(-cmd.Process.Pid, signal)
 }
 
-// ordinaryUser lets a child of root run as "nobody": PostgreSQL refuses root.
+// ordinaryUser lets a child of root run as an ordinary user: PostgreSQL refuses root.
 func ordinaryUser(t testing.TB, dir string) *syscall.SysProcAttr {
 	t.Helper()
 	if os.Getuid() != 0 {

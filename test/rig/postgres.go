@@ -40,7 +40,8 @@ func Postgres(t testing.TB) string {
 	}
 	port := FreePort(t)
 	postgres := exec.Command(filepath.Join(program, "bin", "postgres"), "-D", data, "-p", strconv.Itoa(port),
-		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "shared_buffers=32MB")
+		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off", "-c",
+		"shared_buffers=32MB")
 	postgres.SysProcAttr = as
 	postgres.Env = environment(map[string]string{"LC_ALL": "C"})
 	process := Start(t, postgres)

@@ -126,7 +126,7 @@ func poll(t testing.TB, what string, ended <-chan struct{}, holds func() bool) {
 	}
 }
 
-// FreePort returns a port of loopback that nobody listens on.
+// FreePort returns a port of loopback that is free.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -42,7 +42,8 @@ func StartUnleashIn(t testing.TB, dir string) *Unleash {
 	port := FreePort(t)
 	u := &Unleash{
 		URL:   fmt.Sprintf("http://127.0.0.1:%d", port),
-		Admin: "*:*.rig-admin", Backend: "default:development.rig-backend", Frontend: "default:development.rig-frontend",
+		Admin: "*:*.rig-admin", Backend: "default:development.rig-backend",
+		Frontend: "default:development.rig-frontend",
 	}
 	cmd := exec.Command(node22(t), server)
 	cmd.Dir = filepath.Dir(server)
@@ -107,7 +108,7 @@ func (u *Unleash) Do(t testing.TB, method, path string, body any) []byte {
 	return answer
 }
 
-// LogIn lets Do act as the first user: what is imported must be somebody's.
+// LogIn lets Do act as the first user: what is imported needs an owner.
 func (u *Unleash) LogIn(t testing.TB) {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
@@ -115,7 +116,8 @@ func (u *Unleash) LogIn(t testing.TB) {
 		t.Fatal(err)
 	}
 	client := &http.Client{Jar: jar}
-	response, err := client.Post(u.URL+"/auth/simple/login", "application/json", strings.NewReader(`{"username":"admin","password":"unleash4all"}`))
+	response, err := client.Post(u.URL+"/auth/simple/login", "application/json",
+		strings.NewReader(`{"username":"admin","password":"unleash4all"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +134,9 @@ type Object = map[string]any
 // CreateFlag makes a flag that is off.
 func (u *Unleash) CreateFlag(t testing.TB, name string) {
 	t.Helper()
-	u.Do(t, http.MethodPost, "/projects/default/features", Object{"name": name, "type": "release", "impressionData": strings.HasPrefix(name, "impression")})
+	u.Do(t, http.MethodPost, "/projects/default/features", Object{
+		"name": name, "type": "release", "impressionData": strings.HasPrefix(name, "impression"),
+	})
 }
 
 // FlagWith makes a flag that is on, with strategies.
@@ -149,7 +153,8 @@ func (u *Unleash) FlagWith(t testing.TB, name string, strategies ...Object) {
 func (u *Unleash) CreateSegment(t testing.TB, name string, constraints ...Object) int {
 	t.Helper()
 	var answer struct{ ID int }
-	if err := json.Unmarshal(u.Do(t, http.MethodPost, "/segments", Object{"name": name, "constraints": constraints}), &answer); err != nil {
+	if err := json.Unmarshal(u.Do(t, http.MethodPost, "/segments", Object{"name": name, "constraints": constraints}),
+		&answer); err != nil {
 		t.Fatal(err)
 	}
 	return answer.ID
@@ -159,7 +164,8 @@ func (u *Unleash) CreateSegment(t testing.TB, name string, constraints ...Object
 func (u *Unleash) AddStrategy(t testing.TB, flag string, strategy Object) string {
 	t.Helper()
 	var answer struct{ ID string }
-	if err := json.Unmarshal(u.Do(t, http.MethodPost, environmentOf(flag)+"/strategies", strategy), &answer); err != nil {
+	if err := json.Unmarshal(u.Do(t, http.MethodPost, environmentOf(flag)+"/strategies", strategy),
+		&answer); err != nil {
 		t.Fatal(err)
 	}
 	return answer.ID

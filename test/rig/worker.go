@@ -139,5 +139,7 @@ func bulkWrite(w http.ResponseWriter, r *http.Request, single http.Handler) {
 		}
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = fmt.Fprintf(w, `{"success":true,"errors":[],"messages":[],"result":{"successful_key_count":%d,"unsuccessful_keys":[]}}`, len(pairs))
+	_, _ = fmt.Fprintf(w,
+		`{"success":true,"errors":[],"messages":[],"result":{"successful_key_count":%d,"unsuccessful_keys":[]}}`,
+		len(pairs))
 }

@@ -88,8 +88,12 @@ func measure(dir string) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows := []row{{"packages", fmt.Sprint(len(list))}, {"files", fmt.Sprint(files)}, {"lines of code", fmt.Sprint(code)}}
-	for _, name := range []string{"cmd/flagcast", "edgecore/publish", "edgecore/eval", "edgecore/snapshot", "edgecore"} {
+	rows := []row{
+		{"packages", fmt.Sprint(len(list))}, {"files", fmt.Sprint(files)}, {"lines of code", fmt.Sprint(code)},
+	}
+	for _, name := range []string{
+		"cmd/flagcast", "edgecore/publish", "edgecore/eval", "edgecore/snapshot", "edgecore",
+	} {
 		rows = append(rows, row{"largest circle of files, " + name, fmt.Sprint(circles[name])})
 	}
 	rows = append(rows,
@@ -214,7 +218,8 @@ func eachFile(dir, extension string, visit func(path, text string)) error {
 		}
 		name := d.Name()
 		if d.IsDir() {
-			if path != dir && (strings.HasPrefix(name, ".") || name == "node_modules" || name == "venv" || name == "bin") {
+			if path != dir && (strings.HasPrefix(name, ".") || name == "node_modules" || name == "venv" ||
+				name == "bin") {
 				return filepath.SkipDir
 			}
 			return nil

@@ -2,12 +2,10 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/state"
-	"github.com/flagcast/flagcast/internal/printable"
 )
 
 // announce logs what flags an environment has until ctx ends: when upstream has
@@ -60,18 +58,14 @@ func (c *App) logFlags(st *state.State, flipped bool) {
 		return
 	}
 	d := st.Definitions
-	if c.Config.Log.Format == "json" {
-		c.Log.Info("flags of upstream", "environment", d.Environment, "flags", len(d.Features), "revision", d.Revision,
-			"source", c.source(), "flipped", flipped)
+	about := []any{"environment", d.Environment, "flags", len(d.Features)}
+	if d.Revision > 0 {
+		about = append(about, "revision", d.Revision)
+	}
+	about = append(about, "source", c.source())
+	if flipped {
+		c.Log.Info("a date constraint has flipped", about...)
 		return
 	}
-	text := fmt.Sprintf("%s: %s", d.Environment, printable.Count(len(d.Features), "flag"))
-	if d.Revision > 0 {
-		text += fmt.Sprintf(", revision %d", d.Revision)
-	}
-	text += ", from " + c.source()
-	if flipped {
-		text += "; a date constraint has flipped"
-	}
-	c.Log.Info(text)
+	c.Log.Info("flags received", about...)
 }

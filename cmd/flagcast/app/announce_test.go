@@ -22,16 +22,17 @@ const secretText = "s3cr3t"
 // An environment says what flags it has: at first, after a change, and when a
 // date constraint flips, in the form of the log.
 func TestAnnounce(t *testing.T) {
-	const text = `INF eu.prod: 2 flags, revision 59, from https://unleash.test:4242/hosted
-INF eu.prod: 1 flag, revision 60, from https://unleash.test:4242/hosted
-INF eu.prod: 1 flag, revision 60, from https://unleash.test:4242/hosted; a date constraint has flipped
-INF eu.prod: 1 flag, revision 60, from https://unleash.test:4242/hosted; a date constraint has flipped
-`
-	const json = `{"level":"INFO","msg":"flags of upstream","environment":"eu.prod","flags":2,"revision":59,"source":"https://unleash.test:4242/hosted","flipped":false}
-{"level":"INFO","msg":"flags of upstream","environment":"eu.prod","flags":1,"revision":60,"source":"https://unleash.test:4242/hosted","flipped":false}
-{"level":"INFO","msg":"flags of upstream","environment":"eu.prod","flags":1,"revision":60,"source":"https://unleash.test:4242/hosted","flipped":true}
-{"level":"INFO","msg":"flags of upstream","environment":"eu.prod","flags":1,"revision":60,"source":"https://unleash.test:4242/hosted","flipped":true}
-`
+	const source = "https://unleash.test:4242/hosted"
+	const text = "INF flags received environment=eu.prod flags=2 revision=59 source=" + source + "\n" +
+		"INF flags received environment=eu.prod flags=1 revision=60 source=" + source + "\n" +
+		"INF a date constraint has flipped environment=eu.prod flags=1 revision=60 source=" + source + "\n" +
+		"INF a date constraint has flipped environment=eu.prod flags=1 revision=60 source=" + source + "\n"
+	const first = `"environment":"eu.prod","flags":2,"revision":59,"source":"` + source + `"}`
+	const second = `"environment":"eu.prod","flags":1,"revision":60,"source":"` + source + `"}`
+	const json = `{"level":"INFO","msg":"flags received",` + first + "\n" +
+		`{"level":"INFO","msg":"flags received",` + second + "\n" +
+		`{"level":"INFO","msg":"a date constraint has flipped",` + second + "\n" +
+		`{"level":"INFO","msg":"a date constraint has flipped",` + second + "\n"
 	for format, want := range map[string]string{"text": text, "json": json} {
 		synctest.Test(t, func(t *testing.T) {
 			var log bytes.Buffer
@@ -50,9 +51,12 @@ INF eu.prod: 1 flag, revision 60, from https://unleash.test:4242/hosted; a date 
 				c.Store.Put(d)
 				synctest.Wait()
 			}
-			put(`{"features":[{"name":"a","enabled":true,"strategies":[]},{"name":"b","enabled":false,"strategies":[]}],"meta":{"revisionId":59}}`)
+			put(
+				`{"features":[{"name":"a","enabled":true,"strategies":[]},{"name":"b","enabled":false,` +
+					`"strategies":[]}],"meta":{"revisionId":59}}`)
 			time.Sleep(10 * time.Second)
-			put(`{"features":[{"name":"a","enabled":true,"strategies":[` + after("01:00:00.000") + "," + after("01:00:00.001") + "," + after("01:00:00.002") +
+			put(`{"features":[{"name":"a","enabled":true,"strategies":[` + after("01:00:00.000") + "," +
+				after("01:00:00.001") + "," + after("01:00:00.002") +
 				`]}],"meta":{"revisionId":60}}`)
 			time.Sleep(2 * time.Hour)
 			stop()
@@ -70,7 +74,8 @@ INF eu.prod: 1 flag, revision 60, from https://unleash.test:4242/hosted; a date 
 // after is a strategy with a DATE constraint, at a time of the first day of a
 // synctest bubble.
 func after(clock string) string {
-	return `{"name":"default","constraints":[{"contextName":"currentTime","operator":"DATE_AFTER","value":"2000-01-01T` + clock + `Z"}]}`
+	return `{"name":"default","constraints":[{"contextName":"currentTime","operator":"DATE_AFTER",` +
+		`"value":"2000-01-01T` + clock + `Z"}]}`
 }
 
 // Flags of the state folder are not announced as upstream's: upstream has not
@@ -84,7 +89,7 @@ func TestRestoredFlagsAreNotAnnounced(t *testing.T) {
 	}
 	c.Config.Upstream.File = "/flags.json"
 	c.logFlags(&state.State{Definitions: &edgecore.Definitions{Environment: "e"}}, false)
-	if !strings.Contains(log.String(), `msg="e: 0 flags, from /flags.json"`) {
+	if !strings.Contains(log.String(), `msg="flags received" environment=e flags=0 source=/flags.json`) {
 		t.Errorf("%s", &log)
 	}
 }

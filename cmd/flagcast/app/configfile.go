@@ -10,10 +10,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
+	"github.com/flagcast/flagcast/internal/strictyaml"
 )
 
+// DefaultConfig is the configuration file that is read without --config, where
+// it exists; ConfigVariable names the environment variable of another.
 const (
 	DefaultConfig  = "flagcast.yaml"
 	ConfigVariable = "FLAGCAST_CONFIG"
@@ -72,9 +74,9 @@ const (
 // First puts before faults of a setting that is not given that the file does not
 // exist: it would hold the setting.
 func (f ConfigFile) First(err error) error {
-	var faults *config.Faults
+	var faults *strictyaml.Faults
 	if f.Missing && errors.As(err, &faults) && faults.Incomplete() {
-		faults.List = slices.Insert(faults.List, 0, config.Fault{File: f.Path, Message: noFile, Hint: noFileHint})
+		faults.List = slices.Insert(faults.List, 0, strictyaml.Fault{File: f.Path, Message: noFile, Hint: noFileHint})
 	}
 	return err
 }
@@ -83,7 +85,8 @@ func (f ConfigFile) First(err error) error {
 // file can hold, such as "targets".
 func (f ConfigFile) Without(err error, key string) error {
 	if f.Missing {
-		return exit.With(exit.Usage, fmt.Errorf("%s: %s, and the command needs its %s", f.Path, noFile, key), noFileHint)
+		return exit.With(exit.Usage, fmt.Errorf("%s: %s, and the command needs its %s", f.Path, noFile, key),
+			noFileHint)
 	}
 	return exit.With(exit.Usage, err, fmt.Sprintf("add them under %q", key+":"))
 }

@@ -15,13 +15,20 @@ import (
 
 func TestDeliver(t *testing.T) {
 	var log bytes.Buffer
-	c := &App{Store: state.New(state.Options{Log: slog.New(slog.DiscardHandler)}), Log: slog.New(slog.NewTextHandler(&log, nil))}
-	d, err := parse.Definitions([]byte(`{"features":[`+strings.TrimSuffix(strings.Repeat(`{"name":"x","enabled":true,"strategies":[{"name":"none"}]},`, 100_000), ",")+`]}`), "e")
+	c := &App{
+		Store: state.New(state.Options{Log: slog.New(slog.DiscardHandler)}),
+		Log:   slog.New(slog.NewTextHandler(&log, nil)),
+	}
+	d, err := parse.Definitions(
+		[]byte(`{"features":[`+
+			strings.TrimSuffix(strings.Repeat(`{"name":"x","enabled":true,"strategies":[{"name":"none"}]},`, 100_000),
+				",")+`]}`), "e")
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.deliver(t.Context(), d)
-	if lines := strings.Count(log.String(), "\n"); lines != loggedProblems+1 || !strings.Contains(log.String(), fmt.Sprintf("%d more problems of flags are not logged", len(d.Problems)+1-loggedProblems)) {
+	if lines := strings.Count(log.String(), "\n"); lines != loggedProblems+1 ||
+		!strings.Contains(log.String(), fmt.Sprintf("first\" problems=%d ", len(d.Problems)+1-loggedProblems)) {
 		t.Errorf("%d lines:\n%.500s", lines, &log)
 	}
 	before := log.Len()
@@ -31,7 +38,12 @@ func TestDeliver(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	other, _ := parse.Definitions([]byte(`{"features":[`+strings.TrimSuffix(strings.Repeat(`{"name":"y","enabled":true,"strategies":[{"name":"none"},{"name":"none"},{"name":"none"}]},`, 10), ",")+`]}`), "e")
+	other, _ := parse.Definitions(
+		[]byte(`{"features":[`+
+			strings.TrimSuffix(
+				strings.Repeat(
+					`{"name":"y","enabled":true,"strategies":[{"name":"none"},{"name":"none"},{"name":"none"}]},`, 10),
+				",")+`]}`), "e")
 	for range 64 { // the context is looked at now and then
 		other.Features = append(other.Features, other.Features[0])
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -24,7 +23,9 @@ func (c *App) Fetch(ctx context.Context, environments []edgecore.Environment) er
 	defer stop()
 	group, following := errgroup.WithContext(following)
 	c.follow(following, group, environments)
-	group.Go(func() error { return c.refused(following, environments) })
+	for _, env := range environments {
+		group.Go(func() error { return c.refused(following, env) })
+	}
 	for _, env := range environments {
 		if _, err := c.Store.Wait(following, env, 0); err != nil {
 			stop()
@@ -43,23 +44,21 @@ func (c *App) Fetch(ctx context.Context, environments []edgecore.Environment) er
 }
 
 // refused returns an error when upstream has given an answer that it will give
-// again: serve goes on asking then, a command that runs once has its result.
-func (c *App) refused(ctx context.Context, environments []edgecore.Environment) error {
+// again, and nil when ctx ends. serve asks again then; a command that runs once
+// has its result.
+func (c *App) refused(ctx context.Context, env edgecore.Environment) error {
 	if c.Config.Upstream.File != "" {
 		return nil // a file that cannot be read ends its feed
 	}
-	ticker := time.NewTicker(20 * time.Millisecond)
-	defer ticker.Stop()
 	for {
+		changed := c.Feeds[env].Changed()
+		if err := c.Feeds[env].Status().Err; final(err) {
+			return fmt.Errorf("no definitions of environment %q: %w", env, err)
+		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-ticker.C:
-		}
-		for _, env := range environments {
-			if err := c.Feeds[env].Status().Err; final(err) {
-				return fmt.Errorf("no definitions of environment %q: %w", env, err)
-			}
+		case <-changed:
 		}
 	}
 }
@@ -83,7 +82,8 @@ func (c *App) loadFrom(path string, stdin io.Reader) error {
 	var env edgecore.Environment
 	for _, t := range c.Targets {
 		if env != "" && t.Environment != env {
-			return exit.With(exit.Usage, fmt.Errorf("--from has one environment, the targets publish %q and %q", env, t.Environment), "choose by --target")
+			return exit.With(exit.Usage, fmt.Errorf("--from has one environment, the targets publish %q and %q", env,
+				t.Environment), "choose by --target")
 		}
 		env = t.Environment
 	}

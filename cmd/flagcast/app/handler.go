@@ -10,39 +10,50 @@ import (
 	"github.com/flagcast/flagcast/edgecore/publish"
 )
 
-func (c *App) handler(publishers []*publish.Publisher) (*api.Handler, error) {
+// tokens returns what the tokens of requests may see.
+func (c *App) tokens() *access.Access {
 	cfg := &c.Config.API
 	options := access.Options{
 		Backend:  slices.Concat(c.Config.Upstream.Tokens, cfg.BackendTokens),
 		Frontend: cfg.FrontendTokens, Anonymous: cfg.Anonymous,
-		Followed: c.scopes(), ValidFor: cfg.RevalidateTokens, Dir: c.Config.State.Dir, Log: c.Log,
+		Served: c.scopes(), ValidFor: cfg.RevalidateTokens, Dir: c.Config.State.Dir, Log: c.Log,
 	}
 	if c.Config.Upstream.URL != "" {
 		options.Validator = access.NewUpstream(c.Config.Upstream.URL, c.Config.Upstream.Headers, c.upstream)
 	}
 	known := access.New(options)
 	known.Restore()
+	return known
+}
+
+func (c *App) handler(publishers []*publish.Publisher, known *access.Access) (*api.Handler, error) {
+	cfg := &c.Config.API
 	header := cfg.TokenHeader
 	if strings.EqualFold(header, "Authorization") {
 		header = ""
 	}
 	return api.New(api.Options{
-		States: c.Store, Access: known, Environments: c.Followed(), Log: c.Log, Registry: c.registry, BasePath: cfg.BasePath, LastConfirmed: c.heard,
-		Build:   api.Build{Version: BuildVersion(), Revision: buildRevision()},
-		Targets: func() any { return c.Report(publishers, cfg.PrivateBackstage()) }, Usage: c.usage, WebhookSecret: cfg.WebhookSecret, Trigger: c.nudge,
-		TokenHeader: header, NoAll: !cfg.All,
+		States: c.Store, Access: known, Environments: c.Followed(), Log: c.Log, Registry: c.registry,
+		BasePath: cfg.BasePath, LastConfirmed: c.heard,
+		Build: api.Build{Version: BuildVersion(), Revision: buildRevision()},
+		Targets: func() any {
+			return c.Report(publishers, cfg.PrivateBackstage())
+		}, Usage: c.usage, WebhookSecret: cfg.WebhookSecret, Trigger: c.trigger,
+		TokenHeader: header, DisableAll: !cfg.All,
 		CORS: api.CORS{
 			Origins: cfg.CORS.Origins, AllowedHeaders: cfg.CORS.AllowedHeaders, ExposedHeaders: cfg.CORS.ExposedHeaders,
 			Methods: cfg.CORS.Methods, MaxAge: cfg.CORS.MaxAge,
 		},
-		Shared: api.Shared{
-			MaxAge: cfg.Shared.MaxAge, StaleWhileRevalidate: cfg.Shared.StaleWhileRevalidate, StaleIfError: cfg.Shared.StaleIfError,
+		SharedCache: api.SharedCache{
+			MaxAge: cfg.Shared.MaxAge, StaleWhileRevalidate: cfg.Shared.StaleWhileRevalidate,
+			StaleIfError: cfg.Shared.StaleIfError,
 		},
 		Peers: api.Peers{
-			Allow: config.Prefixes(cfg.Allow), Deny: config.Prefixes(cfg.Deny), Proxies: config.Prefixes(cfg.TrustedProxies),
+			Allow: config.Prefixes(cfg.Allow), Deny: config.Prefixes(cfg.Deny),
+			Proxies: config.Prefixes(cfg.TrustedProxies),
 		},
 		Backstage: api.Backstage{
-			Apart: cfg.Backstage.Listen != "", NoMetrics: !cfg.Backstage.Metrics,
+			Separate: cfg.Backstage.Listen != "", DisableMetrics: !cfg.Backstage.Metrics,
 			Features: cfg.Backstage.Features, Tokens: cfg.Backstage.Tokens,
 		},
 	}), nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,24 +28,41 @@ func NewLogger(w io.Writer, c config.Log) *slog.Logger {
 	})})
 }
 
-// changesKey is the attribute of a record that lists changes, as []string.
-const changesKey = "changes"
+// Attributes of a record that are lists, as []string: of changes, and of what an
+// error has beyond its first line.
+const (
+	changesKey = "changes"
+	linesKey   = "lines"
+)
 
-// listing writes the list of a record as lines of their own below it, indented
-// by two spaces.
+// listing writes for people what a record has: the attribute that is the point
+// of it right after the message, as in "publish: connection refused", and
+// its list as lines of their own below it, indented by two spaces.
 type listing struct{ slog.Handler }
+
+// isPoint reports whether an attribute is what a record is about, so that the
+// message is nothing without it.
+func isPoint(key string) bool {
+	return slices.Contains([]string{"err", "problem", "change", "text", "url", "at", "command"}, key)
+}
 
 func (l listing) Handle(ctx context.Context, r slog.Record) error {
 	var lines []string
-	head := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	var rest []slog.Attr
+	message := r.Message
 	r.Attrs(func(a slog.Attr) bool {
-		if list, ok := a.Value.Any().([]string); ok && a.Key == changesKey {
+		switch list, ok := a.Value.Any().([]string); {
+		case ok && (a.Key == changesKey || a.Key == linesKey):
 			lines = list
-		} else {
-			head.AddAttrs(a)
+		case message == r.Message && isPoint(a.Key):
+			message += ": " + a.Value.String()
+		default:
+			rest = append(rest, a)
 		}
 		return true
 	})
+	head := slog.NewRecord(r.Time, r.Level, message, r.PC)
+	head.AddAttrs(rest...)
 	if err := l.Handler.Handle(ctx, head); err != nil {
 		return err
 	}

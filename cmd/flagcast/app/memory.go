@@ -69,7 +69,8 @@ func containerMemory(root fs.FS) int64 {
 		// A container sees its own group at the top, though its path says more.
 		for group = path.Clean("/" + group); ; group = path.Dir(group) {
 			text, err := fs.ReadFile(root, path.Join(mount, group, file))
-			if n, bad := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && bad == nil && n > 0 && n < 1<<60 {
+			if n, bad := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && bad == nil && n > 0 &&
+				n < 1<<60 {
 				most = min(most, n)
 			}
 			if group == "/" {

@@ -89,6 +89,6 @@ func (c *App) Ping(ctx context.Context) {
 		return
 	}
 	if err := c.healthcheck(nil).Once(ctx); err != nil {
-		c.Log.Warn(err.Error())
+		c.Log.Warn("call the healthcheck", "err", err)
 	}
 }

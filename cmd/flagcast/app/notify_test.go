@@ -20,8 +20,8 @@ import (
 	"github.com/flagcast/flagcast/sinks/all"
 )
 
-// told is a core whose services are a server of the test.
-type told struct {
+// notified is a core whose services are a server of the test.
+type notified struct {
 	core *App
 	dir  string
 	log  bytes.Buffer
@@ -30,17 +30,17 @@ type told struct {
 	calls []string // path and body
 }
 
-func newTold(t *testing.T, settings string) *told {
+func newNotified(t *testing.T, settings string) *notified {
 	t.Helper()
-	told := &told{dir: t.TempDir()}
+	n := &notified{dir: t.TempDir()}
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		told.mu.Lock()
-		defer told.mu.Unlock()
-		told.calls = append(told.calls, r.Method+" "+r.URL.Path+" "+string(body))
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.calls = append(n.calls, r.Method+" "+r.URL.Path+" "+string(body))
 	}))
 	t.Cleanup(server.Close)
-	path := filepath.Join(told.dir, "flagcast.yaml")
+	path := filepath.Join(n.dir, "flagcast.yaml")
 	settings = `
 upstream: { url: "http://127.0.0.1:1", tokens: ["*:e.s3cr3t"] }
 sinks: { s: { type: memory } }
@@ -53,21 +53,21 @@ targets: [{ name: web, sink: s, environment: e, format: rules/1, key: k }]
 	if err != nil {
 		t.Fatal(err)
 	}
-	if told.core, err = New(c, ConfigFile{}, slog.New(slog.NewTextHandler(&told.log, nil))); err != nil {
+	if n.core, err = New(c, ConfigFile{}, slog.New(slog.NewTextHandler(&n.log, nil)), []string{"s"}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if strings.Contains(told.log.String(), secretText) {
-			t.Errorf("the log holds a secret:\n%s", &told.log)
+		if strings.Contains(n.log.String(), secretText) {
+			t.Errorf("the log holds a secret:\n%s", &n.log)
 		}
 	})
-	return told
+	return n
 }
 
-// tell passes events to the listeners of a command, and ends their loops.
-func (told *told) tell(t *testing.T, by string, events ...publish.Event) (loops int) {
+// pass passes events to the listeners of a command, and ends their loops.
+func (n *notified) pass(t *testing.T, by string, events ...publish.Event) (loops int) {
 	t.Helper()
-	listener, runs, err := told.core.listeners(by)
+	listener, runs, err := n.core.listeners(by)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func (told *told) tell(t *testing.T, by string, events ...publish.Event) (loops 
 }
 
 func TestListenersFollowTheConfiguration(t *testing.T) {
-	told := newTold(t, `
+	n := newNotified(t, `
 audit: { file: audit.jsonl }
 notify:
   - { type: json, url: "SERVER/s3cr3t/all" }
@@ -94,63 +94,68 @@ healthcheck: { url: "SERVER/s3cr3t/well" }
 `)
 	failed := publish.Event{Kind: publish.Failed, Target: "web", Sink: "s", Failures: 1}
 	held := publish.Event{Kind: publish.Held, Target: "web", Sink: "s"}
-	if n := told.tell(t, "serve", failed); n != 3 || len(told.calls) != 0 {
-		t.Errorf("serve: %d loops, want 3; one failure of serve is told: %q", n, told.calls)
+	if loops := n.pass(t, "serve", failed); loops != 3 || len(n.calls) != 0 {
+		t.Errorf("serve: %d loops, want 3; one failure of serve is sent: %q", loops, n.calls)
 	}
-	if n := told.tell(t, "sync", failed, held); n != 2 || len(told.calls) != 2 {
-		t.Errorf("sync: %d loops, want 2; calls %q, want one for each webhook", n, told.calls)
+	if loops := n.pass(t, "sync", failed, held); loops != 2 || len(n.calls) != 2 {
+		t.Errorf("sync: %d loops, want 2; calls %q, want one for each webhook", loops, n.calls)
 	}
-	for i, part := range []string{`POST /s3cr3t/all {"events":[{"time":`, `POST /s3cr3t/held {"mrkdwn":false,"text":"flagcast: target web (sink s) is held"}`} {
-		if !strings.HasPrefix(told.calls[i], part) {
-			t.Errorf("call %d is %q, want %q", i+1, told.calls[i], part)
+	for i, part := range []string{
+		`POST /s3cr3t/all {"events":[{"time":`,
+		`POST /s3cr3t/held {"mrkdwn":false,"text":"flagcast: target web (sink s) is held"}`,
+	} {
+		if !strings.HasPrefix(n.calls[i], part) {
+			t.Errorf("call %d is %q, want %q", i+1, n.calls[i], part)
 		}
 	}
-	if !strings.Contains(told.calls[0], `"event":"failed"`) {
-		t.Errorf("sync does not tell its only failure: %q", told.calls[0])
+	if !strings.Contains(n.calls[0], `"event":"failed"`) {
+		t.Errorf("sync does not tell its only failure: %q", n.calls[0])
 	}
-	told.core.Ping(t.Context())
-	if last := told.calls[len(told.calls)-1]; last != "GET /s3cr3t/well " {
+	n.core.Ping(t.Context())
+	if last := n.calls[len(n.calls)-1]; last != "GET /s3cr3t/well " {
 		t.Errorf("the healthcheck was called by %q", last)
 	}
-	audit, err := os.ReadFile(filepath.Join(told.dir, "audit.jsonl"))
-	if err != nil || strings.Count(string(audit), "\n") != 1 || !strings.Contains(string(audit), `"event":"held"`) || !strings.Contains(string(audit), `"by":"sync"`) {
+	audit, err := os.ReadFile(filepath.Join(n.dir, "audit.jsonl"))
+	if err != nil || strings.Count(string(audit), "\n") != 1 || !strings.Contains(string(audit), `"event":"held"`) ||
+		!strings.Contains(string(audit), `"by":"sync"`) {
 		t.Errorf("audit file: %v\n%s", err, audit)
 	}
 }
 
-// serve tells a failure that does not pass by itself before "after" others, and
+// serve sends a failure that does not pass by itself before "after" others, and
 // its messages name the configuration that --config has given.
 func TestListenersOfServe(t *testing.T) {
-	told := newTold(t, `notify: [{ type: slack, url: "SERVER/s3cr3t/all", after: 9 }]`)
-	told.core.ConfigFile = ConfigFile{Path: "conf/it's.yaml", flag: true}
-	told.tell(t, "serve",
+	n := newNotified(t, `notify: [{ type: slack, url: "SERVER/s3cr3t/all", after: 9 }]`)
+	n.core.ConfigFile = ConfigFile{Path: "conf/it's.yaml", flag: true}
+	n.pass(t, "serve",
 		publish.Event{Kind: publish.Failed, Target: "web", Sink: "s", Failures: 1, Text: "put: 503"},
 		publish.Event{Kind: publish.Failed, Target: "app", Sink: "s", Failures: 1, Text: "put: 403", Permanent: true},
 		publish.Event{Kind: publish.Held, Target: "web", Sink: "s", Digest: "4f0c29a7e1b3"})
-	want := `POST /s3cr3t/all {"mrkdwn":false,"text":"flagcast: target app (sink s) has failed: put: 403\nflagcast: target web (sink s) is held: ` +
+	want := `POST /s3cr3t/all {"mrkdwn":false,"text":"flagcast: target app (sink s) has failed: put: 403\nflagcast: ` +
+		`target web (sink s) is held: ` +
 		`(if it is meant: flagcast sync --target web --accept 4f0c29a7e1b3 --config 'conf/it'\\''s.yaml')"}` + "\n"
-	if len(told.calls) != 1 || told.calls[0] != want {
-		t.Errorf("calls:\n%s\nwant:\n%s", told.calls, want)
+	if len(n.calls) != 1 || n.calls[0] != want {
+		t.Errorf("calls:\n%s\nwant:\n%s", n.calls, want)
 	}
 }
 
 func TestListenersOfAnEmptyConfiguration(t *testing.T) {
-	told := newTold(t, "")
-	if n := told.tell(t, "serve", publish.Event{Kind: publish.Failed, Target: "web"}); n != 0 {
+	n := newNotified(t, "")
+	if n := n.pass(t, "serve", publish.Event{Kind: publish.Failed, Target: "web"}); n != 0 {
 		t.Errorf("%d loops of nothing", n)
 	}
-	told.core.Ping(t.Context())
-	if told.log.Len() > 0 {
-		t.Errorf("log: %s", &told.log)
+	n.core.Ping(t.Context())
+	if n.log.Len() > 0 {
+		t.Errorf("log: %s", &n.log)
 	}
 }
 
 func TestWell(t *testing.T) {
-	told := newTold(t, "")
+	n := newNotified(t, "")
 	troubles := notify.NewProblems()
 	check := func(want string) {
 		t.Helper()
-		switch err := told.core.healthy(troubles); {
+		switch err := n.core.healthy(troubles); {
 		case want == "" && err != nil:
 			t.Errorf("not well: %v", err)
 		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
@@ -162,7 +167,7 @@ func TestWell(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	told.core.Store.Put(definitions)
+	n.core.Store.Put(definitions)
 	check("")
 	troubles.Event(publish.Event{Kind: publish.Stale, Target: "web"})
 	check(`target "web": stale`)

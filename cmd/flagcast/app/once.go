@@ -36,7 +36,8 @@ func (c *App) Environments() []edgecore.Environment {
 // Options of publishers that run once.
 func (c *App) Options(accept []string, listener publish.Listener) publish.Options {
 	return publish.Options{
-		Log: c.Log, Metrics: publish.NewMetrics(prometheus.NewRegistry()), Listener: listener, Accept: accept, ConfigArgument: c.ConfigFile.Argument(),
+		Log: c.Log, Metrics: publish.NewMetrics(prometheus.NewRegistry()), Listener: listener, Accept: accept,
+		ConfigArgument: c.ConfigFile.Argument(),
 	}
 }
 

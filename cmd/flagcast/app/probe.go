@@ -25,7 +25,9 @@ const probeBytes = 64 << 10
 
 // NewProbe makes a probe of the status address of a worker.
 func NewProbe(address string) publish.Probe {
-	return &probe{address: address, client: httpclient.NewClient(httpclient.Options{Attempts: 1, Timeout: 5 * time.Second})}
+	return &probe{
+		address: address, client: httpclient.NewClient(httpclient.Options{Attempts: 1, Timeout: 5 * time.Second}),
+	}
 }
 
 // Name is the address without what may be secret in it.
@@ -71,9 +73,6 @@ func (p *probe) Seen(ctx context.Context, _ uint64) (uint64, error) {
 	}
 	return *status.Seq, nil
 }
-
-// CheckKey is the key that check writes and deletes.
-const CheckKey sinks.Key = "flagcast-check"
 
 // propagation asks the service itself whether a key has reached every place.
 type propagation struct {

@@ -51,7 +51,9 @@ func ReadFrom(path string, stdin io.Reader) ([]byte, error) {
 		err = fmt.Errorf("%s has %w", path, err)
 	}
 	if err != nil {
-		return nil, exit.With(exit.Failed, fmt.Errorf("read definitions: %w", err), "--from names a file with the answer of GET /api/client/features, or is - for standard input")
+		return nil,
+			exit.With(exit.Failed, fmt.Errorf("read definitions: %w", err),
+				"--from names a file with the answer of GET /api/client/features, or is - for standard input")
 	}
 	return bytes.TrimPrefix(document, []byte("\xef\xbb\xbf")), nil
 }
@@ -75,7 +77,9 @@ func DecodeDefinitions(path string, document []byte, env edgecore.Environment) (
 		err = fmt.Errorf("%s:%d:%d: %s", path, syntax.Line, syntax.Column, syntax.Msg)
 	}
 	if err != nil {
-		return nil, exit.With(exit.Failed, fmt.Errorf("read definitions: %w", err), "it must be the answer of GET /api/client/features")
+		return nil,
+			exit.With(exit.Failed, fmt.Errorf("read definitions: %w", err),
+				"it must be the answer of GET /api/client/features")
 	}
 	if !simple {
 		d.Lines = parse.FlagLines(document)

@@ -15,11 +15,15 @@ import (
 
 // Run follows upstream, serves and publishes.
 func (c *App) Run(ctx context.Context, listener *listen.Listeners, publishers []*publish.Publisher) error {
-	c.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	handler, err := c.handler(publishers)
+	c.registry.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	known := c.tokens()
+	defer known.Close()
+	handler, err := c.handler(publishers, known)
 	if err != nil {
 		return err
 	}
+	defer handler.Close()
 	c.greet(listener)
 
 	// Two groups: what produces ends first, then the store writes, and usage
@@ -40,6 +44,25 @@ func (c *App) Run(ctx context.Context, listener *listen.Listeners, publishers []
 	err = group.Wait()
 	stop()
 	return errors.Join(err, keepers.Wait())
+}
+
+// staleAfter is how long a target may go without being brought up to date before
+// it is stale.
+const staleAfter = 15 * time.Minute
+
+// Publishers makes one for each target. listener receives their events.
+func (c *App) Publishers(listener publish.Listener) []*publish.Publisher {
+	options := publish.Options{
+		Log: c.Log, Metrics: publish.NewMetrics(c.registry), Listener: listener,
+		ConfigArgument: c.ConfigFile.Argument(),
+		StaleAfter:     max(staleAfter, 3*c.Config.Upstream.Interval), UpstreamStaleAfter: c.Config.Upstream.Stale(),
+		LastConfirmed: func(env edgecore.Environment) time.Time { at, _ := c.heard(env); return at },
+	}
+	var list []*publish.Publisher
+	for _, t := range c.Targets {
+		list = append(list, publish.New(t, c.Store, options))
+	}
+	return list
 }
 
 // scopes are the environments that are served, with the projects that the

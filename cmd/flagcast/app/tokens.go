@@ -32,7 +32,9 @@ func resolveTokens(ctx context.Context, c *config.Config, validator access.Valid
 		name   string
 		tokens []edgecore.Token
 	}{
-		{"upstream.tokens", c.Upstream.Tokens}, {"api.backend_tokens", c.API.BackendTokens}, {"api.frontend_tokens", c.API.FrontendTokens},
+		{"upstream.tokens", c.Upstream.Tokens}, {
+			"api.backend_tokens", c.API.BackendTokens,
+		}, {"api.frontend_tokens", c.API.FrontendTokens},
 	} {
 		for i := range list.tokens {
 			if list.tokens[i].Other != "" {
@@ -43,7 +45,7 @@ func resolveTokens(ctx context.Context, c *config.Config, validator access.Valid
 	if len(open) == 0 {
 		return nil
 	}
-	known := make([]*access.Known, len(open))
+	known := make([]*access.TokenInfo, len(open))
 	if validator != nil {
 		asking, cancel := context.WithTimeout(ctx, tokensTimeout)
 		defer cancel()
@@ -60,8 +62,10 @@ func resolveTokens(ctx context.Context, c *config.Config, validator access.Valid
 			p.token.Environment, p.token.Other = known[i].Scope.Environment, ""
 			continue
 		}
-		log.Warn(fmt.Sprintf("%s may be for environment %q or %q: taken for %q until /edge/validate of upstream can be asked at a start",
-			p.name, p.token.Environment, p.token.Other, p.token.Environment))
+		log.Warn(
+			"a token may be for two environments: the first is used until upstream confirms one by /edge/validate at "+
+				"a start",
+			"token", p.name, "environment", p.token.Environment, "other", p.token.Other)
 	}
 	return checkTargets(c)
 }
@@ -80,7 +84,9 @@ func checkTargets(c *config.Config) error {
 				list = append(list, env)
 			}
 			slices.Sort(list)
-			return exit.With(exit.Usage, fmt.Errorf("target %q publishes environment %q, and no token of upstream is for it", t.Name, t.Environment),
+			return exit.With(exit.Usage,
+				fmt.Errorf("target %q publishes environment %q, and no token of upstream is for it", t.Name,
+					t.Environment),
 				"the tokens are for "+JoinNames(list))
 		}
 	}

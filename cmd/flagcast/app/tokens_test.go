@@ -17,7 +17,10 @@ import (
 func configured(t *testing.T, url, tokens string) *config.Config {
 	t.Helper()
 	variables := map[string]string{"UPSTREAM_URL": url, "TOKENS": tokens}
-	c, err := config.Load("", config.Overrides{Lookup: func(name string) (string, bool) { v, ok := variables[name]; return v, ok }})
+	c, err := config.Load("", config.Overrides{Lookup: func(name string) (string, bool) {
+		v, ok := variables[name]
+		return v, ok
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,16 +32,18 @@ func configured(t *testing.T, url, tokens string) *config.Config {
 func TestEnvironmentsWithDots(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var question struct{ Tokens []string }
-		if json.NewDecoder(r.Body).Decode(&question) != nil || r.URL.Path != "/edge/validate" || len(question.Tokens) != 2 {
+		if json.NewDecoder(r.Body).Decode(&question) != nil || r.URL.Path != "/edge/validate" ||
+			len(question.Tokens) != 2 {
 			t.Errorf("%s %v", r.URL, question)
 		}
-		_, _ = w.Write([]byte(`{"tokens":[{"token":"*:eu.prod.secret","type":"client","environment":"eu.prod","projects":["*"]},
+		_, _ = w.Write([]byte(`{"tokens":[{"token":"*:eu.prod.secret","type":"client","environment":"eu.prod",
+			"projects":["*"]},
 			{"token":"*:eu.test.secret","type":"client","environment":"eu.test","projects":["*"]}]}`))
 	}))
 	defer server.Close()
 	var log bytes.Buffer
 	tokens := "*:eu.prod.secret,*:eu.test.secret,*:plain.secret"
-	core, err := New(configured(t, server.URL, tokens), ConfigFile{}, slog.New(slog.NewTextHandler(&log, nil)))
+	core, err := New(configured(t, server.URL, tokens), ConfigFile{}, slog.New(slog.NewTextHandler(&log, nil)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,18 +51,20 @@ func TestEnvironmentsWithDots(t *testing.T) {
 		t.Errorf("environments %s, log:\n%s", got, &log)
 	}
 	server.Close()
-	core, err = New(configured(t, server.URL, tokens), ConfigFile{}, slog.New(slog.NewTextHandler(&log, nil)))
+	core, err = New(configured(t, server.URL, tokens), ConfigFile{}, slog.New(slog.NewTextHandler(&log, nil)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := JoinNames(core.Followed()); got != "eu, plain" {
 		t.Errorf("without upstream: environments %s", got)
 	}
-	if n := strings.Count(log.String(), `environment \"eu\" or \"eu.`); n != 2 || strings.Contains(log.String(), "secret") {
+	if n := strings.Count(log.String(), `environment=eu other=eu.`); n != 2 ||
+		strings.Contains(log.String(), "secret") {
 		t.Errorf("%d warnings:\n%s", n, &log)
 	}
 	hex := strings.Repeat("0f", 32)
-	core, err = New(configured(t, server.URL, "*:eu.prod."+hex+",*:eu.test."+hex), ConfigFile{}, slog.New(slog.DiscardHandler))
+	core, err = New(configured(t, server.URL, "*:eu.prod."+hex+",*:eu.test."+hex), ConfigFile{},
+		slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

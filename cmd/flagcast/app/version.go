@@ -6,7 +6,8 @@ import (
 	"runtime/debug"
 )
 
-// version is set by the linker for releases: -ldflags "-X github.com/flagcast/flagcast/cmd/flagcast/app.version=v1.2.3".
+// version is set by the linker for releases: -ldflags "-X
+// github.com/flagcast/flagcast/cmd/flagcast/app.version=v1.2.3".
 var version string
 
 // revision is the commit, set likewise where the checkout is not at hand.

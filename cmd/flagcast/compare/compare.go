@@ -63,9 +63,11 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		}
 	}
 	if r.Features == nil && r.Frontend == nil {
-		return nil, errors.New("one server takes only a token of the client API and the other only one of the frontend API")
+		return nil,
+			errors.New("one server takes only a token of the client API and the other only one of the frontend API")
 	}
-	r.Equal = (r.Features == nil || len(r.Features.Differences) == 0) && (r.Frontend == nil || r.Frontend.Different == 0)
+	r.Equal = (r.Features == nil || len(r.Features.Differences) == 0) &&
+		(r.Frontend == nil || r.Frontend.Different == 0)
 	if !r.Equal {
 		r.Changed, err = changed(ctx, o)
 	}
@@ -95,7 +97,8 @@ func (r *Report) features(servers ...*Server) (programs []*eval.Program, err err
 		return programs, nil
 	}
 	r.Features = &Features{
-		Flags: len(union(documents[0].flags, documents[1].flags)), Segments: len(union(documents[0].segments, documents[1].segments)),
+		Flags:       len(union(documents[0].flags, documents[1].flags)),
+		Segments:    len(union(documents[0].segments, documents[1].segments)),
 		Differences: definitions(documents[0], documents[1]),
 	}
 	if len(r.Features.Differences) == 0 {

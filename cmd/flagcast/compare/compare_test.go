@@ -28,20 +28,50 @@ func TestDefinitions(t *testing.T) {
 		{"null", flag(`,"description":null`), flag(``), ""},
 		{"an empty list", flag(`,"variants":[]`), flag(``), ""},
 		{"false by default", flag(`,"stale":false`), flag(``), ""},
-		{"true by default", flag(`,"dependencies":[{"feature":"p","enabled":false}]`), flag(`,"dependencies":[{"feature":"p"}]`), "dependencies[].enabled false -"},
+		{
+			"true by default", flag(`,"dependencies":[{"feature":"p","enabled":false}]`),
+			flag(`,"dependencies":[{"feature":"p"}]`), "dependencies[].enabled false -",
+		},
 		{"an unknown member", flag(`,"later":{"x":1}`), flag(``), `later {"x":1} -`},
-		{"an unknown member within", flag(`,"later":{"x":[1,2]}`), flag(`,"later":{"x":[2,1]}`), `later.x[0] 1 2; later.x[1] 2 1`},
+		{
+			"an unknown member within", flag(`,"later":{"x":[1,2]}`), flag(`,"later":{"x":[2,1]}`),
+			`later.x[0] 1 2; later.x[1] 2 1`,
+		},
 		{"another type", flag(`,"later":"1"`), flag(`,"later":1`), `later "1" 1`},
 		{"a number", flag(`,"later":1.50`), flag(`,"later":15e-1`), ""},
-		{"a large number", flag(`,"later":9007199254740993`), flag(`,"later":9007199254740992`), "later 9007199254740993 9007199254740992"},
-		{"order of strategies", strategy(`},{"name":"x"`), flag(`,"strategies":[{"name":"x"},{"name":"default"}]`), `strategies[0].name "default" "x"; strategies[1].name "x" "default"`},
+		{
+			"a large number", flag(`,"later":9007199254740993`), flag(`,"later":9007199254740992`),
+			"later 9007199254740993 9007199254740992",
+		},
+		{
+			"order of strategies", strategy(`},{"name":"x"`), flag(`,"strategies":[{"name":"x"},{"name":"default"}]`),
+			`strategies[0].name "default" "x"; strategies[1].name "x" "default"`,
+		},
 		{"order of segments", strategy(`,"segments":[1,2]`), strategy(`,"segments":[2,1]`), ""},
-		{"order of a dependency's variants", flag(`,"dependencies":[{"feature":"p","variants":["a","b"]}]`), flag(`,"dependencies":[{"feature":"p","variants":["b","a"]}]`), ""},
-		{"order of variants", flag(`,"variants":[{"name":"a"},{"name":"b"}]`), flag(`,"variants":[{"name":"b"},{"name":"a"}]`), `variants[0].name "a" "b"; variants[1].name "b" "a"`},
-		{"a constraint more", strategy(`,"constraints":[{"contextName":"a"},{"contextName":"b"}]`), strategy(`,"constraints":[{"contextName":"b"}]`), `strategies[0].constraints [{"contextName":"a"}] -`},
-		{"values", strategy(`,"constraints":[{"values":["a","b","c"]}]`), strategy(`,"constraints":[{"values":["c","d","b"]}]`), `strategies[0].constraints[].values ["a"] ["d"]`},
-		{"a value twice", strategy(`,"constraints":[{"values":["a","a"]}]`), strategy(`,"constraints":[{"values":["a"]}]`), `strategies[0].constraints[].values ["a"] -`},
-		{"where it comes from", `{"features":[],"meta":{"revisionId":1},"query":{"project":["a"]}}`, `{"features":[],"meta":{"etag":"x"}}`, ""},
+		{
+			"order of a dependency's variants", flag(`,"dependencies":[{"feature":"p","variants":["a","b"]}]`),
+			flag(`,"dependencies":[{"feature":"p","variants":["b","a"]}]`), "",
+		},
+		{
+			"order of variants", flag(`,"variants":[{"name":"a"},{"name":"b"}]`),
+			flag(`,"variants":[{"name":"b"},{"name":"a"}]`), `variants[0].name "a" "b"; variants[1].name "b" "a"`,
+		},
+		{
+			"a constraint more", strategy(`,"constraints":[{"contextName":"a"},{"contextName":"b"}]`),
+			strategy(`,"constraints":[{"contextName":"b"}]`), `strategies[0].constraints [{"contextName":"a"}] -`,
+		},
+		{
+			"values", strategy(`,"constraints":[{"values":["a","b","c"]}]`),
+			strategy(`,"constraints":[{"values":["c","d","b"]}]`), `strategies[0].constraints[].values ["a"] ["d"]`,
+		},
+		{
+			"a value twice", strategy(`,"constraints":[{"values":["a","a"]}]`),
+			strategy(`,"constraints":[{"values":["a"]}]`), `strategies[0].constraints[].values ["a"] -`,
+		},
+		{
+			"where it comes from", `{"features":[],"meta":{"revisionId":1},"query":{"project":["a"]}}`,
+			`{"features":[],"meta":{"etag":"x"}}`, "",
+		},
 		{"version", `{"features":[],"version":2}`, `{"features":[],"version":1}`, "version 2 1"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -81,7 +111,8 @@ func TestDefinitions(t *testing.T) {
 // TestSegments: those that no flag uses do not count, whichever side has them.
 func TestSegments(t *testing.T) {
 	document := func(segments string) *document {
-		d, err := parseDefinitions([]byte(`{"features":[{"name":"f","strategies":[{"segments":[1]}]}],"segments":[` + segments + `]}`))
+		d, err := parseDefinitions([]byte(`{"features":[{"name":"f","strategies":[{"segments":[1]}]}],"segments":[` +
+			segments + `]}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,8 +140,10 @@ func TestAnswersOfTwoKinds(t *testing.T) {
 		}
 		return clean("", v)
 	}
-	edge := `{"name":"f","enabled":true,"variant":{"name":"red","enabled":true,"payload":null},"impression_data":false,"impressionData":false}`
-	server := `{"name":"f","enabled":true,"variant":{"name":"red","enabled":true,"feature_enabled":true,"featureEnabled":true},"impressionData":false}`
+	edge := `{"name":"f","enabled":true,"variant":{"name":"red","enabled":true,"payload":null},` +
+		`"impression_data":false,"impressionData":false}`
+	server := `{"name":"f","enabled":true,"variant":{"name":"red","enabled":true,"feature_enabled":true,` +
+		`"featureEnabled":true},"impressionData":false}`
 	if a, b := common(toggle(edge), toggle(server)); !equal(a, b) {
 		t.Errorf("%s, %s", encode(a), encode(b))
 	}
@@ -176,28 +209,37 @@ func unleash(t *testing.T, definitions string, context map[string]string) *Serve
 	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
-	return &Server{URL: server.URL, Client: server.Client(), Tokens: []secret.Secret{secret.New("frontend"), secret.New("backend")}}
+	return &Server{
+		URL: server.URL, Client: server.Client(), Tokens: []secret.Secret{
+			secret.New("frontend"), secret.New("backend"),
+		},
+	}
 }
 
 const few = `{"features":[
- {"name":"here","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"environment","operator":"IN","values":["here"]}]}]},
+ {"name":"here","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"environment",
+ 	"operator":"IN","values":["here"]}]}]},
  {"name":"child","enabled":true,"strategies":[],"dependencies":[{"feature":"here"}]},
- {"name":"odd","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"a[b]","operator":"IN","values":["1"]}]}]},
+ {"name":"odd","enabled":true,"strategies":[{"name":"default","constraints":[{"contextName":"a[b]","operator":"IN",
+ 	"values":["1"]}]}]},
  {"name":"users","enabled":true,"strategies":[{"name":"userWithId","parameters":{"userIds":"ann"}}]}
 ]}`
 
 // TestUnleashItself: what the Unleash server decides by values of its own is
-// left out, and told.
+// left out, and reported.
 func TestUnleashItself(t *testing.T) {
 	run := func(there map[string]string) *Report {
-		r, err := Run(t.Context(), Options{A: unleash(t, few, map[string]string{"environment": "here"}), B: unleash(t, few, there), Samples: 20})
+		r, err := Run(t.Context(), Options{
+			A: unleash(t, few, map[string]string{"environment": "here"}), B: unleash(t, few, there), Samples: 20,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return r
 	}
 	r := run(map[string]string{"environment": "there"})
-	if !r.Equal || r.Frontend.Path != "/api/frontend" || r.Frontend.Answers != 40 || r.Frontend.Branches.Taken != r.Frontend.Branches.Total {
+	if !r.Equal || r.Frontend.Path != "/api/frontend" || r.Frontend.Answers != 40 ||
+		r.Frontend.Branches.Taken != r.Frontend.Branches.Total {
 		t.Errorf("%+v, %+v", r, r.Frontend)
 	}
 	if diff := cmp.Diff([]LeftOut{{"child", fixed, 20}, {"here", fixed, 20}}, r.Frontend.LeftOut); diff != "" {
@@ -205,7 +247,8 @@ func TestUnleashItself(t *testing.T) {
 	}
 	// A server that sees another user has other answers for some.
 	r = run(map[string]string{"userId": "bob"})
-	if r.Equal || r.Frontend.Different == 0 || r.Frontend.Differences[0].Flag != "users" || r.Frontend.Differences[0].Context["userId"] != "ann" {
+	if r.Equal || r.Frontend.Different == 0 || r.Frontend.Differences[0].Flag != "users" ||
+		r.Frontend.Differences[0].Context["userId"] != "ann" {
 		t.Errorf("%+v", r.Frontend)
 	}
 }
@@ -256,7 +299,8 @@ func TestWorker(t *testing.T) {
 		{"name":"plain","enabled":true,"strategies":[]},
 		{"name":"some","enabled":true,"strategies":[{"name":"userWithId","parameters":{"userIds":"7"}}]}]}`
 	toggles := func(plain bool) string {
-		return `{"toggles":[{"name":"plain","enabled":` + strconv.FormatBool(plain) + `,"variant":{"name":"disabled","enabled":false},"impressionData":false}]}`
+		return `{"toggles":[{"name":"plain","enabled":` + strconv.FormatBool(plain) +
+			`,"variant":{"name":"disabled","enabled":false},"impressionData":false}]}`
 	}
 	serve := func(features string, known func(token string) bool, plain bool) *httptest.Server {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -284,18 +328,28 @@ func TestWorker(t *testing.T) {
 		equal  bool
 		err    string
 	}{
-		"with tokens":        {serve("", frontend, true), true, ""},
-		"without tokens":     {serve("", anyone, true), true, ""},
-		"that differs":       {serve("", frontend, false), false, ""},
-		"of other tokens":    {serve("", func(string) bool { return false }, true), false, "/api/client/features: 404 Not Found"},
-		"nothing but a page": {httptest.NewServer(http.NotFoundHandler()), false, "/api/client/features: 404 Not Found"},
+		"with tokens":    {serve("", frontend, true), true, ""},
+		"without tokens": {serve("", anyone, true), true, ""},
+		"that differs":   {serve("", frontend, false), false, ""},
+		"of other tokens": {serve("", func(string) bool {
+			return false
+		}, true), false, "/api/client/features: 404 Not Found"},
+		"nothing but a page": {
+			httptest.NewServer(http.NotFoundHandler()), false,
+			"/api/client/features: 404 Not Found",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer tc.worker.Close()
 			server := func(url string) *Server {
-				return &Server{URL: url, Tokens: []secret.Secret{secret.New("backend"), secret.New("frontend")}, Client: http.DefaultClient}
+				return &Server{
+					URL: url, Tokens: []secret.Secret{secret.New("backend"), secret.New("frontend")},
+					Client: http.DefaultClient,
+				}
 			}
-			report, err := Run(t.Context(), Options{A: server(core.URL), B: server(tc.worker.URL), Samples: 10, Seed: 1})
+			report, err := Run(t.Context(), Options{
+				A: server(core.URL), B: server(tc.worker.URL), Samples: 10, Seed: 1,
+			})
 			if tc.err != "" {
 				if err == nil || !strings.Contains(err.Error(), tc.err) {
 					t.Errorf("the error is %v, want %q", err, tc.err)
@@ -305,11 +359,13 @@ func TestWorker(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if report.Equal != tc.equal || report.Features != nil || report.Frontend == nil || report.Frontend.Branches == nil {
+			if report.Equal != tc.equal || report.Features != nil || report.Frontend == nil ||
+				report.Frontend.Branches == nil {
 				t.Errorf("the report is %+v", report)
 			}
 			var text strings.Builder
-			if err := report.Print(&text); err != nil || !strings.Contains(text.String(), "definitions: not compared, not served by "+tc.worker.URL+"\n") {
+			if err := report.Print(&text); err != nil ||
+				!strings.Contains(text.String(), "definitions: not compared, not served by "+tc.worker.URL+"\n") {
 				t.Errorf("%v:\n%s", err, text.String())
 			}
 		})

@@ -85,7 +85,9 @@ func (s *sampler) complete(c *eval.Context, number int) {
 	} else if !c.Time.IsZero() {
 		c.Fields["currentTime"] = c.Time.UTC().Format("2006-01-02T15:04:05.000Z07:00")
 	}
-	for name, value := range map[string]string{"sessionId": "session-" + strconv.Itoa(number), "remoteAddress": "192.0.2.7"} {
+	for name, value := range map[string]string{
+		"sessionId": "session-" + strconv.Itoa(number), "remoteAddress": "192.0.2.7",
+	} {
 		if c.Fields[name] == "" {
 			c.Fields[name] = value
 		}

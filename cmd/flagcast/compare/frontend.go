@@ -102,7 +102,9 @@ func answers(ctx context.Context, o Options, s *sampler) (*Frontend, error) {
 			f.Answers++
 			if x, y := common(a[i][name], b[i][name]); !equal(x, y) {
 				f.Different++
-				f.Differences = append(f.Differences, AnswerDifference{Flag: name, Context: contexts[i].Fields, A: x, B: y, relevant: needs[name]})
+				f.Differences = append(f.Differences, AnswerDifference{
+					Flag: name, Context: contexts[i].Fields, A: x, B: y, relevant: needs[name],
+				})
 			}
 		}
 	}

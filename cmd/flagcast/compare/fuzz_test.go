@@ -9,8 +9,10 @@ import (
 // difference from itself, and comparing ends.
 func FuzzDefinitions(f *testing.F) {
 	for _, text := range []string{
-		`{"features":[{"name":"f","enabled":true,"strategies":[{"name":"default","segments":[1]}]}],"segments":[{"id":1}]}`,
-		`{"features":[{"name":7},null,[]],"segments":{}}`, `{"features":{}}`, "[]", "null", strings.Repeat("[", 1<<20), `{"features":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}`,
+		`{"features":[{"name":"f","enabled":true,"strategies":[{"name":"default","segments":[1]}]}],` +
+			`"segments":[{"id":1}]}`,
+		`{"features":[{"name":7},null,[]],"segments":{}}`, `{"features":{}}`, "[]", "null", strings.Repeat("[", 1<<20),
+		`{"features":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}`,
 	} {
 		f.Add([]byte(text), []byte(`{"features":[]}`))
 	}

@@ -56,7 +56,8 @@ func (r *Report) verdict() string {
 }
 
 func (f *Features) print(w io.Writer) error {
-	printable.Fprintf(w, "definitions: %s, %s: %s\n", count(f.Flags, "flag"), count(f.Segments, "segment"), differ(len(f.Differences)))
+	printable.Fprintf(w, "definitions: %s, %s: %s\n", count(f.Flags, "flag"), count(f.Segments, "segment"),
+		differ(len(f.Differences)))
 	if len(f.Differences) == 0 {
 		return nil
 	}
@@ -84,7 +85,8 @@ func (f *Features) print(w io.Writer) error {
 }
 
 func (f *Frontend) print(w io.Writer) error {
-	printable.Fprintf(w, "answers: %s of %s%s: %s\n", count(f.Contexts, "context"), f.Path, f.branches(), differ(f.Different))
+	printable.Fprintf(w, "answers: %s of %s%s: %s\n", count(f.Contexts, "context"), f.Path, f.branches(),
+		differ(f.Different))
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if f.Different > 0 {
 		fmt.Fprintln(table, "  FLAG\tCONTEXT\tA\tB")

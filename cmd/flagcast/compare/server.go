@@ -11,6 +11,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/internal/secret"
+	"github.com/flagcast/flagcast/internal/unleashurl"
 	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
@@ -62,12 +63,10 @@ func (s *Server) name() string { return s.base.Redacted() }
 
 // open reads the address and finds out which token is for which API.
 func (s *Server) open(ctx context.Context) error {
-	base, err := url.Parse(s.URL)
-	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-		return fmt.Errorf("%q is not of the form https://unleash.example", redact(s.URL))
+	base, err := unleashurl.Parse(s.URL)
+	if err != nil {
+		return fmt.Errorf("%q %w", redact(s.URL), err)
 	}
-	base.Path = strings.TrimSuffix(strings.TrimRight(base.Path, "/"), "/api")
-	base.RawQuery, base.Fragment = "", ""
 	s.base = base
 	tokens := s.Tokens
 	if len(tokens) == 0 {
@@ -100,7 +99,8 @@ func (s *Server) open(ctx context.Context) error {
 		if s.unserved != nil {
 			return s.unserved
 		}
-		return fmt.Errorf("%s takes none of the tokens: neither its client API nor its frontend API answers with 200", s.name())
+		return fmt.Errorf("%s takes none of the tokens: neither its client API nor its frontend API answers with 200",
+			s.name())
 	}
 	if s.answers {
 		_, err := s.get(ctx, "/api/frontend/all", nil, s.frontend)

@@ -3,9 +3,10 @@ package compare
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
+
+	"github.com/flagcast/flagcast/internal/plainjson"
 )
 
 // decode reads JSON with its numbers as they are written.
@@ -18,7 +19,9 @@ func decode(document []byte, into any) error {
 // unordered names the lists whose order means nothing: all conditions have to
 // hold, a value is in a list or is not. The first strategy that passes decides
 // about variants, and weights of variants add up in order: those lists keep it.
-var unordered = map[string]bool{"constraints": true, "values": true, "segments": true, "dependencies": true, "tags": true}
+var unordered = map[string]bool{
+	"constraints": true, "values": true, "segments": true, "dependencies": true, "tags": true,
+}
 
 // offByDefault names the members that are false where they are absent. (The
 // member enabled of a dependency is true then.)
@@ -72,15 +75,7 @@ func clean(name string, v any) any {
 
 // encode writes a value that has been decoded, with the names of objects in
 // order.
-func encode(v any) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		panic(fmt.Sprintf("compare: encode what was decoded: %v", err))
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-}
+func encode(v any) []byte { return plainjson.Must(v) }
 
 func equal(a, b any) bool { return bytes.Equal(encode(a), encode(b)) }
 

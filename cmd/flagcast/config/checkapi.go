@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/internal/strictyaml"
 )
 
 // FileEnvironments are those whose definitions are in Upstream.File.
@@ -28,21 +29,23 @@ func (c *Config) FileEnvironments() []edgecore.Environment {
 }
 
 // checkOffline: the file is that of every environment that a token names.
-func (d *decoder) checkOffline(c *Config) environments {
+func (k *checker) checkOffline(c *Config) environments {
 	served := c.FileEnvironments()
-	if len(served) == 0 && !d.tokensBroken {
-		d.wrong(&c.API, "backend_tokens", "there are no tokens: no client could ask", "set CLIENT_TOKENS or FRONTEND_TOKENS, or --client-tokens or --frontend-tokens")
+	if len(served) == 0 && !k.tokensBroken {
+		k.Wrong(&c.API, "backend_tokens", "there are no tokens: no client could ask",
+			"set CLIENT_TOKENS or FRONTEND_TOKENS, or --client-tokens or --frontend-tokens")
 	}
 	return served
 }
 
-func (d *decoder) checkListeners(a *API) {
+func (k *checker) checkListeners(a *API) {
 	address := func(owner any, where, value string) {
-		if !d.sound(owner, "listen") {
+		if !k.Sound(owner, "listen") {
 			return
 		}
 		if _, port, err := net.SplitHostPort(value); err != nil || !validPort(port) {
-			d.wrong(owner, "listen", `"listen" in `+where+` is not an address to listen on`, `write ":3063", "127.0.0.1:3063" or "[::1]:3063"`)
+			k.Wrong(owner, "listen", `"listen" in `+where+` is not an address to listen on`,
+				`write ":3063", "127.0.0.1:3063" or "[::1]:3063"`)
 		}
 	}
 	address(a, "api", a.Listen)
@@ -50,31 +53,37 @@ func (d *decoder) checkListeners(a *API) {
 	if a.Backstage.Listen != "" {
 		address(&a.Backstage, "backstage of api", a.Backstage.Listen)
 		if a.Backstage.Listen == a.Listen {
-			d.wrong(&a.Backstage, "listen", `"listen" in backstage of api is that of api`, "give it an address of its own, or remove it")
+			k.Wrong(&a.Backstage, "listen", `"listen" in backstage of api is that of api`,
+				"give it an address of its own, or remove it")
 		}
 	}
-	d.checkPair(&a.TLS, "cert_file", "key_file", a.TLS.CertFile, a.TLS.KeyFile, "tls of api")
+	k.checkPair(&a.TLS, "cert_file", "key_file", a.TLS.CertFile, a.TLS.KeyFile, "tls of api")
 	for _, s := range []struct {
 		key string
 		set bool
 	}{{"only", a.TLS.Only}, {"redirect", a.TLS.Redirect}} {
 		if s.set && a.TLS.CertFile == "" {
-			d.wrong(&a.TLS, s.key, quoted(s.key)+" in tls of api needs a certificate", `set "cert_file" and "key_file"`)
+			k.Wrong(&a.TLS, s.key, strictyaml.Quoted(s.key)+" in tls of api needs a certificate",
+				`set "cert_file" and "key_file"`)
 		}
 	}
 }
 
 // checkPair reports a certificate without its key, and one that cannot be used.
-func (d *decoder) checkPair(owner any, certKey, keyKey, cert, key, where string) {
+func (k *checker) checkPair(owner any, certKey, keyKey, cert, key, where string) {
 	switch {
-	case cert == "" && key == "" || !d.sound(owner, certKey) || !d.sound(owner, keyKey):
+	case cert == "" && key == "" || !k.Sound(owner, certKey) || !k.Sound(owner, keyKey):
 	case cert == "":
-		d.wrong(owner, keyKey, quoted(keyKey)+" in "+where+" is a key without a certificate", "set "+quoted(certKey))
+		k.Wrong(owner, keyKey, strictyaml.Quoted(keyKey)+" in "+where+" is a key without a certificate",
+			"set "+strictyaml.Quoted(certKey))
 	case key == "":
-		d.wrong(owner, certKey, quoted(certKey)+" in "+where+" is a certificate without a key", "set "+quoted(keyKey))
+		k.Wrong(owner, certKey, strictyaml.Quoted(certKey)+" in "+where+" is a certificate without a key",
+			"set "+strictyaml.Quoted(keyKey))
 	default:
 		if _, err := tls.LoadX509KeyPair(cert, key); err != nil {
-			d.wrong(owner, certKey, quoted(certKey)+" and "+quoted(keyKey)+" in "+where+" are not a certificate with its key: "+cause(err), "both are PEM text; they may be in one file")
+			k.Wrong(owner, certKey, strictyaml.Quoted(certKey)+" and "+strictyaml.Quoted(keyKey)+" in "+where+
+				" are not a certificate with its key: "+strictyaml.Cause(err),
+				"both are PEM text; they may be in one file")
 		}
 	}
 }
@@ -109,16 +118,18 @@ func loopback(listen string) bool {
 
 var headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 
-func (d *decoder) checkHeader(owner any, key, name, where string) {
-	if !headerName.MatchString(name) && d.sound(owner, key) {
-		d.wrong(owner, key, quoted(key)+" in "+where+" is not a name of a header", `write it like "Authorization"`)
+func (k *checker) checkHeader(owner any, key, name, where string) {
+	if !headerName.MatchString(name) && k.Sound(owner, key) {
+		k.Wrong(owner, key, strictyaml.Quoted(key)+" in "+where+" is not a name of a header",
+			`write it like "Authorization"`)
 	}
 }
 
-func (d *decoder) checkPrefixes(a *API, key string, list []string) {
+func (k *checker) checkPrefixes(a *API, key string, list []string) {
 	for i, text := range list {
-		if _, err := parsePrefix(text); err != nil && d.sound(a, key) {
-			d.wrong(a, key, fmt.Sprintf("item %d of %q in api is neither an address nor a range of addresses", i+1, key), `write 10.0.0.1, 10.0.0.0/8 or 2001:db8::/32`)
+		if _, err := parsePrefix(text); err != nil && k.Sound(a, key) {
+			k.Wrong(a, key, fmt.Sprintf("item %d of %q in api is neither an address nor a range of addresses", i+1,
+				key), `write 10.0.0.1, 10.0.0.0/8 or 2001:db8::/32`)
 		}
 	}
 }

@@ -39,7 +39,8 @@ func TestPrivateBackstage(t *testing.T) {
 
 func TestWeakWebhookSecret(t *testing.T) {
 	for text, weak := range map[string]bool{
-		"": false, "x": true, strings.Repeat("x", 15): true, strings.Repeat("x", 16): false, strings.Repeat("ü", 15): true,
+		"": false, "x": true, strings.Repeat("x", 15): true, strings.Repeat("x", 16): false,
+		strings.Repeat("ü", 15): true,
 	} {
 		var s secret.Secret
 		if text != "" {

@@ -19,15 +19,13 @@ import (
 	"github.com/flagcast/flagcast/edgecore/eval/rules"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
 	"github.com/flagcast/flagcast/internal/secret"
+	"github.com/flagcast/flagcast/internal/strictyaml"
 )
 
 // Config is a configuration that Load has checked. Paths in it start at the
 // folder of the file. Printing it shows no secret.
 //
-// In this package and in the settings of sinks a field is named by its yaml
-// tag, in snake_case. Further tags: min (shortest duration, smallest number),
-// oneof (the words a text may be, separated by spaces), required. A text named
-// "file" or "dir", or ending in "_file" or "_dir", is a path.
+// The tags of its fields are those of package strictyaml.
 type Config struct {
 	Upstream    Upstream         `yaml:"upstream"`
 	State       State            `yaml:"state"`
@@ -39,25 +37,17 @@ type Config struct {
 	Sinks       map[string]*Sink `yaml:"sinks"`
 	Targets     []Target         `yaml:"targets"`
 
-	unused []string
-	absent []absent
-	short  []string // secrets
-	src    *source
+	unused   []string
+	settings *strictyaml.Settings
 }
 
 // Unused returns, in a sentence each, which flags and variables of Unleash Edge
 // are set and do nothing here, and what to use instead.
 func (c *Config) Unused() []string { return c.unused }
 
-// ShortSecrets returns a warning for each secret of fewer than four characters,
-// with its place.
-func (c *Config) ShortSecrets() []string {
-	var list []string
-	for _, place := range c.short {
-		list = append(list, place+" has fewer than four characters: it can be guessed, and errors hide it only where it is a word of its own")
-	}
-	return list
-}
+// ShortSecrets names each secret of fewer than four characters: it can be
+// guessed, and errors hide it only where it is a word of its own.
+func (c *Config) ShortSecrets() []string { return c.settings.ShortSecrets() }
 
 // Upstream says where definitions come from: either URL and Tokens, or File.
 type Upstream struct {
@@ -215,16 +205,14 @@ type History struct {
 	Keep int    `yaml:"keep" min:"1"`         // snapshots of each key
 }
 
-func (h *History) setDefaults() { h.Keep = 10 }
+// SetDefaults implements strictyaml.Defaulter.
+func (h *History) SetDefaults() { h.Keep = 10 }
 
 // StaticContext is the part of the context that a target fixes.
 type StaticContext struct {
 	Static map[string]string // never nil
 	Absent []string          // fields that are known to be missing (null in the file), sorted
 }
-
-// defaulter is a type with defaults; they are set before it is decoded.
-type defaulter interface{ setDefaults() }
 
 func (c *Config) setDefaults() {
 	c.Upstream.Interval = 15 * time.Second
@@ -233,13 +221,16 @@ func (c *Config) setDefaults() {
 	c.Upstream.TokenHeader = "Authorization"
 	c.API = API{
 		Listen: ":3063", TokenHeader: "Authorization", RevalidateTokens: time.Hour, All: true,
-		TLS: TLS{Listen: ":3043"}, CORS: CORS{Origins: []string{"*"}, MaxAge: 48 * time.Hour}, Backstage: Backstage{Metrics: true},
+		TLS: TLS{Listen: ":3043"}, CORS: CORS{
+			Origins: []string{"*"}, MaxAge: 48 * time.Hour,
+		}, Backstage: Backstage{Metrics: true},
 	}
 	c.Log = Log{Level: slog.LevelInfo, Format: "text"}
 	c.Healthcheck.Interval = time.Minute
 }
 
-func (t *Target) setDefaults() {
+// SetDefaults implements strictyaml.Defaulter.
+func (t *Target) SetDefaults() {
 	t.Static = map[string]string{}
 	t.Contextual = snapshot.ContextualOff
 	t.Identifiers = rules.IdentifiersAllow

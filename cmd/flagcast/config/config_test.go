@@ -13,6 +13,7 @@ import (
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/internal/secret"
+	"github.com/flagcast/flagcast/internal/strictyaml"
 	"github.com/flagcast/flagcast/sinks"
 )
 
@@ -109,7 +110,7 @@ func TestBadFiles(t *testing.T) {
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			_, err := config.Load(filepath.ToSlash(file), overrides())
-			faults, ok := errors.AsType[*config.Faults](err)
+			faults, ok := errors.AsType[*strictyaml.Faults](err)
 			if !ok {
 				t.Fatalf("load gave %v, want faults", err)
 			}

@@ -41,7 +41,7 @@ func readDocument(t *testing.T) string {
 	return string(text)
 }
 
-// tables reads the rows of four columns by the heading that they stand under,
+// tables reads the rows of four columns by the heading above them,
 // and within it by their keys.
 func tables(t *testing.T) (rows map[string]map[string]documented, meanings map[string]string) {
 	t.Helper()
@@ -154,7 +154,7 @@ func missing(t *testing.T, settings any) []string {
 }
 
 // keys lists the keys of a struct as the document has them. Words that a text
-// may be, and the least value, have to stand in the meaning.
+// may be, and the least value, must be in the meaning.
 func keys(t *testing.T, v reflect.Value, prefix, section string, meanings map[string]string) map[string]documented {
 	t.Helper()
 	list := map[string]documented{}
@@ -266,7 +266,8 @@ func TestEdgeSettingsAreDocumented(t *testing.T) {
 	}
 	var got, want [][3]string
 	meanings := map[string]string{}
-	for _, row := range regexp.MustCompile("(?m)^\\| (`--[^|]+|—) \\| `([A-Z0-9_]+)` \\| ([^|]+) \\| (.+) \\|$").FindAllStringSubmatch(section, -1) {
+	rows := regexp.MustCompile("(?m)^\\| (`--[^|]+|—) \\| `([A-Z0-9_]+)` \\| ([^|]+) \\| (.+) \\|$")
+	for _, row := range rows.FindAllStringSubmatch(section, -1) {
 		got = append(got, [3]string{row[1], row[2], row[3]})
 		meanings[row[2]] = row[4]
 	}
@@ -286,7 +287,8 @@ func TestEdgeSettingsAreDocumented(t *testing.T) {
 		if !strings.HasPrefix(meaning, s.Fate()) || !strings.Contains(meaning, s.Instead()) {
 			t.Errorf("%s: the document says %q, it is %s: %s", s.Variable, meaning, s.Fate(), s.Instead())
 		}
-		for _, key := range regexp.MustCompile("`((?:api|upstream|state|log)\\.[a-z_.]+)`").FindAllStringSubmatch(meaning, -1) {
+		keys := regexp.MustCompile("`((?:api|upstream|state|log)\\.[a-z_.]+)`")
+		for _, key := range keys.FindAllStringSubmatch(meaning, -1) {
 			rows, _ := tables(t)
 			top, name, _ := strings.Cut(key[1], ".")
 			if _, ok := rows[top][name]; !ok {
@@ -354,7 +356,7 @@ func TestExampleLoads(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, sink := range c.Sinks {
-		if _, err := all.Open(sink.Type, sink.Settings); err != nil {
+		if _, err := all.New(sink.Type, sink.Settings); err != nil {
 			t.Errorf("open sink %q: %v", name, err)
 		}
 	}

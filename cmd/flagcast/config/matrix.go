@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/flagcast/flagcast/edgecore/snapshot"
+	"github.com/flagcast/flagcast/internal/strictyaml"
 	"github.com/flagcast/flagcast/sinks"
 )
 
@@ -63,14 +64,16 @@ func fill(pattern string, values map[string]string) string {
 
 // checkMatrix reports what is wrong with the matrix of a target, and keys that
 // are none or the same. It reports whether the keys are sound.
-func (d *decoder) checkMatrix(t *Target, where string) bool {
-	if !d.sound(t, "key") || !d.sound(t, "matrix") || t.Key == "" {
+func (k *checker) checkMatrix(t *Target, where string) bool {
+	if !k.Sound(t, "key") || !k.Sound(t, "matrix") || t.Key == "" {
 		return false
 	}
 	fields := slices.Sorted(maps.Keys(t.Matrix))
 	for _, match := range placeholder.FindAllStringSubmatch(string(t.Key), -1) {
 		if _, ok := t.Matrix[match[1]]; !ok {
-			d.wrong(t, "key", fmt.Sprintf("%q%s names {%s}, which is not a field of \"matrix\"", "key", in(where), match[1]), hintFor(match[1], fields))
+			k.Wrong(t, "key",
+				fmt.Sprintf("%q%s names {%s}, which is not a field of \"matrix\"", "key", strictyaml.In(where),
+					match[1]), strictyaml.HintFor(match[1], fields))
 			return false
 		}
 	}
@@ -78,33 +81,41 @@ func (d *decoder) checkMatrix(t *Target, where string) bool {
 	for _, field := range fields {
 		switch values := t.Matrix[field]; {
 		case len(values) == 0:
-			d.wrong(t, "matrix", fmt.Sprintf("field %s of \"matrix\"%s has no values", quoted(field), in(where)), "")
+			k.Wrong(t, "matrix", fmt.Sprintf("field %s of \"matrix\"%s has no values", strictyaml.Quoted(field),
+				strictyaml.In(where)), "")
 			return false
 		case !strings.Contains(string(t.Key), "{"+field+"}"):
-			d.wrong(t, "key", fmt.Sprintf("keys collide%s: \"key\" does not hold {%s}", in(where), field), "each combination needs a key of its own, such as \"flags-{"+field+"}\"")
+			k.Wrong(t, "key", fmt.Sprintf("keys collide%s: \"key\" does not hold {%s}", strictyaml.In(where), field),
+				"each combination needs a key of its own, such as \"flags-{"+field+"}\"")
 			return false
 		default:
 			count *= len(values)
 		}
 		if _, fixed := t.Static[field]; fixed || slices.Contains(t.Absent, field) {
-			d.wrong(t, "matrix", fmt.Sprintf("field %s is in \"matrix\" and in \"context\"%s", quoted(field), in(where)), "keep one of them")
+			k.Wrong(t, "matrix", fmt.Sprintf("field %s is in \"matrix\" and in \"context\"%s", strictyaml.Quoted(field),
+				strictyaml.In(where)), "keep one of them")
 		}
 	}
 	if count > maxCombinations {
-		d.wrong(t, "matrix", fmt.Sprintf("\"matrix\"%s has %d combinations, more than %d", in(where), count, maxCombinations), "let rules/1 decide some of the fields in the worker")
+		k.Wrong(t, "matrix", fmt.Sprintf("\"matrix\"%s has %d combinations, more than %d", strictyaml.In(where), count,
+			maxCombinations), "let rules/1 decide some of the fields in the worker")
 		return false
 	}
 	if len(fields) > 0 && t.Snapshot == snapshot.Definitions1 {
-		d.wrong(t, "matrix", fmt.Sprintf("\"matrix\"%s is for evaluated/1 and rules/1", in(where)), "definitions/1 holds all rules whatever the context is")
+		k.Wrong(t, "matrix", fmt.Sprintf("\"matrix\"%s is for evaluated/1 and rules/1", strictyaml.In(where)),
+			"definitions/1 holds all rules whatever the context is")
 	}
 	first := map[sinks.Key]map[string]string{}
 	for _, c := range t.Combinations() {
 		if _, err := sinks.ParseKey(string(c.Key)); err != nil {
-			d.wrong(t, "key", fmt.Sprintf("%q%s becomes %s, which is not portable", "key", in(where), quoted(string(c.Key))), `a key has 1 to 512 letters, digits, "-" and "_"`)
+			k.Wrong(t, "key", fmt.Sprintf("%q%s becomes %s, which is not portable", "key", strictyaml.In(where),
+				strictyaml.Quoted(string(c.Key))), `a key has 1 to 512 letters, digits, "-" and "_"`)
 			return false
 		}
 		if other, taken := first[c.Key]; taken {
-			d.wrong(t, "key", fmt.Sprintf("keys collide%s: %s is that of %s and of %s", in(where), quoted(string(c.Key)), sentence(other), sentence(c.Values)), "separate the fields by a sign that no value has")
+			k.Wrong(t, "key", fmt.Sprintf("keys collide%s: %s is that of %s and of %s", strictyaml.In(where),
+				strictyaml.Quoted(string(c.Key)), sentence(other), sentence(c.Values)),
+				"separate the fields by a sign that no value has")
 			return false
 		}
 		first[c.Key] = c.Values

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/flagcast/flagcast/internal/strictyaml"
 	"github.com/flagcast/flagcast/internal/untrusted"
 )
 
@@ -19,30 +20,29 @@ type Names struct {
 // variable in it is absent, too.
 func ReadNames(path string) Names {
 	var names Names
-	content, err := untrusted.ReadFile(path, maxBytes)
+	content, err := untrusted.ReadFile(path, strictyaml.MaxBytes)
 	if err != nil {
 		return names
 	}
-	text := strings.TrimPrefix(string(content), "\uFEFF")
-	root := parse(newSource(path, text), text, &collector{})
-	if e := root.get("upstream"); e != nil {
-		if file := e.value.get("file"); file != nil && file.value.scalar() && !strings.Contains(file.value.text, "$") {
-			names.File = file.value.text
+	root := strictyaml.Read(strings.TrimPrefix(string(content), "\uFEFF"))
+	if e := root.Get("upstream"); e != nil {
+		if file := e.Value.Get("file"); file != nil && file.Value.Scalar() && !strings.Contains(file.Value.Text, "$") {
+			names.File = file.Value.Text
 			if !filepath.IsAbs(names.File) {
 				names.File = filepath.Join(filepath.Dir(path), names.File)
 			}
 		}
 	}
-	if e := root.get("targets"); e != nil {
-		for _, target := range e.value.items {
-			if name := target.get("name"); name != nil {
-				names.Targets = append(names.Targets, name.value.text)
+	if e := root.Get("targets"); e != nil {
+		for _, target := range e.Value.Items {
+			if name := target.Get("name"); name != nil {
+				names.Targets = append(names.Targets, name.Value.Text)
 			}
 		}
 	}
-	if e := root.get("sinks"); e != nil {
-		for _, sink := range e.value.entries {
-			names.Sinks = append(names.Sinks, sink.name)
+	if e := root.Get("sinks"); e != nil {
+		for _, sink := range e.Value.Entries {
+			names.Sinks = append(names.Sinks, sink.Name)
 		}
 	}
 	return names

@@ -10,7 +10,7 @@ import (
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 )
 
-// TestReadNames: names are read whatever else is wrong, and nothing that is no
+// TestReadNames: names are read whatever else is wrong, and nothing that is not a
 // configuration ends the program.
 func TestReadNames(t *testing.T) {
 	dir := t.TempDir()
@@ -25,7 +25,8 @@ func TestReadNames(t *testing.T) {
 		"upstream: { file: /flags.json }":    {File: "/flags.json"},
 		"upstream: { file: sub/flags.json }": {File: filepath.Join(dir, "sub", "flags.json")},
 		"upstream: { file: \"${FLAGS}\" }":   {},
-		"nosuch: 1\nsinks: { cn: { secret: \"${NOT_SET}\" }, eu: }\ntargets: [ { name: web, sink: nosuch }, { name: app } ]": {
+		"nosuch: 1\nsinks: { cn: { secret: \"${NOT_SET}\" }, eu: }\ntargets: [ { name: web, sink: nosuch }, { name: " +
+			"app } ]": {
 			Sinks: []string{"cn", "eu"}, Targets: []string{"web", "app"},
 		},
 	} {

@@ -10,7 +10,8 @@ import (
 // Two sinks share one credential by an anchor, and a mapping by a merge key:
 // each of them needs it.
 const sharedCredential = `
-upstream: { url: "${MISSING_URL}", tokens: ["*:production.a-s3cr3t", "${MISSING_UNLEASH}"], headers: { X-Key: "${MISSING_HEADER}" } }
+upstream: { url: "${MISSING_URL}", tokens: ["*:production.a-s3cr3t", "${MISSING_UNLEASH}"],
+    headers: { X-Key: "${MISSING_HEADER}" } }
 api: { listen: "${MISSING_LISTEN}", frontend_tokens: ["${MISSING_FRONTEND}"] }
 healthcheck: { url: "${MISSING_HEALTH}" }
 sinks:
@@ -32,17 +33,19 @@ func TestNeeds(t *testing.T) {
 		needs config.Needs
 		want  string // of names
 	}{
-		"nothing":        {config.Needs{}, ""},
-		"upstream":       {config.Needs{Upstream: true}, "MISSING_URL MISSING_UNLEASH MISSING_HEADER"},
-		"api":            {config.Needs{API: true}, "MISSING_FRONTEND"},
-		"notify":         {config.Needs{Notify: true}, "MISSING_HEALTH"},
-		"a":              {config.Needs{Sinks: []string{"a"}}, "MISSING_ACCOUNT MISSING_TOKEN"},
-		"an alias":       {config.Needs{Sinks: []string{"b"}}, "MISSING_TOKEN"},
-		"a merge key":    {config.Needs{Sinks: []string{"c"}}, "MISSING_ACCOUNT MISSING_TOKEN"},
-		"files":          {config.Needs{Sinks: []string{"d"}}, "missing-file access_key_secret"},
-		"no secrets":     {config.Needs{Sinks: []string{"e"}}, ""},
-		"described":      {config.Needs{Described: []string{"a", "b", "d"}}, "MISSING_ACCOUNT"},
-		"one, described": {config.Needs{Sinks: []string{"d"}, Described: []string{"c"}}, "MISSING_ACCOUNT missing-file access_key_secret"},
+		"nothing":     {config.Needs{}, ""},
+		"upstream":    {config.Needs{Upstream: true}, "MISSING_URL MISSING_UNLEASH MISSING_HEADER"},
+		"api":         {config.Needs{API: true}, "MISSING_FRONTEND"},
+		"notify":      {config.Needs{Notify: true}, "MISSING_HEALTH"},
+		"a":           {config.Needs{Sinks: []string{"a"}}, "MISSING_ACCOUNT MISSING_TOKEN"},
+		"an alias":    {config.Needs{Sinks: []string{"b"}}, "MISSING_TOKEN"},
+		"a merge key": {config.Needs{Sinks: []string{"c"}}, "MISSING_ACCOUNT MISSING_TOKEN"},
+		"files":       {config.Needs{Sinks: []string{"d"}}, "missing-file access_key_secret"},
+		"no secrets":  {config.Needs{Sinks: []string{"e"}}, ""},
+		"described":   {config.Needs{Described: []string{"a", "b", "d"}}, "MISSING_ACCOUNT"},
+		"one, described": {config.Needs{
+			Sinks: []string{"d"}, Described: []string{"c"},
+		}, "MISSING_ACCOUNT missing-file access_key_secret"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := overrides()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/flagcast/flagcast/internal/secret"
+	"github.com/flagcast/flagcast/internal/strictyaml"
 )
 
 // Audit says where it is kept what was written, held and pinned.
@@ -32,36 +33,41 @@ type Healthcheck struct {
 	Interval time.Duration `yaml:"interval" min:"10s"`
 }
 
-func (w *Webhook) setDefaults() {
+// SetDefaults implements strictyaml.Defaulter.
+func (w *Webhook) SetDefaults() {
 	w.Events = []string{"failed", "held", "stale", "recovered"}
 	w.After = 3
 }
 
-func (d *decoder) checkNotify(c *Config) {
+func (k *checker) checkNotify(c *Config) {
 	for i := range c.Notify {
-		if w := &c.Notify[i]; d.nodes[w] != nil {
-			d.checkWebhook(c, w, fmt.Sprintf("notify %d", i+1))
+		if w := &c.Notify[i]; k.Decoded(w) {
+			k.checkWebhook(c, w, fmt.Sprintf("notify %d", i+1))
 		}
 	}
 	h := &c.Healthcheck
-	d.checkAddress(h, h.URL, "healthcheck")
-	if d.given(h, "interval") && !d.given(h, "url") {
-		d.wrong(h, "interval", `"interval" in healthcheck does nothing without "url"`, `set "url", or remove healthcheck`)
+	k.checkAddress(h, h.URL, "healthcheck")
+	if k.Given(h, "interval") && !k.Given(h, "url") {
+		k.Wrong(h, "interval", `"interval" in healthcheck does nothing without "url"`,
+			`set "url", or remove healthcheck`)
 	}
 }
 
-func (d *decoder) checkWebhook(c *Config, w *Webhook, where string) {
-	d.checkAddress(w, w.URL, where)
-	if w.Type == "slack" && d.given(w, "secret") {
-		d.wrong(w, "secret", `"secret"`+in(where)+" is only for dingtalk, feishu and json", "Slack's address is all that it asks for; remove it")
+func (k *checker) checkWebhook(c *Config, w *Webhook, where string) {
+	k.checkAddress(w, w.URL, where)
+	if w.Type == "slack" && k.Given(w, "secret") {
+		k.Wrong(w, "secret", `"secret"`+strictyaml.In(where)+" is only for dingtalk, feishu and json",
+			"Slack's address is all that it asks for; remove it")
 	}
-	if d.given(w, "events") && len(w.Events) == 0 && d.sound(w, "events") {
-		d.wrong(w, "events", `"events"`+in(where)+" is empty: there is nothing to send", "leave it out for all")
+	if k.Given(w, "events") && len(w.Events) == 0 && k.Sound(w, "events") {
+		k.Wrong(w, "events", `"events"`+strictyaml.In(where)+" is empty: there is nothing to send",
+			"leave it out for all")
 	}
 	if slices.Equal(w.Events, []string{"recovered"}) {
-		d.wrong(w, "events", `"events"`+in(where)+" has only recovered, which follows on others", `add "failed", "held" or "stale"`)
+		k.Wrong(w, "events", `"events"`+strictyaml.In(where)+" has only recovered, which follows on others",
+			`add "failed", "held" or "stale"`)
 	}
-	if !d.sound(w, "targets") || !d.sound(c, "targets") {
+	if !k.Sound(w, "targets") || !k.Sound(c, "targets") {
 		return
 	}
 	for i, glob := range w.Targets {
@@ -70,9 +76,11 @@ func (d *decoder) checkWebhook(c *Config, w *Webhook, where string) {
 			return ok
 		}
 		if _, err := path.Match(glob, ""); err != nil {
-			d.wrong(w, "targets", fmt.Sprintf(`item %d of "targets"%s is not a pattern`, i+1, in(where)), globHint)
+			k.Wrong(w, "targets", fmt.Sprintf(`item %d of "targets"%s is not a pattern`, i+1, strictyaml.In(where)),
+				globHint)
 		} else if !slices.ContainsFunc(c.Targets, matches) {
-			d.wrong(w, "targets", fmt.Sprintf(`item %d of "targets"%s matches no target`, i+1, in(where)), targetsHint(c.Targets))
+			k.Wrong(w, "targets", fmt.Sprintf(`item %d of "targets"%s matches no target`, i+1, strictyaml.In(where)),
+				targetsHint(c.Targets))
 		}
 	}
 }
@@ -80,7 +88,7 @@ func (d *decoder) checkWebhook(c *Config, w *Webhook, where string) {
 func targetsHint(targets []Target) string {
 	var names []string
 	for _, t := range targets {
-		names = append(names, quoted(t.Name))
+		names = append(names, strictyaml.Quoted(t.Name))
 	}
 	if len(names) == 0 {
 		return "there are no targets"
@@ -89,13 +97,14 @@ func targetsHint(targets []Target) string {
 }
 
 // checkAddress reports no part of an address, which is a credential.
-func (d *decoder) checkAddress(owner any, s secret.Secret, where string) {
+func (k *checker) checkAddress(owner any, s secret.Secret, where string) {
 	if s.IsZero() {
 		return
 	}
 	address, err := url.Parse(s.Reveal())
 	if err != nil || address.Scheme != "http" && address.Scheme != "https" || address.Hostname() == "" {
-		d.wrong(owner, "url", `"url"`+in(where)+" is not an address", `an address begins with "https://"; copy it from the service as it is`)
+		k.Wrong(owner, "url", `"url"`+strictyaml.In(where)+" is not an address",
+			`an address begins with "https://"; copy it from the service as it is`)
 	}
 }
 

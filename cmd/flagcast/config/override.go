@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/flagcast/flagcast/internal/secret"
+	"github.com/flagcast/flagcast/internal/strictyaml"
 )
 
 // overrider puts flags and variables of Unleash Edge over the file.
 type overrider struct {
-	d     *decoder
+	k     *checker
 	c     *Config
 	given map[string]given // by flag, or by variable where there is none
 }
@@ -19,8 +20,8 @@ type overrider struct {
 // given is a value and where it comes from.
 type given struct{ value, origin string }
 
-func (d *decoder) override(c *Config, o Overrides) {
-	v := &overrider{d: d, c: c, given: map[string]given{}}
+func (k *checker) override(c *Config, o Overrides) {
+	v := &overrider{k: k, c: c, given: map[string]given{}}
 	mode := "edge"
 	if o.Offline {
 		mode = "offline"
@@ -28,7 +29,7 @@ func (d *decoder) override(c *Config, o Overrides) {
 	settings := slices.DeleteFunc(EdgeSettings(), func(s EdgeSetting) bool { return s.Mode != "" && s.Mode != mode })
 	for i := range settings {
 		s := &settings[i]
-		if value, origin := d.overridden(o.Flags[s.Flag], s.Flag, s.Variable); origin != "" {
+		if value, origin := overridden(o, s); origin != "" {
 			v.given[s.name()] = given{value, origin}
 		}
 	}
@@ -43,12 +44,13 @@ func (d *decoder) override(c *Config, o Overrides) {
 			s.apply(v, g)
 		case s.apply != nil: // a switch that makes no sense
 		case s.refused:
-			d.add(place{file: g.origin}, "this is not taken over from Unleash Edge", s.instead)
+			k.Add(strictyaml.Place{File: g.origin}, "this is not taken over from Unleash Edge", s.instead)
 		case s.instead != "":
 			if about[s.instead] == nil {
 				unused = append(unused, s.instead)
 			}
-			about[s.instead] = append(about[s.instead], strings.TrimPrefix(strings.TrimPrefix(g.origin, "environment variable "), "flag "))
+			about[s.instead] = append(about[s.instead],
+				strings.TrimPrefix(strings.TrimPrefix(g.origin, "environment variable "), "flag "))
 		}
 	}
 	for _, sentence := range unused {
@@ -71,23 +73,23 @@ func (s *EdgeSetting) name() string {
 // overridden returns the value of a flag, else of its variable, and a name for
 // it; "" when there is neither. An empty variable counts as unset, since
 // manifests cannot always leave one out.
-func (d *decoder) overridden(flag, name, variable string) (value, origin string) {
-	if flag != "" {
-		return flag, "flag --" + name
+func overridden(o Overrides, s *EdgeSetting) (value, origin string) {
+	if flag := o.Flags[s.Flag]; flag != "" {
+		return flag, "flag --" + s.Flag
 	}
-	if value, ok := d.lookup(variable); ok && strings.TrimSpace(value) != "" {
-		return strings.TrimSpace(value), "environment variable " + variable
+	if value, ok := o.Lookup(s.Variable); ok && strings.TrimSpace(value) != "" {
+		return strings.TrimSpace(value), "environment variable " + s.Variable
 	}
 	return "", ""
 }
 
 // fault reports a value that cannot be taken over.
 func (o *overrider) fault(g given, message, hint string) {
-	o.d.add(place{file: g.origin}, message, hint)
+	o.k.Add(strictyaml.Place{File: g.origin}, message, hint)
 }
 
 // from notes where a setting comes from.
-func (o *overrider) from(owner any, key string, g given) { o.d.origins[setting{owner, key}] = g.origin }
+func (o *overrider) from(owner any, key string, g given) { o.k.Override(owner, key, g.origin) }
 
 // on reads a switch.
 func (o *overrider) on(g given) bool {
@@ -119,7 +121,8 @@ func (o *overrider) list(g given) []string {
 func (o *overrider) seconds(g given, least int) (time.Duration, bool) {
 	n, err := strconv.Atoi(g.value)
 	if err != nil || n < least || n > 1<<30 {
-		o.fault(g, quoted(g.value)+" is not a number of seconds", "write a whole number, at least "+strconv.Itoa(least))
+		o.fault(g, strictyaml.Quoted(g.value)+" is not a number of seconds",
+			"write a whole number, at least "+strconv.Itoa(least))
 		return 0, false
 	}
 	return time.Duration(n) * time.Second, true
@@ -159,7 +162,8 @@ func (o *overrider) headers(g given) {
 	for number, text := range o.list(g) {
 		name, value, ok := strings.Cut(text, ":")
 		if name = strings.TrimSpace(name); !ok || !headerName.MatchString(name) {
-			o.fault(g, "header "+strconv.Itoa(number+1)+" is not of the form name:value", "write X-Api-Key:secret, several separated by commas")
+			o.fault(g, "header "+strconv.Itoa(number+1)+" is not of the form name:value",
+				"write X-Api-Key:secret, several separated by commas")
 			continue
 		}
 		o.setHeader(name, strings.TrimSpace(value))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/internal/secret"
+	"github.com/flagcast/flagcast/internal/strictyaml"
 )
 
 // What each flag and variable of Unleash Edge does to the configuration; the
@@ -36,29 +37,35 @@ func (o *overrider) pretrusted(g given) {
 
 // parseTrusted reads a token, or a text that is one for an environment:
 // secret@environment.
-func parseTrusted(s secret.Secret) (token edgecore.Token, problem, hint string) {
-	token, problem, _ = parseToken(s)
-	if problem == "" {
-		return token, "", ""
+func parseTrusted(s secret.Secret) (edgecore.Token, *strictyaml.Problem) {
+	token, problem := parseToken(s)
+	if problem == nil {
+		return token, nil
 	}
 	key, environment, ok := cutLast(s.Reveal(), "@")
 	if !ok || key == "" || environment == "" || environment == "*" || strings.ContainsFunc(s.Reveal(), notInToken) {
-		return token, problem, "a token looks like project:environment.secret, or secret@environment"
+		problem.Hint = "a token looks like project:environment.secret, or secret@environment"
+		return token, problem
 	}
-	return edgecore.Token{Project: "*", Environment: edgecore.Environment(environment), Secret: secret.New(key)}, "", ""
+	return edgecore.Token{
+		Project: "*", Environment: edgecore.Environment(environment), Secret: secret.New(key),
+	}, nil
 }
 
 // parseOffline reads a token, or any other text that can be sent as one, as
 // Unleash Edge does offline: it is one of all projects in the default
 // environment.
-func parseOffline(s secret.Secret) (token edgecore.Token, problem, hint string) {
+func parseOffline(s secret.Secret) (edgecore.Token, *strictyaml.Problem) {
 	if _, err := edgecore.ParseToken(s); err == nil {
 		return parseToken(s)
 	}
 	if text := s.Reveal(); text == "" || strings.ContainsFunc(text, notInToken) {
-		return token, "holds a character that no token has", "a token is one word of ASCII without quotes and commas"
+		return edgecore.Token{}, &strictyaml.Problem{
+			Message: "holds a character that no token has",
+			Hint:    "a token is one word of ASCII without quotes and commas",
+		}
 	}
-	return edgecore.Token{Project: "*", Environment: defaultEnvironment, Secret: s}, "", ""
+	return edgecore.Token{Project: "*", Environment: defaultEnvironment, Secret: s}, nil
 }
 
 func cutLast(text, separator string) (before, after string, ok bool) {
@@ -68,16 +75,18 @@ func cutLast(text, separator string) (before, after string, ok bool) {
 	return text, "", false
 }
 
-func (o *overrider) parseTokens(g given, parse func(secret.Secret) (edgecore.Token, string, string)) []edgecore.Token {
+func (o *overrider) parseTokens(
+	g given, parse func(secret.Secret) (edgecore.Token, *strictyaml.Problem),
+) []edgecore.Token {
 	var list []edgecore.Token
 	for i, text := range o.list(g) {
-		token, message, hint := parse(secret.New(text))
-		if message != "" {
-			o.d.tokensBroken = true
-			o.fault(g, "token "+strconv.Itoa(i+1)+" "+message, hint)
+		token, problem := parse(secret.New(text))
+		if problem != nil {
+			o.k.tokensBroken = true
+			o.fault(g, "token "+strconv.Itoa(i+1)+" "+problem.Message, problem.Hint)
 			continue
 		}
-		o.d.noteShort(token.Secret, "token "+strconv.Itoa(i+1)+" of "+g.origin)
+		o.k.Short(token.Secret, "token "+strconv.Itoa(i+1)+" of "+g.origin)
 		list = append(list, token)
 	}
 	return list
@@ -113,7 +122,7 @@ func (o *overrider) address(old, usual string, port given) (listen string, ok bo
 	}
 	if port.origin != "" {
 		if !validPort(port.value) {
-			o.fault(port, quoted(port.value)+" is not a port", "a port is a number from 0 to 65535")
+			o.fault(port, strictyaml.Quoted(port.value)+" is not a port", "a port is a number from 0 to 65535")
 			return "", false
 		}
 		oldPort = port.value
@@ -175,17 +184,22 @@ func (o *overrider) trustProxy(g given) {
 	if list, ok := o.given["proxy-trusted-servers"]; ok {
 		o.c.API.TrustedProxies, g = o.list(list), list
 	} else {
-		o.c.unused = append(o.c.unused, "TRUST_PROXY lets every client say that it has another address: set PROXY_TRUSTED_SERVERS (api.trusted_proxies) to the addresses of the proxies")
+		o.c.unused = append(o.c.unused,
+			"TRUST_PROXY lets every client say that it has another address: set PROXY_TRUSTED_SERVERS "+
+				"(api.trusted_proxies) to the addresses of the proxies")
 	}
 	o.from(&o.c.API, "trusted_proxies", g)
 }
 
 func (o *overrider) withTrustProxy(given) {} // trustProxy takes it
 
-func (o *overrider) noAll(given)      { o.c.API.All = false }
-func (o *overrider) noMetrics(given)  { o.c.API.Backstage.Metrics = false }
+func (o *overrider) noAll(given) { o.c.API.All = false }
+
+func (o *overrider) noMetrics(given) { o.c.API.Backstage.Metrics = false }
+
 func (o *overrider) noFeatures(given) { o.c.API.Backstage.Features = false }
-func (o *overrider) noTokens(given)   { o.c.API.Backstage.Tokens = false }
+
+func (o *overrider) noTokens(given) { o.c.API.Backstage.Tokens = false }
 
 func (o *overrider) logFormat(g given) {
 	switch strings.ToLower(g.value) {
@@ -194,7 +208,7 @@ func (o *overrider) logFormat(g given) {
 	case "json":
 		o.c.Log.Format = "json"
 	default:
-		o.fault(g, quoted(g.value)+" is not one of plain, pretty, json", "")
+		o.fault(g, strictyaml.Quoted(g.value)+" is not one of plain, pretty, json", "")
 	}
 }
 
@@ -228,7 +242,8 @@ func (o *overrider) upstreamHeader(g given) {
 	o.from(&o.c.Upstream, "token_header", g)
 }
 
-func (o *overrider) backup(g given)     { o.c.State.Dir = absolute(g.value) }
+func (o *overrider) backup(g given) { o.c.State.Dir = absolute(g.value) }
+
 func (o *overrider) skipVerify(g given) { o.c.Upstream.SkipVerify = true }
 
 func (o *overrider) clientCert(g given) {

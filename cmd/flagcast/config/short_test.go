@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
@@ -32,13 +31,10 @@ sinks:
 		t.Fatal(err)
 	}
 	got := c.ShortSecrets()
-	for i := range got {
-		var found bool
-		if got[i], _, found = strings.Cut(got[i], " has fewer than four characters: "); !found {
-			t.Errorf("the warning is %q", got[i])
-		}
+	want := []string{
+		`"webhook_secret" in api`, `"api_token" in sink "a"`, `the content of "api_token_file" in sink "b"`,
+		"token 2 of flag --pretrusted-tokens",
 	}
-	want := []string{`"webhook_secret" in api`, `"api_token" in sink "a"`, `the content of "api_token_file" in sink "b"`, "token 2 of flag --pretrusted-tokens"}
 	if !slices.Equal(got, want) {
 		t.Errorf("the places are %q, want %q", got, want)
 	}

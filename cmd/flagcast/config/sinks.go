@@ -6,82 +6,89 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flagcast/flagcast/internal/strictyaml"
+	"github.com/flagcast/flagcast/internal/suggest"
 	"github.com/flagcast/flagcast/sinks"
 )
 
-// checker is implemented by settings of sinks. Errors that are a
+// checked is implemented by settings of sinks. Errors that are a
 // *sinks.ConfigError are shown at the key that they name; "a.b" is b in a.
-type checker interface{ Check() []error }
+type checked interface{ Check() []error }
 
-// sink decodes the settings of one sink into the struct of its type.
-func (d *decoder) sink(n *node, s *Sink, where string) {
-	if !d.expect(n, kindMap, where) {
-		return
-	}
-	d.nodes[s] = n
-	kind := n.get("type")
-	if kind == nil {
-		d.fault(n, `"type" is missing`+in(where), hintTypes(d.types))
-		return
-	}
-	text, ok := d.text(kind.value, `"type"`+in(where), false)
-	if !ok {
-		return
-	}
-	s.Type = text
-	settings, ok := d.settings(text)
-	if !ok {
-		hint := hintTypes(d.types)
-		if word := closest(text, d.types); word != "" {
-			hint = hintFor(text, d.types) + " " + hint
-		}
-		d.fault(kind.value, "unknown sink type "+quoted(kind.value.text)+in(where), hint)
-		return
-	}
-	s.Settings = settings
-	v := reflect.ValueOf(settings)
-	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
-		d.fault(kind.value, "sink type "+quoted(kind.value.text)+" has settings that cannot be decoded: "+v.Type().String(), "")
-		return
-	}
-	rest := *n
-	rest.entries = slices.DeleteFunc(slices.Clone(n.entries), func(e entry) bool { return e.key == kind.key })
-	d.structure(&rest, v.Elem(), where)
-	n.meant = rest.meant
-	d.checkSink(n, settings, where)
+// sinkDecoder decodes the settings of sinks into the structs of their types.
+type sinkDecoder struct {
+	settings func(kind string) (any, bool)
+	types    []string
 }
 
-func (d *decoder) checkSink(n *node, settings any, where string) {
-	c, ok := settings.(checker)
+// decode fills v, a *Sink.
+func (s sinkDecoder) decode(d *strictyaml.Decoder, n *strictyaml.Node, v any, _, where string) {
+	if !d.Expect(n, strictyaml.Map, where) {
+		return
+	}
+	d.Record(v, n)
+	kind := n.Get("type")
+	if kind == nil {
+		d.Fault(n, `"type" is missing`+strictyaml.In(where), hintTypes(s.types))
+		return
+	}
+	text, ok := d.Text(kind.Value, `"type"`+strictyaml.In(where), false)
+	if !ok {
+		return
+	}
+	sink := v.(*Sink)
+	sink.Type = text
+	settings, ok := s.settings(text)
+	if !ok {
+		hint := hintTypes(s.types)
+		if word := suggest.Closest(text, s.types); word != "" {
+			hint = strictyaml.HintFor(text, s.types) + " " + hint
+		}
+		d.Fault(kind.Value, "unknown sink type "+strictyaml.Quoted(kind.Value.Text)+strictyaml.In(where), hint)
+		return
+	}
+	sink.Settings = settings
+	rest := *n
+	rest.Entries = slices.DeleteFunc(slices.Clone(n.Entries), func(e strictyaml.Entry) bool {
+		return e.Key == kind.Key
+	})
+	d.Struct(&rest, reflect.ValueOf(settings).Elem(), where)
+	n.Meant = rest.Meant
+	checkSink(d, n, settings, where)
+}
+
+func checkSink(d *strictyaml.Decoder, n *strictyaml.Node, settings any, where string) {
+	c, ok := settings.(checked)
 	if !ok {
 		return
 	}
 	for _, err := range c.Check() {
 		var fault *sinks.ConfigError
 		if !errors.As(err, &fault) {
-			d.fault(n, where+": "+err.Error(), "")
+			d.Fault(n, where+": "+err.Error(), "")
 			continue
 		}
 		at, meant := n, false
 		for key := range strings.SplitSeq(fault.Key, ".") {
-			e := at.get(key)
+			e := at.Get(key)
 			if e == nil {
-				e = at.get(key + "_file")
+				e = at.Get(key + "_file")
 			}
 			if e == nil {
-				meant = slices.Contains(at.meant, key)
+				meant = slices.Contains(at.Meant, key)
 				break
 			}
-			at = e.value
+			at = e.Value
 		}
-		if !meant && (at == n || !at.bad) {
-			place, message := d.src.place(at.line, at.column), quoted(fault.Key)+in(where)+clause(mask(fault.Problem))
-			if fault.Absent {
-				d.note(absent{Fault{Message: message}, place, d.part, true})
-				continue
-			}
-			d.add(place, message, "")
+		if meant || at != n && at.Bad {
+			continue
 		}
+		message := strictyaml.Quoted(fault.Key) + strictyaml.In(where) + clause(strictyaml.Mask(fault.Problem))
+		if fault.Absent {
+			d.Missing(at, message, "", true)
+			continue
+		}
+		d.Report(at, message)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/internal/secret"
+	"github.com/flagcast/flagcast/internal/strictyaml"
 )
 
 // TokensByEnvironment groups Tokens by the environment that each names, in
@@ -32,19 +33,27 @@ func readings(tokens []edgecore.Token) environments {
 	return slices.Compact(list)
 }
 
-// parseToken returns what is wrong with a token, without any of its text; ""
-// when nothing is.
-func parseToken(s secret.Secret) (token edgecore.Token, problem, hint string) {
+// parseToken returns a token, or what is wrong with it, without any of its text.
+func parseToken(s secret.Secret) (edgecore.Token, *strictyaml.Problem) {
 	token, err := edgecore.ParseToken(s)
 	switch {
 	case err != nil:
-		return token, "does not look like a token", "a token looks like project:environment.secret, as Unleash shows it when it is created"
+		return token, &strictyaml.Problem{
+			Message: "does not look like a token",
+			Hint:    "a token looks like project:environment.secret, as Unleash shows it when it is created",
+		}
 	case strings.ContainsFunc(token.Secret.Reveal(), notInToken):
-		return token, "holds a character that no token has", "a token is one word of ASCII without quotes and commas; write several as a list"
+		return token, &strictyaml.Problem{
+			Message: "holds a character that no token has",
+			Hint:    "a token is one word of ASCII without quotes and commas; write several as a list",
+		}
 	case token.Environment == "*":
-		return token, "is a token of all environments, an admin token", "create a backend token for one environment"
+		return token, &strictyaml.Problem{
+			Message: "is a token of all environments, an admin token",
+			Hint:    "create a backend token for one environment",
+		}
 	}
-	return token, "", ""
+	return token, nil
 }
 
 // notInToken holds for what cannot be in the header that carries a token,

@@ -8,8 +8,8 @@ import (
 	"io"
 	"strings"
 
-	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/internal/printable"
+	"github.com/flagcast/flagcast/internal/strictyaml"
 	"github.com/flagcast/flagcast/sinks"
 )
 
@@ -57,7 +57,7 @@ func Report(stderr io.Writer, err error) int {
 	if errors.As(err, &f) {
 		code, hint = f.code, f.hint
 	}
-	var faults *config.Faults
+	var faults *strictyaml.Faults
 	if errors.As(err, &faults) {
 		fmt.Fprint(stderr, faults.Report())
 		printable.Fprintf(stderr, "flagcast: error: the configuration has %s\n", printable.Count(faults.Len(), "fault"))

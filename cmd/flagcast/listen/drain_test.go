@@ -1,7 +1,9 @@
 package listen
 
 import (
+	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -10,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 )
@@ -64,4 +68,28 @@ func TestDrainKeepsIdleConnections(t *testing.T) {
 			})
 		})
 	}
+}
+
+var errBroken = errors.New("broken")
+
+// broken is a listener that accepts no connection.
+type broken struct{ *pipes }
+
+func (broken) Accept() (net.Conn, error) { return nil, errBroken }
+
+// TestNoDrainWithoutListeners: a process whose only listener has failed ends at
+// once, since it cannot answer a request while it drains.
+func TestNoDrainWithoutListeners(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		group, running := errgroup.WithContext(t.Context())
+		l := &Listeners{plain: broken{newPipes()}}
+		began := time.Now()
+		l.Serve(running, group, newTestHandler(t), &config.API{Drain: time.Hour}, slog.New(slog.DiscardHandler))
+		if err := group.Wait(); !errors.Is(err, errBroken) {
+			t.Errorf("%v, want the failure of the listener", err)
+		}
+		if took := time.Since(began); took > time.Minute {
+			t.Errorf("it ended after %s", took)
+		}
+	})
 }

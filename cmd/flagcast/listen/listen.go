@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -51,7 +52,8 @@ func Open(cfg *config.API, log *slog.Logger) (l *Listeners, err error) {
 			return
 		}
 		if *at, err = net.Listen("tcp", address); err != nil {
-			err = exit.With(exit.Failed, fmt.Errorf("listen on %q: %w", address, err), "another process may have the port; set "+hint)
+			err = exit.With(exit.Failed, fmt.Errorf("listen on %q: %w", address, err),
+				"another process may have the port; set "+hint)
 		}
 	}
 	if cfg.TLS.CertFile != "" {
@@ -95,9 +97,13 @@ func (l *Listeners) Main() (scheme string, addr net.Addr) {
 
 // Serve answers until ctx ends, then for cfg.Drain more, and then ends what is in
 // hand. Connections stay open while it drains, and end with their next answer: a
-// connection that is closed while a client writes to it loses a request.
-func (l *Listeners) Serve(ctx context.Context, group *errgroup.Group, h *api.Handler, cfg *config.API, log *slog.Logger) {
+// connection that is closed while a client writes to it loses a request. It does
+// not drain when every listener has failed.
+func (l *Listeners) Serve(
+	ctx context.Context, group *errgroup.Group, h *api.Handler, cfg *config.API, log *slog.Logger,
+) {
 	var servers []*http.Server
+	var serving sync.WaitGroup
 	var draining atomic.Bool
 	start := func(listener net.Listener, handler http.Handler, certificate *httpclient.Certificate) {
 		if listener == nil {
@@ -110,7 +116,9 @@ func (l *Listeners) Serve(ctx context.Context, group *errgroup.Group, h *api.Han
 			serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
 		}
 		servers = append(servers, server)
+		serving.Add(1)
 		group.Go(func() error {
+			defer serving.Done()
 			if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
 				return fmt.Errorf("serve the API: %w", err)
 			}
@@ -125,11 +133,22 @@ func (l *Listeners) Serve(ctx context.Context, group *errgroup.Group, h *api.Han
 	start(connections.of(l.plain), plain, nil)
 	start(connections.of(l.Encrypted), encrypted, l.certificate)
 	start(l.Backstage, h.Backstage, nil)
+	failed := make(chan struct{}) // closed when no server is left
+	group.Go(func() error {
+		serving.Wait()
+		close(failed)
+		return nil
+	})
 	group.Go(func() error {
 		<-ctx.Done()
 		h.Drain()
 		draining.Store(true)
-		time.Sleep(cfg.Drain) // a second signal ends the process
+		drained := time.NewTimer(cfg.Drain) // a second signal ends the process
+		defer drained.Stop()
+		select {
+		case <-drained.C:
+		case <-failed:
+		}
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 		defer cancel()
 		var errs []error
@@ -164,7 +183,8 @@ func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 		Handler:   handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout,
 		WriteTimeout: answerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		HTTP2: &http.HTTP2Config{
-			MaxConcurrentStreams: maxStreams, MaxReceiveBufferPerConnection: maxUnread, MaxReceiveBufferPerStream: maxUnread,
+			MaxConcurrentStreams: maxStreams, MaxReceiveBufferPerConnection: maxUnread,
+			MaxReceiveBufferPerStream: maxUnread,
 		},
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}

@@ -80,8 +80,9 @@ func newTestHandler(t *testing.T) *api.Handler {
 		t.Fatal(err)
 	}
 	return api.New(api.Options{
-		States: store, Environments: []edgecore.Environment{"production"}, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
-		Access: access.New(access.Options{Frontend: []edgecore.Token{known}}), Usage: &sdkusage.Collector{},
+		States: store, Environments: []edgecore.Environment{"production"}, Log: slog.New(slog.DiscardHandler),
+		Registry: prometheus.NewRegistry(),
+		Access:   access.New(access.Options{Frontend: []edgecore.Token{known}}), Usage: &sdkusage.Collector{},
 	})
 }
 
@@ -115,7 +116,7 @@ func answered(c net.Conn) int {
 // bodyTimeout is what the API gives a body.
 const bodyTimeout = 10 * time.Second
 
-// TestHostileConnections: each is over within its bound, and harms nobody else.
+// TestHostileConnections: each is over within its bound, and harms no other.
 func TestHostileConnections(t *testing.T) {
 	head := "POST /api/frontend HTTP/1.1\r\nHost: x\r\nAuthorization: " + goodToken + "\r\n"
 	for name, tc := range map[string]struct {
@@ -124,17 +125,29 @@ func TestHostileConnections(t *testing.T) {
 		within time.Duration
 		code   int // 0: the connection ends
 	}{
-		"says nothing":          {"", "", headerTimeout, 0},
-		"slow headers":          {"GET /health HTTP/1.1\r\n", "X-A: 1\r\n", headerTimeout, 0},
-		"a slow body":           {head + "Content-Length: 1000\r\n\r\n", "{", bodyTimeout, 400},
-		"a body that ends":      {head + "Content-Length: 1000\r\n\r\n{", "", bodyTimeout, 400},
-		"a body not read":       {strings.Replace(head, "frontend", "nowhere", 1) + "Content-Length: 1000\r\n\r\n{", "", requestTimeout, 404},
-		"chunks without end":    {head + "Transfer-Encoding: chunked\r\n\r\n", "1\r\n \r\n", bodyTimeout, 400},
-		"too large a header":    {"GET /health HTTP/1.1\r\nHost: x\r\nX-A: " + strings.Repeat("a", 1<<20), "", 2 * time.Second, 431},
-		"too many headers":      {"GET /health HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("X-A: b\r\n", 100_000), "", 2 * time.Second, 431},
-		"too long a path":       {"GET /" + strings.Repeat("a", 1<<20), "", 2 * time.Second, 431},
-		"two lengths":           {head + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", "", 2 * time.Second, 400},
-		"a length and chunks":   {head + "Content-Length: 2\r\nTransfer-Encoding: x\r\n\r\n{}", "", 2 * time.Second, 501},
+		"says nothing":     {"", "", headerTimeout, 0},
+		"slow headers":     {"GET /health HTTP/1.1\r\n", "X-A: 1\r\n", headerTimeout, 0},
+		"a slow body":      {head + "Content-Length: 1000\r\n\r\n", "{", bodyTimeout, 400},
+		"a body that ends": {head + "Content-Length: 1000\r\n\r\n{", "", bodyTimeout, 400},
+		"a body not read": {
+			strings.Replace(head, "frontend", "nowhere", 1) + "Content-Length: 1000\r\n\r\n{", "",
+			requestTimeout, 404,
+		},
+		"chunks without end": {head + "Transfer-Encoding: chunked\r\n\r\n", "1\r\n \r\n", bodyTimeout, 400},
+		"too large a header": {
+			"GET /health HTTP/1.1\r\nHost: x\r\nX-A: " + strings.Repeat("a", 1<<20), "",
+			2 * time.Second, 431,
+		},
+		"too many headers": {
+			"GET /health HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("X-A: b\r\n", 100_000), "",
+			2 * time.Second, 431,
+		},
+		"too long a path": {"GET /" + strings.Repeat("a", 1<<20), "", 2 * time.Second, 431},
+		"two lengths":     {head + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", "", 2 * time.Second, 400},
+		"a length and chunks": {
+			head + "Content-Length: 2\r\nTransfer-Encoding: x\r\n\r\n{}", "", 2 * time.Second,
+			501,
+		},
 		"no HTTP":               {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", "", 2 * time.Second, 400},
 		"a header with a break": {"GET /health HTTP/1.1\r\nHost: x\r\nX A: b\r\n\r\n", "", 2 * time.Second, 400},
 	} {
@@ -193,7 +206,8 @@ func TestDrain(t *testing.T) {
 			t.Errorf("before the end: %d", code)
 		}
 		slow := p.dial()
-		_, _ = fmt.Fprintf(slow, "POST /api/frontend HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: 2\r\n\r\n", goodToken)
+		_, _ = fmt.Fprintf(slow,
+			"POST /api/frontend HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: 2\r\n\r\n", goodToken)
 		end()
 		synctest.Wait()
 		time.Sleep(4 * time.Second)
@@ -290,7 +304,8 @@ func TestListenerBoundsAreDocumented(t *testing.T) {
 		fmt.Sprintf("| headers of a request | %d kB, %.0f s; then 431", maxHeaderBytes>>10, headerTimeout.Seconds()),
 		fmt.Sprintf("| a whole request | %.0f s;", requestTimeout.Seconds()),
 		fmt.Sprintf("| an answer | %.0f s from the headers of its request |", answerTimeout.Seconds()),
-		fmt.Sprintf("| an idle connection | %s minutes |", map[time.Duration]string{2 * time.Minute: "two"}[idleTimeout]),
+		fmt.Sprintf("| an idle connection | %s minutes |",
+			map[time.Duration]string{2 * time.Minute: "two"}[idleTimeout]),
 		fmt.Sprintf("| a connection of HTTP/2 | %d requests at once, %d kB of bodies", maxStreams, maxUnread>>10),
 	} {
 		if !strings.Contains(string(document), want) {

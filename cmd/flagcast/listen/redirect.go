@@ -29,7 +29,7 @@ func redirect(h *api.Handler, to net.Addr) http.Handler {
 		} else if strings.Contains(host, ":") {
 			host = "[" + host + "]"
 		}
-		h.Redirected(w, r)
+		h.SetHeaders(w, r)
 		w.Header().Set("Location", "https://"+host+r.URL.RequestURI())
 		w.WriteHeader(http.StatusPermanentRedirect)
 	})

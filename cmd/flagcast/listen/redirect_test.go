@@ -56,14 +56,15 @@ func TestRedirectInBrowsers(t *testing.T) {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
 		header := w.Result().Header
-		if w.Code != code || header.Get("Access-Control-Allow-Origin") != "*" || header.Get("Cache-Control") != "no-store" ||
+		if w.Code != code || header.Get("Access-Control-Allow-Origin") != "*" ||
+			header.Get("Cache-Control") != "no-store" ||
 			header.Get("X-Content-Type-Options") != "nosniff" || (header.Get("Location") == "") != (code == 204) {
 			t.Errorf("%s: %d %v", method, w.Code, header)
 		}
 	}
 }
 
-// TestStrictTransport: with tls.redirect answers by TLS tell browsers to stay there,
+// TestStrictTransport: with tls.redirect answers by TLS make browsers stay there,
 // unless the client names a port, which a browser would keep.
 func TestStrictTransport(t *testing.T) {
 	certificate, key := filepath.Join(t.TempDir(), "c.pem"), filepath.Join(t.TempDir(), "k.pem")
@@ -94,7 +95,8 @@ func TestStrictTransport(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = response.Body.Close()
-			if got := response.Header.Get("Strict-Transport-Security"); response.StatusCode != 200 || (got != "") != want {
+			if got := response.Header.Get("Strict-Transport-Security"); response.StatusCode != 200 ||
+				(got != "") != want {
 				t.Errorf("%s with redirect %v: %d %q", host, redirects, response.StatusCode, got)
 			}
 		}

@@ -43,7 +43,8 @@ func Findings(w io.Writer, findings []Finding) {
 		}
 	}
 	printable.Fprintf(w, "%s: %d ok, %s, %d failed\n",
-		printable.Count(len(findings), "check"), number["ok"], printable.Count(number["warning"], "warning"), number["failed"])
+		printable.Count(len(findings), "check"), number["ok"], printable.Count(number["warning"], "warning"),
+		number["failed"])
 }
 
 // Found makes the finding of one thing: failed where err is not nil.

@@ -32,7 +32,8 @@ func GitHub(w io.Writer, rows []GitHubRow, getenv func(string) string) error {
 	}
 	for _, r := range rows {
 		if r.Err != "" {
-			fmt.Fprintf(w, "::error title=%s::%s\n", githubProperty("flagcast: target "+printable.Text(r.Target)), githubData(printable.Text(r.Err)))
+			fmt.Fprintf(w, "::error title=%s::%s\n", githubProperty("flagcast: target "+printable.Text(r.Target)),
+				githubData(printable.Text(r.Err)))
 		}
 	}
 	path := getenv("GITHUB_STEP_SUMMARY")

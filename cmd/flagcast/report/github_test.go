@@ -66,7 +66,8 @@ func TestReportToGitHubElsewhere(t *testing.T) {
 		var out bytes.Buffer
 		variables := map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": tc.summary}
 		err := GitHub(&out, rows, func(name string) string { return variables[name] })
-		if out.String() != "::error title=flagcast%3A target t::no\n" || (err == nil) != (tc.want == "") || err != nil && !strings.HasPrefix(err.Error(), tc.want) {
+		if out.String() != "::error title=flagcast%3A target t::no\n" || (err == nil) != (tc.want == "") ||
+			err != nil && !strings.HasPrefix(err.Error(), tc.want) {
 			t.Errorf("summary %q: %v, output %q", tc.summary, err, &out)
 		}
 	}

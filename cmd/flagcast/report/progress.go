@@ -1,7 +1,6 @@
 package report
 
 import (
-	"context"
 	"io"
 	"sync"
 	"time"
@@ -14,16 +13,17 @@ import (
 // worthABar is how many calls take long enough to be shown.
 const worthABar = 10
 
-// WithProgress shows a bar on a terminal while many keys are read and written,
-// and nothing elsewhere. done takes the bar away.
-func WithProgress(ctx context.Context, w io.Writer) (shown context.Context, done func()) {
+// Progress returns a decorator of sinks that shows a bar on a terminal while many
+// keys are read and written, and changes nothing elsewhere. done removes the bar.
+func Progress(w io.Writer) (decorate func(sinks.Sink) sinks.Sink, done func()) {
 	if !isTerminal(w) {
-		return ctx, func() {}
+		return func(s sinks.Sink) sinks.Sink { return s }, func() {}
 	}
-	return traced(ctx, w)
+	progress, done := newBar(w)
+	return func(s sinks.Sink) sinks.Sink { return sinks.WithProgress(s, progress) }, done
 }
 
-func traced(ctx context.Context, w io.Writer) (shown context.Context, done func()) {
+func newBar(w io.Writer) (progress sinks.Progress, done func()) {
 	bar := progressbar.NewOptions(0,
 		progressbar.OptionSetWriter(w), progressbar.OptionSetDescription("keys"),
 		progressbar.OptionShowCount(), progressbar.OptionClearOnFinish(), progressbar.OptionSetPredictTime(false),
@@ -31,7 +31,7 @@ func traced(ctx context.Context, w io.Writer) (shown context.Context, done func(
 	)
 	var mu sync.Mutex
 	total := 0
-	trace := &sinks.Trace{
+	progress = sinks.Progress{
 		Began: func(calls int) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -48,7 +48,7 @@ func traced(ctx context.Context, w io.Writer) (shown context.Context, done func(
 			}
 		},
 	}
-	return sinks.WithTrace(ctx, trace), sync.OnceFunc(func() {
+	return progress, sync.OnceFunc(func() {
 		mu.Lock()
 		defer mu.Unlock()
 		if total > 0 {

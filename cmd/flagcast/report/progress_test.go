@@ -11,16 +11,17 @@ import (
 )
 
 // A bar shows how far many calls have come, is gone in the end, and never
-// stands in what is not a terminal.
+// is in what is not a terminal.
 func TestProgress(t *testing.T) {
 	put := func(w *bytes.Buffer, n int) {
 		t.Helper()
-		ctx, done := traced(t.Context(), w)
+		progress, done := newBar(w)
+		sink := sinks.WithProgress(memory.WithLimit(0), progress)
 		var objects []sinks.Object
 		for i := range n {
 			objects = append(objects, sinks.Object{Key: sinks.Key(fmt.Sprint("k", i))})
 		}
-		for _, err := range sinks.PutAll(ctx, memory.New(), objects) {
+		for _, err := range sinks.PutAll(t.Context(), sink, objects) {
 			if err != nil {
 				t.Error(err)
 			}
@@ -29,7 +30,8 @@ func TestProgress(t *testing.T) {
 	}
 	var many, few bytes.Buffer
 	put(&many, 200)
-	if text := many.String(); !strings.Contains(text, "/200)") || strings.TrimSpace(text[strings.LastIndexByte(strings.TrimRight(text, "\r"), '\r')+1:]) != "" {
+	if text := many.String(); !strings.Contains(text, "/200)") ||
+		strings.TrimSpace(text[strings.LastIndexByte(strings.TrimRight(text, "\r"), '\r')+1:]) != "" {
 		t.Errorf("the bar shows %q", many.String())
 	}
 	put(&few, worthABar-1)
@@ -37,10 +39,12 @@ func TestProgress(t *testing.T) {
 		t.Errorf("a bar for a few calls: %q", few.String())
 	}
 	var pipe bytes.Buffer
-	ctx, done := WithProgress(t.Context(), &pipe)
-	sinks.PutAll(ctx, memory.New(), make([]sinks.Object, 50))
+	decorate, done := Progress(&pipe)
+	plain := memory.WithLimit(0)
+	decorated := decorate(plain)
+	sinks.PutAll(t.Context(), decorated, make([]sinks.Object, 50))
 	done()
-	if pipe.Len() > 0 || ctx != t.Context() {
+	if pipe.Len() > 0 || decorated != sinks.Sink(plain) {
 		t.Errorf("a bar in what is no terminal: %q", pipe.String())
 	}
 }

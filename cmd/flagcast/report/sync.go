@@ -29,11 +29,12 @@ type Result struct {
 	Verified bool           `json:"verified"`         // a read has shown what was written
 	Seen     *bool          `json:"seen,omitempty"`   // with --wait-seen: every probe shows it
 	Changes  []Change       `json:"changes"`
-	Frozen   []string       `json:"frozen,omitempty"`  // dry run: flags that have one answer for everybody although they depend on the request
-	InClear  []string       `json:"inClear,omitempty"` // dry run: flags that hold ids, and how many
-	Text     string         `json:"text,omitempty"`    // why it is held or pinned
-	Error    string         `json:"error,omitempty"`
-	Hint     string         `json:"hint,omitempty"` // what to do about the error, which ends with it
+	// dry run: flags that have one answer for everybody although they depend on the request
+	Frozen  []string `json:"frozen,omitempty"`
+	InClear []string `json:"inClear,omitempty"` // dry run: flags that hold ids, and how many
+	Text    string   `json:"text,omitempty"`    // why it is held or pinned
+	Error   string   `json:"error,omitempty"`
+	Hint    string   `json:"hint,omitempty"` // what to do about the error, which ends with it
 
 	ConfigArgument string `json:"-"` // of printed commands
 }
@@ -63,7 +64,8 @@ func Results(w io.Writer, results []Result, dryRun bool) {
 
 // like reports whether a report of one says all about the other but its key.
 func (r *Result) like(o *Result) bool {
-	return r.Target == o.Target && r.Action == o.Action && r.Text == o.Text && r.Action != publish.ActionHeld && r.Action != publish.ActionFailed &&
+	return r.Target == o.Target && r.Action == o.Action && r.Text == o.Text && r.Action != publish.ActionHeld &&
+		r.Action != publish.ActionFailed &&
 		slices.Equal(r.Changes, o.Changes) && slices.Equal(r.Frozen, o.Frozen) && slices.Equal(r.InClear, o.InClear)
 }
 
@@ -117,10 +119,13 @@ func (r *Result) print(w io.Writer, others []Result) {
 		fmt.Fprintln(w, "  accepted; the sink does not show it yet")
 	}
 	if r.Seen != nil {
-		printable.Fprintf(w, "  %s\n", map[bool]string{true: "seen by every probe", false: "NOT SEEN by every probe in time"}[*r.Seen])
+		printable.Fprintf(w, "  %s\n", map[bool]string{
+			true: "seen by every probe", false: "NOT SEEN by every probe in time",
+		}[*r.Seen])
 	}
 	if r.Action == publish.ActionHeld {
-		printable.Fprintf(w, "  if it is meant: flagcast sync --target %s --accept %.12s%s\n", r.Target, r.Digest, r.ConfigArgument)
+		printable.Fprintf(w, "  if it is meant: flagcast sync --target %s --accept %.12s%s\n", r.Target, r.Digest,
+			r.ConfigArgument)
 	}
 }
 
@@ -186,7 +191,8 @@ func printSummary(w io.Writer, results []Result) {
 	if twice > 0 {
 		look = PainterOf(w).Paint(printable.Red, fmt.Sprintf(", %d to look at twice (!!)", twice))
 	}
-	printable.Fprintf(w, "Plan: %s, %s, %s%s. Nothing was written.\n", printable.Count(writes, "write"), printable.Count(bytes, "byte"), printable.Count(len(flags), "changed flag"), look)
+	printable.Fprintf(w, "Plan: %s, %s, %s%s. Nothing was written.\n", printable.Count(writes, "write"),
+		printable.Count(bytes, "byte"), printable.Count(len(flags), "changed flag"), look)
 }
 
 // GitHubRows returns what GitHub Actions shows of results.
@@ -197,7 +203,10 @@ func GitHubRows(results []Result) []GitHubRow {
 		if one.Action == publish.ActionHeld {
 			err = "held: " + one.Text
 		}
-		rows = append(rows, GitHubRow{Target: one.Target, Action: one.Action.String(), Err: err, changes: len(one.Changes), Key: one.Key, bytes: one.Bytes})
+		rows = append(rows, GitHubRow{
+			Target: one.Target, Action: one.Action.String(), Err: err, changes: len(one.Changes), Key: one.Key,
+			bytes: one.Bytes,
+		})
 	}
 	return rows
 }
@@ -223,13 +232,16 @@ func Verdict(results []Result, reportPending bool, configArgument string) error 
 	}
 	switch {
 	case failures > 0 && failures < len(results):
-		return exit.With(exit.Some, fmt.Errorf("%d of %s failed", failures, printable.Count(len(results), "target")), "")
+		return exit.With(exit.Some, fmt.Errorf("%d of %s failed", failures, printable.Count(len(results), "target")),
+			"")
 	case failures > 0:
 		return exit.With(exit.Failed, fmt.Errorf("%s failed", printable.Count(failures, "target")), "")
 	case slices.ContainsFunc(results, func(r Result) bool { return r.Seen != nil && !*r.Seen }):
-		return exit.With(exit.Failed, errors.New("not everything was seen in time"), "the sink has it; flagcast status"+configArgument+" shows what each probe says")
+		return exit.With(exit.Failed, errors.New("not everything was seen in time"),
+			"the sink has it; flagcast status"+configArgument+" shows what each probe says")
 	case held > 0:
-		return exit.With(exit.Held, fmt.Errorf("%s held by the guard", printable.Count(held, "snapshot")), "if it is meant, --accept its digest")
+		return exit.With(exit.Held, fmt.Errorf("%s held by the guard", printable.Count(held, "snapshot")),
+			"if it is meant, --accept its digest")
 	case reportPending && pending:
 		return exit.With(exit.Pending, errors.New("changes are pending"), "")
 	}

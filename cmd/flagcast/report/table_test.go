@@ -21,7 +21,8 @@ func ms(n int64) *int64 { return &n }
 func ordinary() *Targets {
 	at := reportTime.Add(-3*time.Minute - 2*time.Second)
 	key := publish.KeyStatus{
-		Key: "unleash-rules", Digest: "e39306676ac8aa01", Seq: 1769860800123, Revision: 1042, PublishedAt: at, Bytes: 53200,
+		Key: "unleash-rules", Digest: "e39306676ac8aa01", Seq: 1769860800123, Revision: 1042, PublishedAt: at,
+		Bytes: 53200,
 	}
 	ahead, old := key, key
 	ahead.PublishedAt = reportTime.Add(2*time.Hour + 4*time.Minute + 5*time.Second)
@@ -29,16 +30,28 @@ func ordinary() *Targets {
 	return &Targets{
 		From: "core",
 		Upstreams: []Upstream{
-			{Environment: "production", State: "ok", LastOK: reportTime.Add(-4 * time.Second), Revision: 1042, Flags: 412},
-			{Environment: "development", State: "failing", LastOK: reportTime.Add(30 * time.Second), Failures: 12, Revision: 998, Flags: 430},
+			{
+				Environment: "production", State: "ok", LastOK: reportTime.Add(-4 * time.Second), Revision: 1042,
+				Flags: 412,
+			},
+			{
+				Environment: "development", State: "failing", LastOK: reportTime.Add(30 * time.Second), Failures: 12,
+				Revision: 998, Flags: 430,
+			},
 		},
 		Targets: []publish.Status{
-			{Target: "web-cf", State: "ok", Keys: []publish.KeyStatus{key}, LimitBytes: 25 << 20, StoredLagMS: ms(412), SeenLagMS: ms(14249)},
+			{
+				Target: "web-cf", State: "ok", Keys: []publish.KeyStatus{key}, LimitBytes: 25 << 20,
+				StoredLagMS: ms(412),
+				SeenLagMS:   ms(14249),
+			},
 			{Target: "web-esa", State: "unverified", Keys: []publish.KeyStatus{ahead}, LimitBytes: 1_800_000},
 			{
-				Target: "web-dcdn", State: "failing", Keys: []publish.KeyStatus{old}, LimitBytes: 1_800_000, Failures: 3,
-				LastError: `read "unleash-rules" in cn: 403 Forbidden.RAM, request 8A6B, "User not authorized to operate on the specified resource": allow dcdn:GetDcdnKv`,
-				Hint:      "allow dcdn:GetDcdnKv", StoredLagMS: ms(91500),
+				Target: "web-dcdn", State: "failing", Keys: []publish.KeyStatus{old}, LimitBytes: 1_800_000,
+				Failures: 3,
+				LastError: `read "unleash-rules" in cn: 403 Forbidden.RAM, request 8A6B, "User not authorized to ` +
+					`operate on the specified resource": allow dcdn:GetDcdnKv`,
+				Hint: "allow dcdn:GetDcdnKv", StoredLagMS: ms(91500),
 			},
 		},
 	}
@@ -109,11 +122,13 @@ func checkWidth(t *testing.T, report string, headings ...string) {
 func TestHistoryReport(t *testing.T) {
 	entry := func(seq uint64, hours int, digest, pinned string) publish.Entry {
 		return publish.Entry{
-			Seq: seq, At: reportTime.Add(-time.Duration(hours) * time.Hour), Digest: digest, Revision: 1042, Bytes: 53200, Pinned: pinned,
+			Seq: seq, At: reportTime.Add(-time.Duration(hours) * time.Hour), Digest: digest, Revision: 1042,
+			Bytes: 53200, Pinned: pinned,
 		}
 	}
 	k := History{Target: "web-cf", Sink: "backup", Key: "unleash-rules", Stored: "b", Entries: []publish.Entry{
-		entry(1769860800125, 1, "b", "INC-7, the checkout is broken"), entry(1769860800124, 2, "a", ""), entry(1769860800123, 3, "b", ""),
+		entry(1769860800125, 1, "b", "INC-7, the checkout is broken"), entry(1769860800124, 2, "a", ""),
+		entry(1769860800123, 3, "b", ""),
 	}}
 	var out bytes.Buffer
 	if err := k.Print(&out); err != nil {
@@ -174,10 +189,18 @@ func (advisedError) Hint() string { return "check api_token" }
 
 func TestPlanReport(t *testing.T) {
 	one := Result{
-		Target: "web-cf", Sink: "cf", Key: "unleash-rules", Action: "published", DryRun: true, Before: 53100, Bytes: 53200, Limit: 25 << 20,
-		Changes: []Change{{"+", "new-checkout", "on if country IN 4 values"}, {"!!", "search", "on -> OFF for everyone"}, {"-", "old", ""}},
+		Target: "web-cf", Sink: "cf", Key: "unleash-rules", Action: "published", DryRun: true, Before: 53100,
+		Bytes: 53200, Limit: 25 << 20,
+		Changes: []Change{
+			{"+", "new-checkout", "on if country IN 4 values"},
+			{"!!", "search", "on -> OFF for everyone"},
+			{"-", "old", ""},
+		},
 	}
-	failed := Result{Target: "web-esa", Sink: "esa", Key: "unleash-rules", Action: "failed", Error: advisedError{}.Error(), Hint: "check api_token"}
+	failed := Result{
+		Target: "web-esa", Sink: "esa", Key: "unleash-rules", Action: "failed", Error: advisedError{}.Error(),
+		Hint: "check api_token",
+	}
 	var out bytes.Buffer
 	Results(&out, []Result{one, failed}, true)
 	const want = `web-cf: would be published (unleash-rules in cf, 53100 -> 53200 bytes)
@@ -203,7 +226,8 @@ func TestTimes(t *testing.T) {
 	const day = 24 * time.Hour
 	for since, want := range map[time.Duration]string{
 		0: "0s", 900 * time.Millisecond: "0s", -400 * time.Millisecond: "0s", 59 * time.Second: "59s",
-		3*time.Minute + 2*time.Second: "3m2s", 5*time.Hour + 59*time.Minute + 59*time.Second: "5h59m", 26 * time.Hour: "1d2h", 400 * day: "400d0h",
+		3*time.Minute + 2*time.Second: "3m2s", 5*time.Hour + 59*time.Minute + 59*time.Second: "5h59m",
+		26 * time.Hour: "1d2h", 400 * day: "400d0h",
 		-time.Second: "in 1s", -3*time.Minute - 2*time.Second: "in 3m2s", -400 * day: "in 400d0h",
 	} {
 		if got := ageOf(since); got != want {
@@ -229,7 +253,8 @@ func TestTable(t *testing.T) {
 	if err := made.print(&out); err != nil {
 		t.Fatal(err)
 	}
-	const want = "A        STATE  KEY\ngröße\\n  \x1b[31mheld\x1b[0m   k\nx        ok     key  7\nalone in its row, and longer than the columns\n"
+	const want = "A        STATE  KEY\ngröße\\n  \x1b[31mheld\x1b[0m   k\nx        ok     key  7\nalone in its row, " +
+		"and longer than the columns\n"
 	if out.String() != want {
 		t.Errorf("got\n%q, want\n%q", out.String(), want)
 	}

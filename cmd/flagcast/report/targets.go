@@ -43,7 +43,8 @@ func (r *Targets) Verdict() error {
 		}
 	}
 	if troubled > 0 {
-		return exit.With(exit.Some, fmt.Errorf("%s are not ok", fmt.Sprintf("%d of the targets and upstreams", troubled)), "")
+		return exit.With(exit.Some,
+			fmt.Errorf("%s are not ok", fmt.Sprintf("%d of the targets and upstreams", troubled)), "")
 	}
 	return nil
 }
@@ -97,7 +98,8 @@ func (r *Targets) table(paint printable.Painter, now time.Time, wide bool) *tabl
 			}
 			stored, seen := lag(t.StoredLagMS), lag(t.SeenLagMS)
 			if wide {
-				made.add(t.Target, state, k.Key, k.Revision, k.Seq, digest, age, SizeText(k.Bytes, partOf(k, &t)), stored, seen)
+				made.add(t.Target, state, k.Key, k.Revision, k.Seq, digest, age, SizeText(k.Bytes, partOf(k, &t)),
+					stored, seen)
 			} else {
 				made.add(t.Target, state, k.Key, k.Revision, age, k.Bytes, stored, seen)
 			}

@@ -54,7 +54,8 @@ func compileAll(ctx context.Context, d *edgecore.Definitions) (*eval.Program, []
 	c.program.Flips = slices.CompactFunc(c.program.Flips, time.Time.Equal)
 	problems := c.problems.List()
 	c.program.Source = &source{
-		definitions: d, problems: problems, places: c.places, fields: c.fields, stickies: c.stickies, segments: c.segments, values: c.added,
+		definitions: d, problems: problems, places: c.places, fields: c.fields, stickies: c.stickies,
+		segments: c.segments, values: c.added,
 		patterns: c.patternsTake,
 	}
 	return c.program.Finish(), problems, nil
@@ -194,11 +195,13 @@ func (c *compiler) flag(f *edgecore.Feature) eval.Rule {
 func (c *compiler) parent(d edgecore.Dependency) (p eval.Parent, ok bool) {
 	i, ok := c.program.Index[d.Feature]
 	if !ok {
-		c.problem("dependencies", "the parent flag %q does not exist in this environment or project; the flag is off", d.Feature)
+		c.problem("dependencies", "the parent flag %q does not exist in this environment or project; the flag is off",
+			d.Feature)
 		return p, false
 	}
 	if len(c.at(i).Dependencies) > 0 {
-		c.problem("dependencies", "the parent flag %q has a parent of its own, which Unleash does not follow; the flag is off", d.Feature)
+		c.problem("dependencies",
+			"the parent flag %q has a parent of its own, which Unleash does not follow; the flag is off", d.Feature)
 		return p, false
 	}
 	return eval.Parent{Flag: i, Enabled: d.Enabled, Variants: d.Variants}, true
@@ -290,18 +293,22 @@ func (c *compiler) rule(name string, s *edgecore.Strategy, where string) (out ev
 		}
 		out.Share, ok = c.share(s, where, "percentage", "random", group)
 	case "applicationHostname":
-		c.problem(where, "the strategy \"applicationHostname\" asks for the name of the host, which means nothing at a CDN; it passes for no user")
+		c.problem(where,
+			"the strategy \"applicationHostname\" asks for the name of the host, which means nothing at a CDN; it "+
+				"passes for no user")
 	case "":
 		// The parser has reported it.
 	default:
-		c.problem(where, "the strategy %q is not one of Unleash's own%s; it passes for no user", s.Name, didYouMean(s.Name, strategies))
+		c.problem(where, "the strategy %q is not one of Unleash's own%s; it passes for no user", s.Name,
+			didYouMean(s.Name, strategies))
 	}
 	return out, ok
 }
 
 // strategies are Unleash's own that pass for anybody here.
 var strategies = []string{
-	"default", "userWithId", "flexibleRollout", "gradualRolloutUserId", "gradualRolloutSessionId", "gradualRolloutRandom", "remoteAddress",
+	"default", "userWithId", "flexibleRollout", "gradualRolloutUserId", "gradualRolloutSessionId",
+	"gradualRolloutRandom", "remoteAddress",
 }
 
 // didYouMean names the word that was probably meant, if there is one.

@@ -49,7 +49,8 @@ func (c *compiler) constraint(d *edgecore.Constraint, where string) (k *eval.Con
 	op, order, ok := eval.ParseOperator(d.Operator)
 	switch {
 	case !ok:
-		return nil, "the operator " + strconv.Quote(d.Operator) + " is unknown" + didYouMean(d.Operator, eval.OperatorNames)
+		return nil, "the operator " + strconv.Quote(d.Operator) + " is unknown" +
+			didYouMean(d.Operator, eval.OperatorNames)
 	case d.ContextName == "" && op != eval.OpDate:
 		return nil, "it names no context field"
 	}
@@ -155,7 +156,8 @@ func (c *compiler) items(at int32, values []string, where string) []int32 {
 // setPattern reads a regular expression as RE2, which is what Unleash means.
 func (c *compiler) setPattern(k *eval.Condition, pattern string, fold bool) (fault string) {
 	if len(pattern) > eval.MaxPatternBytes {
-		return "the regular expression has " + strconv.Itoa(len(pattern)) + " bytes, the limit is " + strconv.Itoa(eval.MaxPatternBytes)
+		return "the regular expression has " + strconv.Itoa(len(pattern)) + " bytes, the limit is " +
+			strconv.Itoa(eval.MaxPatternBytes)
 	}
 	if fold {
 		pattern = "(?i)" + pattern
@@ -169,7 +171,9 @@ func (c *compiler) setPattern(k *eval.Condition, pattern string, fold bool) (fau
 			c.patternsTake += size
 		}
 		if c.patternsTake >= eval.MaxPatterns {
-			return fmt.Sprintf("the regular expressions of all flags together take more than %d instructions and ranges of characters", eval.MaxPatterns)
+			return fmt.Sprintf(
+				"the regular expressions of all flags together take more than %d instructions and ranges of characters",
+				eval.MaxPatterns)
 		}
 		if fault != "" {
 			return fault

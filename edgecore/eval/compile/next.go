@@ -66,7 +66,8 @@ func (s *source) changed(d *edgecore.Definitions) (places []int, ok bool) {
 		case was.Name != is.Name:
 			return nil, false
 		case was.Raw == is.Raw:
-		case len(places) >= most || dated(was) || dated(is) || (len(was.Dependencies) > 0) != (len(is.Dependencies) > 0):
+		case len(places) >= most || dated(was) || dated(is) ||
+			(len(was.Dependencies) > 0) != (len(is.Dependencies) > 0):
 			return nil, false
 		default:
 			places = append(places, i)
@@ -78,7 +79,9 @@ func (s *source) changed(d *edgecore.Definitions) (places []int, ok bool) {
 // dated reports whether a flag has a DATE constraint of its own.
 func dated(f *edgecore.Feature) bool {
 	return slices.ContainsFunc(f.Strategies, func(s edgecore.Strategy) bool {
-		return slices.ContainsFunc(s.Constraints, func(c edgecore.Constraint) bool { return strings.HasPrefix(c.Operator, "DATE_") })
+		return slices.ContainsFunc(s.Constraints, func(c edgecore.Constraint) bool {
+			return strings.HasPrefix(c.Operator, "DATE_")
+		})
 	})
 }
 
@@ -118,8 +121,9 @@ func patch(p *eval.Program, ctx context.Context, d *edgecore.Definitions, places
 		return nil
 	}
 	out.Source = &source{
-		definitions: d, problems: from.problems, places: from.places, fields: c.fields, stickies: c.stickies, segments: from.segments,
-		values: from.values, patched: from.patched + len(places), added: from.added + c.added,
+		definitions: d, problems: from.problems, places: from.places, fields: c.fields, stickies: c.stickies,
+		segments: from.segments,
+		values:   from.values, patched: from.patched + len(places), added: from.added + c.added,
 		patterns: c.patternsTake,
 	}
 	return out

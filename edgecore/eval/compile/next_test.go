@@ -38,7 +38,8 @@ func newHistory(t *testing.T, seed uint64) *history {
 		if err != nil {
 			continue // odd enough to be none
 		}
-		h.pool, h.segments, h.states = append(h.pool, d.Features...), append(h.segments, d.Segments), append(h.states, state)
+		h.pool, h.segments, h.states = append(h.pool, d.Features...), append(h.segments, d.Segments),
+			append(h.states, state)
 		_, problems := compile.Program(d)
 		for _, f := range d.Features {
 			if !slices.ContainsFunc(problems, func(p edgecore.Problem) bool { return p.Feature == f.Name }) {
@@ -53,7 +54,7 @@ func newHistory(t *testing.T, seed uint64) *history {
 	return h
 }
 
-// feature makes a flag of one of the pool. Its raw text only tells it apart.
+// feature makes a flag of one of the pool. Its raw text only makes it differ.
 func (h *history) feature(name string) edgecore.Feature {
 	h.serial++
 	from := h.sound
@@ -162,7 +163,8 @@ func portrait(p *eval.Program, states []*gen.State, contexts int) map[string]any
 		var answers []eval.Result
 		for n, f := range p.Flags() {
 			answers = append(answers, view.Flag(n))
-			if byName := p.Evaluate(f.Name, c); byName.Enabled != answers[n].Enabled || byName.Variant.Name != answers[n].Variant.Name {
+			if byName := p.Evaluate(f.Name, c); byName.Enabled != answers[n].Enabled ||
+				byName.Variant.Name != answers[n].Variant.Name {
 				answers[n] = eval.Result{} // differs from every other
 			}
 		}
@@ -176,7 +178,9 @@ func TestCompileNextTwice(t *testing.T) {
 	version := func(fields ...string) *edgecore.Definitions {
 		d := &edgecore.Definitions{Environment: "test"}
 		for i := range 8 {
-			d.Features = append(d.Features, edgecore.Feature{Name: fmt.Sprint("flag-", i), Enabled: true, Strategies: []edgecore.Strategy{{Name: "default"}}})
+			d.Features = append(d.Features, edgecore.Feature{
+				Name: fmt.Sprint("flag-", i), Enabled: true, Strategies: []edgecore.Strategy{{Name: "default"}},
+			})
 		}
 		d.Features[5].Raw = fmt.Sprint(fields)
 		for _, field := range fields {
@@ -213,7 +217,11 @@ func TestCompileNextStaysSmall(t *testing.T) {
 		for user := range 10 {
 			users = append(users, fmt.Sprint(i, "-", revision, "-", user))
 		}
-		f.Strategies = []edgecore.Strategy{{Name: "default", Constraints: []edgecore.Constraint{{ContextName: "userId", Operator: "IN", Values: users}}}}
+		f.Strategies = []edgecore.Strategy{
+			{Name: "default", Constraints: []edgecore.Constraint{
+				{ContextName: "userId", Operator: "IN", Values: users},
+			}},
+		}
 		return f
 	}
 	for i := range 1000 {

@@ -14,7 +14,10 @@ import (
 // search over contexts could decide, and beyond the bounds of the work: it takes
 // linear time.
 func MayBeOn(p *eval.Program, at time.Time) []bool {
-	r := reach{p: p, view: p.NewView(&eval.Context{Time: at}), texts: map[int32][]string{}, segments: map[*eval.Condition]bool{}, left: maxTries}
+	r := reach{
+		p: p, view: p.NewView(&eval.Context{Time: at}), texts: map[int32][]string{},
+		segments: map[*eval.Condition]bool{}, left: maxTries,
+	}
 	on := make([]bool, len(p.Rules))
 	// A parent has no parents, so that two passes are enough.
 	for _, children := range []bool{false, true} {

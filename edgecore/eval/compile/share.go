@@ -24,7 +24,9 @@ func (c *compiler) share(s *edgecore.Strategy, where, parameter, stickiness, gro
 	// A bucket is a whole number, so a fraction of a percent changes nothing.
 	whole := int(max(0, min(percent, 100)))
 	out := c.shares.one()
-	*out = eval.Share{Sticky: c.sticky(stickiness), Group: group, Prefix: eval.NewHash(eval.RolloutSeed, group), Percent: whole}
+	*out = eval.Share{
+		Sticky: c.sticky(stickiness), Group: group, Prefix: eval.NewHash(eval.RolloutSeed, group), Percent: whole,
+	}
 	return out, whole > 0
 }
 
@@ -75,7 +77,8 @@ func (c *compiler) variants(list []edgecore.Variant, group, stickiness, where st
 	for i := range list {
 		weight := list[i].Weight
 		if weight > eval.MaxWeight {
-			c.problem(where+"variants["+strconv.Itoa(i)+"].weight", "is %d, the limit is %d; it counts as 0", weight, eval.MaxWeight)
+			c.problem(where+"variants["+strconv.Itoa(i)+"].weight", "is %d, the limit is %d; it counts as 0", weight,
+				eval.MaxWeight)
 			weight = 0
 		}
 		v.Total += weight

@@ -18,7 +18,8 @@ func Specialize(p *eval.Program, static *eval.Context) *eval.Program {
 func foldStatic(p *eval.Program, static *eval.Context, timed bool) *eval.Program {
 	s := specializer{
 		p: p, timed: timed, known: make([]bool, len(p.Fields)),
-		conditions: map[*eval.Condition]folded{}, stickies: map[*eval.Sticky]*eval.Sticky{}, variantsOf: map[*eval.Variants]*eval.Variants{},
+		conditions: map[*eval.Condition]folded{}, stickies: map[*eval.Sticky]*eval.Sticky{},
+		variantsOf: map[*eval.Variants]*eval.Variants{},
 	}
 	fixed := eval.Context{Fields: map[string]string{}, Time: static.Time}
 	for name, value := range static.Fields {
@@ -109,7 +110,8 @@ func (s *specializer) flag(f *eval.Rule) eval.Rule {
 	}
 	// What passes only some before everybody passes makes no difference,
 	// unless it gives other variants.
-	for n := len(out.Strategies); n >= 2 && out.Strategies[n-1].Everybody() && out.Strategies[n-2].Variants == out.Strategies[n-1].Variants; n-- {
+	for n := len(out.Strategies); n >= 2 && out.Strategies[n-1].Everybody() &&
+		out.Strategies[n-2].Variants == out.Strategies[n-1].Variants; n-- {
 		out.Strategies = append(out.Strategies[:n-2], out.Strategies[n-1])
 	}
 	if len(out.Strategies) == 0 {
@@ -303,7 +305,10 @@ func (s *specializer) foldVariants(from *eval.Variants) *eval.Variants {
 
 // reduced keeps one variant for everybody, and those of overrides.
 func reduced(v *eval.Variants, only int, overrides []eval.Override) *eval.Variants {
-	out := &eval.Variants{List: []eval.Variant{v.List[only]}, Weights: []int{1}, Total: 1, Sticky: &eval.Sticky{}, Group: v.Group, Prefix: v.Prefix}
+	out := &eval.Variants{
+		List: []eval.Variant{v.List[only]}, Weights: []int{1}, Total: 1, Sticky: &eval.Sticky{}, Group: v.Group,
+		Prefix: v.Prefix,
+	}
 	number := map[int]int{only: 0}
 	for _, o := range overrides {
 		n, ok := number[o.Variant]

@@ -46,7 +46,9 @@ type search struct {
 }
 
 func newSearch(p *eval.Program, most int) *search {
-	return &search{p: p, most: max(most, 1), v: eval.View{P: p, C: &eval.Context{}, Slots: make([]eval.Slot, len(p.Fields))}}
+	return &search{
+		p: p, most: max(most, 1), v: eval.View{P: p, C: &eval.Context{}, Slots: make([]eval.Slot, len(p.Fields))},
+	}
 }
 
 func (c *search) run() []eval.Context {

@@ -11,7 +11,7 @@ import (
 )
 
 // TestCoverAgainstChance: many contexts that are drawn at random take few
-// branches that Cover has not taken with far fewer. What nobody takes are
+// branches that Cover has not taken with far fewer. What none takes are
 // lists of nothing and conditions that contradict each other.
 func TestCoverAgainstChance(t *testing.T) {
 	const most, drawn = 64, 500

@@ -134,7 +134,9 @@ func (c *search) draw() {
 		if len(open) == 0 {
 			return
 		}
-		base := slices.MinFunc(slices.Sorted(maps.Keys(open)), func(a, b int) int { return cmp.Compare(len(open[b]), len(open[a])) })
+		base := slices.MinFunc(slices.Sorted(maps.Keys(open)), func(a, b int) int {
+			return cmp.Compare(len(open[b]), len(open[a]))
+		})
 		if d := c.mutate(base, open[base]); d == nil || !c.keep(d) {
 			vain[base] = true
 		}
@@ -179,7 +181,8 @@ func (c *search) mutate(base int, open []shareBranch) *candidate {
 		id, gain := idOf(len(c.candidates)*ids+number), 0
 		for _, s := range open {
 			// What has been taken one way is wanted the other way.
-			if s.share.Sticky.Fields[0] == field && (s.share.Prefix.Percent(id) <= s.share.Percent) != c.both[s.branch][1] {
+			if s.share.Sticky.Fields[0] == field &&
+				(s.share.Prefix.Percent(id) <= s.share.Percent) != c.both[s.branch][1] {
 				gain++
 			}
 		}

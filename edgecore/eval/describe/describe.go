@@ -129,7 +129,8 @@ type parentOf struct {
 func NewDescriber(identifiers []string) *Describer {
 	return &Describer{
 		identifiers: identifiers, texts: map[*eval.Program]eval.ValueTexts{},
-		conditions: map[*eval.Condition]*DescribedCondition{}, known: map[string]*DescribedCondition{}, parents: map[parentOf]Description{},
+		conditions: map[*eval.Condition]*DescribedCondition{}, known: map[string]*DescribedCondition{},
+		parents: map[parentOf]Description{},
 	}
 }
 
@@ -167,7 +168,9 @@ func (d *Describer) rules(p *eval.Program, f *eval.Rule) Description {
 			to.Conditions = append(to.Conditions, d.condition(p, k))
 		}
 		if s.Share != nil {
-			to.Share = &DescribedShare{Percent: s.Share.Percent, By: describeSticky(p, s.Share.Sticky), Group: s.Share.Group}
+			to.Share = &DescribedShare{
+				Percent: s.Share.Percent, By: describeSticky(p, s.Share.Sticky), Group: s.Share.Group,
+			}
 		}
 		to.Variants = d.variants(p, s.Variants)
 	}

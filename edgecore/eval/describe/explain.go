@@ -141,7 +141,8 @@ func (x explainer) share(s *eval.Share) Step {
 	id, drawn, ok := x.v.StickyValue(s.Sticky)
 	switch {
 	case ok:
-		step.Why = fmt.Sprintf("%s is in bucket %d of 100 of group %q", decided(id, drawn), s.Prefix.Percent(id), s.Group)
+		step.Why = fmt.Sprintf("%s is in bucket %d of 100 of group %q", decided(id, drawn), s.Prefix.Percent(id),
+			s.Group)
 	case drawn:
 		step.Why = "nothing but chance could decide, and there is no draw here"
 	default:
@@ -171,7 +172,8 @@ func (x explainer) variant(all *eval.Variants) string {
 	}
 	for i := range all.Overrides {
 		if o := &all.Overrides[i]; x.v.Holds(o.Condition) {
-			return fmt.Sprintf("%q by an override: %s", all.List[o.Variant].Name, conditionText(x.v.P, o.Condition, shownValues))
+			return fmt.Sprintf("%q by an override: %s", all.List[o.Variant].Name,
+				conditionText(x.v.P, o.Condition, shownValues))
 		}
 	}
 	if all.Only >= 0 {
@@ -181,5 +183,6 @@ func (x explainer) variant(all *eval.Variants) string {
 	if !ok {
 		return "nothing but chance could choose one, and there is no draw here"
 	}
-	return fmt.Sprintf("%q: %s is in bucket %d of %d of group %q", x.v.Choose(all).Name, decided(id, drawn), all.Prefix.Bucket(id, all.Total), all.Total, all.Group)
+	return fmt.Sprintf("%q: %s is in bucket %d of %d of group %q", x.v.Choose(all).Name, decided(id, drawn),
+		all.Prefix.Bucket(id, all.Total), all.Total, all.Group)
 }

@@ -95,7 +95,9 @@ func (r *decoder) flag(name string, v any) eval.Rule {
 	if list[3] != json.Number("0") {
 		for _, v := range r.list(list[3], 1) {
 			one := r.list(v, 2)
-			d := eval.Parent{Flag: int32(max(r.place(one[0], len(r.wire.Flags)), 0)), Enabled: r.whole(one[1], 0, 1) == 1}
+			d := eval.Parent{
+				Flag: int32(max(r.place(one[0], len(r.wire.Flags)), 0)), Enabled: r.whole(one[1], 0, 1) == 1,
+			}
 			for _, variant := range one[2:] {
 				d.Variants = append(d.Variants, r.text(variant))
 			}
@@ -133,7 +135,10 @@ func (r *decoder) shareOf(name string, v any) *eval.Share {
 		r.fail("%s is not a share", shown(v))
 		return nil
 	}
-	return &eval.Share{Sticky: r.sticky[n/perSticky], Percent: n % perSticky, Group: name, Prefix: eval.NewHash(eval.RolloutSeed, name)}
+	return &eval.Share{
+		Sticky: r.sticky[n/perSticky], Percent: n % perSticky, Group: name,
+		Prefix: eval.NewHash(eval.RolloutSeed, name),
+	}
 }
 
 // shape is what variants of several flags may have in common.
@@ -174,7 +179,8 @@ func (r *decoder) variants(name string, v any) *eval.Variants {
 		return nil
 	}
 	out := &eval.Variants{
-		List: shape.list, Weights: shape.weights, Total: shape.total, Overrides: shape.overrides, Sticky: shape.sticky, Group: name,
+		List: shape.list, Weights: shape.weights, Total: shape.total, Overrides: shape.overrides, Sticky: shape.sticky,
+		Group: name,
 	}
 	if shape.group != nil {
 		out.Group = *shape.group
@@ -214,7 +220,9 @@ func (r *decoder) shape(at int) *shape {
 	if len(wire) > 4 {
 		overrides := r.list(wire[4], 2)
 		for i := 0; i+1 < len(overrides); i += 2 {
-			out.overrides = append(out.overrides, eval.Override{Condition: r.reference(overrides[i]), Variant: max(r.place(overrides[i+1], len(names)), 0)})
+			out.overrides = append(out.overrides, eval.Override{
+				Condition: r.reference(overrides[i]), Variant: max(r.place(overrides[i+1], len(names)), 0),
+			})
 		}
 	}
 	return out

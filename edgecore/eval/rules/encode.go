@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"bytes"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/internal/plainjson"
 )
 
 // Encode writes a program, as far as it fits (Fit), as the member "rules"
@@ -29,18 +29,23 @@ func Encode(p *eval.Program, o Options) ([]byte, error) {
 		e.out.Flags = append(e.out.Flags, e.flag(&p.Rules[i]))
 	}
 	if len(e.refused) > 0 {
-		return nil, &Error{Flags: slices.Sorted(maps.Keys(e.refused)), Why: "flags hold ids that may not leave as they are; leave such flags out, or name fewer fields that hold ids"}
+		return nil, &Error{
+			Flags: slices.Sorted(maps.Keys(e.refused)),
+			Why: "flags hold ids that may not leave as they are; leave such flags out, or name fewer fields that " +
+				"hold ids",
+		}
 	}
 	e.out.Names = strings.Join(names, eval.EndOfText)
 	e.values()
-	return marshal(e.out), nil
+	return plainjson.Must(e.out), nil
 }
 
 // newEncoder returns an encoder that has met nothing yet.
 func newEncoder(p *eval.Program, o Options) *encoder {
 	e := &encoder{
-		p: p, texts: eval.ValueTexts{}, salt: o.Salt, fields: map[int32]int{}, numbers: map[string]int{}, conditions: map[*eval.Condition]int{},
-		stickies: map[string]int{}, shapes: map[string]int{}, postings: map[int32]map[int32][]int{},
+		p: p, texts: eval.ValueTexts{}, salt: o.Salt, fields: map[int32]int{}, numbers: map[string]int{},
+		conditions: map[*eval.Condition]int{},
+		stickies:   map[string]int{}, shapes: map[string]int{}, postings: map[int32]map[int32][]int{},
 		hashed: map[int32]bool{}, refused: map[string]bool{}, segments: map[*eval.Condition]bool{},
 	}
 	for i := 0; i < len(p.Fields) && len(o.Fields) > 0; i++ {
@@ -54,21 +59,11 @@ func newEncoder(p *eval.Program, o Options) *encoder {
 		}
 	}
 	e.out = wireRules{
-		Flags: []any{}, Fields: []any{}, Values: []any{}, Stickies: []any{}, Shares: []any{}, Conditions: []any{}, Shapes: []any{},
+		Flags: []any{}, Fields: []any{}, Values: []any{}, Stickies: []any{}, Shares: []any{}, Conditions: []any{},
+		Shapes:      []any{},
 		Impressions: []int32{}, Hidden: []int32{},
 	}
 	return e
-}
-
-// marshal writes JSON without escapes for HTML.
-func marshal(v any) []byte {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
-		panic("eval: encode rules: " + err.Error()) // numbers are finite, and texts always encode
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 // encoder numbers what it meets, in the order in which it meets it, and writes
@@ -166,7 +161,9 @@ func (e *encoder) strategy(s *eval.Strategy) any {
 		head = firstShare + perSticky*e.sticky(s.Share.Sticky) + s.Share.Percent
 		if s.Share.Group != e.name {
 			head = ^len(e.out.Shares)
-			e.out.Shares = append(e.out.Shares, []any{firstShare + perSticky*e.sticky(s.Share.Sticky) + s.Share.Percent, s.Share.Group})
+			e.out.Shares = append(e.out.Shares, []any{
+				firstShare + perSticky*e.sticky(s.Share.Sticky) + s.Share.Percent, s.Share.Group,
+			})
 		}
 	}
 	if len(s.Conditions) == 0 {
@@ -198,7 +195,7 @@ func (e *encoder) sticky(s *eval.Sticky) int {
 // intern returns the place of a value in a table, which it extends by what it
 // does not hold.
 func intern(known map[string]int, table *[]any, value any) int {
-	key := string(marshal(value))
+	key := string(plainjson.Must(value))
 	n, ok := known[key]
 	if !ok {
 		n = len(*table)

@@ -84,7 +84,9 @@ func (e *encoder) plain(k *eval.Condition) []any {
 		if m := k.MachineOf(); m != nil {
 			return wirePattern(at, m)
 		}
-		number := map[eval.Operator]int{eval.OpStartsWith: wireStartsWith, eval.OpEndsWith: wireEndsWith, eval.OpContains: wireContains}[k.Op]
+		number := map[eval.Operator]int{
+			eval.OpStartsWith: wireStartsWith, eval.OpEndsWith: wireEndsWith, eval.OpContains: wireContains,
+		}[k.Op]
 		if k.Fold {
 			number += wireStartsWithFolded - wireStartsWith
 		}

@@ -48,7 +48,8 @@ func Fit(p *eval.Program) (*eval.Program, []edgecore.Problem) {
 		}
 		if out == p {
 			out = &eval.Program{
-				Fields: p.Fields, Rules: slices.Clone(p.Rules), List: p.List, Index: p.Index, Flips: p.Flips, Salt: p.Salt,
+				Fields: p.Fields, Rules: slices.Clone(p.Rules), List: p.List, Index: p.Index, Flips: p.Flips,
+				Salt: p.Salt,
 			}
 		}
 		out.Rules[i].Strategies = kept
@@ -124,8 +125,9 @@ func (f *fitter) pattern(k *eval.Condition) verdict {
 	m := k.MachineOf()
 	switch {
 	case m == nil && k.Spelled() != "":
-		return problem(false, "has letters newer than Unicode 15 among too many others to ignore case in a rules snapshot; "+
-			"the strategy passes for no user there")
+		return problem(false,
+			"has letters newer than Unicode 15 among too many others to ignore case in a rules snapshot; "+
+				"the strategy passes for no user there")
 	case m == nil:
 		return verdict{fits: true}
 	}

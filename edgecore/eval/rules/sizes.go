@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
+	"github.com/flagcast/flagcast/internal/plainjson"
 )
 
 // Sizes are the bytes of a snapshot, by what they are for. What is in neither
@@ -129,7 +130,7 @@ func (s *sizer) values(field int, add func(user, bytes int)) (shared int) {
 }
 
 // element is the length of an element of a list with its comma.
-func element(v any) int { return len(marshal(v)) + len(",") }
+func element(v any) int { return len(plainjson.Must(v)) + len(",") }
 
 // escaped is the length of a text within a JSON string.
-func escaped(text string) int { return len(marshal(text)) - len(`""`) }
+func escaped(text string) int { return len(plainjson.Must(text)) - len(`""`) }

@@ -12,7 +12,8 @@ import (
 
 // request is one of a client that is allowed to.
 func request(server *cloudflaretest.Server, method, path, body string) *http.Request {
-	r := httptest.NewRequest(method, "/client/v4/accounts/"+server.Account+"/storage/kv/namespaces"+path, strings.NewReader(body))
+	r := httptest.NewRequest(method, "/client/v4/accounts/"+server.Account+"/storage/kv/namespaces"+path,
+		strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer "+server.Token)
 	r.Header.Set("Content-Type", "application/json")
 	return r
@@ -42,20 +43,33 @@ func TestBulkIsStrict(t *testing.T) {
 		status             int
 		text               string
 	}{
-		"10,000 pairs":          {"PUT", write, pairs(10_000), 200, `"successful_key_count":10000,"unsuccessful_keys":[]`},
-		"one more":              {"PUT", write, pairs(10_001), 400, "more than 10000"},
-		"a large value":         {"PUT", write, `[{"key":"k","value":"` + strings.Repeat("x", 25<<20+1) + `"}]`, 413, "10024"},
-		"a long key":            {"PUT", write, `[{"key":"` + strings.Repeat("k", 513) + `","value":""}]`, 414, "10030"},
-		"an illegal key":        {"PUT", write, `[{"key":"..","value":""}]`, 400, "10042"},
-		"no key":                {"PUT", write, `[{"value":""}]`, 400, "10012"},
-		"no value":              {"PUT", write, `[{"key":"k"}]`, 400, "10012"},
-		"a key twice":           {"PUT", write, `[{"key":"k","value":"1"},{"key":"k","value":"2"}]`, 400, "occurs twice"},
-		"an unknown member":     {"PUT", write, `[{"key":"k","value":"1","ttl":1}]`, 400, "unknown field"},
-		"no JSON":               {"PUT", write, `[{"key":"k"`, 400, "invalid request"},
-		"two texts":             {"PUT", write, `[][]`, 400, "more than one"},
-		"no base64":             {"PUT", write, `[{"key":"k","value":"?","base64":true}]`, 400, "not base64"},
-		"metadata as a text":    {"PUT", write, `[{"key":"k","value":"1","metadata":"{}"}]`, 400, "not an object"},
-		"large metadata":        {"PUT", write, `[{"key":"k","value":"1","metadata":{"a":"` + strings.Repeat("x", 1024) + `"}}]`, 413, "10024"},
+		"10,000 pairs": {
+			"PUT", write, pairs(10_000), 200,
+			`"successful_key_count":10000,"unsuccessful_keys":[]`,
+		},
+		"one more": {"PUT", write, pairs(10_001), 400, "more than 10000"},
+		"a large value": {
+			"PUT", write, `[{"key":"k","value":"` + strings.Repeat("x", 25<<20+1) + `"}]`, 413,
+			"10024",
+		},
+		"a long key": {
+			"PUT", write, `[{"key":"` + strings.Repeat("k", 513) + `","value":""}]`, 414,
+			"10030",
+		},
+		"an illegal key": {"PUT", write, `[{"key":"..","value":""}]`, 400, "10042"},
+		"no key":         {"PUT", write, `[{"value":""}]`, 400, "10012"},
+		"no value":       {"PUT", write, `[{"key":"k"}]`, 400, "10012"},
+		"a key twice": {
+			"PUT", write, `[{"key":"k","value":"1"},{"key":"k","value":"2"}]`, 400,
+			"occurs twice",
+		},
+		"an unknown member":  {"PUT", write, `[{"key":"k","value":"1","ttl":1}]`, 400, "unknown field"},
+		"no JSON":            {"PUT", write, `[{"key":"k"`, 400, "invalid request"},
+		"two texts":          {"PUT", write, `[][]`, 400, "more than one"},
+		"no base64":          {"PUT", write, `[{"key":"k","value":"?","base64":true}]`, 400, "not base64"},
+		"metadata as a text": {"PUT", write, `[{"key":"k","value":"1","metadata":"{}"}]`, 400, "not an object"},
+		"large metadata": {"PUT", write, `[{"key":"k","value":"1","metadata":{"a":"` +
+			strings.Repeat("x", 1024) + `"}}]`, 413, "10024"},
 		"another namespace":     {"PUT", "/" + strings.Repeat("e", 32) + "/bulk", `[]`, 404, "10013"},
 		"100 keys":              {"POST", read, keys(100), 200, `{"values":{"k":null}}`},
 		"101 keys":              {"POST", read, keys(101), 400, "1 to 100"},
@@ -115,7 +129,8 @@ func TestTooManyCallsAreRefused(t *testing.T) {
 			t.Errorf("call %d: Ratelimit is %s, want %s", i, got, want)
 		}
 	}
-	if last.Code != http.StatusTooManyRequests || last.Header().Get("Retry-After") != "300" || last.Header().Get("Ratelimit-Policy") != `"default";q=2;w=300` {
+	if last.Code != http.StatusTooManyRequests || last.Header().Get("Retry-After") != "300" ||
+		last.Header().Get("Ratelimit-Policy") != `"default";q=2;w=300` {
 		t.Errorf("one call too many answers %d %v", last.Code, last.Header())
 	}
 }

@@ -251,7 +251,9 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 
 // accept writes the envelope of a success.
 func accept(w http.ResponseWriter, result any) {
-	envelope(w, http.StatusOK, map[string]any{"success": true, "errors": []any{}, "messages": []any{}, "result": result})
+	envelope(w, http.StatusOK, map[string]any{
+		"success": true, "errors": []any{}, "messages": []any{}, "result": result,
+	})
 }
 
 func refuse(w http.ResponseWriter, status, code int, message string) {

@@ -42,7 +42,8 @@ func TooManyRequests(retryAfter string) Fault {
 
 // BadGateway answers with a page of a gateway.
 func BadGateway() Fault {
-	return Answer(http.StatusBadGateway, "<html>\n<head><title>502 Bad Gateway</title></head>\n<body>cloudflare</body></html>\n",
+	return Answer(http.StatusBadGateway,
+		"<html>\n<head><title>502 Bad Gateway</title></head>\n<body>cloudflare</body></html>\n",
 		"Content-Type", "text/html; charset=UTF-8")
 }
 

@@ -159,7 +159,8 @@ func (s *Server) store(p url.Values, value string) *refusal {
 	case len(value) > valueBytes:
 		return refuse(400, "InvalidValue.ExceedsMaximum", "The size of the value cannot exceed 2,000,000 bytes.")
 	case space.bytes+grows > namespaceBytes:
-		return refuse(403, "InvalidKey.ExceedsCapacity", "The maximum capacity of a single namespace cannot exceed 1 GB.")
+		return refuse(403, "InvalidKey.ExceedsCapacity",
+			"The maximum capacity of a single namespace cannot exceed 1 GB.")
 	}
 	space.bytes += grows
 	space.stored[key] = value

@@ -16,7 +16,8 @@ import (
 func (s *Server) admit(r *http.Request, name string, body []byte) (action, *refusal) {
 	does, ok := s.product.actions[name]
 	if !ok || r.URL.Path != "/" {
-		return does, refuse(404, "InvalidAction.NotFound", "Specified api is not found, please check your url and method.")
+		return does,
+			refuse(404, "InvalidAction.NotFound", "Specified api is not found, please check your url and method.")
 	}
 	if version := r.Header.Get("x-acs-version"); version != s.product.version {
 		return does, refuse(404, "InvalidVersion", "Specified parameter Version is not valid.")
@@ -73,7 +74,8 @@ func (s *Server) verify(r *http.Request, body []byte) *refusal {
 	code := hmac.New(sha256.New, []byte(secret))
 	_, _ = code.Write([]byte(toSign))
 	claimed, err := hex.DecodeString(claims["Signature"])
-	if err != nil || !hmac.Equal(claimed, code.Sum(nil)) || claims["Signature"] != strings.ToLower(claims["Signature"]) {
+	if err != nil || !hmac.Equal(claimed, code.Sum(nil)) ||
+		claims["Signature"] != strings.ToLower(claims["Signature"]) {
 		return refuse(400, "SignatureDoesNotMatch",
 			"Specified signature is not matched with our calculation. server string to sign is:"+toSign)
 	}
@@ -94,7 +96,9 @@ func (s *Server) account(r *http.Request, id string) (secret string, refused *re
 	case !known:
 		return "", refuse(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found.")
 	case token != owned:
-		return "", refuse(400, "InvalidSecurityToken.MismatchWithAccessKey", "Specified SecurityToken mismatch with the AccessKey.")
+		return "",
+			refuse(400, "InvalidSecurityToken.MismatchWithAccessKey",
+				"Specified SecurityToken mismatch with the AccessKey.")
 	case token != "" && tokenOf != id:
 		return "", refuse(400, "MissingAccessKeyId", "x-acs-accesskey-id is mandatory with a security token.")
 	case !ends.IsZero() && !s.options.Now().Before(ends):

@@ -208,7 +208,8 @@ func (s *Server) goWrong(w http.ResponseWriter, f Fault) {
 	case f.Code == "":
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(f.Status)
-		_, _ = fmt.Fprintf(w, "<html><head><title>%d</title></head><body>%s</body></html>", f.Status, http.StatusText(f.Status))
+		_, _ = fmt.Fprintf(w, "<html><head><title>%d</title></head><body>%s</body></html>", f.Status,
+			http.StatusText(f.Status))
 	default:
 		s.answer(w, f.Status, refuse(f.Status, f.Code, "The call was refused on purpose.").members())
 	}

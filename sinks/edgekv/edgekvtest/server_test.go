@@ -23,8 +23,9 @@ var (
 
 func newServer(change func(*edgekvtest.Options)) *edgekvtest.Server {
 	o := edgekvtest.Options{
-		Product: "esa", AccessKeyID: "id", AccessKeySecret: "secret", SecurityToken: "token", Namespaces: []string{"flags"},
-		Now: func() time.Time { return now },
+		Product: "esa", AccessKeyID: "id", AccessKeySecret: "secret", SecurityToken: "token",
+		Namespaces: []string{"flags"},
+		Now:        func() time.Time { return now },
 	}
 	if change != nil {
 		change(&o)
@@ -70,25 +71,59 @@ func TestActionsAreStrict(t *testing.T) {
 		status int
 		code   string
 	}{
-		"as documented":                 {func(*alicloud.Request) {}, 200, ""},
-		"the other method":              {func(r *alicloud.Request) { r.Method = "PUT" }, 405, "UnsupportedHTTPMethod"},
-		"the other product":             {func(r *alicloud.Request) { r.Action = "PutDcdnKv" }, 404, "InvalidAction.NotFound"},
-		"the other version":             {func(r *alicloud.Request) { r.Version = "2018-01-15" }, 404, "InvalidVersion"},
-		"the value in the query":        {func(r *alicloud.Request) { r.Query.Set("Value", "v"); r.Body, r.ContentType = nil, "" }, 400, "InvalidParameter"},
-		"the key in the body":           {func(r *alicloud.Request) { r.Query.Del("Key"); r.Body = []byte("Value=v&Key=k") }, 400, "MissingKey"},
-		"the key in both":               {func(r *alicloud.Request) { r.Body = []byte("Value=v&Key=k") }, 400, "InvalidParameter"},
-		"two values":                    {func(r *alicloud.Request) { r.Body = []byte("Value=v&Value=w") }, 400, "InvalidParameter"},
-		"no value":                      {func(r *alicloud.Request) { r.Body = []byte("Value=") }, 400, "MissingValue"},
-		"JSON":                          {func(r *alicloud.Request) { r.ContentType = "application/json" }, 400, "InvalidParameter"},
-		"bytes that are no text":        {func(r *alicloud.Request) { r.Body = []byte("Value=%FF") }, 400, "InvalidParameter"},
-		"a key with a slash":            {func(r *alicloud.Request) { r.Query.Set("Key", "a/b") }, 400, "InvalidKey.Malformed"},
-		"a key of 512 bytes":            {func(r *alicloud.Request) { r.Query.Set("Key", strings.Repeat("k", 512)) }, 200, ""},
-		"a key of 513 bytes":            {func(r *alicloud.Request) { r.Query.Set("Key", strings.Repeat("k", 513)) }, 400, "InvalidKey.ExceedsMaximum"},
-		"a namespace with a dot":        {func(r *alicloud.Request) { r.Query.Set("Namespace", "a.b") }, 400, "InvalidNameSpace.Malformed"},
-		"a namespace that is not there": {func(r *alicloud.Request) { r.Query.Set("Namespace", "other") }, 404, "InvalidNameSpace.NotFound"},
-		"a request of 2,000,000 bytes":  {func(r *alicloud.Request) { r.Body = []byte("Value=" + strings.Repeat("v", 1_999_994)) }, 200, ""},
-		"a request of 2,000,001 bytes":  {func(r *alicloud.Request) { r.Body = []byte("Value=" + strings.Repeat("v", 1_999_995)) }, 400, "InvalidValue.ExceedsMaximum"},
-		"the same, encoded":             {func(r *alicloud.Request) { r.Body = []byte("Value=%22" + strings.Repeat("v", 1_999_992)) }, 400, "InvalidValue.ExceedsMaximum"},
+		"as documented":    {func(*alicloud.Request) {}, 200, ""},
+		"the other method": {func(r *alicloud.Request) { r.Method = "PUT" }, 405, "UnsupportedHTTPMethod"},
+		"the other product": {func(r *alicloud.Request) {
+			r.Action = "PutDcdnKv"
+		}, 404, "InvalidAction.NotFound"},
+		"the other version": {func(r *alicloud.Request) {
+			r.Version = "2018-01-15"
+		}, 404, "InvalidVersion"},
+		"the value in the query": {func(r *alicloud.Request) {
+			r.Query.Set("Value", "v")
+			r.Body, r.ContentType = nil, ""
+		}, 400, "InvalidParameter"},
+		"the key in the body": {func(r *alicloud.Request) {
+			r.Query.Del("Key")
+			r.Body = []byte("Value=v&Key=k")
+		}, 400, "MissingKey"},
+		"the key in both": {func(r *alicloud.Request) {
+			r.Body = []byte("Value=v&Key=k")
+		}, 400, "InvalidParameter"},
+		"two values": {func(r *alicloud.Request) {
+			r.Body = []byte("Value=v&Value=w")
+		}, 400, "InvalidParameter"},
+		"no value": {func(r *alicloud.Request) { r.Body = []byte("Value=") }, 400, "MissingValue"},
+		"JSON": {func(r *alicloud.Request) {
+			r.ContentType = "application/json"
+		}, 400, "InvalidParameter"},
+		"bytes that are no text": {func(r *alicloud.Request) {
+			r.Body = []byte("Value=%FF")
+		}, 400, "InvalidParameter"},
+		"a key with a slash": {func(r *alicloud.Request) {
+			r.Query.Set("Key", "a/b")
+		}, 400, "InvalidKey.Malformed"},
+		"a key of 512 bytes": {func(r *alicloud.Request) {
+			r.Query.Set("Key", strings.Repeat("k", 512))
+		}, 200, ""},
+		"a key of 513 bytes": {func(r *alicloud.Request) {
+			r.Query.Set("Key", strings.Repeat("k", 513))
+		}, 400, "InvalidKey.ExceedsMaximum"},
+		"a namespace with a dot": {func(r *alicloud.Request) {
+			r.Query.Set("Namespace", "a.b")
+		}, 400, "InvalidNameSpace.Malformed"},
+		"a namespace that is not there": {func(r *alicloud.Request) {
+			r.Query.Set("Namespace", "other")
+		}, 404, "InvalidNameSpace.NotFound"},
+		"a request of 2,000,000 bytes": {func(r *alicloud.Request) {
+			r.Body = []byte("Value=" + strings.Repeat("v", 1_999_994))
+		}, 200, ""},
+		"a request of 2,000,001 bytes": {func(r *alicloud.Request) {
+			r.Body = []byte("Value=" + strings.Repeat("v", 1_999_995))
+		}, 400, "InvalidValue.ExceedsMaximum"},
+		"the same, encoded": {func(r *alicloud.Request) {
+			r.Body = []byte("Value=%22" + strings.Repeat("v", 1_999_992))
+		}, 400, "InvalidValue.ExceedsMaximum"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -118,18 +153,38 @@ func TestSignatureIsVerified(t *testing.T) {
 		status int
 		code   string
 	}{
-		"another value":               {func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader("Value=w")) }, 400, "IncompleteSignature"},
-		"another key":                 {func(r *http.Request) { r.URL.RawQuery = "Key=other&Namespace=flags" }, 400, "SignatureDoesNotMatch"},
-		"another host":                {func(r *http.Request) { r.Host = "dcdn.test" }, 400, "SignatureDoesNotMatch"},
-		"another nonce":               {func(r *http.Request) { r.Header.Set("x-acs-signature-nonce", "m") }, 400, "SignatureDoesNotMatch"},
-		"another content type":        {func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }, 400, "SignatureDoesNotMatch"},
-		"host unsigned":               {func(r *http.Request) { unsign(r, "host") }, 400, "IncompleteSignature"},
-		"content type unsigned":       {func(r *http.Request) { unsign(r, "content-type") }, 400, "IncompleteSignature"},
-		"the token unsigned":          {func(r *http.Request) { unsign(r, "x-acs-security-token") }, 400, "IncompleteSignature"},
-		"a header more":               {func(r *http.Request) { r.Header.Set("x-acs-more", "1") }, 400, "IncompleteSignature"},
-		"no authorization":            {func(r *http.Request) { r.Header.Del("Authorization") }, 400, "IncompleteSignature"},
-		"another token":               {func(r *http.Request) { r.Header.Set("x-acs-security-token", "other") }, 400, "InvalidSecurityToken.MismatchWithAccessKey"},
-		"no token":                    {func(r *http.Request) { r.Header.Del("x-acs-security-token") }, 400, "InvalidSecurityToken.MismatchWithAccessKey"},
+		"another value": {func(r *http.Request) {
+			r.Body = io.NopCloser(strings.NewReader("Value=w"))
+		}, 400, "IncompleteSignature"},
+		"another key": {func(r *http.Request) {
+			r.URL.RawQuery = "Key=other&Namespace=flags"
+		}, 400, "SignatureDoesNotMatch"},
+		"another host": {func(r *http.Request) { r.Host = "dcdn.test" }, 400, "SignatureDoesNotMatch"},
+		"another nonce": {func(r *http.Request) {
+			r.Header.Set("x-acs-signature-nonce", "m")
+		}, 400, "SignatureDoesNotMatch"},
+		"another content type": {func(r *http.Request) {
+			r.Header.Set("Content-Type", "text/plain")
+		}, 400, "SignatureDoesNotMatch"},
+		"host unsigned": {func(r *http.Request) { unsign(r, "host") }, 400, "IncompleteSignature"},
+		"content type unsigned": {func(r *http.Request) {
+			unsign(r, "content-type")
+		}, 400, "IncompleteSignature"},
+		"the token unsigned": {func(r *http.Request) {
+			unsign(r, "x-acs-security-token")
+		}, 400, "IncompleteSignature"},
+		"a header more": {func(r *http.Request) {
+			r.Header.Set("x-acs-more", "1")
+		}, 400, "IncompleteSignature"},
+		"no authorization": {func(r *http.Request) {
+			r.Header.Del("Authorization")
+		}, 400, "IncompleteSignature"},
+		"another token": {func(r *http.Request) {
+			r.Header.Set("x-acs-security-token", "other")
+		}, 400, "InvalidSecurityToken.MismatchWithAccessKey"},
+		"no token": {func(r *http.Request) {
+			r.Header.Del("x-acs-security-token")
+		}, 400, "InvalidSecurityToken.MismatchWithAccessKey"},
 		"another path":                {func(r *http.Request) { r.URL.Path = "/kv" }, 404, "InvalidAction.NotFound"},
 		"a query in another order":    {func(r *http.Request) { r.URL.RawQuery = "Namespace=flags&Key=k" }, 200, ""},
 		"a header that is not theirs": {func(r *http.Request) { r.Header.Set("User-Agent", "x") }, 200, ""},
@@ -204,7 +259,8 @@ func TestAnswersOfAPut(t *testing.T) {
 		request.Body = []byte("Value=" + url.QueryEscape(long))
 		w := httptest.NewRecorder()
 		server.ServeHTTP(w, sign(request, keys, "n"))
-		if !strings.Contains(w.Body.String(), want) || !strings.Contains(w.Body.String(), `"`+strings.Repeat("é", 200)+`"`) {
+		if !strings.Contains(w.Body.String(), want) ||
+			!strings.Contains(w.Body.String(), `"`+strings.Repeat("é", 200)+`"`) {
 			t.Errorf("%s answers %s", product, w.Body)
 		}
 	}
@@ -218,7 +274,8 @@ func FuzzSignaturesAgree(f *testing.F) {
 	f.Add("", "&=;", "Value=%22", "h")
 	f.Fuzz(func(t *testing.T, namespace, key, body, host string) {
 		request := putRequest()
-		request.Query, request.Body, request.Host = url.Values{"Namespace": {namespace}, "Key": {key}}, []byte(body), host
+		request.Query, request.Body, request.Host = url.Values{"Namespace": {namespace}, "Key": {key}}, []byte(body),
+			host
 		_, code := send(t, newServer(nil), sign(request, keys, "n"))
 		if strings.Contains(code, "Signature") {
 			t.Errorf("a signature is refused: %s", code)
@@ -226,7 +283,7 @@ func FuzzSignaturesAgree(f *testing.F) {
 	})
 }
 
-// Keys that a Lookup knows are verified as others are, and end.
+// Keys that a Lookup has are verified as others are, and end.
 func TestTemporaryKeysEnd(t *testing.T) {
 	tests := map[string]struct {
 		secret, token string
@@ -261,16 +318,18 @@ func TestBatches(t *testing.T) {
 		code           string
 		stored, failed string // keys, as they are listed
 	}{
-		"two":              {list("[" + entry("a", "1") + "," + entry("b", "2") + "]"), "", `["a","b"]`, `[]`},
-		"a bad key":        {list("[" + entry("a", "1") + "," + entry("b/c", "2") + "]"), "", `["a"]`, `["b/c"]`},
-		"none":             {list("[]"), "InvalidParameter", "", ""},
-		"no list":          {list(entry("a", "1")), "InvalidParameter", "", ""},
-		"an odd member":    {list(`[{"Key":"a","Value":"1","Odd":"x"}]`), "InvalidParameter", "", ""},
-		"an empty value":   {list("[" + entry("a", "") + "]"), "InvalidParameter", "", ""},
-		"a number":         {list(`[{"Key":"a","Value":1}]`), "InvalidParameter", "", ""},
-		"no parameter":     {"", "MissingKvList", "", ""},
-		"2,000,000 bytes":  {list("[" + entry("a", strings.Repeat("x", 2_000_000-len(list("["+entry("a", "")+"]")))) + "]"), "", `["a"]`, `[]`},
-		"2,000,001 bytes":  {list("[" + entry("a", strings.Repeat("x", 2_000_001-len(list("["+entry("a", "")+"]")))) + "]"), "InvalidValue.ExceedsMaximum", "", ""},
+		"two":            {list("[" + entry("a", "1") + "," + entry("b", "2") + "]"), "", `["a","b"]`, `[]`},
+		"a bad key":      {list("[" + entry("a", "1") + "," + entry("b/c", "2") + "]"), "", `["a"]`, `["b/c"]`},
+		"none":           {list("[]"), "InvalidParameter", "", ""},
+		"no list":        {list(entry("a", "1")), "InvalidParameter", "", ""},
+		"an odd member":  {list(`[{"Key":"a","Value":"1","Odd":"x"}]`), "InvalidParameter", "", ""},
+		"an empty value": {list("[" + entry("a", "") + "]"), "InvalidParameter", "", ""},
+		"a number":       {list(`[{"Key":"a","Value":1}]`), "InvalidParameter", "", ""},
+		"no parameter":   {"", "MissingKvList", "", ""},
+		"2,000,000 bytes": {list("[" + entry("a", strings.Repeat("x", 2_000_000-len(list("["+entry("a", "")+"]")))) +
+			"]"), "", `["a"]`, `[]`},
+		"2,000,001 bytes": {list("[" + entry("a", strings.Repeat("x", 2_000_001-len(list("["+entry("a", "")+"]")))) +
+			"]"), "InvalidValue.ExceedsMaximum", "", ""},
 		"the key outside":  {list("["+entry("a", "1")+"]") + "&Key=a", "InvalidParameter", "", ""},
 		"a value too many": {list("["+entry("a", "1")+"]") + "&" + list("[]"), "InvalidParameter", "", ""},
 	}
@@ -278,7 +337,8 @@ func TestBatches(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := newServer(nil)
 			request := putRequest()
-			request.Action, request.Query, request.Body = "BatchPutKv", url.Values{"Namespace": {"flags"}}, []byte(test.body)
+			request.Action, request.Query, request.Body = "BatchPutKv", url.Values{"Namespace": {"flags"}},
+				[]byte(test.body)
 			w := httptest.NewRecorder()
 			server.ServeHTTP(w, sign(request, keys, "n"))
 			var answer struct {
@@ -288,7 +348,8 @@ func TestBatches(t *testing.T) {
 			if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
 				t.Fatal(err)
 			}
-			if answer.Code != test.code || string(answer.SuccessKeys) != test.stored || string(answer.FailKeys) != test.failed {
+			if answer.Code != test.code || string(answer.SuccessKeys) != test.stored ||
+				string(answer.FailKeys) != test.failed {
 				t.Errorf("answers %s", w.Body)
 			}
 			if _, ok := server.Value("flags", "a"); ok != (test.code == "") {

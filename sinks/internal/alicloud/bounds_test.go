@@ -33,7 +33,8 @@ func TestAnswersAreBounded(t *testing.T) {
 		if !errors.As(err, &large) || !strings.Contains(err.Error(), "answer has more than 16777216 bytes") {
 			t.Errorf("%s: %v", name, err)
 		}
-		if read := endless.Read.Load(); read > answerBytes+1<<20 || used > 4*answerBytes || endless.Length > 0 && read > 0 {
+		if read := endless.Read.Load(); read > answerBytes+1<<20 || used > 4*answerBytes || endless.Length > 0 &&
+			read > 0 {
 			t.Errorf("%s: %d bytes are read, %d allocated", name, read, used)
 		}
 	}
@@ -44,13 +45,15 @@ func TestAnswersAreBounded(t *testing.T) {
 func TestKeysAreBounded(t *testing.T) {
 	c, _, _, _ := pod(t)
 	endless := &need.Endless{Start: `{"Credentials":{}}`, Text: " "}
-	if _, err := retrieve(t, c, endless); err == nil || !strings.Contains(err.Error(), "read the answer of STS: more than 65536 bytes") {
+	if _, err := retrieve(t, c, endless); err == nil ||
+		!strings.Contains(err.Error(), "read the answer of STS: more than 65536 bytes") {
 		t.Errorf("STS: %v", err)
 	}
 	if read := endless.Read.Load(); read > 1<<18 {
 		t.Errorf("STS: %d bytes are read", read)
 	}
-	if _, err := retrieve(t, of(typeECS, nil), &need.Endless{Text: "x"}); err == nil || !strings.Contains(err.Error(), "read the answer of the metadata service: more than 65536 bytes") {
+	if _, err := retrieve(t, of(typeECS, nil), &need.Endless{Text: "x"}); err == nil ||
+		!strings.Contains(err.Error(), "read the answer of the metadata service: more than 65536 bytes") {
 		t.Errorf("metadata service: %v", err)
 	}
 	file := filepath.Join(t.TempDir(), "token")
@@ -69,19 +72,21 @@ func FuzzRefusal(f *testing.F) {
 	for _, seed := range []string{
 		`{"Code":"Throttling.User","Message":"test-secret","RequestId":"1"}`,
 		`{"Code":"` + strings.Repeat("x", 1<<16) + `"}`, `{"Message":{}}`, `<html>`,
-		strings.Repeat("[", 1<<20), `{"a":` + strings.Repeat("[", 1<<20), `{"Code":"a","x":[` + strings.Repeat("0,", 1<<17) + `0]}`,
+		strings.Repeat("[", 1<<20), `{"a":` + strings.Repeat("[", 1<<20),
+		`{"Code":"a","x":[` + strings.Repeat("0,", 1<<17) + `0]}`,
 	} {
 		f.Add(404, []byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		var failed *Error
-		if used := need.Allocated(func() { failed = refusal(status, body) }); used > 16*int64(len(body))+1<<20 {
+		if used := need.Allocated(func() { failed = errorOf(status, body) }); used > 16*int64(len(body))+1<<20 {
 			t.Errorf("%d bytes allocated for %d", used, len(body))
 		}
 		failed.Action = "GetKv"
-		failed.clean(testKeys)
+		failed.redact(testKeys)
 		line := failed.Error()
-		if len(line) > 1500 || strings.ContainsAny(line, "\n\r") || !utf8.ValidString(line) || strings.Contains(line, "test-secret") {
+		if len(line) > 1500 || strings.ContainsAny(line, "\n\r") || !utf8.ValidString(line) ||
+			strings.Contains(line, "test-secret") {
 			t.Errorf("%q", line)
 		}
 		if failed.Code != "" && !json.Valid(body) {

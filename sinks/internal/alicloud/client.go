@@ -36,7 +36,7 @@ type Client struct {
 
 // NewClient returns a client of the service at an endpoint such as
 // https://dcdn.aliyuncs.com, whose API has a version such as "2018-01-15".
-// base makes the attempts and stays the caller's. Nothing is sent yet.
+// base makes the attempts and is owned by the caller. NewClient makes no calls.
 func NewClient(endpoint *url.URL, version string, credentials Credentials, base http.RoundTripper) *Client {
 	return &Client{
 		endpoint: endpoint, version: version, credentials: credentials, base: base,
@@ -52,8 +52,8 @@ type Call struct {
 	Form   url.Values // parameters in the body; empty: no body
 }
 
-// Do makes the call and decodes the JSON of its answer into answer, a pointer.
-// What may pass is tried again, each time signed again. Every error is an
+// Do makes the call and decodes the JSON of its response into answer, a pointer. It
+// retries temporary errors, with a new signature for each attempt. Every error is an
 // *Error. Use it for idempotent actions only.
 func (c *Client) Do(ctx context.Context, call Call, answer any) error {
 	return With(ctx, c.credentials, call.Action, func(keys Keys) error {
@@ -68,8 +68,8 @@ func (c *Client) Do(ctx context.Context, call Call, answer any) error {
 			return nil
 		}
 		failed.Action = call.Action
-		failed.MaybeApplied = failed.MaybeApplied || a.unsettled
-		failed.clean(keys)
+		failed.MaybeApplied = failed.MaybeApplied || a.maybeApplied
+		failed.redact(keys)
 		return failed
 	})
 }
@@ -81,8 +81,8 @@ func (c *Client) do(ctx context.Context, a *attempts, answer any) *Error {
 	if err != nil {
 		return &Error{Err: Cause(err)}
 	}
-	// The retrying client belongs to this call alone, because what signs below
-	// it remembers the attempts; the connections belong to base.
+	// The client is for this call only, because attempts has the state of the call; the
+	// connections belong to base.
 	retrying := httpclient.NewClient(httpclient.Options{Base: a, Timeout: attemptTimeout, RetryStatus: retryStatus})
 	response, err := retrying.Do(request)
 	if err != nil {
@@ -94,20 +94,22 @@ func (c *Client) do(ctx context.Context, a *attempts, answer any) *Error {
 		err = fmt.Errorf("answer has %w", err)
 	}
 	if response.StatusCode >= 300 {
-		return refusal(response.StatusCode, body)
+		return errorOf(response.StatusCode, body)
 	}
 	if err == nil {
 		err = json.Unmarshal(body, answer)
 	}
 	if err != nil {
-		return &Error{Status: response.StatusCode, MaybeApplied: true, Err: fmt.Errorf("read the answer as JSON: %w", err)}
+		return &Error{
+			Status: response.StatusCode, MaybeApplied: true, Err: fmt.Errorf("read the answer as JSON: %w", err),
+		}
 	}
 	return nil
 }
 
-// refusal reads the service's error. A body that is not JSON, such as a
-// gateway's page, leaves the status.
-func refusal(status int, body []byte) *Error {
+// errorOf decodes an error of the service. For a body that is not JSON, such as a page
+// of a gateway, it has the status only.
+func errorOf(status int, body []byte) *Error {
 	var answer struct{ Code, Message, RequestID string }
 	if json.Unmarshal(body, &answer) != nil {
 		return &Error{Status: status}
@@ -121,7 +123,7 @@ type attempts struct {
 	keys    Keys
 	request Request
 
-	unsettled bool // an attempt may have been carried out unseen
+	maybeApplied bool // an attempt may have been applied without a response
 }
 
 // RoundTrip makes one attempt, with a date and a nonce of its own.
@@ -138,14 +140,14 @@ func (a *attempts) RoundTrip(request *http.Request) (*http.Response, error) {
 	signed.Header.Set("Accept", "application/json")
 	signed.Header.Set("User-Agent", "flagcast")
 	response, err := a.client.base.RoundTrip(signed)
-	a.unsettled = a.unsettled || Doubtful(response, err)
+	a.maybeApplied = a.maybeApplied || MayBeApplied(response, err)
 	return response, err
 }
 
-// Doubtful reports whether an attempt may have been carried out although it
-// looks failed: the connection broke, or a gateway lost its backend. 503 is the
-// answer of a service that has not begun.
-func Doubtful(response *http.Response, err error) bool {
+// MayBeApplied reports whether an attempt may have been applied although it failed: the
+// connection broke, or a gateway lost its backend. A service that answers 503 has not
+// begun.
+func MayBeApplied(response *http.Response, err error) bool {
 	if err != nil {
 		return !notSent(err)
 	}

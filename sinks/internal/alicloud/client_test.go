@@ -17,7 +17,9 @@ import (
 	"github.com/flagcast/flagcast/internal/secret"
 )
 
-var testKeys = Keys{AccessKeyID: "test-id", AccessKeySecret: secret.New("test-secret"), SecurityToken: secret.New("test-token")}
+var testKeys = Keys{
+	AccessKeyID: "test-id", AccessKeySecret: secret.New("test-secret"), SecurityToken: secret.New("test-token"),
+}
 
 // script answers attempts in turn and keeps their headers.
 type script struct {
@@ -43,7 +45,8 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, now.err
 	}
 	return &http.Response{
-		StatusCode: now.status, Header: http.Header{"Retry-After": {now.wait}}, Body: io.NopCloser(strings.NewReader(now.body)), Request: r,
+		StatusCode: now.status, Header: http.Header{"Retry-After": {now.wait}},
+		Body: io.NopCloser(strings.NewReader(now.body)), Request: r,
 	}, nil
 }
 
@@ -110,12 +113,23 @@ func TestKeysThatHaveExpiredAreRenewedOnce(t *testing.T) {
 		code         string
 		maybeApplied bool
 	}{
-		"renewed":                     {&rotating{}, []step{expired, {status: 200, body: fine}}, 2, "id-1", "", false},
-		"renewed, and still expired":  {&rotating{}, []step{expired}, 2, "id-1", "InvalidSecurityToken.Expired", false},
-		"forgotten, and renewed":      {&rotating{}, []step{{status: 404, body: `{"Code":"InvalidAccessKeyId.NotFound"}`}, {status: 200, body: fine}}, 2, "id-1", "", false},
-		"no others":                   {static{testKeys}, []step{expired}, 1, "test-id", "InvalidSecurityToken.Expired", false},
-		"applied before, perhaps":     {&rotating{}, []step{{err: io.EOF}, expired, {status: 403, body: `{"Code":"NoPermission"}`}}, 3, "id-1", "NoPermission", true},
-		"the same keys, another code": {&rotating{}, []step{{status: 400, body: `{"Code":"InvalidSecurityToken.Malformed"}`}}, 1, "id-0", "InvalidSecurityToken.Malformed", false},
+		"renewed":                    {&rotating{}, []step{expired, {status: 200, body: fine}}, 2, "id-1", "", false},
+		"renewed, and still expired": {&rotating{}, []step{expired}, 2, "id-1", "InvalidSecurityToken.Expired", false},
+		"forgotten, and renewed": {&rotating{}, []step{
+			{status: 404, body: `{"Code":"InvalidAccessKeyId.NotFound"}`}, {status: 200, body: fine},
+		}, 2, "id-1", "", false},
+		"no others": {
+			static{testKeys},
+			[]step{expired},
+			1, "test-id", "InvalidSecurityToken.Expired",
+			false,
+		},
+		"applied before, perhaps": {&rotating{}, []step{
+			{err: io.EOF}, expired, {status: 403, body: `{"Code":"NoPermission"}`},
+		}, 3, "id-1", "NoPermission", true},
+		"the same keys, another code": {&rotating{}, []step{
+			{status: 400, body: `{"Code":"InvalidSecurityToken.Malformed"}`},
+		}, 1, "id-0", "InvalidSecurityToken.Malformed", false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -149,24 +163,56 @@ func TestOutcomes(t *testing.T) {
 		mayPass      bool
 		maybeApplied bool
 	}{
-		"throttled to the end":        {[]step{{status: 400, body: `{"Code":"Throttling"}`}}, 4, "Throttling", 400, true, false},
-		"throttled in other words":    {[]step{{status: 400, body: `{"Code":"ThrottlingQuota"}`}}, 4, "ThrottlingQuota", 400, true, false},
-		"a 400 that is retryable":     {[]step{{status: 400, body: `{"Code":"TooManyRequests"}`}}, 4, "TooManyRequests", 400, true, false},
-		"a nonce seen before":         {[]step{{status: 400, body: `{"Code":"SignatureNonceUsed"}`}}, 4, "SignatureNonceUsed", 400, true, false},
-		"too quick":                   {[]step{{status: 429, body: `{"Code":"TooQuickRequests"}`}}, 4, "TooQuickRequests", 429, true, false},
-		"a 400 that stays":            {[]step{{status: 400, body: `{"Code":"InvalidKey.Malformed"}`}}, 1, "InvalidKey.Malformed", 400, false, false},
-		"an HTML page":                {[]step{{status: 403, body: "<html>"}}, 1, "", 403, false, false},
-		"a gateway that lost it":      {[]step{{status: 502, body: "<html>"}}, 4, "", 502, true, true},
-		"a service not yet there":     {[]step{{status: 503}}, 4, "", 503, true, false},
-		"never connected":             {[]step{{err: dial}}, 4, "", 0, true, false},
-		"a name that is unknown":      {[]step{{err: &net.DNSError{Err: "no such host"}}}, 4, "", 0, true, false},
-		"not TLS":                     {[]step{{err: tls.RecordHeaderError{Msg: "no TLS"}}}, 4, "", 0, true, false},
-		"a broken connection":         {[]step{{err: io.ErrUnexpectedEOF}}, 4, "", 0, true, true},
-		"broken, then refused":        {[]step{{err: io.EOF}, {status: 403, body: `{"Code":"NoPermission"}`}}, 2, "NoPermission", 403, false, true},
-		"a redirect":                  {[]step{{status: 302}}, 1, "", 302, false, false},
-		"accepted, but no JSON":       {[]step{{status: 200, body: "<html>"}}, 1, "", 200, true, true},
-		"accepted, half an answer":    {[]step{{status: 200, body: fine[:9]}}, 1, "", 200, true, true},
-		"an answer beyond all bounds": {[]step{{status: 200, body: strings.Repeat(" ", answerBytes+1)}}, 1, "", 200, true, true},
+		"throttled to the end": {
+			[]step{{status: 400, body: `{"Code":"Throttling"}`}},
+			4, "Throttling", 400,
+			true, false,
+		},
+		"throttled in other words": {
+			[]step{{status: 400, body: `{"Code":"ThrottlingQuota"}`}},
+			4, "ThrottlingQuota",
+			400, true, false,
+		},
+		"a 400 that is retryable": {
+			[]step{{status: 400, body: `{"Code":"TooManyRequests"}`}},
+			4, "TooManyRequests",
+			400, true, false,
+		},
+		"a nonce seen before": {
+			[]step{{status: 400, body: `{"Code":"SignatureNonceUsed"}`}},
+			4,
+			"SignatureNonceUsed", 400, true, false,
+		},
+		"too quick": {
+			[]step{{status: 429, body: `{"Code":"TooQuickRequests"}`}},
+			4,
+			"TooQuickRequests", 429, true, false,
+		},
+		"a 400 that stays": {
+			[]step{{status: 400, body: `{"Code":"InvalidKey.Malformed"}`}},
+			1,
+			"InvalidKey.Malformed", 400, false, false,
+		},
+		"an HTML page":            {[]step{{status: 403, body: "<html>"}}, 1, "", 403, false, false},
+		"a gateway that lost it":  {[]step{{status: 502, body: "<html>"}}, 4, "", 502, true, true},
+		"a service not yet there": {[]step{{status: 503}}, 4, "", 503, true, false},
+		"never connected":         {[]step{{err: dial}}, 4, "", 0, true, false},
+		"a name that is unknown":  {[]step{{err: &net.DNSError{Err: "no such host"}}}, 4, "", 0, true, false},
+		"not TLS":                 {[]step{{err: tls.RecordHeaderError{Msg: "no TLS"}}}, 4, "", 0, true, false},
+		"a broken connection":     {[]step{{err: io.ErrUnexpectedEOF}}, 4, "", 0, true, true},
+		"broken, then refused": {
+			[]step{{err: io.EOF}, {status: 403, body: `{"Code":"NoPermission"}`}},
+			2,
+			"NoPermission", 403, false, true,
+		},
+		"a redirect":               {[]step{{status: 302}}, 1, "", 302, false, false},
+		"accepted, but no JSON":    {[]step{{status: 200, body: "<html>"}}, 1, "", 200, true, true},
+		"accepted, half an answer": {[]step{{status: 200, body: fine[:9]}}, 1, "", 200, true, true},
+		"an answer beyond all bounds": {
+			[]step{{status: 200, body: strings.Repeat(" ", answerBytes+1)}},
+			1, "", 200,
+			true, true,
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -188,7 +234,8 @@ func TestOutcomes(t *testing.T) {
 }
 
 func TestErrorsHoldNoCredential(t *testing.T) {
-	echo := `{"Code":"SignatureDoesNotMatch","RequestId":"R-1","Message":"for test-id and test-secret with test-token we calculated ` +
+	echo := `{"Code":"SignatureDoesNotMatch","RequestId":"R-1","Message":"for test-id and test-secret with ` +
+		`test-token we calculated ` +
 		strings.Repeat("0a", 32) + ` and not yours"}`
 	_, _, failed := do(t, static{testKeys}, step{status: 400, body: echo})
 	text := fmt.Sprintf("%v %+v", failed, *failed)
@@ -207,13 +254,16 @@ func TestErrorsHoldNoCredential(t *testing.T) {
 // failing has no keys.
 type failing struct{}
 
-func (failing) Retrieve(context.Context) (Keys, error) { return Keys{}, &lasting{what: "no role"} }
+func (failing) Retrieve(context.Context) (Keys, error) {
+	return Keys{}, &permanentError{what: "no role"}
+}
 
 func (failing) Renew(Keys) bool { return false }
 
 func TestNothingIsSentWithoutKeys(t *testing.T) {
 	_, s, failed := do(t, failing{}, step{status: 200, body: fine})
-	if len(s.seen) != 0 || failed == nil || failed.MaybeApplied || failed.MayPass() || failed.Error() != "call PutKv: retrieve credentials: no role" {
+	if len(s.seen) != 0 || failed == nil || failed.MaybeApplied || failed.MayPass() ||
+		failed.Error() != "call PutKv: retrieve credentials: no role" {
 		t.Errorf("%d attempts, error %v", len(s.seen), failed)
 	}
 }

@@ -53,7 +53,7 @@ const (
 	variableToken    = "ALIBABA_CLOUD_OIDC_TOKEN_FILE"
 )
 
-// DefaultConfig returns the settings that hold where the file says nothing.
+// DefaultConfig returns the default settings.
 func DefaultConfig() Config {
 	return Config{Type: typeAccessKey, RoleSessionName: "flagcast", STSEndpoint: "sts.aliyuncs.com"}
 }
@@ -65,10 +65,9 @@ var (
 	namePattern     = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 )
 
-// Check returns a *sinks.ConfigError for every fault; prefix is put before the
-// name of each setting ("credentials."). What rrsa takes from the environment
-// is missed when it is used, not here: the same file has to load outside of
-// the pod.
+// Check returns a *sinks.ConfigError for every fault; prefix is put before the name of
+// each setting ("credentials."). Missing variables of rrsa are an error when they are
+// used, not here: the same file must load outside of the pod.
 func (c Config) Check(prefix string) []error {
 	var faults []error
 	fault := func(key, problem string) {
@@ -84,39 +83,51 @@ func (c Config) Check(prefix string) []error {
 			absent("access_key_id", "is missing: set it, or the variable "+variableID)
 		}
 		if keys.AccessKeySecret.IsZero() {
-			absent("access_key_secret", "is missing: set it, name a file in access_key_secret_file, or leave access_key_id out, too, and set the variable "+variableSecret)
+			absent("access_key_secret",
+				"is missing: set it, name a file in access_key_secret_file, or leave access_key_id out, too, and set "+
+					"the variable "+variableSecret)
 		}
 		if c.Type == typeSTS && keys.SecurityToken.IsZero() {
-			absent("security_token", `is missing, and type "sts" needs it: set it, name a file in security_token_file, or leave the others out, too, and set the variable `+variableSession)
+			absent("security_token",
+				`is missing, and type "sts" needs it: set it, name a file in security_token_file, or leave the `+
+					`others out, too, and set the variable `+variableSession)
 		}
 	case typeRRSA:
 		if c.RoleARN != "" && !rolePattern.MatchString(c.RoleARN) {
-			fault("role_arn", fmt.Sprintf(`%q is not the ARN of a role: write it like "acs:ram::1234567890123456:role/flagcast"`, c.RoleARN))
+			fault("role_arn",
+				fmt.Sprintf(`%q is not the ARN of a role: write it like "acs:ram::1234567890123456:role/flagcast"`,
+					c.RoleARN))
 		}
 		if c.OIDCProviderARN != "" && !providerPattern.MatchString(c.OIDCProviderARN) {
-			fault("oidc_provider_arn", fmt.Sprintf(`%q is not the ARN of an OIDC provider: write it like "acs:ram::1234567890123456:oidc-provider/ack-rrsa-c0123456789"`, c.OIDCProviderARN))
+			fault("oidc_provider_arn",
+				fmt.Sprintf(
+					`%q is not the ARN of an OIDC provider: write it like `+
+						`"acs:ram::1234567890123456:oidc-provider/ack-rrsa-c0123456789"`, c.OIDCProviderARN))
 		}
 		if !sessionPattern.MatchString(c.RoleSessionName) {
-			fault("role_session_name", fmt.Sprintf(`%q is not a name: 2 to 64 letters, digits, ".", "@", "-" and "_"`, c.RoleSessionName))
+			fault("role_session_name", fmt.Sprintf(`%q is not a name: 2 to 64 letters, digits, ".", "@", "-" and "_"`,
+				c.RoleSessionName))
 		}
 		if _, problem := ParseEndpoint(c.STSEndpoint, exampleSTS); problem != "" {
 			fault("sts_endpoint", problem)
 		}
 	case typeECS:
 		if c.RoleName != "" && !namePattern.MatchString(c.RoleName) {
-			fault("role_name", fmt.Sprintf(`%q is not the name of a role: letters, digits, ".", "-" and "_", and no ARN`, c.RoleName))
+			fault("role_name",
+				fmt.Sprintf(`%q is not the name of a role: letters, digits, ".", "-" and "_", and no ARN`, c.RoleName))
 		}
 	default:
-		fault("type", fmt.Sprintf("%q is not supported: use %q, %q, %q or %q", c.Type, typeAccessKey, typeSTS, typeRRSA, typeECS))
+		fault("type", fmt.Sprintf("%q is not supported: use %q, %q, %q or %q", c.Type, typeAccessKey, typeSTS, typeRRSA,
+			typeECS))
 		return faults
 	}
-	return append(faults, c.strays(prefix)...)
+	return append(faults, c.checkUnused(prefix)...)
 }
 
 const exampleSTS = "sts-vpc.cn-hangzhou.aliyuncs.com"
 
-// strays are settings that another type has.
-func (c Config) strays(prefix string) []error {
+// checkUnused returns an error for every setting of another type.
+func (c Config) checkUnused(prefix string) []error {
 	var faults []error
 	defaults := DefaultConfig()
 	for _, setting := range []struct {
@@ -137,15 +148,16 @@ func (c Config) strays(prefix string) []error {
 		types := strings.Fields(setting.typesOf)
 		if setting.set && c.Type != types[0] && c.Type != types[len(types)-1] {
 			faults = append(faults, &sinks.ConfigError{
-				Key: prefix + setting.key, Problem: fmt.Sprintf("does not go with type %q: set type %q, or remove it", c.Type, types[0]),
+				Key: prefix + setting.key, Problem: fmt.Sprintf("does not go with type %q: set type %q, or remove it",
+					c.Type, types[0]),
 			})
 		}
 	}
 	return faults
 }
 
-// resolved fills what is absent from the environment. Keys are taken from one
-// place or the other, never half and half.
+// resolved adds missing settings from the environment. Keys are either all from the
+// settings or all from the environment.
 func (c Config) resolved() Config {
 	switch c.Type {
 	case typeAccessKey, typeSTS:
@@ -168,8 +180,8 @@ func (c Config) resolved() Config {
 	return c
 }
 
-// Credential names who calls a service, without showing it: equal settings
-// give the same name, other keys or roles another.
+// Credential returns an identifier of the credential that does not reveal it: equal
+// settings have the same identifier, other keys or roles another.
 func (c Config) Credential(service string) string {
 	c = c.resolved()
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []string{service, c.Type, c.AccessKeyID, c.RoleARN, c.RoleName}))

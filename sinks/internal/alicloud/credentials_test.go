@@ -30,7 +30,9 @@ func of(kind string, change func(*Config)) Config {
 // outside removes what a developer's machine may have.
 func outside(t *testing.T) {
 	t.Helper()
-	for _, variable := range []string{variableID, variableSecret, variableSession, variableRole, variableProvider, variableToken} {
+	for _, variable := range []string{
+		variableID, variableSecret, variableSession, variableRole, variableProvider, variableToken,
+	} {
 		t.Setenv(variable, "")
 	}
 }
@@ -58,19 +60,32 @@ func TestConfigCheck(t *testing.T) {
 		"sts without a token":       {of("sts", pair), []string{"c.security_token"}},
 		"access key with a token":   {of("access_key", all), []string{"c.security_token"}},
 		"a type of another system":  {of("profile", pair), []string{"c.type"}},
-		"rrsa with keys":            {of("rrsa", all), []string{"c.access_key_id", "c.access_key_secret", "c.security_token"}},
-		"an instance with keys":     {of("ecs_ram_role", all), []string{"c.access_key_id", "c.access_key_secret", "c.security_token"}},
+		"rrsa with keys": {of("rrsa", all), []string{
+			"c.access_key_id", "c.access_key_secret", "c.security_token",
+		}},
+		"an instance with keys": {of("ecs_ram_role", all), []string{
+			"c.access_key_id", "c.access_key_secret", "c.security_token",
+		}},
 		"keys with a role": {
 			of("access_key", func(c *Config) { pair(c); role(c); c.RoleName = "r" }),
-			[]string{"c.role_arn", "c.oidc_provider_arn", "c.oidc_token_file", "c.role_session_name", "c.sts_endpoint", "c.role_name"},
+			[]string{
+				"c.role_arn", "c.oidc_provider_arn", "c.oidc_token_file", "c.role_session_name", "c.sts_endpoint",
+				"c.role_name",
+			},
 		},
 		"no ARNs": {
 			of("rrsa", func(c *Config) { c.RoleARN, c.OIDCProviderARN = "flagcast", testRole }),
 			[]string{"c.role_arn", "c.oidc_provider_arn"},
 		},
-		"a session in words":  {of("rrsa", func(c *Config) { c.RoleSessionName = "my flags" }), []string{"c.role_session_name"}},
-		"no session":          {of("rrsa", func(c *Config) { c.RoleSessionName = "" }), []string{"c.role_session_name"}},
-		"STS without TLS":     {of("rrsa", func(c *Config) { c.STSEndpoint = "http://sts.aliyuncs.com" }), []string{"c.sts_endpoint"}},
+		"a session in words": {of("rrsa", func(c *Config) {
+			c.RoleSessionName = "my flags"
+		}), []string{"c.role_session_name"}},
+		"no session": {of("rrsa", func(c *Config) {
+			c.RoleSessionName = ""
+		}), []string{"c.role_session_name"}},
+		"STS without TLS": {of("rrsa", func(c *Config) {
+			c.STSEndpoint = "http://sts.aliyuncs.com"
+		}), []string{"c.sts_endpoint"}},
 		"no STS":              {of("rrsa", func(c *Config) { c.STSEndpoint = "" }), []string{"c.sts_endpoint"}},
 		"an ARN for a name":   {of("ecs_ram_role", func(c *Config) { c.RoleName = testRole }), []string{"c.role_name"}},
 		"a path for a name":   {of("ecs_ram_role", func(c *Config) { c.RoleName = "../x" }), []string{"c.role_name"}},
@@ -93,7 +108,8 @@ func TestConfigCheck(t *testing.T) {
 			if (err != nil) != (test.keys != nil) {
 				t.Errorf("New gives the error %v", err)
 			}
-			if text := fmt.Sprint(err, test.config); strings.Contains(text, "the-secret") || strings.Contains(text, "the-token") {
+			if text := fmt.Sprint(err, test.config); strings.Contains(text, "the-secret") ||
+				strings.Contains(text, "the-token") {
 				t.Errorf("a secret is printed: %s", text)
 			}
 		})
@@ -106,13 +122,15 @@ func TestKeysOfTheEnvironment(t *testing.T) {
 		id, token string // of the variables; the secret is always there
 		want      string // id and token that are used; empty: faults
 	}{
-		"a pair":               {of("access_key", nil), "env-id", "", "env-id "},
-		"a pair, and a token":  {of("access_key", nil), "env-id", "env-token", "env-id "},
-		"temporary keys":       {of("sts", nil), "env-id", "env-token", "env-id env-token"},
-		"no token":             {of("sts", nil), "env-id", "", ""},
-		"no id":                {of("access_key", nil), "", "", ""},
-		"half and half":        {of("access_key", func(c *Config) { c.AccessKeyID = "id" }), "env-id", "", ""},
-		"the file comes first": {of("access_key", func(c *Config) { c.AccessKeyID, c.AccessKeySecret = "id", secret.New("s") }), "env-id", "", "id "},
+		"a pair":              {of("access_key", nil), "env-id", "", "env-id "},
+		"a pair, and a token": {of("access_key", nil), "env-id", "env-token", "env-id "},
+		"temporary keys":      {of("sts", nil), "env-id", "env-token", "env-id env-token"},
+		"no token":            {of("sts", nil), "env-id", "", ""},
+		"no id":               {of("access_key", nil), "", "", ""},
+		"half and half":       {of("access_key", func(c *Config) { c.AccessKeyID = "id" }), "env-id", "", ""},
+		"the file comes first": {of("access_key", func(c *Config) {
+			c.AccessKeyID, c.AccessKeySecret = "id", secret.New("s")
+		}), "env-id", "", "id "},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -131,7 +149,8 @@ func TestKeysOfTheEnvironment(t *testing.T) {
 				t.Fatal(err)
 			}
 			keys, err := credentials.Retrieve(t.Context())
-			if got := keys.AccessKeyID + " " + keys.SecurityToken.Reveal(); err != nil || got != test.want || keys.AccessKeySecret.IsZero() {
+			if got := keys.AccessKeyID + " " + keys.SecurityToken.Reveal(); err != nil || got != test.want ||
+				keys.AccessKeySecret.IsZero() {
 				t.Errorf("got %q and %v, want %q", got, err, test.want)
 			}
 		})
@@ -140,7 +159,9 @@ func TestKeysOfTheEnvironment(t *testing.T) {
 
 func TestUnsupportedTypeListsTheSupportedOnes(t *testing.T) {
 	err := errors.Join(Config{Type: "profile"}.Check("credentials.")...)
-	for _, want := range []string{`"profile"`, `"access_key"`, `"sts"`, `"rrsa"`, `"ecs_ram_role"`, "credentials.type"} {
+	for _, want := range []string{
+		`"profile"`, `"access_key"`, `"sts"`, `"rrsa"`, `"ecs_ram_role"`, "credentials.type",
+	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error %q does not name %s", err, want)
 		}

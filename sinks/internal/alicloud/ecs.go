@@ -38,17 +38,23 @@ func newECS(c Config, base http.RoundTripper) *ecs {
 		t.Proxy = nil // the address means another machine to a proxy
 		base = t
 	}
-	return &ecs{c.RoleName, httpclient.NewClient(httpclient.Options{Base: base, Timeout: metadataTimeout, Attempts: metadataAttempts})}
+	return &ecs{
+		c.RoleName, httpclient.NewClient(httpclient.Options{
+			Base: base, Timeout: metadataTimeout, Attempts: metadataAttempts,
+		}),
+	}
 }
 
 func (e *ecs) fetch(ctx context.Context) (Keys, time.Time, error) {
 	var none time.Time
-	status, session, err := e.ask(ctx, http.MethodPut, "api/token", "X-aliyun-ecs-metadata-token-ttl-seconds", sessionLasts)
+	status, session, err := e.ask(ctx, http.MethodPut, "api/token", "X-aliyun-ecs-metadata-token-ttl-seconds",
+		sessionLasts)
 	if err != nil {
 		return Keys{}, none, err
 	}
 	if status != http.StatusOK {
-		return Keys{}, none, answered(status, "a token", "on an ECS instance, allow it in its hardened mode; "+elsewhere)
+		return Keys{}, none,
+			answered(status, "a token", "on an ECS instance, allow it in its hardened mode; "+elsewhere)
 	}
 	role := e.role
 	if role == "" {
@@ -58,25 +64,31 @@ func (e *ecs) fetch(ctx context.Context) (Keys, time.Time, error) {
 		}
 		role, _, _ = strings.Cut(strings.TrimSpace(list), "\n")
 		if status == http.StatusNotFound || status == http.StatusOK && role == "" {
-			return Keys{}, none, &lasting{"no RAM role is attached to this instance", "attach one that trusts ecs.aliyuncs.com", nil}
+			return Keys{}, none, &permanentError{
+				"no RAM role is attached to this instance", "attach one that trusts ecs.aliyuncs.com", nil,
+			}
 		}
 		if status != http.StatusOK {
 			return Keys{}, none, answered(status, "the name of the role", "set credentials.role_name")
 		}
 	}
-	status, text, err := e.ask(ctx, http.MethodGet, roles+strings.TrimSpace(role), "X-aliyun-ecs-metadata-token", session)
+	status, text, err := e.ask(ctx, http.MethodGet, roles+strings.TrimSpace(role), "X-aliyun-ecs-metadata-token",
+		session)
 	if err != nil {
 		return Keys{}, none, err
 	}
 	if status != http.StatusOK {
-		return Keys{}, none, answered(status, fmt.Sprintf("keys of the role %q", role), "attach that role to this instance, or check credentials.role_name")
+		return Keys{}, none,
+			answered(status, fmt.Sprintf("keys of the role %q", role),
+				"attach that role to this instance, or check credentials.role_name")
 	}
 	var answer struct {
 		Code string
 		temporary
 	}
 	if json.Unmarshal([]byte(text), &answer) != nil || answer.Code != "Success" {
-		return Keys{}, none, fmt.Errorf("ask the metadata service for keys of the role %q: it answered %q", role, Clean(answer.Code, Keys{}))
+		return Keys{}, none, fmt.Errorf("ask the metadata service for keys of the role %q: it answered %q", role,
+			Redact(answer.Code, Keys{}))
 	}
 	keys, ends, err := answer.keys()
 	if err != nil {
@@ -110,5 +122,5 @@ func answered(status int, what, remedy string) error {
 	if status >= 500 || status == http.StatusTooManyRequests {
 		return errors.New(text)
 	}
-	return &lasting{text, remedy, nil}
+	return &permanentError{text, remedy, nil}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/flagcast/flagcast/sinks"
 )
 
-// Error is a call that brought no result.
+// Error is the error of a call.
 type Error struct {
 	Action string
 	// Status is the answer's HTTP status, 0 when there was none.
@@ -24,14 +24,14 @@ type Error struct {
 	// empty when the answer is not the service's JSON, such as an error page
 	// of a gateway.
 	Code, Message, RequestID string
-	// MaybeApplied says that at least one attempt may have been carried out,
-	// although its outcome did not arrive.
+	// MaybeApplied is set if at least one attempt may have been applied, although its
+	// response did not arrive.
 	MaybeApplied bool
-	// Err is the cause where no answer came, or one that was unreadable.
+	// Err is the cause if there was no response, or an unreadable one.
 	Err error
 }
 
-// Error gives what the service answered, without any credential.
+// Error returns the response of the service, without any credential.
 func (e *Error) Error() string {
 	if e.Status == 0 {
 		return fmt.Sprintf("call %s: %v", e.Action, e.Err)
@@ -54,7 +54,7 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Unwrap gives the cause, such as context.Canceled.
+// Unwrap returns the cause, such as context.Canceled.
 func (e *Error) Unwrap() error { return e.Err }
 
 // MayPass reports whether the same call can succeed later with nothing changed:
@@ -73,14 +73,14 @@ func (e *Error) MayPass() bool {
 	return e.Status >= 500 && e.Status != http.StatusNotImplemented
 }
 
-// clean takes what was secret in the request out of the answer.
-func (e *Error) clean(keys Keys) {
-	e.Code, e.Message, e.RequestID = Clean(e.Code, keys), Clean(e.Message, keys), Clean(e.RequestID, keys)
+// redact removes secrets of the request from the response.
+func (e *Error) redact(keys Keys) {
+	e.Code, e.Message, e.RequestID = Redact(e.Code, keys), Redact(e.Message, keys), Redact(e.RequestID, keys)
 }
 
-// expired names the codes for temporary keys that have ended, those of the
-// OpenAPI and of OSS. Ids that ended long ago are not known any more (EC
-// 0002-00000002 of OSS).
+// expired reports whether a code of the OpenAPI or of OSS means that temporary keys have
+// expired. Ids that expired long ago are unknown to the service (EC 0002-00000002 of
+// OSS).
 func expired(code string) bool {
 	switch code {
 	case "InvalidSecurityToken.Expired", "InvalidAccessKeyId.NotFound", "SecurityTokenExpired", "InvalidAccessKeyId":
@@ -89,9 +89,9 @@ func expired(code string) bool {
 	return false
 }
 
-// retryable names the codes that pass by themselves, whatever their status:
-// TooManyRequests and Throttling* come as a 400 (error tables of DCDN and ESA,
-// gateway-wide codes of the OpenAPI).
+// retryable reports whether a code means a temporary error, whatever the status:
+// TooManyRequests and Throttling* have 400 (error tables of DCDN and ESA, gateway-wide
+// codes of the OpenAPI).
 func retryable(code string) bool {
 	switch code {
 	case "TooManyRequests", "TooQuickRequests", "SignatureNonceUsed":
@@ -121,8 +121,8 @@ func notSent(err error) bool {
 	return ok && (operation.Op == "dial" || operation.Op == "proxyconnect")
 }
 
-// Cause strips the URL that net/http puts before an error: the caller names
-// the action, and a query says nothing to a reader.
+// Cause removes the URL that net/http puts before an error: the caller names the action,
+// and the query does not help a reader.
 func Cause(err error) error {
 	for {
 		wrapped, ok := err.(*url.Error) //nolint:errorlint // only what net/http put outermost
@@ -137,9 +137,9 @@ const messageBytes = 300
 
 var hexDigest = regexp.MustCompile(`[0-9a-fA-F]{64}`)
 
-// Clean takes out of a text what was secret in the request: services repeat
-// parts of it, such as the string to sign when the signature is wrong.
-func Clean(text string, keys Keys) string {
+// Redact removes secrets of a request from a text: services repeat parts of the request,
+// such as the string to sign if the signature is wrong.
+func Redact(text string, keys Keys) string {
 	text = secret.Mask(text, keys.AccessKeySecret.Reveal(), keys.SecurityToken.Reveal(), keys.AccessKeyID)
 	text = hexDigest.ReplaceAllString(text, "[redacted]")
 	text = strings.Join(strings.Fields(text), " ")

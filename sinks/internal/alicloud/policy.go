@@ -31,7 +31,8 @@ func (c Config) Trust() []sinks.Permission {
 			place = "<ACCOUNT_ID>, <CLUSTER_ID>, "
 		}
 		return []sinks.Permission{{
-			Title: "Trust policy of the RAM role for RRSA; replace " + place + "<NAMESPACE> and <SERVICE_ACCOUNT>, those of the pod",
+			Title: "Trust policy of the RAM role for RRSA; replace " + place +
+				"<NAMESPACE> and <SERVICE_ACCOUNT>, those of the pod",
 			Document: document(statement{
 				Effect: "Allow", Action: []string{"sts:AssumeRole"},
 				Principal: map[string][]string{"Federated": {provider}},
@@ -44,7 +45,8 @@ func (c Config) Trust() []sinks.Permission {
 		return []sinks.Permission{{
 			Title: "Trust policy of the RAM role of the ECS instance",
 			Document: document(statement{
-				Effect: "Allow", Action: []string{"sts:AssumeRole"}, Principal: map[string][]string{"Service": {"ecs.aliyuncs.com"}},
+				Effect: "Allow", Action: []string{"sts:AssumeRole"},
+				Principal: map[string][]string{"Service": {"ecs.aliyuncs.com"}},
 			}),
 		}}
 	}

@@ -7,53 +7,53 @@ import (
 )
 
 const (
-	// renewBefore is how long before their end keys are replaced, if they last
-	// longer: those of STS last an hour, those of an instance six.
+	// renewBefore is how long before their expiry keys are replaced, if they are valid
+	// for longer: those of STS for an hour, those of an instance for six.
 	renewBefore = 5 * time.Minute
-	// renewPause lies between two tries while the old keys still hold.
+	// renewPause is the pause between two tries while the old keys are valid.
 	renewPause = 30 * time.Second
-	// renewPatience is how long a call waits for new keys meanwhile.
-	renewPatience = 5 * time.Second
+	// renewTimeout is how long a call waits for new keys meanwhile.
+	renewTimeout = 5 * time.Second
 )
 
-// fetch gets new keys and the time of their end.
+// fetch requests new keys and returns them with their expiry.
 type fetch func(ctx context.Context) (Keys, time.Time, error)
 
-// renewed hands out temporary keys and replaces them before they end. One
-// caller at a time fetches new ones; the others go on with the old ones while
-// those hold, and else wait for it and share what comes out.
-type renewed struct {
-	fetch fetch
-	turn  chan struct{} // held by who fetches
+// renewing provides temporary keys and replaces them before they expire. One caller at a
+// time fetches new ones (single-flight); the others use the old ones while those are
+// valid, and otherwise wait for the result and share it.
+type renewing struct {
+	fetch    fetch
+	fetching chan struct{} // held by the caller that fetches
 
 	mu        sync.Mutex
 	keys      Keys
 	ends, due time.Time
 	tries     int   // that have ended
-	failed    error // of the last one; written by who has the turn
+	failed    error // of the last try; written by the caller that fetches
 }
 
-func newRenewed(f fetch) *renewed { return &renewed{fetch: f, turn: make(chan struct{}, 1)} }
+func newRenewing(f fetch) *renewing { return &renewing{fetch: f, fetching: make(chan struct{}, 1)} }
 
 // Retrieve implements Credentials.
-func (r *renewed) Retrieve(ctx context.Context) (Keys, error) {
+func (r *renewing) Retrieve(ctx context.Context) (Keys, error) {
 	keys, hold, due, before := r.look()
 	if !due {
 		return keys, nil
 	}
 	select {
-	case r.turn <- struct{}{}:
+	case r.fetching <- struct{}{}:
 	default:
 		if hold {
 			return keys, nil
 		}
 		select {
-		case r.turn <- struct{}{}:
+		case r.fetching <- struct{}{}:
 		case <-ctx.Done():
 			return Keys{}, ctx.Err()
 		}
 	}
-	defer func() { <-r.turn }()
+	defer func() { <-r.fetching }()
 	var tries int
 	if keys, hold, due, tries = r.look(); !due {
 		return keys, nil
@@ -63,7 +63,7 @@ func (r *renewed) Retrieve(ctx context.Context) (Keys, error) {
 	}
 	if hold {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, renewPatience)
+		ctx, cancel = context.WithTimeout(ctx, renewTimeout)
 		defer cancel()
 	}
 	fresh, ends, err := r.fetch(ctx)
@@ -72,9 +72,9 @@ func (r *renewed) Retrieve(ctx context.Context) (Keys, error) {
 		r.keep(fresh, ends)
 		return fresh, nil
 	case hold:
-		r.postpone() // the error comes back when the keys have ended
+		r.postpone() // the error returns when the keys have expired
 		return keys, nil
-	case ctx.Err() != nil: // says nothing to the others
+	case ctx.Err() != nil: // not an error for the others
 		return Keys{}, err
 	}
 	r.fail(err)
@@ -82,7 +82,7 @@ func (r *renewed) Retrieve(ctx context.Context) (Keys, error) {
 }
 
 // Renew implements Credentials.
-func (r *renewed) Renew(used Keys) bool {
+func (r *renewing) Renew(used Keys) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.keys == used {
@@ -91,28 +91,28 @@ func (r *renewed) Renew(used Keys) bool {
 	return true
 }
 
-// look returns the keys, whether they hold, whether to replace them, and how
-// many tries there have been.
-func (r *renewed) look() (keys Keys, hold, due bool, tries int) {
+// look returns the keys, whether they are valid, whether to replace them, and the number
+// of tries.
+func (r *renewing) look() (keys Keys, hold, due bool, tries int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
 	return r.keys, now.Before(r.ends), !now.Before(r.due), r.tries
 }
 
-func (r *renewed) keep(keys Keys, ends time.Time) {
+func (r *renewing) keep(keys Keys, ends time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.tries++
 	r.keys, r.ends, r.due, r.failed = keys, ends, ends.Add(-renewBefore), nil
-	// Keys that the service renews later than we would like, or whose end has
-	// passed by our clock: use them, but do not ask for each call.
+	// Keys that the service renews late, or that have expired by the local clock: use
+	// them, but do not fetch new ones for each call.
 	if soon := time.Now().Add(renewPause); r.due.Before(soon) {
 		r.due = soon
 	}
 }
 
-func (r *renewed) postpone() {
+func (r *renewing) postpone() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if next := time.Now().Add(renewPause); next.Before(r.ends) {
@@ -122,7 +122,7 @@ func (r *renewed) postpone() {
 	}
 }
 
-func (r *renewed) fail(err error) {
+func (r *renewing) fail(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.tries++

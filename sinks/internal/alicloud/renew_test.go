@@ -47,7 +47,7 @@ func (m *maker) fetch(ctx context.Context) (Keys, time.Time, error) {
 }
 
 // expect retrieves keys and compares.
-func expect(t *testing.T, r *renewed, want string) Keys {
+func expect(t *testing.T, r *renewing, want string) Keys {
 	t.Helper()
 	keys, err := r.Retrieve(t.Context())
 	if err != nil || keys.AccessKeyID != want {
@@ -59,7 +59,7 @@ func expect(t *testing.T, r *renewed, want string) Keys {
 func TestKeysAreReplacedBeforeTheyEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &maker{lasts: time.Hour}
-		r := newRenewed(m.fetch)
+		r := newRenewing(m.fetch)
 		expect(t, r, "k1")
 		time.Sleep(time.Hour - renewBefore - time.Second)
 		expect(t, r, "k1")
@@ -74,7 +74,7 @@ func TestKeysAreReplacedBeforeTheyEnd(t *testing.T) {
 func TestFailedRenewalKeepsKeysThatHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &maker{lasts: time.Hour}
-		r := newRenewed(m.fetch)
+		r := newRenewing(m.fetch)
 		expect(t, r, "k1")
 		m.fail = errors.New("STS is away")
 		time.Sleep(time.Hour - renewBefore)
@@ -103,13 +103,13 @@ func TestFailedRenewalKeepsKeysThatHold(t *testing.T) {
 func TestSilentServiceHoldsNobodyUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &maker{lasts: time.Hour}
-		r := newRenewed(m.fetch)
+		r := newRenewing(m.fetch)
 		expect(t, r, "k1")
 		m.work = time.Hour
 		time.Sleep(time.Hour - renewBefore)
 		began := time.Now()
 		expect(t, r, "k1")
-		if took := time.Since(began); took != renewPatience {
+		if took := time.Since(began); took != renewTimeout {
 			t.Errorf("a call waited %s although the keys hold", took)
 		}
 	})
@@ -118,7 +118,7 @@ func TestSilentServiceHoldsNobodyUp(t *testing.T) {
 func TestOneRenewalAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &maker{lasts: time.Hour, work: time.Second}
-		r := newRenewed(m.fetch)
+		r := newRenewing(m.fetch)
 		together := func(n int) (got map[string]int, took time.Duration) {
 			got = map[string]int{}
 			var mu sync.Mutex
@@ -156,7 +156,7 @@ func TestOneRenewalAtATime(t *testing.T) {
 func TestWhoGivesUpSpoilsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &maker{lasts: time.Hour, work: time.Second}
-		r := newRenewed(m.fetch)
+		r := newRenewing(m.fetch)
 		short, cancel := context.WithTimeout(t.Context(), time.Second/2)
 		defer cancel()
 		var group sync.WaitGroup
@@ -176,7 +176,7 @@ func TestWhoGivesUpSpoilsNothing(t *testing.T) {
 func TestExpiredKeysAreFetchedAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &maker{lasts: time.Hour}
-		r := newRenewed(m.fetch)
+		r := newRenewing(m.fetch)
 		first := expect(t, r, "k1")
 		if !r.Renew(first) {
 			t.Error("no others are promised")
@@ -194,7 +194,7 @@ func TestExpiredKeysAreFetchedAnew(t *testing.T) {
 func TestKeysThatEndedByOurClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &maker{lasts: -time.Hour}
-		r := newRenewed(m.fetch)
+		r := newRenewing(m.fetch)
 		for range 5 {
 			expect(t, r, "k1")
 		}

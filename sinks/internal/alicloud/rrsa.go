@@ -20,7 +20,7 @@ import (
 const (
 	assumeRole = "AssumeRoleWithOIDC"
 	stsVersion = "2015-04-01"
-	// tokenBytes is as much as STS takes for a token.
+	// tokenBytes is the largest token that STS accepts.
 	tokenBytes = 20_000
 	// stsTimeout and stsAttempts leave a call of a sink, which may wait for
 	// this, half of its minute.
@@ -31,8 +31,8 @@ const (
 )
 
 // rrsa assumes a role with the token that Kubernetes gives a pod ("RAM Roles
-// for Service Accounts" of ACK). The call to STS is not signed: the token says
-// who calls.
+// for Service Accounts" of ACK). The call to STS is not signed: the token identifies the
+// caller.
 type rrsa struct {
 	config   Config // resolved
 	endpoint *url.URL
@@ -46,8 +46,8 @@ func newRRSA(c Config, base http.RoundTripper) *rrsa {
 	})}
 }
 
-// stamped gives each attempt a time and a nonce of its own, as the OpenAPI
-// wants of calls without a signature, too.
+// stamped gives each attempt a time and a nonce of its own, which the OpenAPI requires
+// also of calls without a signature.
 type stamped struct{ base http.RoundTripper }
 
 func (s stamped) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -69,7 +69,8 @@ func (r *rrsa) fetch(ctx context.Context) (Keys, time.Time, error) {
 		"RoleArn": {r.config.RoleARN}, "OIDCProviderArn": {r.config.OIDCProviderARN},
 		"RoleSessionName": {r.config.RoleSessionName}, "OIDCToken": {token.Reveal()},
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.endpoint.String()+"/", strings.NewReader(form.Encode()))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.endpoint.String()+"/",
+		strings.NewReader(form.Encode()))
 	if err != nil {
 		return Keys{}, none, Cause(err)
 	}
@@ -78,7 +79,9 @@ func (r *rrsa) fetch(ctx context.Context) (Keys, time.Time, error) {
 	request.Header.Set("User-Agent", "flagcast")
 	response, err := r.client.Do(request)
 	if err != nil {
-		return Keys{}, none, fmt.Errorf("call STS at %q: %w: inside a VPC without a way out, set credentials.sts_endpoint to its own, such as %q", r.endpoint.Host, Cause(err), exampleSTS)
+		return Keys{}, none,
+			fmt.Errorf("call STS at %q: %w: inside a VPC without a way out, set credentials.sts_endpoint to its own, "+
+				"such as %q", r.endpoint.Host, Cause(err), exampleSTS)
 	}
 	defer func() { _ = response.Body.Close() }()
 	body, err := untrusted.ReadBody(response, keysBytes)
@@ -107,36 +110,43 @@ func (r *rrsa) token() (secret.Secret, error) {
 		{r.config.OIDCTokenFile, "oidc_token_file", variableToken},
 	} {
 		if setting.value == "" {
-			return secret.Secret{}, &lasting{
+			return secret.Secret{}, &permanentError{
 				fmt.Sprintf("credentials.%s is not set, nor is the variable %s", setting.key, setting.variable),
-				"set one, or let ack-pod-identity-webhook do it (namespace label pod-identity.alibabacloud.com/injection=on, annotation pod-identity.alibabacloud.com/role-name of the service account, then a new pod)", nil,
+				"set one, or let ack-pod-identity-webhook do it (namespace label " +
+					"pod-identity.alibabacloud.com/injection=on, annotation pod-identity.alibabacloud.com/role-name " +
+					"of the service account, then a new pod)", nil,
 			}
 		}
 	}
 	path := r.config.OIDCTokenFile
 	content, err := untrusted.ReadFile(path, 4*tokenBytes)
 	text := strings.TrimSpace(string(content))
-	const remedy = "mount the service account's token there, a projected volume with the audience sts.aliyuncs.com, as ack-pod-identity-webhook does for new pods"
+	const remedy = "mount the service account's token there, a projected volume with the audience sts.aliyuncs.com, " +
+		"as ack-pod-identity-webhook does for new pods"
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return secret.Secret{}, &lasting{fmt.Sprintf("token file %q is absent", path), remedy, err}
+		return secret.Secret{}, &permanentError{fmt.Sprintf("token file %q is absent", path), remedy, err}
 	case err != nil:
-		return secret.Secret{}, &lasting{fmt.Sprintf("read the token file: %v", err), "let this process read it", err}
+		return secret.Secret{}, &permanentError{
+			fmt.Sprintf("read the token file: %v", err), "let this process read it", err,
+		}
 	case text == "" || len(text) > tokenBytes:
-		return secret.Secret{}, &lasting{fmt.Sprintf("token file %q has %d bytes, which is not a token", path, len(text)), remedy, nil}
+		return secret.Secret{}, &permanentError{
+			fmt.Sprintf("token file %q has %d bytes, which is not a token", path, len(text)), remedy, nil,
+		}
 	}
 	return secret.New(text), nil
 }
 
-// refused reads an error of STS.
+// refused returns the error of a response of STS.
 func (r *rrsa) refused(status int, body []byte, token secret.Secret) error {
-	failed := refusal(status, body)
+	failed := errorOf(status, body)
 	failed.Action = assumeRole
-	failed.clean(Keys{SecurityToken: token})
+	failed.redact(Keys{SecurityToken: token})
 	if failed.MayPass() {
 		return failed
 	}
-	return &lasting{failed.Error(), r.hint(failed), failed}
+	return &permanentError{failed.Error(), r.hint(failed), failed}
 }
 
 // hint says what a person can do ("Error messages and solutions" of RRSA in
@@ -150,13 +160,16 @@ func (r *rrsa) hint(e *Error) string {
 	case is("EntityNotExist"), strings.Contains(e.Message, "OIDC Provider"):
 		return fmt.Sprintf("the OIDC provider %q is not registered: %s", r.config.OIDCProviderARN, rebuild)
 	case is("AuthenticationFail.OIDCToken.Expired"):
-		return fmt.Sprintf("the token in %q has ended: it must be one that Kubernetes renews, and the clock must be right", r.config.OIDCTokenFile)
+		return fmt.Sprintf("the token in %q has ended: it must be one that Kubernetes renews, and the clock must be "+
+			"right", r.config.OIDCTokenFile)
 	case is("AuthenticationFail.OIDCToken.AudienceNotMatch"):
 		return "the audience of the projected token must be sts.aliyuncs.com"
 	case is("AuthenticationFail.OIDCToken"):
 		return fmt.Sprintf("the OIDC provider %q does not trust this token: %s", r.config.OIDCProviderARN, rebuild)
 	case is("AuthenticationFail"), is("NoPermission"), is("ImplicitDeny"):
-		return fmt.Sprintf("the role %q does not trust this pod: give it a trust policy with the OIDC provider %q, the audience sts.aliyuncs.com and the service account (flagcast permissions prints it)", r.config.RoleARN, r.config.OIDCProviderARN)
+		return fmt.Sprintf("the role %q does not trust this pod: give it a trust policy with the OIDC provider %q, "+
+			"the audience sts.aliyuncs.com and the service account (flagcast permissions prints it)", r.config.RoleARN,
+			r.config.OIDCProviderARN)
 	case is("InvalidParameter"):
 		return "check role_arn, oidc_provider_arn and role_session_name under credentials"
 	case e.Status == http.StatusProxyAuthRequired:

@@ -37,7 +37,7 @@ func pod(t *testing.T) (Config, *alicloudtest.STS, *alicloudtest.Issuer, http.Ro
 	sts := alicloudtest.NewSTS(issuer, testRole, testProvider, podToken)
 	mux := http.NewServeMux()
 	mux.Handle("sts.aliyuncs.com/", sts)
-	return of(typeRRSA, nil), sts, issuer, sinktest.InMemory(mux)
+	return of(typeRRSA, nil), sts, issuer, sinktest.Transport(mux)
 }
 
 // retrieve makes credentials and asks them once.
@@ -83,7 +83,8 @@ func TestTokenIsReadAnew(t *testing.T) {
 			if err := os.WriteFile(os.Getenv(variableToken), []byte(token), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if keys, err := credentials.Retrieve(t.Context()); err != nil || keys.AccessKeyID != fmt.Sprint("STS.key-", n+1) {
+			if keys, err := credentials.Retrieve(t.Context()); err != nil ||
+				keys.AccessKeyID != fmt.Sprint("STS.key-", n+1) {
 				t.Errorf("got %v and %v", keys, err)
 			}
 			time.Sleep(time.Hour)
@@ -113,28 +114,63 @@ func TestWhatIsWrongWithARoleOfAPod(t *testing.T) {
 		requests  int
 		says      []string
 	}{
-		"no role":              {without(variableRole), true, 0, []string{"credentials.role_arn is not set", variableRole, "pod-identity.alibabacloud.com/injection"}},
-		"no provider":          {without(variableProvider), true, 0, []string{"credentials.oidc_provider_arn is not set", variableProvider}},
-		"no token file":        {without(variableToken), true, 0, []string{"credentials.oidc_token_file is not set", variableToken}},
-		"an absent token file": {func(c *Config, _ *alicloudtest.STS) { c.OIDCTokenFile = "/nowhere/token" }, true, 0, []string{`token file "/nowhere/token" is absent`, "audience sts.aliyuncs.com"}},
-		"a folder":             {func(c *Config, _ *alicloudtest.STS) { c.OIDCTokenFile = os.TempDir() }, true, 0, []string{"read the token file", os.TempDir()}},
+		"no role": {without(variableRole), true, 0, []string{
+			"credentials.role_arn is not set", variableRole, "pod-identity.alibabacloud.com/injection",
+		}},
+		"no provider": {without(variableProvider), true, 0, []string{
+			"credentials.oidc_provider_arn is not set", variableProvider,
+		}},
+		"no token file": {without(variableToken), true, 0, []string{
+			"credentials.oidc_token_file is not set", variableToken,
+		}},
+		"an absent token file": {func(c *Config, _ *alicloudtest.STS) {
+			c.OIDCTokenFile = "/nowhere/token"
+		}, true, 0, []string{`token file "/nowhere/token" is absent`, "audience sts.aliyuncs.com"}},
+		"a folder": {func(c *Config, _ *alicloudtest.STS) {
+			c.OIDCTokenFile = os.TempDir()
+		}, true, 0, []string{"read the token file", os.TempDir()}},
 		"an empty token file": {func(*Config, *alicloudtest.STS) {
 			_ = os.WriteFile(os.Getenv(variableToken), []byte("\n"), 0o600)
 		}, true, 0, []string{"has 0 bytes"}},
-		"another role":       {func(c *Config, _ *alicloudtest.STS) { c.RoleARN = testRole + "2" }, true, 1, []string{"404 EntityNotExist.Role", "create the role", testRole + "2"}},
-		"another provider":   {func(c *Config, _ *alicloudtest.STS) { c.OIDCProviderARN = testProvider + "2" }, true, 1, []string{"No such OIDC Provider", "is not registered", "enable RRSA"}},
-		"another token":      {func(_ *Config, s *alicloudtest.STS) { s.Trust("other") }, true, 1, []string{"AuthenticationFail.OIDCToken.Invalid", "does not trust this token", testProvider}},
-		"an old token":       {fail(400, "AuthenticationFail.OIDCToken.Expired", "This JsonWebToken is expired."), true, 1, []string{"has ended", "Kubernetes renews"}},
-		"another audience":   {fail(400, "AuthenticationFail.OIDCToken.AudienceNotMatch", "Invalid audience."), true, 1, []string{"must be sts.aliyuncs.com"}},
-		"another issuer":     {fail(400, "AuthenticationFail.OIDCToken.IssuerNotMatch", "The issuer does not match."), true, 1, []string{"enable RRSA for the cluster"}},
-		"no trust policy":    {fail(403, "AuthenticationFail.NoPermission", "There is no permission"), true, 1, []string{"does not trust this pod", "trust policy", testRole}},
+		"another role": {func(c *Config, _ *alicloudtest.STS) {
+			c.RoleARN = testRole + "2"
+		}, true, 1, []string{"404 EntityNotExist.Role", "create the role", testRole + "2"}},
+		"another provider": {func(c *Config, _ *alicloudtest.STS) {
+			c.OIDCProviderARN = testProvider + "2"
+		}, true, 1, []string{"No such OIDC Provider", "is not registered", "enable RRSA"}},
+		"another token": {func(_ *Config, s *alicloudtest.STS) {
+			s.Trust("other")
+		}, true, 1, []string{"AuthenticationFail.OIDCToken.Invalid", "does not trust this token", testProvider}},
+		"an old token": {
+			fail(400, "AuthenticationFail.OIDCToken.Expired", "This JsonWebToken is expired."), true,
+			1,
+			[]string{"has ended", "Kubernetes renews"},
+		},
+		"another audience": {
+			fail(400, "AuthenticationFail.OIDCToken.AudienceNotMatch", "Invalid audience."), true, 1,
+			[]string{"must be sts.aliyuncs.com"},
+		},
+		"another issuer": {
+			fail(400, "AuthenticationFail.OIDCToken.IssuerNotMatch", "The issuer does not match."),
+			true, 1,
+			[]string{"enable RRSA for the cluster"},
+		},
+		"no trust policy": {
+			fail(403, "AuthenticationFail.NoPermission", "There is no permission"), true, 1,
+			[]string{"does not trust this pod", "trust policy", testRole},
+		},
 		"a session too long": {fail(400, "InvalidParameter.RoleSessionName", ""), true, 1, []string{"check role_arn"}},
 		"another server":     {fail(404, "", ""), true, 1, []string{"404 Not Found", "check credentials.sts_endpoint"}},
 		"a proxy":            {fail(407, "", ""), true, 1, []string{"check proxy"}},
-		"throttled":          {fail(400, "Throttling.User", "Request was denied due to user flow control."), false, 3, []string{"400 Throttling.User"}},
-		"a gateway's page":   {fail(502, "", ""), false, 3, []string{"502 Bad Gateway"}},
-		"an answer without":  {fail(200, "None", ""), false, 1, []string{`call STS at "sts.aliyuncs.com": the answer does not hold temporary keys`}},
-		"a page for keys":    {fail(200, "", ""), false, 1, []string{"is not JSON"}},
+		"throttled": {
+			fail(400, "Throttling.User", "Request was denied due to user flow control."), false, 3,
+			[]string{"400 Throttling.User"},
+		},
+		"a gateway's page": {fail(502, "", ""), false, 3, []string{"502 Bad Gateway"}},
+		"an answer without": {fail(200, "None", ""), false, 1, []string{
+			`call STS at "sts.aliyuncs.com": the answer does not hold temporary keys`,
+		}},
+		"a page for keys": {fail(200, "", ""), false, 1, []string{"is not JSON"}},
 		"a connection that breaks": {
 			func(_ *Config, s *alicloudtest.STS) { s.Fail(9, alicloudtest.Fault{Reset: true}) }, false, 3,
 			[]string{`call STS at "sts.aliyuncs.com"`, "credentials.sts_endpoint", exampleSTS},
@@ -154,7 +190,8 @@ func TestWhatIsWrongWithARoleOfAPod(t *testing.T) {
 						t.Errorf("error does not say %q: %v", want, err)
 					}
 				}
-				if hint := sinks.Hint(err); test.permanent && (hint == "" || !strings.HasSuffix(err.Error(), ": "+hint)) {
+				if hint := sinks.Hint(err); test.permanent &&
+					(hint == "" || !strings.HasSuffix(err.Error(), ": "+hint)) {
 					t.Errorf("the hint is %q: %v", hint, err)
 				}
 				if strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), "the-pod-token") {
@@ -191,7 +228,7 @@ func instance(role string) (*alicloudtest.Metadata, *alicloudtest.Issuer, http.R
 	service := alicloudtest.NewMetadata(issuer, role)
 	mux := http.NewServeMux()
 	mux.Handle("100.100.100.200/", service)
-	return service, issuer, sinktest.InMemory(mux)
+	return service, issuer, sinktest.Transport(mux)
 }
 
 func TestRoleOfAnInstance(t *testing.T) {
@@ -213,11 +250,21 @@ func TestWhatIsWrongWithARoleOfAnInstance(t *testing.T) {
 		permanent bool
 		says      string
 	}{
-		"no role":            {"", nothing, true, "no RAM role is attached to this instance: attach one that trusts ecs.aliyuncs.com"},
-		"another role":       {"flagcast", func(c *Config, _ *alicloudtest.Metadata) { c.RoleName = "other" }, true, `keys of the role "other": it answered 404 Not Found: attach that role`},
-		"switched off":       {"flagcast", fail(403), true, "it answered 403 Forbidden: on an ECS instance, allow it in its hardened mode; where there is none"},
-		"busy":               {"flagcast", fail(503), false, "it answered 503 Service Unavailable"},
-		"not on an instance": {"flagcast", func(_ *Config, m *alicloudtest.Metadata) { m.Fail(9, alicloudtest.Fault{Reset: true}) }, false, "since this is not an ECS instance, set another credentials.type"},
+		"no role": {
+			"", nothing, true,
+			"no RAM role is attached to this instance: attach one that trusts ecs.aliyuncs.com",
+		},
+		"another role": {"flagcast", func(c *Config, _ *alicloudtest.Metadata) {
+			c.RoleName = "other"
+		}, true, `keys of the role "other": it answered 404 Not Found: attach that role`},
+		"switched off": {
+			"flagcast", fail(403), true,
+			"it answered 403 Forbidden: on an ECS instance, allow it in its hardened mode; where there is none",
+		},
+		"busy": {"flagcast", fail(503), false, "it answered 503 Service Unavailable"},
+		"not on an instance": {"flagcast", func(_ *Config, m *alicloudtest.Metadata) {
+			m.Fail(9, alicloudtest.Fault{Reset: true})
+		}, false, "since this is not an ECS instance, set another credentials.type"},
 		"a page for its keys": {"flagcast", func(c *Config, m *alicloudtest.Metadata) {
 			c.RoleName = "flagcast"
 			m.Fail(9, alicloudtest.Fault{Status: 200})
@@ -230,7 +277,8 @@ func TestWhatIsWrongWithARoleOfAnInstance(t *testing.T) {
 			test.change(&c, service)
 			synctest.Test(t, func(t *testing.T) {
 				_, err := retrieve(t, c, base)
-				if err == nil || errors.Is(err, sinks.ErrPermanent) != test.permanent || !strings.Contains(err.Error(), test.says) {
+				if err == nil || errors.Is(err, sinks.ErrPermanent) != test.permanent ||
+					!strings.Contains(err.Error(), test.says) {
 					t.Errorf("permanent must be %t: got %v, want %q", test.permanent, err, test.says)
 				}
 			})
@@ -251,7 +299,8 @@ func TestMachineThatIsNoInstanceIsToldSoon(t *testing.T) {
 func TestNetworkWithoutAWayOut(t *testing.T) {
 	c, _, _, _ := pod(t)
 	synctest.Test(t, func(t *testing.T) {
-		if _, err := retrieve(t, c, gone{}); err == nil || errors.Is(err, sinks.ErrPermanent) || !strings.Contains(err.Error(), "set credentials.sts_endpoint to its own") {
+		if _, err := retrieve(t, c, gone{}); err == nil || errors.Is(err, sinks.ErrPermanent) ||
+			!strings.Contains(err.Error(), "set credentials.sts_endpoint to its own") {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -281,8 +330,10 @@ func TestMetadataServiceIsNotAskedThroughAProxy(t *testing.T) {
 
 // The fakes take nothing but what is documented.
 func TestFakesAreStrict(t *testing.T) {
-	good := "Action=AssumeRoleWithOIDC&Version=2015-04-01&Format=JSON&SignatureNonce=n&Timestamp=" + time.Now().UTC().Format("2006-01-02T15:04:05Z")
-	form := "RoleArn=" + testRole + "&OIDCProviderArn=" + testProvider + "&OIDCToken=" + podToken + "&RoleSessionName=flagcast"
+	good := "Action=AssumeRoleWithOIDC&Version=2015-04-01&Format=JSON&SignatureNonce=n&Timestamp=" +
+		time.Now().UTC().Format("2006-01-02T15:04:05Z")
+	form := "RoleArn=" + testRole + "&OIDCProviderArn=" + testProvider + "&OIDCToken=" + podToken +
+		"&RoleSessionName=flagcast"
 	nonce := func(n string) string { return strings.Replace(good, "=n&", "="+n+"&", 1) }
 	sts := alicloudtest.NewSTS(alicloudtest.NewIssuer(time.Hour), testRole, testProvider, podToken)
 	for _, test := range []struct {
@@ -296,15 +347,21 @@ func TestFakesAreStrict(t *testing.T) {
 		{"JSON", "POST", nonce("3"), form, "application/json", "InvalidParameter"},
 		{"the token in the query", "POST", nonce("4") + "&OIDCToken=t", form, formType, "InvalidParameter"},
 		{"a parameter more", "POST", nonce("5"), form + "&Policy=p", formType, "InvalidParameter"},
-		{"long ago", "POST", nonce("6")[:len(good)-20] + "2020-01-01T00:00:00Z", form, formType, "InvalidTimeStamp.Expired"},
+		{
+			"long ago", "POST", nonce("6")[:len(good)-20] + "2020-01-01T00:00:00Z", form, formType,
+			"InvalidTimeStamp.Expired",
+		},
 		{"a session in words", "POST", nonce("7"), form + "+x", formType, "InvalidParameter.RoleSessionName"},
-		{"a role not known", "POST", nonce("8"), strings.Replace(form, ":role/", ":role/x", 1), formType, "EntityNotExist.Role"},
+		{
+			"a role not known", "POST", nonce("8"), strings.Replace(form, ":role/", ":role/x", 1), formType,
+			"EntityNotExist.Role",
+		},
 	} {
 		r := httptest.NewRequest(test.method, "https://sts.aliyuncs.com/?"+test.query, strings.NewReader(test.form))
 		r.Header.Set("Content-Type", test.kind)
 		w := httptest.NewRecorder()
 		sts.ServeHTTP(w, r)
-		if code := refusal(w.Code, w.Body.Bytes()).Code; code != test.code {
+		if code := errorOf(w.Code, w.Body.Bytes()).Code; code != test.code {
 			t.Errorf("%s: answers %d %q, want %q", test.name, w.Code, code, test.code)
 		}
 	}

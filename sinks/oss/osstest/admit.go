@@ -24,7 +24,8 @@ var (
 func (s *Server) admit(r *http.Request) (name string, refused *refusal) {
 	bucket, name, hostRegion := s.resource(r)
 	if s.unbound(hostOf(r)) {
-		return "", deny(404, "NoSuchBucket", "The specified bucket does not exist.", [2]string{"BucketName", hostOf(r)}, [2]string{"EC", "0015-00000101"})
+		return "", deny(404, "NoSuchBucket", "The specified bucket does not exist.", [2]string{"BucketName", hostOf(r)},
+			[2]string{"EC", "0015-00000101"})
 	}
 	if refused := s.verify(r, bucket, name, hostRegion); refused != nil {
 		return "", refused
@@ -33,14 +34,19 @@ func (s *Server) admit(r *http.Request) (name string, refused *refusal) {
 	case !bucketName.MatchString(bucket):
 		return "", deny(400, "InvalidBucketName", "The specified bucket is not valid.", [2]string{"BucketName", bucket})
 	case bucket != s.options.Bucket:
-		return "", deny(404, "NoSuchBucket", "The specified bucket does not exist.", [2]string{"BucketName", bucket}, [2]string{"EC", "0015-00000101"})
+		return "", deny(404, "NoSuchBucket", "The specified bucket does not exist.", [2]string{"BucketName", bucket},
+			[2]string{"EC", "0015-00000101"})
 	case hostRegion != "" && hostRegion != s.options.Region:
 		return "", deny(403, "AccessDenied",
-			"The bucket you are attempting to access must be addressed using the specified endpoint. Please send all future requests to this endpoint.",
-			[2]string{"Bucket", bucket}, [2]string{"Endpoint", "oss-" + s.options.Region + ".aliyuncs.com"}, [2]string{"EC", "0003-00001403"})
+			"The bucket you are attempting to access must be addressed using the specified endpoint. Please send all "+
+				"future requests to this endpoint.",
+			[2]string{"Bucket", bucket}, [2]string{"Endpoint", "oss-" + s.options.Region + ".aliyuncs.com"},
+			[2]string{"EC", "0003-00001403"})
 	case s.options.NoPublicEndpoint && isPublic(hostOf(r)):
-		return "", deny(400, "PublicEndpointForbidden", "The public endpoint of the bucket may not be used for objects.", // in words of our own
-			[2]string{"Bucket", bucket}, [2]string{"EC", "0048-00000401"})
+		// in words of our own
+		return "",
+			deny(400, "PublicEndpointForbidden", "The public endpoint of the bucket may not be used for objects.",
+				[2]string{"Bucket", bucket}, [2]string{"EC", "0048-00000401"})
 	case name == "" || len(name) > 1023 || !utf8.ValidString(name) || name[0] == '/' || name[0] == '\\':
 		return "", deny(400, "InvalidObjectName", "The specified object is not valid.", [2]string{"ObjectName", name})
 	}
@@ -63,7 +69,8 @@ func isPublic(host string) bool {
 
 // unbound reports whether a host is a domain that is bound to no bucket.
 func (s *Server) unbound(host string) bool {
-	return s.options.CNAME != "" && host != s.options.CNAME && !regionalHost.MatchString(host) && net.ParseIP(strings.Trim(host, "[]")) == nil
+	return s.options.CNAME != "" && host != s.options.CNAME && !regionalHost.MatchString(host) &&
+		net.ParseIP(strings.Trim(host, "[]")) == nil
 }
 
 // resource takes a request apart: the bucket is the one whose custom domain
@@ -106,7 +113,8 @@ func (s *Server) verify(r *http.Request, bucket, name, hostRegion string) *refus
 	made := claims(r)
 	for claim := range made {
 		if claim != "Credential" && claim != "AdditionalHeaders" && claim != "Signature" {
-			return deny(400, malformed, "Invalid signing information in Authorization header.", [2]string{"EC", "0002-00000204"})
+			return deny(400, malformed, "Invalid signing information in Authorization header.",
+				[2]string{"EC", "0002-00000204"})
 		}
 	}
 	scope := strings.Split(made["Credential"], "/")
@@ -149,9 +157,11 @@ func (s *Server) verify(r *http.Request, bucket, name, hostRegion string) *refus
 	}
 	if made["Signature"] != hex.EncodeToString(key) {
 		return deny(403, "SignatureDoesNotMatch",
-			"The request signature we calculated does not match the signature you provided. Check your key and signing method.",
+			"The request signature we calculated does not match the signature you provided. Check your key and "+
+				"signing method.",
 			[2]string{"OSSAccessKeyId", scope[0]}, [2]string{"SignatureProvided", made["Signature"]},
-			[2]string{"StringToSign", toSign}, [2]string{"CanonicalRequest", canonical}, [2]string{"EC", "0002-00000201"})
+			[2]string{"StringToSign", toSign}, [2]string{"CanonicalRequest", canonical},
+			[2]string{"EC", "0002-00000201"})
 	}
 	return nil
 }
@@ -170,9 +180,11 @@ func (s *Server) account(r *http.Request, id string) (secret string, refused *re
 		return "", deny(403, "InvalidAccessKeyId", "The OSS Access Key Id you provided does not exist in our records.",
 			[2]string{"OSSAccessKeyId", id}, [2]string{"EC", "0002-00000902"})
 	case r.Header.Get("x-oss-security-token") != token:
-		return "", deny(403, "InvalidSecurityToken", "The security token you provided is invalid.", [2]string{"EC", "0002-00000006"})
+		return "", deny(403, "InvalidSecurityToken", "The security token you provided is invalid.",
+			[2]string{"EC", "0002-00000006"})
 	case !ends.IsZero() && !s.options.Now().Before(ends):
-		return "", deny(403, "SecurityTokenExpired", "The security token you provided has expired.", [2]string{"EC", "0002-00000007"})
+		return "", deny(403, "SecurityTokenExpired", "The security token you provided has expired.",
+			[2]string{"EC", "0002-00000007"})
 	}
 	return secret, nil
 }
@@ -185,11 +197,15 @@ func (s *Server) stamp(r *http.Request) (text string, at time.Time, refused *ref
 	}
 	at, err := time.Parse(layout, text)
 	if err != nil {
-		return "", at, deny(403, "AccessDenied", "OSS authentication requires a valid Date.", [2]string{"EC", "0002-00000501"})
+		return "", at,
+			deny(403, "AccessDenied", "OSS authentication requires a valid Date.", [2]string{"EC", "0002-00000501"})
 	}
 	if age := s.options.Now().Sub(at); age > 15*time.Minute || age < -15*time.Minute {
-		return "", at, deny(403, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large.",
-			[2]string{"MaxAllowedSkewMilliseconds", "900000"}, [2]string{"RequestTime", at.Format(time.RFC3339)}, [2]string{"EC", "0002-00000504"})
+		return "", at,
+			deny(403, "RequestTimeTooSkewed",
+				"The difference between the request time and the current time is too large.",
+				[2]string{"MaxAllowedSkewMilliseconds", "900000"}, [2]string{"RequestTime", at.Format(time.RFC3339)},
+				[2]string{"EC", "0002-00000504"})
 	}
 	return text, at, nil
 }
@@ -202,7 +218,8 @@ func badAdditional(r *http.Request, list string) string {
 	}
 	previous := ""
 	for _, name := range strings.Split(list, ";") {
-		if name <= previous || name != strings.ToLower(name) || signedAnyhow(name) || name != "host" && r.Header.Get(name) == "" {
+		if name <= previous || name != strings.ToLower(name) || signedAnyhow(name) || name != "host" &&
+			r.Header.Get(name) == "" {
 			return name
 		}
 		previous = name

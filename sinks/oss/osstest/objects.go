@@ -57,9 +57,13 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, name string, body [
 	case r.ContentLength < 0:
 		return deny(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
 	case r.ContentLength > MaxObjectBytes:
-		return deny(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size.", [2]string{"EC", "0017-00000102"})
+		return deny(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size.",
+			[2]string{"EC", "0017-00000102"})
 	}
-	o := Object{Body: body, Header: http.Header{}, crc: crc64.Checksum(body, crc64.MakeTable(crc64.ECMA)), md5: md5.Sum(body), at: s.options.Now()}
+	o := Object{
+		Body: body, Header: http.Header{}, crc: crc64.Checksum(body, crc64.MakeTable(crc64.ECMA)), md5: md5.Sum(body),
+		at: s.options.Now(),
+	}
 	sum := base64.StdEncoding.EncodeToString(o.md5[:])
 	if claimed := r.Header.Get("Content-MD5"); claimed != "" && claimed != sum {
 		return deny(400, "InvalidDigest", "The Content-MD5 you specified was invalid.")
@@ -83,7 +87,8 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, name string, body [
 	case "", "false":
 	case "true":
 		if _, exists := s.stored[name]; exists && !s.options.Versioning {
-			return deny(409, "FileAlreadyExists", "The object you specified already exists and can not be overwritten.", [2]string{"EC", "0026-00000002"})
+			return deny(409, "FileAlreadyExists", "The object you specified already exists and can not be overwritten.",
+				[2]string{"EC", "0026-00000002"})
 		}
 	default:
 		return deny(400, "InvalidArgument", "x-oss-forbid-overwrite must be true or false.")
@@ -99,7 +104,8 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, name string, body [
 func (s *Server) get(w http.ResponseWriter, r *http.Request, name string) *refusal {
 	o, ok := s.visible[name]
 	if !ok {
-		return deny(404, "NoSuchKey", "The specified key does not exist.", [2]string{"Key", name}, [2]string{"EC", "0026-00000001"})
+		return deny(404, "NoSuchKey", "The specified key does not exist.", [2]string{"Key", name},
+			[2]string{"EC", "0026-00000001"})
 	}
 	for header, values := range o.Header {
 		w.Header()[header] = values

@@ -221,7 +221,8 @@ func (s *Server) goWrong(w http.ResponseWriter, r *http.Request, name string, bo
 		w.Header().Del("x-oss-request-id")
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(f.Status)
-		_, _ = fmt.Fprintf(w, "<html><head><title>%d</title></head><body>%s</body></html>", f.Status, http.StatusText(f.Status))
+		_, _ = fmt.Fprintf(w, "<html><head><title>%d</title></head><body>%s</body></html>", f.Status,
+			http.StatusText(f.Status))
 	default:
 		message := f.Message
 		if message == "" {

@@ -18,7 +18,9 @@ import (
 )
 
 func newServer(change func(*osstest.Options)) *osstest.Server {
-	o := osstest.Options{Bucket: "flags", Region: "cn-hangzhou", AccessKeyID: "id", AccessKeySecret: "secret", SecurityToken: "token"}
+	o := osstest.Options{
+		Bucket: "flags", Region: "cn-hangzhou", AccessKeyID: "id", AccessKeySecret: "secret", SecurityToken: "token",
+	}
 	if change != nil {
 		change(&o)
 	}
@@ -50,7 +52,9 @@ func sign(t *testing.T, endpoint, bucket, name string, options ...sdk.Option) (*
 }
 
 // signTo is sign with options of the SDK's client.
-func signTo(t *testing.T, endpoint, bucket, name string, of []sdk.ClientOption, options ...sdk.Option) (*http.Request, error) {
+func signTo(
+	t *testing.T, endpoint, bucket, name string, of []sdk.ClientOption, options ...sdk.Option,
+) (*http.Request, error) {
 	t.Helper()
 	kept := &capture{}
 	client, err := sdk.New(endpoint, "id", "secret", append([]sdk.ClientOption{
@@ -111,7 +115,8 @@ func send(t *testing.T, server *osstest.Server, r *http.Request) (int, string) {
 		XMLName                          xml.Name `xml:"Error"`
 		Code, Message, RequestId, HostId string
 	}
-	if err := xml.Unmarshal(w.Body.Bytes(), &answer); err != nil || answer.RequestId != w.Header().Get("x-oss-request-id") || answer.HostId != r.Host {
+	if err := xml.Unmarshal(w.Body.Bytes(), &answer); err != nil ||
+		answer.RequestId != w.Header().Get("x-oss-request-id") || answer.HostId != r.Host {
 		t.Errorf("answer is not the service's XML: %s", w.Body)
 	}
 	return w.Code, answer.Code
@@ -140,11 +145,33 @@ func TestRequestsAreStrict(t *testing.T) {
 		"no text":                    {endpoint, "flags", "k\xff", nil, 400, "InvalidObjectName"},
 		"odd signs":                  {endpoint, "flags", "a b+c%2F*~é?", nil, 200, ""},
 		"metadata":                   {endpoint, "flags", "k", []sdk.Option{sdk.Meta("a", " b ")}, 200, ""},
-		"too much metadata":          {endpoint, "flags", "k", []sdk.Option{sdk.Meta("a", long+long+long+long+long+long+long+long+long)}, 400, "InvalidArgument"},
-		"a digest":                   {endpoint, "flags", "k", []sdk.Option{sdk.ContentMD5("hBotaJrYa9FhFEdFPCLG/A==")}, 200, ""},
-		"a wrong digest":             {endpoint, "flags", "k", []sdk.Option{sdk.ContentMD5("AAAAAAAAAAAAAAAAAAAAAA==")}, 400, "InvalidDigest"},
-		"an unknown header":          {endpoint, "flags", "k", []sdk.Option{sdk.SetHeader("x-oss-odd", "1")}, 400, "InvalidArgument"},
-		"a vague condition":          {endpoint, "flags", "k", []sdk.Option{sdk.SetHeader("x-oss-forbid-overwrite", "yes")}, 400, "InvalidArgument"},
+		"too much metadata": {endpoint, "flags", "k", []sdk.Option{
+			sdk.Meta("a", long+long+long+long+long+long+long+long+long),
+		}, 400, "InvalidArgument"},
+		"a digest": {
+			endpoint, "flags", "k",
+			[]sdk.Option{sdk.ContentMD5("hBotaJrYa9FhFEdFPCLG/A==")},
+			200,
+			"",
+		},
+		"a wrong digest": {
+			endpoint, "flags", "k",
+			[]sdk.Option{sdk.ContentMD5("AAAAAAAAAAAAAAAAAAAAAA==")},
+			400,
+			"InvalidDigest",
+		},
+		"an unknown header": {
+			endpoint, "flags", "k",
+			[]sdk.Option{sdk.SetHeader("x-oss-odd", "1")},
+			400,
+			"InvalidArgument",
+		},
+		"a vague condition": {
+			endpoint, "flags", "k",
+			[]sdk.Option{sdk.SetHeader("x-oss-forbid-overwrite", "yes")},
+			400,
+			"InvalidArgument",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -178,18 +205,26 @@ func TestSignatureIsVerified(t *testing.T) {
 		status int
 		code   string
 	}{
-		"as it was":                   {func(*http.Request) {}, 200, ""},
-		"another name":                {func(r *http.Request) { r.URL.Path = "/other" }, 403, "SignatureDoesNotMatch"},
-		"another method":              {func(r *http.Request) { r.Method = "DELETE" }, 403, "SignatureDoesNotMatch"},
-		"a parameter":                 {func(r *http.Request) { r.URL.RawQuery = "acl" }, 403, "SignatureDoesNotMatch"},
-		"another content type":        {set("Content-Type", "text/plain"), 403, "SignatureDoesNotMatch"},
-		"a header of theirs":          {set("x-oss-forbid-overwrite", "true"), 403, "SignatureDoesNotMatch"},
-		"another date":                {set("Date", time.Now().Add(time.Second).UTC().Format(http.TimeFormat)), 403, "SignatureDoesNotMatch"},
-		"another host":                {func(r *http.Request) { r.Host = "flags.oss-cn-hangzhou-internal.aliyuncs.com" }, 403, "SignatureDoesNotMatch"},
+		"as it was":            {func(*http.Request) {}, 200, ""},
+		"another name":         {func(r *http.Request) { r.URL.Path = "/other" }, 403, "SignatureDoesNotMatch"},
+		"another method":       {func(r *http.Request) { r.Method = "DELETE" }, 403, "SignatureDoesNotMatch"},
+		"a parameter":          {func(r *http.Request) { r.URL.RawQuery = "acl" }, 403, "SignatureDoesNotMatch"},
+		"another content type": {set("Content-Type", "text/plain"), 403, "SignatureDoesNotMatch"},
+		"a header of theirs":   {set("x-oss-forbid-overwrite", "true"), 403, "SignatureDoesNotMatch"},
+		"another date": {
+			set("Date", time.Now().Add(time.Second).UTC().Format(http.TimeFormat)), 403,
+			"SignatureDoesNotMatch",
+		},
+		"another host": {func(r *http.Request) {
+			r.Host = "flags.oss-cn-hangzhou-internal.aliyuncs.com"
+		}, 403, "SignatureDoesNotMatch"},
 		"a changed signature":         {authorization("Signature=", "Signature=0"), 403, "SignatureDoesNotMatch"},
 		"a header that is not theirs": {set("User-Agent", "x"), 200, ""},
 		"a header that is unsigned":   {set("Cache-Control", "no-store"), 200, ""},
-		"another key":                 {authorization("Credential=id/", "Credential=other/"), 403, "InvalidAccessKeyId"},
+		"another key": {
+			authorization("Credential=id/", "Credential=other/"), 403,
+			"InvalidAccessKeyId",
+		},
 		"another region":              {authorization("/cn-hangzhou/", "/cn-beijing/"), 400, "InvalidArgument"},
 		"no region":                   {authorization("/cn-hangzhou/", "//"), 400, "InvalidArgument"},
 		"another product":             {authorization("/oss/", "/esa/"), 400, "InvalidArgument"},
@@ -199,12 +234,16 @@ func TestSignatureIsVerified(t *testing.T) {
 		"an additional header absent": {authorization("=host", "=age;host"), 400, "InvalidArgument"},
 		"another payload":             {set("x-oss-content-sha256", "0"), 400, "InvalidArgument"},
 		"another token":               {set("x-oss-security-token", "other"), 403, "InvalidSecurityToken"},
-		"no token":                    {func(r *http.Request) { r.Header.Del("x-oss-security-token") }, 403, "InvalidSecurityToken"},
-		"no date":                     {func(r *http.Request) { r.Header.Del("Date") }, 403, "AccessDenied"},
-		"no authorization":            {func(r *http.Request) { r.Header.Del("Authorization") }, 403, "AccessDenied"},
-		"version 1":                   {set("Authorization", "OSS id:c2lnbmF0dXJl"), 403, "AccessDenied"},
-		"no length":                   {func(r *http.Request) { r.ContentLength = -1 }, 411, "MissingContentLength"},
-		"more than 5 GB":              {func(r *http.Request) { r.ContentLength = osstest.MaxObjectBytes + 1 }, 400, "EntityTooLarge"},
+		"no token": {func(r *http.Request) {
+			r.Header.Del("x-oss-security-token")
+		}, 403, "InvalidSecurityToken"},
+		"no date":          {func(r *http.Request) { r.Header.Del("Date") }, 403, "AccessDenied"},
+		"no authorization": {func(r *http.Request) { r.Header.Del("Authorization") }, 403, "AccessDenied"},
+		"version 1":        {set("Authorization", "OSS id:c2lnbmF0dXJl"), 403, "AccessDenied"},
+		"no length":        {func(r *http.Request) { r.ContentLength = -1 }, 411, "MissingContentLength"},
+		"more than 5 GB": {func(r *http.Request) {
+			r.ContentLength = osstest.MaxObjectBytes + 1
+		}, 400, "EntityTooLarge"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -222,7 +261,8 @@ func TestSignatureIsVerified(t *testing.T) {
 
 func TestDatesAreChecked(t *testing.T) {
 	for off, code := range map[time.Duration]string{
-		0: "", 14 * time.Minute: "", -14 * time.Minute: "", 16 * time.Minute: "RequestTimeTooSkewed", -16 * time.Minute: "RequestTimeTooSkewed",
+		0: "", 14 * time.Minute: "", -14 * time.Minute: "", 16 * time.Minute: "RequestTimeTooSkewed",
+		-16 * time.Minute: "RequestTimeTooSkewed",
 	} {
 		server := newServer(func(o *osstest.Options) { o.Now = func() time.Time { return time.Now().Add(off) } })
 		if _, got := send(t, server, signed(t, endpoint, "flags", "k")); got != code {
@@ -235,7 +275,8 @@ func TestDatesAreChecked(t *testing.T) {
 func TestAnswers(t *testing.T) {
 	server := httptest.NewServer(newServer(nil))
 	defer server.Close()
-	client, err := sdk.New(server.URL, "id", "secret", sdk.SecurityToken("token"), sdk.AuthVersion(sdk.AuthV4), sdk.Region("cn-hangzhou"))
+	client, err := sdk.New(server.URL, "id", "secret", sdk.SecurityToken("token"), sdk.AuthVersion(sdk.AuthV4),
+		sdk.Region("cn-hangzhou"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,12 +287,14 @@ func TestAnswers(t *testing.T) {
 	var header http.Header
 	// The CRC-64 of these digits is the check value of CRC-64/XZ, which is that
 	// of OSS.
-	err = bucket.PutObject("a/k", strings.NewReader("123456789"), sdk.ContentType("text/plain"), sdk.CacheControl("no-cache"), sdk.Meta("seq", "7"), sdk.GetResponseHeader(&header))
+	err = bucket.PutObject("a/k", strings.NewReader("123456789"), sdk.ContentType("text/plain"),
+		sdk.CacheControl("no-cache"), sdk.Meta("seq", "7"), sdk.GetResponseHeader(&header))
 	if err != nil || header.Get("Content-MD5") != "JfnnlDI7RTiF9RgfG2JNCw==" {
 		t.Errorf("put answers %v, %v", header, err)
 	}
 	var refused sdk.ServiceError
-	if err := bucket.PutObject("a/k", strings.NewReader("other"), sdk.ForbidOverWrite(true)); !errors.As(err, &refused) || refused.StatusCode != 409 || refused.Code != "FileAlreadyExists" {
+	if err := bucket.PutObject("a/k", strings.NewReader("other"), sdk.ForbidOverWrite(true)); !errors.As(err,
+		&refused) || refused.StatusCode != 409 || refused.Code != "FileAlreadyExists" {
 		t.Errorf("a put that must not overwrite answers %v", err)
 	}
 	meta, err := bucket.GetObjectDetailedMeta("a/k")
@@ -260,7 +303,8 @@ func TestAnswers(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"ETag": `"25F9E794323B453885F5181F1B624D0B"`, "Content-Type": "text/plain", "Cache-Control": "no-cache",
-		"X-Oss-Meta-Seq": "7", "Content-Length": "9", "X-Oss-Object-Type": "Normal", "X-Oss-Hash-Crc64ecma": "11051210869376104954",
+		"X-Oss-Meta-Seq": "7", "Content-Length": "9", "X-Oss-Object-Type": "Normal",
+		"X-Oss-Hash-Crc64ecma": "11051210869376104954",
 	} {
 		if meta.Get(name) != want {
 			t.Errorf("head: %s is %q, want %q", name, meta.Get(name), want)
@@ -279,7 +323,8 @@ func TestAnswers(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := bucket.GetObject("a/k"); !errors.As(err, &refused) || refused.StatusCode != 404 || refused.Code != "NoSuchKey" {
+	if _, err := bucket.GetObject("a/k"); !errors.As(err, &refused) || refused.StatusCode != 404 ||
+		refused.Code != "NoSuchKey" {
 		t.Errorf("get of what is deleted answers %v", err)
 	}
 }
@@ -305,7 +350,7 @@ func FuzzSignaturesAgree(f *testing.F) {
 	})
 }
 
-// Keys that a Lookup knows are verified as others are, and end.
+// Keys that a Lookup has are verified as others are, and end.
 func TestTemporaryKeysEnd(t *testing.T) {
 	tests := map[string]struct {
 		secret, token string

@@ -53,9 +53,11 @@ func (s *STS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, fault.Status, fault.Code, fault.Message)
 	default:
 		answer(w, http.StatusOK, map[string]any{
-			"AssumedRoleUser": map[string]string{"Arn": s.role + "/flagcast", "AssumedRoleId": "33157794895460****:flagcast"},
-			"OIDCTokenInfo":   map[string]string{"ClientIds": "sts.aliyuncs.com"},
-			"Credentials":     s.issuer.issue(),
+			"AssumedRoleUser": map[string]string{
+				"Arn": s.role + "/flagcast", "AssumedRoleId": "33157794895460****:flagcast",
+			},
+			"OIDCTokenInfo": map[string]string{"ClientIds": "sts.aliyuncs.com"},
+			"Credentials":   s.issuer.issue(),
 		})
 	}
 }
@@ -99,7 +101,9 @@ func (s *STS) refuses(r *http.Request, body string) (status int, code, message s
 }
 
 func refuse(w http.ResponseWriter, status int, code, message string) {
-	answer(w, status, map[string]any{"HostId": "sts.test", "Code": code, "Message": message, "Recommend": "see the error table"})
+	answer(w, status, map[string]any{
+		"HostId": "sts.test", "Code": code, "Message": message, "Recommend": "see the error table",
+	})
 }
 
 func answer(w http.ResponseWriter, status int, members map[string]any) {
