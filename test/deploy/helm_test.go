@@ -122,12 +122,17 @@ func TestHelm(t *testing.T) {
 		values string
 		want   []string
 	}{
-		"defaults": {"", []string{"Deployment/flags-flagcast", "PodDisruptionBudget/flags-flagcast", "Service/flags-flagcast", "ServiceAccount/flags-flagcast"}},
+		"defaults": {"", []string{
+			"Deployment/flags-flagcast", "PodDisruptionBudget/flags-flagcast", "Service/flags-flagcast",
+			"ServiceAccount/flags-flagcast",
+		}},
 		"everything": {publisherValues, []string{
-			"ConfigMap/flags-extra", "ConfigMap/flags-flagcast", "ConfigMap/flags-flagcast-publisher", "Deployment/flags-flagcast",
+			"ConfigMap/flags-extra", "ConfigMap/flags-flagcast", "ConfigMap/flags-flagcast-publisher",
+			"Deployment/flags-flagcast",
 			"HorizontalPodAutoscaler/flags-flagcast", "Ingress/flags-flagcast", "NetworkPolicy/flags-flagcast",
 			"NetworkPolicy/flags-flagcast-publisher", "PodDisruptionBudget/flags-flagcast", "Service/flags-flagcast",
-			"Service/flags-flagcast-publisher", "ServiceAccount/flags-flagcast", "ServiceAccount/flags-flagcast-publisher",
+			"Service/flags-flagcast-publisher", "ServiceAccount/flags-flagcast",
+			"ServiceAccount/flags-flagcast-publisher",
 			"ServiceMonitor/flags-flagcast", "StatefulSet/flags-flagcast-publisher",
 		}},
 		"of unleash-edge": {edgeValues, []string{
@@ -180,7 +185,8 @@ func TestHelmPods(t *testing.T) {
 				t.Errorf("flagcast does not read %s", e.Name)
 			}
 		}
-		if !pod.SecurityContext.RunAsNonRoot || !c.SecurityContext.ReadOnlyRootFilesystem || c.SecurityContext.AllowPrivilegeEscalation {
+		if !pod.SecurityContext.RunAsNonRoot || !c.SecurityContext.ReadOnlyRootFilesystem ||
+			c.SecurityContext.AllowPrivilegeEscalation {
 			t.Error("the container may do more than it must")
 		}
 		if objects["ServiceAccount/"+pod.ServiceAccountName] == nil {
@@ -189,11 +195,14 @@ func TestHelmPods(t *testing.T) {
 	}
 	// The publisher's file is a configuration.
 	path := filepath.Join(t.TempDir(), "flagcast.yaml")
-	data, _, _ := unstructured.NestedString(objects["ConfigMap/flags-flagcast-publisher"].Object, "data", "flagcast.yaml")
+	data, _, _ := unstructured.NestedString(objects["ConfigMap/flags-flagcast-publisher"].Object, "data",
+		"flagcast.yaml")
 	if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	lookup := func(name string) (string, bool) { return map[string]string{"UNLEASH_TOKEN": "*:production.t"}[name], name == "UNLEASH_TOKEN" }
+	lookup := func(name string) (string, bool) {
+		return map[string]string{"UNLEASH_TOKEN": "*:production.t"}[name], name == "UNLEASH_TOKEN"
+	}
 	o := config.Overrides{Lookup: lookup, SinkConfig: all.Settings, SinkTypes: all.Types()}
 	cfg, err := config.Load(path, o)
 	if err != nil {

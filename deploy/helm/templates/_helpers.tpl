@@ -39,9 +39,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if hasKey .probe "enabled" }}
 {{- if .probe.enabled }}
   httpGet:
-    path: {{ default "/internal-backstage/health" .probe.path }}
+    path: {{ default (dig "httpGet" "path" "/internal-backstage/health" .probe) .probe.path }}
     port: http
-{{- with omit .probe "enabled" "path" }}
+{{- with omit .probe "enabled" "path" "httpGet" }}
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
