@@ -174,6 +174,13 @@ func modules(constant []byte) api.Plugin {
 			func(name string) ([]byte, error) { return fs.ReadFile(workers.Source, "src/"+name) })
 		serve("^flagcast/bundle$", constantSpace, func(api.OnResolveArgs) string { return "constant.js" },
 			func(string) ([]byte, error) { return constant, nil })
+		// Stock workers leave out what checks the options of others.
+		build.OnResolve(api.OnResolveOptions{Filter: `^flagcast/[a-z]+\.js$`, Namespace: stockSpace},
+			func(a api.OnResolveArgs) (api.OnResolveResult, error) {
+				return api.OnResolveResult{
+					Path: strings.TrimPrefix(a.Path, "flagcast/"), Namespace: runtimeSpace, SideEffects: api.SideEffectsFalse,
+				}, nil
+			})
 		// A stock worker acts by being run.
 		build.OnResolve(api.OnResolveOptions{Filter: "^" + entryPrefix + "[a-z]+$"},
 			func(a api.OnResolveArgs) (api.OnResolveResult, error) {

@@ -1,8 +1,9 @@
 // Cloudflare Workers, with the flags in the script.
-import { bundle, createFlags } from 'flagcast'
+import { openHandler } from 'flagcast/flags.js'
+import { bundle } from 'flagcast/sources.js'
 import constant from 'flagcast/bundle'
 
-const flags = createFlags({ source: bundle(constant), maxAgeMs: Infinity, clientIP: 'cf-connecting-ip' })
+const flags = openHandler({ source: bundle(constant), maxAgeMs: Infinity, clientIP: 'cf-connecting-ip' })
 
 export default {
   fetch(request, env, ctx) {

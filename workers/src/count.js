@@ -26,13 +26,13 @@ export function countViews(flags, usage) {
       keep('metrics', { appName, bucket: { toggles: { [name]: { yes: +yes, no: +!yes, variants } } } })
     return {
       ...view,
-      isEnabled(name) {
-        const on = view.isEnabled(name)
+      isEnabled(name, fallback) {
+        const on = view.isEnabled(name, fallback)
         count(name, on)
         return on
       },
-      getVariant(name) {
-        const variant = view.getVariant(name)
+      getVariant(name, fallback) {
+        const variant = view.getVariant(name, fallback)
         count(name, variant.feature_enabled, { [variant.name]: 1 })
         return variant
       }

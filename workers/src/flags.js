@@ -1,6 +1,7 @@
 import { createHandler } from './handler.js'
+import { checkOptions } from './options.js'
 import { createUsage } from './usage.js'
-import { openViews } from './views.js'
+import { openAnswers, viewsOf } from './views.js'
 
 /**
  * Flags for the requests of one isolate, and the frontend API. Call it at
@@ -11,8 +12,15 @@ import { openViews } from './views.js'
  *   createUsage, left out: usage is dropped
  */
 export function createFlags(options) {
-  const { answer, view, status } = openViews(options)
+  checkOptions(options, ['source', 'maxAgeMs', 'timeout', 'onStale', 'tokens', 'statusPath', 'clientIP', 'usage'])
+  const { answer, handler, status } = openHandler(options)
+  return { view: viewsOf(answer), handler, status }
+}
+
+/** The frontend API without views and without a check of the options, for the stock workers. */
+export function openHandler(options) {
+  const { answer, status } = openAnswers(options)
   const usage = options.usage && createUsage(options.usage)
   const full = () => ({ ...status(), usageError: usage ? usage.error() : null })
-  return { view, handler: createHandler(answer, full, options, usage), status: full }
+  return { answer, handler: createHandler(answer, full, options, usage), status: full }
 }

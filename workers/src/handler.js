@@ -17,7 +17,7 @@ const ROUTE = /^\/api\/(?:frontend|proxy)(?:\/(all|features\/([^/]+)|(?:all\/)?c
  * an empty 200 would turn every flag off.
  *
  * @param {(contextOf: (environment?: string) => any, platform?: object) => Promise<{ snapshot: any, answers: import('./snapshot.js').Answers }>} answer
- *   see openViews
+ *   see openAnswers
  * @param {() => object} status
  * @param {{ tokens?: string[], statusPath?: string, clientIP?: string }} options
  *   tokens: the Authorization values that are good; left out: no token is needed.

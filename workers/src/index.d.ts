@@ -34,6 +34,12 @@ export interface Context {
   /** Instead of now. */
   currentTime?: string | Date
   properties?: Record<string, string | number | boolean | null | undefined>
+  /** The field is userId. */
+  userID?: never
+  userid?: never
+  /** The field is sessionId. */
+  sessionID?: never
+  sessionid?: never
   [field: string]: unknown
 }
 
@@ -68,8 +74,13 @@ export type VariantOf<Variants> = string extends keyof Variants
 
 /** The flags for one request: one snapshot, one time, one seed for draws. */
 export interface View<F = AnyFlags> {
-  isEnabled(name: keyof F & string): boolean
+  /** fallback is for a flag that the rules do not have. A snapshot or a server that lists the flags that are on gives false. */
+  isEnabled(name: keyof F & string, fallback?: boolean): boolean
   getVariant<Name extends keyof F & string>(name: Name): VariantOf<F[Name]>
+  /** The same, with a variant. */
+  getVariant<Name extends keyof F & string, Fallback extends { readonly name: string; readonly enabled: boolean }>(
+    name: Name, fallback: Fallback
+  ): VariantOf<F[Name]> | Fallback
   all(): Toggle[]
 }
 
@@ -156,7 +167,9 @@ export function createFlags<F = AnyFlags>(options: Options): Flags<F>
 /** Flags without the frontend API, whose code then stays out of the script. */
 export function createViews<F = AnyFlags>(options: ViewOptions): Views<F>
 
-export class NotReadyError extends Error {}
+export class NotReadyError extends Error {
+  readonly name: 'NotReadyError'
+}
 
 /** Cloudflare KV: the namespace, or a function that returns it within a request. */
 export function kv(binding: object | (() => object | undefined), key: string, options?: { cacheTtl?: number }): Source

@@ -18,7 +18,7 @@ export const OFF = noVariant(false)
  * one.
  *
  * @param {any} rules
- * @returns {(context: any, time?: number, seed?: string) => { toggle(name: string): Toggle | undefined, all(): Toggle[] }}
+ * @returns {(context: any, time?: number, seed?: string) => { toggle(name: string): Toggle | undefined, all(): Toggle[], complete: boolean }}
  */
 export const createProgram = (function (rules) {
   if (!rules || typeof rules.names !== 'string') throw new Error('the stored snapshot has no names of flags')
@@ -249,6 +249,6 @@ export const createProgram = (function (rules) {
       return at
     })
 
-    return { toggle, all }
+    return { toggle, all, complete: true }
   })
 })

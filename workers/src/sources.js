@@ -38,7 +38,7 @@ export function kv(binding, key, options) {
     async get() {
       const namespace = typeof binding === 'function' ? binding() : binding
       if (!namespace || typeof namespace.get !== 'function') {
-        throw new Error('the KV namespace is not bound: add a kv_namespaces binding to the worker')
+        throw new Error('the KV namespace is not bound: add a kv_namespaces binding')
       }
       return text(await namespace.get(key, { type: 'text', cacheTtl }))
     }

@@ -1,8 +1,11 @@
 import { createReader } from './reader.js'
+import { checkOptions } from './options.js'
 import { OFF } from './rules.js'
 
 /** There has been no snapshot to read since this isolate started. */
-export class NotReadyError extends Error {}
+export class NotReadyError extends Error {
+  get name() { return 'NotReadyError' }
+}
 
 /**
  * Flags for the requests of one isolate, without the frontend API. Call it at
@@ -14,12 +17,13 @@ export class NotReadyError extends Error {}
  *   default, less than the shortest time-out of a route (ESA: 5 s); the sources of a chain have equal parts of it. onStale: see whenStale
  */
 export function createViews(options) {
-  const { view, status } = openViews(options)
-  return { view, status }
+  checkOptions(options, ['source', 'maxAgeMs', 'timeout', 'onStale'])
+  const { answer, status } = openAnswers(options)
+  return { view: viewsOf(answer), status }
 }
 
-/** The same, with what the handler needs. */
-export function openViews({ source, maxAgeMs = 30000, timeout = 4000, onStale }) {
+/** What views and the handler answer from. */
+export function openAnswers({ source, maxAgeMs = 30000, timeout = 4000, onStale }) {
   const settings = { maxAgeMs, timeout, onStale }
   const steps = source.open ? source.open(settings) : [createReader([source], settings)]
   let serving = steps[0]
@@ -54,36 +58,42 @@ export function openViews({ source, maxAgeMs = 30000, timeout = 4000, onStale })
     throw new NotReadyError('no flags yet: ' + failures.join('; '))
   })
 
-  /**
-   * The flags for one request: from one snapshot, for one time and one seed.
-   * The context of an evaluated snapshot was fixed when it was published; this
-   * one is ignored then.
-   *
-   * @param {object} [context] flat, or in Unleash's shape
-   * @param {{ waitUntil?: (promise: Promise<unknown>) => void }} [platform]
-   */
-  async function view(context, platform) {
-    const { answers } = await answer(() => context || {}, platform)
-    return {
-      /** @param {string} name */
-      isEnabled(name) {
-        const toggle = answers.toggle(name)
-        return toggle !== undefined && toggle.enabled
-      },
-      /** @param {string} name */
-      getVariant(name) {
-        const toggle = answers.toggle(name)
-        return toggle ? toggle.variant : OFF
-      },
-      all: answers.all
-    }
-  }
-
   /** How this isolate is doing: what it serves, how old it is, what failed. */
   function status() {
     const errors = steps.map(step => step.status().lastError).filter(Boolean)
     return { ...serving.status(), lastError: errors.join('; ') || null }
   }
 
-  return { answer, view, status }
+  return { answer, status }
+}
+
+/**
+ * The flags for one request: from one snapshot, for one time and one seed.
+ * The context of an evaluated snapshot was fixed when it was published; this
+ * one is ignored then.
+ *
+ * @param {object} [context] flat, or in Unleash's shape
+ * @param {{ waitUntil?: (promise: Promise<unknown>) => void }} [platform]
+ */
+export const viewsOf = answer => async function (context, platform) {
+  const { answers } = await answer(() => context || {}, platform)
+  return {
+    /**
+     * @param {string} name
+     * @param {boolean} [fallback] for a flag that does not exist; only rules say which do
+     */
+    isEnabled(name, fallback) {
+      const toggle = answers.toggle(name)
+      return toggle ? toggle.enabled : !!(answers.complete && fallback)
+    },
+    /**
+     * @param {string} name
+     * @param {object} [fallback] the same, a variant
+     */
+    getVariant(name, fallback) {
+      const toggle = answers.toggle(name)
+      return toggle ? toggle.variant : answers.complete && fallback || OFF
+    },
+    all: answers.all
+  }
 }

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { need } from './parts.js'
 
 const FOLDER = fileURLToPath(new URL('../', import.meta.url))
 
@@ -38,4 +39,45 @@ for (const entry of ${JSON.stringify(entries)}) {
 }`)
   const said = execFileSync(process.execPath, ['entries.js'], { cwd: folder, encoding: 'utf8' })
   assert.equal(said, entries.map(entry => entry === 'edgeroutine' ? 'fetch\n' : 'function\n').join(''))
+})
+
+const { skip, load } = need('publint', '@arethetypeswrong/cli/package.json', 'typescript')
+
+test('publint and arethetypeswrong have nothing against it', { skip }, t => {
+  const folder = mkdtempSync(join(tmpdir(), 'flagcast-publint-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const [{ filename }] = JSON.parse(execFileSync('npm', ['pack', FOLDER, '--json', '--offline', '--loglevel=error'], { cwd: folder, encoding: 'utf8' }))
+  const run = (name, ...args) => execFileSync(FOLDER + '../test/node_modules/.bin/' + name, args, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  assert.match(run('publint', '--strict', filename), /All good!/)
+  // It is of modules alone: Node.js 20 or newer, and every bundler of workers.
+  run('attw', filename, '--profile', 'esm-only', '--no-color')
+})
+
+test('it compiles in a fresh strict project of TypeScript', { skip }, t => {
+  const folder = mkdtempSync(join(tmpdir(), 'flagcast-typescript-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const npm = (...args) => execFileSync('npm', [...args, '--offline', '--loglevel=error'], { cwd: folder, encoding: 'utf8' })
+  const [{ filename }] = JSON.parse(npm('pack', FOLDER, '--json'))
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
+  npm('install', './' + filename)
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({
+    compilerOptions: { strict: true, skipLibCheck: false, noEmit: true, target: 'es2022', module: 'nodenext', lib: ['es2022', 'webworker'], types: [] }, files: ['worker.ts']
+  }))
+  writeFileSync(join(folder, 'worker.ts'), `import { createFlags, kv, NotReadyError } from 'flagcast'
+import stock from 'flagcast/entries/cloudflare'
+const flags = createFlags({ source: kv(() => undefined, 'unleash-rules') })
+export default {
+  async fetch(request: Request, env: unknown, ctx: { waitUntil(promise: Promise<unknown>): void }): Promise<Response> {
+    try {
+      const view = await flags.view({ userId: '7' }, ctx)
+      return new Response(view.isEnabled('new-checkout', true) ? 'new' : view.getVariant('x', { name: 'y', enabled: false }).name)
+    } catch (e) {
+      if (e instanceof NotReadyError) return stock.fetch(request, env, ctx)
+      throw e
+    }
+  }
+}
+`)
+  const tsc = join(dirname(load.resolve('typescript/package.json')), 'bin/tsc')
+  execFileSync(process.execPath, [tsc, '-p', '.'], { cwd: folder, encoding: 'utf8' })
 })

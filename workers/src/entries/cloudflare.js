@@ -3,7 +3,7 @@
 // before KV is read again (30000); FLAGCAST_TOKENS, tokens that are let in,
 // with commas between; FLAGCAST_USAGE_URL and FLAGCAST_USAGE_TOKEN, the
 // core or Unleash, and a frontend token of it.
-import { createFlags } from '../flags.js'
+import { openHandler } from '../flags.js'
 import { kv } from '../sources.js'
 
 let flags
@@ -11,7 +11,7 @@ let flags
 export default {
   fetch(request, env, ctx) {
     // The first request makes them; env exists only within one.
-    flags = flags || createFlags({
+    flags = flags || openHandler({
       source: kv(env.FLAGS, env.FLAGCAST_KEY || 'unleash-rules'),
       clientIP: 'cf-connecting-ip',
       maxAgeMs: env.FLAGCAST_MAX_AGE_MS >= 0 ? Number(env.FLAGCAST_MAX_AGE_MS) : undefined,

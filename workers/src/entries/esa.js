@@ -1,10 +1,10 @@
 // Alibaba Cloud ESA functions: set namespace and key as in the target. With the
 // managed transform that adds it, clientIP is 'ali-real-client-ip'. For that,
 // tokens and metrics see docs/workers.md.
-import { createFlags } from '../flags.js'
+import { openHandler } from '../flags.js'
 import { edgekv } from '../sources.js'
 
-const flags = createFlags({ source: edgekv({ namespace: 'flags', key: 'unleash-rules' }) })
+const flags = openHandler({ source: edgekv({ namespace: 'flags', key: 'unleash-rules' }) })
 
 export default {
   fetch(request, env, ctx) {

@@ -21,3 +21,6 @@ createFlags({ source, usage: { url: 'u' } }) // wrong
 createViews({ source, tokens: [] }) // wrong
 createViews({ source }).handler(new Request('x')) // wrong
 edgekv({ key: 'k' }) // wrong
+createFlags({ source }).view({ userID: '7' }) // wrong
+view.isEnabled('checkout', 'yes') // wrong
+view.getVariant('checkout', 'blue') // wrong
