@@ -178,7 +178,8 @@ func modules(constant []byte) api.Plugin {
 		build.OnResolve(api.OnResolveOptions{Filter: `^flagcast/[a-z]+\.js$`, Namespace: stockSpace},
 			func(a api.OnResolveArgs) (api.OnResolveResult, error) {
 				return api.OnResolveResult{
-					Path: strings.TrimPrefix(a.Path, "flagcast/"), Namespace: runtimeSpace, SideEffects: api.SideEffectsFalse,
+					Path: strings.TrimPrefix(a.Path, "flagcast/"), Namespace: runtimeSpace,
+					SideEffects: api.SideEffectsFalse,
 				}, nil
 			})
 		// A stock worker acts by being run.

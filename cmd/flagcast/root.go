@@ -35,7 +35,8 @@ Cloudflare KV, a folder. It serves the APIs of Unleash Edge meanwhile.`,
 	root.Flags().BoolVar(&version, "version", false, "print the version")
 	root.PersistentFlags().String("config", app.DefaultConfig, "configuration `file` ("+app.ConfigVariable+")")
 	root.AddCommand(newServe(), newEdge(), newOffline(), newHealth(), newReady(), newSync(), newStatus(), newHistory(),
-		newPin(), newUnpin(), newCheck(), newPermissions(), newExport(), newDev(), newTypes(), newEval(), newCompare(),
+		newPin(), newUnpin(), newCheck(), newPermissions(), newExport(), newDev(), newSchema(), newTypes(), newEval(),
+		newCompare(),
 		newVersion())
 	complete(root)
 	return root

@@ -51,7 +51,8 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 		}
 		r := f.ask(tc.method, tc.path, "", body, "X-Unleash", tc.token)
 		h := r.Header
-		if r.StatusCode != tc.code || h.Get("Cache-Control") != tc.cache || strings.Join(h.Values("Vary"), ", ") != tc.vary ||
+		if r.StatusCode != tc.code || h.Get("Cache-Control") != tc.cache ||
+			strings.Join(h.Values("Vary"), ", ") != tc.vary ||
 			h.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s %s: %d, want %d: %v", tc.method, tc.path, r.StatusCode, tc.code, h)
 		}

@@ -33,10 +33,11 @@ type Schema struct {
 
 // Mapping decodes a type. Decode fills v, a pointer to one; label names the
 // value in messages, and where the mapping. Hint says what to write where a
-// mapping of such values has one that is empty.
+// mapping of such values has one that is empty. Schema returns its JSON Schema.
 type Mapping struct {
 	Decode func(d *Decoder, n *Node, v any, label, where string)
 	Hint   string
+	Schema func(path string, describe Describe) map[string]any
 }
 
 // Defaulter is a type with defaults; they are set before it is decoded.

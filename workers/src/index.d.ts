@@ -59,6 +59,11 @@ interface NamedVariant<Name, Type> {
   readonly featureEnabled: true
 }
 
+interface Named {
+  readonly name: string
+  readonly enabled: boolean
+}
+
 interface NoVariant {
   readonly name: 'disabled'
   readonly enabled: false
@@ -76,11 +81,7 @@ export type VariantOf<Variants> = string extends keyof Variants
 export interface View<F = AnyFlags> {
   /** fallback is for a flag that the rules do not have. A snapshot or a server that lists the flags that are on gives false. */
   isEnabled(name: keyof F & string, fallback?: boolean): boolean
-  getVariant<Name extends keyof F & string>(name: Name): VariantOf<F[Name]>
-  /** The same, with a variant. */
-  getVariant<Name extends keyof F & string, Fallback extends { readonly name: string; readonly enabled: boolean }>(
-    name: Name, fallback: Fallback
-  ): VariantOf<F[Name]> | Fallback
+  getVariant<Name extends keyof F & string, Fallback extends Named = never>(name: Name, fallback?: Fallback): VariantOf<F[Name]> | Fallback
   all(): Toggle[]
 }
 

@@ -23,7 +23,7 @@ func NewLogger(w io.Writer, c config.Log) *slog.Logger {
 	if c.Format == "json" {
 		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: c.Level}))
 	}
-	return slog.New(listing{tint.NewHandler(w, &tint.Options{
+	return slog.New(listing{tint.NewTextHandler(w, &tint.Options{
 		Level: c.Level, TimeFormat: time.TimeOnly, NoColor: !bool(report.PainterOf(w)), ReplaceAttr: printableAttr,
 	})})
 }
