@@ -191,3 +191,59 @@ func visibleFlags(c *cobra.Command) *pflag.FlagSet {
 	})
 	return set
 }
+
+// TestCommandLinesOfDocuments: each line of a shell block that calls flagcast is a
+// command with flags that there are, in every document.
+func TestCommandLinesOfDocuments(t *testing.T) {
+	var documents []string
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md", "examples/workers/*.md", "examples/workers/*/*.md"} {
+		found, err := filepath.Glob(filepath.Join("../..", filepath.FromSlash(pattern)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents = append(documents, found...)
+	}
+	block := regexp.MustCompile("(?s)```sh\n(.*?)```")
+	call := regexp.MustCompile(`(?:^|[ |])flagcast ([a-z].*)$`)
+	lines := 0
+	for _, path := range documents {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range block.FindAllStringSubmatch(string(text), -1) {
+			for line := range strings.Lines(strings.ReplaceAll(found[1], "\\\n", " ")) {
+				line, _, _ = strings.Cut(strings.TrimSpace(line), " #")
+				m := call.FindStringSubmatch(line)
+				if m == nil || strings.HasPrefix(line, "#") || strings.Contains(line, "kubectl") ||
+					strings.Contains(line, "docker") || strings.Contains(line, "helm") {
+					continue
+				}
+				lines++
+				arguments, _, _ := strings.Cut(m[1], " | ")
+				c, rest, err := newRoot().Find(shellWords(arguments))
+				if err == nil {
+					err = parseExample(c, rest)
+				}
+				if err != nil || !c.HasParent() {
+					t.Errorf("%s: %q: %v", path, line, err)
+				}
+			}
+		}
+	}
+	if lines < 40 {
+		t.Errorf("%d lines call flagcast", lines)
+	}
+}
+
+// shellWords splits a command line at blanks outside of quotes.
+func shellWords(line string) []string {
+	var list []string
+	for _, word := range regexp.MustCompile(`(?:[^ "']|"[^"]*"|'[^']*')+`).FindAllString(line, -1) {
+		if strings.ContainsAny(word, "<>&;") {
+			break
+		}
+		list = append(list, strings.Trim(word, `"'`))
+	}
+	return list
+}
