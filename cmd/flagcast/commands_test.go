@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -37,6 +38,7 @@ func commands() map[string]func(ts *testscript.TestScript, neg bool, args []stri
 		"nov8":       noV8,
 		"quickstart": copyQuickstart,
 		"edit":       edit,
+		"hangup":     hangup,
 		"fill":       fill,
 		"cut":        cut,
 		"dropentry":  dropEntry,
@@ -151,6 +153,16 @@ func edit(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(os.WriteFile(path+".edit", []byte(strings.Replace(before, args[1], args[2], 1)), 0o666))
 	ts.Check(os.Rename(path+".edit", path))
+}
+
+// hangup sends SIGHUP to every program that runs in the background.
+func hangup(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 0, "hangup")
+	for _, c := range ts.BackgroundCmds() {
+		if c.ProcessState == nil {
+			_ = c.Process.Signal(syscall.SIGHUP) // it may have ended
+		}
+	}
 }
 
 // exits CODE PROGRAM ARG... is exec for a program that ends with this code.

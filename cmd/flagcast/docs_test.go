@@ -196,7 +196,9 @@ func visibleFlags(c *cobra.Command) *pflag.FlagSet {
 // command with flags that there are, in every document.
 func TestCommandLinesOfDocuments(t *testing.T) {
 	var documents []string
-	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md", "examples/workers/*.md", "examples/workers/*/*.md"} {
+	for _, pattern := range []string{
+		"*.md", "docs/*.md", "docs/*/*.md", "examples/workers/*.md", "examples/workers/*/*.md",
+	} {
 		found, err := filepath.Glob(filepath.Join("../..", filepath.FromSlash(pattern)))
 		if err != nil {
 			t.Fatal(err)

@@ -13,7 +13,8 @@ import (
 
 // newEdge is serve with the flags of Unleash Edge.
 func newEdge() *cobra.Command {
-	var apiOnly, version bool
+	var how serveFlags
+	var version bool
 	flags := edgeFlags{}
 	c := &cobra.Command{
 		Use:   "edge",
@@ -28,11 +29,11 @@ precede the name of the command, too.`,
 			if version { // of the program, where it is called "edge"
 				return printVersion(c)
 			}
-			return runServe(c, config.Overrides{Flags: flags}, !apiOnly)
+			return runServe(c, config.Overrides{Flags: flags}, how)
 		},
 	}
 	flags.add(c, "edge")
-	c.Flags().BoolVar(&apiOnly, "no-publish", false, "serve the APIs alone: one replica publishes, the others do not")
+	how.add(c)
 	c.Flags().BoolVar(&version, "version", false, "print the version")
 	return c
 }
@@ -50,7 +51,7 @@ they name.`,
 			"    --client-tokens '*:production.secret'",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return runServe(c, config.Overrides{Flags: flags, Offline: true}, true)
+			return runServe(c, config.Overrides{Flags: flags, Offline: true}, serveFlags{})
 		},
 	}
 	flags.add(c, "offline")

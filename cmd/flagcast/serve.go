@@ -11,13 +11,13 @@ import (
 	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/cmd/flagcast/listen"
-	"github.com/flagcast/flagcast/edgecore/publish"
 )
 
 func newServe() *cobra.Command {
 	flags := map[string]*string{"upstream-url": new(string), "port": new(string), "interface": new(string)}
 	var tokens []string
-	var apiOnly, demo bool
+	var how serveFlags
+	var demo bool
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Follow Unleash, serve its APIs, publish snapshots",
@@ -42,7 +42,7 @@ Edge.`,
 			for name, value := range flags {
 				given[name] = *value
 			}
-			return runServe(c, config.Overrides{Flags: given}, !apiOnly)
+			return runServe(c, config.Overrides{Flags: given}, how)
 		},
 	}
 	c.Flags().StringVarP(flags["upstream-url"], "upstream-url", "u", "",
@@ -52,12 +52,22 @@ Edge.`,
 	c.Flags().StringVarP(flags["interface"], "interface", "i", "", "`address` of the API (INTERFACE)")
 	c.Flags().BoolVar(&demo, "demo", false,
 		"an example: flags and a configuration in a folder flagcast-demo that is made for them")
-	c.Flags().BoolVar(&apiOnly, "no-publish", false, "serve the APIs alone: one replica publishes, the others do not")
+	how.add(c)
 	return c
 }
 
+// serveFlags are those that serve and edge have in common.
+type serveFlags struct{ apiOnly, watchConfig bool }
+
+func (f *serveFlags) add(c *cobra.Command) {
+	c.Flags().BoolVar(&f.apiOnly, "no-publish", false, "serve the APIs alone: one replica publishes, the others do not")
+	c.Flags().BoolVar(&f.watchConfig, "watch-config", false,
+		"reload the configuration file when it has changed, as at SIGHUP")
+}
+
 // runServe is serve with the flags that were given.
-func runServe(c *cobra.Command, flags config.Overrides, publishing bool) error {
+func runServe(c *cobra.Command, flags config.Overrides, how serveFlags) error {
+	publishing := !how.apiOnly
 	hangups, stop := outlive()
 	defer stop()
 	if !publishing {
@@ -72,7 +82,6 @@ func runServe(c *cobra.Command, flags config.Overrides, publishing bool) error {
 		cfg.Targets, cfg.Sinks = nil, nil
 	}
 	log := app.NewLogger(c.ErrOrStderr(), cfg.Log)
-	defer logHangups(hangups, log)()
 	app.LimitMemory(os.DirFS("/"), os.Getenv, log)
 	for _, sentence := range cfg.Unused() {
 		log.Warn("settings of Unleash Edge", "text", sentence)
@@ -83,11 +92,29 @@ func runServe(c *cobra.Command, flags config.Overrides, publishing bool) error {
 		log.Warn("upstream.skip_verify is set: anybody on the way to upstream can read its tokens and change flags; " +
 			"set upstream.ca_file instead")
 	}
-	return serve(c.Context(), cfg, app.ConfigFileOf(c), log, publishing)
+	w := &watcher{
+		hangups: hangups, requests: make(chan string, 1), log: log, publishing: publishing, config: how.watchConfig,
+	}
+	w.setFiles(cfg.Files())
+	defer w.start()()
+	var reloads *app.Reloads
+	if publishing {
+		reloads = &app.Reloads{Requests: w.requests, Load: func() (*config.Config, error) {
+			next, err := load(c, flags)
+			if err == nil {
+				w.setFiles(next.Files())
+			}
+			return next, err
+		}}
+	}
+	return serve(c.Context(), cfg, app.ConfigFileOf(c), log, reloads)
 }
 
-// serve runs everything until ctx ends or a part cannot go on.
-func serve(ctx context.Context, cfg *config.Config, file app.ConfigFile, log *slog.Logger, publishing bool) error {
+// serve runs everything until ctx ends or a part cannot go on. It publishes where reloads
+// are not nil.
+func serve(
+	ctx context.Context, cfg *config.Config, file app.ConfigFile, log *slog.Logger, reloads *app.Reloads,
+) error {
 	core, err := app.New(cfg, file, log, sinkNames(cfg))
 	if err != nil {
 		return err
@@ -99,10 +126,5 @@ func serve(ctx context.Context, cfg *config.Config, file app.ConfigFile, log *sl
 	defer listener.Close()
 	core.Store.Restore(ctx, core.Followed())
 
-	if !publishing {
-		return core.Run(ctx, listener, nil)
-	}
-	return core.WithListener(ctx, "serve", func(events publish.Listener) error {
-		return core.Run(ctx, listener, core.Publishers(events))
-	})
+	return core.Run(ctx, listener, reloads)
 }

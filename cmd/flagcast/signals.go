@@ -1,11 +1,8 @@
 package main
 
 import (
-	"context"
-	"log/slog"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
 )
 
@@ -23,27 +20,5 @@ func outlive() (hangups <-chan os.Signal, stop func()) {
 	return signals, func() {
 		signal.Stop(signals)
 		signal.Reset(syscall.SIGPIPE)
-	}
-}
-
-// logHangups answers each SIGHUP in the log until the function that it returns
-// is called.
-func logHangups(hangups <-chan os.Signal, log *slog.Logger) (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() {
-		for {
-			select {
-			case <-hangups:
-				log.Info("SIGHUP: there is nothing to reload: certificates with their keys, and files of definitions," +
-					" are read again when they change; a new configuration needs a restart")
-			case <-ctx.Done():
-				return
-			}
-		}
-	})
-	return func() {
-		cancel()
-		running.Wait()
 	}
 }

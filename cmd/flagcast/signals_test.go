@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -100,7 +102,8 @@ func status(t *testing.T, url string) int {
 	t.Helper()
 	response, err := http.Get(url + "/api/frontend")
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return 0
 	}
 	defer response.Body.Close()
 	return response.StatusCode
@@ -109,7 +112,7 @@ func status(t *testing.T, url string) int {
 func answers(t *testing.T, url string) {
 	t.Helper()
 	if code := status(t, url); code != http.StatusOK {
-		t.Fatalf("GET /api/frontend: %d", code)
+		t.Errorf("GET /api/frontend: %d", code)
 	}
 }
 
@@ -135,17 +138,28 @@ func TestServeOutlivesTheReaderOfItsLog(t *testing.T) {
 	}
 }
 
-// TestServeIgnoresHangups: SIGHUP changes nothing, and the log says why.
-func TestServeIgnoresHangups(t *testing.T) {
+// TestReloadLosesNoRequest: while SIGHUP reloads the configuration again and again,
+// every request is answered.
+func TestReloadLosesNoRequest(t *testing.T) {
 	t.Parallel()
 	c, url, log := serving(t)
-	for range 3 {
-		if err := c.Process.Signal(syscall.SIGHUP); err != nil {
-			t.Fatal(err)
-		}
-		nextMatch(t, log, `INF SIGHUP: there is nothing to reload`)
-		answers(t, url)
+	var asking sync.WaitGroup
+	var over atomic.Bool
+	for range 2 {
+		asking.Go(func() {
+			for !over.Load() {
+				answers(t, url)
+			}
+		})
 	}
+	for range 5 {
+		if err := c.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Error(err)
+		}
+		nextMatch(t, log, `INF configuration reloaded reason=SIGHUP`)
+	}
+	over.Store(true)
+	asking.Wait()
 	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}

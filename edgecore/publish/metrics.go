@@ -107,6 +107,17 @@ func (m *Metrics) start(t *Target) {
 	}
 }
 
+// Forget drops the series of a target that is no longer published.
+func (m *Metrics) Forget(target string) {
+	labels := prometheus.Labels{"target": target}
+	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
+		m.writes, m.bytes, m.skipped, m.failed, m.failures, m.at, m.success, m.size, m.ratio, m.delay, m.unseen,
+		m.holding, m.holds, m.pinned, m.history, m.rivals,
+	} {
+		v.DeletePartialMatch(labels)
+	}
+}
+
 // put counts what is sent, whether it arrives or not.
 func (m *Metrics) put(t *Target, reason string, bytes int) {
 	m.writes.WithLabelValues(t.Name, reason).Inc()

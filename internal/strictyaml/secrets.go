@@ -59,6 +59,7 @@ func (d *Decoder) secretFile(e *Entry, f *field, where string) {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(d.dir, path)
 	}
+	d.files = append(d.files, path)
 	content, err := os.ReadFile(path)
 	if err != nil {
 		d.missing(e.Value, fmt.Sprintf("%s names %s, which cannot be read: %s", label, Quoted(e.Value.Text),

@@ -19,6 +19,16 @@ type Settings struct {
 	origins map[setting]string
 	absent  []Absent
 	short   []string
+	files   []string
+}
+
+// Files lists the files that settings were read from: the document, and those of
+// secrets, whether they could be read or not.
+func (s *Settings) Files() []string {
+	if s.src == nil {
+		return nil
+	}
+	return append([]string{s.src.name}, s.files...)
 }
 
 // setting is one key of a struct, named by the pointer to it.

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/flagcast/flagcast/cmd/flagcast/app"
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/access"
 	"github.com/flagcast/flagcast/edgecore/api"
@@ -46,6 +47,7 @@ func exposed(t *testing.T) map[string]string {
 		const env edgecore.Environment = "e"
 		log := slog.New(slog.DiscardHandler)
 		registry := prometheus.NewRegistry()
+		app.NewReloadGauge(registry)
 		store := state.New(state.Options{Log: log})
 		definitions, err := parse.Definitions([]byte(`{"features":[]}`), env)
 		if err != nil {

@@ -35,8 +35,13 @@ type App struct {
 
 	// usage forwards what SDKs report.
 	usage *sdkusage.Collector
-	// registry holds the metrics of everything.
-	registry *prometheus.Registry
+	// registry holds the metrics of everything, among them those of sinks and of targets.
+	registry       *prometheus.Registry
+	sinkMetrics    *sinks.Metrics
+	publishMetrics *publish.Metrics
+	// loaded are the parts of the configuration that need a restart, as they were
+	// loaded: New asks which environments tokens are for.
+	loaded config.Fixed
 	// upstream makes one attempt of a request to upstream: one pool of
 	// connections, and one client certificate that is read again.
 	upstream *http.Transport
@@ -47,6 +52,7 @@ type App struct {
 // asks upstream only which environment a token is for whose text has two
 // readings.
 func New(c *config.Config, file ConfigFile, log *slog.Logger, sinkNames []string) (*App, error) {
+	loaded := c.Fixed()
 	transport, err := newTransport(&c.Upstream, log)
 	if err != nil {
 		return nil, err
@@ -63,7 +69,8 @@ func New(c *config.Config, file ConfigFile, log *slog.Logger, sinkNames []string
 	if err != nil {
 		return nil, err
 	}
-	open, err := openSinks(c.Sinks, sinkNames, registry)
+	sinkMetrics := sinks.NewMetrics(registry)
+	open, err := openSinks(c.Sinks, sinkNames, sinkMetrics)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +78,8 @@ func New(c *config.Config, file ConfigFile, log *slog.Logger, sinkNames []string
 		Config: c, ConfigFile: file, Log: log,
 		Store: state.New(state.Options{Dir: c.State.Dir, MaxBytes: stateBytes(&c.Upstream), Log: log}),
 		Feeds: feeds, Sinks: open, Targets: newTargets(c.Targets, open),
-		usage: usage, registry: registry, upstream: transport,
+		usage: usage, registry: registry, upstream: transport, loaded: loaded,
+		sinkMetrics: sinkMetrics, publishMetrics: publish.NewMetrics(registry),
 	}, nil
 }
 

@@ -5,9 +5,9 @@ import (
 	"strings"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/edgecore/access"
 	"github.com/flagcast/flagcast/edgecore/api"
-	"github.com/flagcast/flagcast/edgecore/publish"
 )
 
 // tokens returns what the tokens of requests may see.
@@ -26,7 +26,7 @@ func (c *App) tokens() *access.Access {
 	return known
 }
 
-func (c *App) handler(publishers []*publish.Publisher, known *access.Access) (*api.Handler, error) {
+func (c *App) handler(targets func() *report.Targets, known *access.Access) (*api.Handler, error) {
 	cfg := &c.Config.API
 	header := cfg.TokenHeader
 	if strings.EqualFold(header, "Authorization") {
@@ -35,10 +35,8 @@ func (c *App) handler(publishers []*publish.Publisher, known *access.Access) (*a
 	return api.New(api.Options{
 		States: c.Store, Access: known, Environments: c.Followed(), Log: c.Log, Registry: c.registry,
 		BasePath: cfg.BasePath, LastConfirmed: c.heard,
-		Build: api.Build{Version: BuildVersion(), Revision: buildRevision()},
-		Targets: func() any {
-			return c.Report(publishers, cfg.PrivateBackstage())
-		}, Usage: c.usage, WebhookSecret: cfg.WebhookSecret, Trigger: c.trigger,
+		Build:   api.Build{Version: BuildVersion(), Revision: buildRevision()},
+		Targets: func() any { return targets() }, Usage: c.usage, WebhookSecret: cfg.WebhookSecret, Trigger: c.trigger,
 		TokenHeader: header, DisableAll: !cfg.All,
 		CORS: api.CORS{
 			Origins: cfg.CORS.Origins, AllowedHeaders: cfg.CORS.AllowedHeaders, ExposedHeaders: cfg.CORS.ExposedHeaders,

@@ -9,17 +9,28 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/listen"
+	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/publish"
 )
 
-// Run follows upstream, serves and publishes.
-func (c *App) Run(ctx context.Context, listener *listen.Listeners, publishers []*publish.Publisher) error {
+// Run follows upstream and serves. It publishes, and takes other configurations, where
+// reloads are not nil.
+func (c *App) Run(ctx context.Context, listener *listen.Listeners, reloads *Reloads) error {
 	c.registry.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	known := c.tokens()
 	defer known.Close()
-	handler, err := c.handler(publishers, known)
+	var p *publishing
+	targets := func() *report.Targets { return c.Report(nil, c.Config.API.PrivateBackstage()) }
+	if reloads != nil {
+		p = newPublishing(c, *reloads)
+		targets = func() *report.Targets {
+			current := p.current.Load()
+			return current.core.Report(current.publishers, c.Config.API.PrivateBackstage())
+		}
+	}
+	handler, err := c.handler(targets, known)
 	if err != nil {
 		return err
 	}
@@ -33,8 +44,8 @@ func (c *App) Run(ctx context.Context, listener *listen.Listeners, publishers []
 		group.Go(func() error { return c.announce(running, env) })
 	}
 	c.follow(running, group, c.Followed())
-	for _, p := range publishers {
-		group.Go(func() error { return p.Run(running) })
+	if p != nil {
+		group.Go(func() error { return p.run(running) })
 	}
 	listener.Serve(running, group, handler, &c.Config.API, c.Log)
 	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -53,7 +64,7 @@ const staleAfter = 15 * time.Minute
 // Publishers makes one for each target. listener receives their events.
 func (c *App) Publishers(listener publish.Listener) []*publish.Publisher {
 	options := publish.Options{
-		Log: c.Log, Metrics: publish.NewMetrics(c.registry), Listener: listener,
+		Log: c.Log, Metrics: c.publishMetrics, Listener: listener,
 		ConfigArgument: c.ConfigFile.Argument(),
 		StaleAfter:     max(staleAfter, 3*c.Config.Upstream.Interval), UpstreamStaleAfter: c.Config.Upstream.Stale(),
 		LastConfirmed: func(env edgecore.Environment) time.Time { at, _ := c.heard(env); return at },

@@ -3,8 +3,7 @@ package app
 import (
 	"fmt"
 	"maps"
-
-	"github.com/prometheus/client_golang/prometheus"
+	"slices"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
@@ -19,9 +18,9 @@ import (
 // openSinks opens sinks of the configuration by their names. It makes no call of
 // their services.
 func openSinks(
-	configured map[string]*config.Sink, names []string, registry *prometheus.Registry,
+	configured map[string]*config.Sink, names []string, metrics *sinks.Metrics,
 ) (map[string]sinks.Sink, error) {
-	open, factory := map[string]sinks.Sink{}, all.NewFactory(sinks.NewMetrics(registry))
+	open, factory := map[string]sinks.Sink{}, all.NewFactory(metrics)
 	for _, name := range names {
 		s := configured[name]
 		if s == nil || open[name] != nil {
@@ -45,6 +44,11 @@ func (c *App) WithDecorated(decorate func(sinks.Sink) sinks.Sink) *App {
 	}
 	decorated.Targets = newTargets(c.Config.Targets, decorated.Sinks)
 	return &decorated
+}
+
+// sortedNames lists the sinks of a configuration.
+func sortedNames(configured map[string]*config.Sink) []string {
+	return slices.Sorted(maps.Keys(configured))
 }
 
 func newTargets(configured []config.Target, open map[string]sinks.Sink) []publish.Target {

@@ -45,6 +45,9 @@ type Config struct {
 // are set and do nothing here, and what to use instead.
 func (c *Config) Unused() []string { return c.unused }
 
+// Files lists the configuration file, first, and the files of secrets that it names.
+func (c *Config) Files() []string { return c.settings.Files() }
+
 // ShortSecrets names each secret of fewer than four characters: it can be
 // guessed, and errors hide it only where it is a word of its own.
 func (c *Config) ShortSecrets() []string { return c.settings.ShortSecrets() }
