@@ -13,11 +13,15 @@ import (
 // TestLinks: what the documents link to, and the paths of this repository that
 // they name, are there.
 func TestLinks(t *testing.T) {
-	documents, err := filepath.Glob(filepath.Join(need.Root(), "docs", "*.md"))
-	if err != nil {
-		t.Fatal(err)
+	var documents []string
+	for _, pattern := range []string{"docs/*.md", "docs/*/*.md"} {
+		found, err := filepath.Glob(filepath.Join(need.Root(), filepath.FromSlash(pattern)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents = append(documents, found...)
 	}
-	for _, name := range []string{"README.md", "CHANGELOG.md"} {
+	for _, name := range []string{"README.md", "README.zh-CN.md", "CHANGELOG.md", "SECURITY.md"} {
 		documents = append(documents, filepath.Join(need.Root(), name))
 	}
 	for _, path := range documents {
