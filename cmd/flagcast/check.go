@@ -17,15 +17,22 @@ import (
 func newCheck() *cobra.Command {
 	var asJSON bool
 	var timeout time.Duration
+	var edge string
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Find everything that is wrong, at once",
 		Long: `Check reads the configuration, fetches the flags of every environment, tries
 each action of each sink under a key of its own (` + string(app.CheckKey) + `), and makes
 every snapshot without storing it. It names what is missing, and does not stop
-at the first fault.`,
+at the first fault.
+
+With --from-edge it reads a manifest or variables of Unleash Edge instead, and
+reports what becomes of each setting.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if edge != "" {
+				return checkEdge(c, edge, asJSON)
+			}
 			core, err := newOnce(c)
 			if err != nil {
 				return err
@@ -49,6 +56,8 @@ at the first fault.`,
 			return nil
 		},
 	}
+	c.Flags().StringVar(&edge, "from-edge", "",
+		"what becomes of the settings in a `file`: a manifest of Unleash Edge, values of its chart, or NAME=value")
 	c.Flags().BoolVar(&asJSON, "json", false, "report as JSON")
 	c.Flags().DurationVar(&timeout, "timeout", time.Minute, "give up after this time")
 	return c

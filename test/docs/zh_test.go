@@ -44,7 +44,8 @@ func TestChinesePages(t *testing.T) {
 		if !strings.Contains(text, "[English](") {
 			t.Errorf("%s does not lead to %s", page, original)
 		}
-		for _, span := range regexp.MustCompile("`([^`\n]+)`").FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
+		for _, span := range regexp.MustCompile("`([^`\n]+)`").FindAllStringSubmatch(fence.ReplaceAllString(text, ""),
+			-1) {
 			spans++
 			for _, one := range word.FindAllString(span[1], -1) {
 				if !strings.Contains(all, one) {
