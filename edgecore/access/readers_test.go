@@ -177,9 +177,9 @@ func FuzzTokensOnDisk(f *testing.F) {
 	})
 }
 
-// TestBoundsAreDocumented: docs/operations.md says what the code does.
+// TestBoundsAreDocumented: docs/replicas.md says what the code does.
 func TestBoundsAreDocumented(t *testing.T) {
-	document, err := os.ReadFile(filepath.Join(need.Root(), "docs", "operations.md"))
+	document, err := os.ReadFile(filepath.Join(need.Root(), "docs", "replicas.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func TestBoundsAreDocumented(t *testing.T) {
 			maxAnswer>>20, thousands(maxProjects)),
 	} {
 		if !strings.Contains(string(document), want) {
-			t.Errorf("docs/operations.md does not have %q", want)
+			t.Errorf("docs/replicas.md does not have %q", want)
 		}
 	}
 }

@@ -13,10 +13,10 @@ import (
 	"github.com/flagcast/flagcast/test/need"
 )
 
-// TestBoundsAreDocumented: the table of bounds in docs/operations.md says what
+// TestBoundsAreDocumented: the table of bounds in docs/replicas.md says what
 // the code does.
 func TestBoundsAreDocumented(t *testing.T) {
-	document, err := os.ReadFile(filepath.Join(need.Root(), "docs", "operations.md"))
+	document, err := os.ReadFile(filepath.Join(need.Root(), "docs", "replicas.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestBoundsAreDocumented(t *testing.T) {
 		fmt.Sprintf("those of %s sets of projects, and of %d name prefixes", thousands(maxScopes), maxPrefixed),
 	} {
 		if !strings.Contains(string(document), want) {
-			t.Errorf("docs/operations.md does not have %q", want)
+			t.Errorf("docs/replicas.md does not have %q", want)
 		}
 	}
 }

@@ -40,7 +40,7 @@ func OpenAudit(path, by string, log *slog.Logger) *Audit {
 }
 
 // record is an event in JSON: a line of the audit file, which has Bytes and By,
-// or an item of a JSON webhook, which has Failures. docs/operations.md describes
+// or an item of a JSON webhook, which has Failures. docs/notifications.md describes
 // both.
 type record struct {
 	Time     string       `json:"time"`

@@ -40,12 +40,12 @@ func alertRules(t *testing.T) []alertRule {
 	return rules
 }
 
-// TestAlerts: every alert says what it means, and docs/operations.md what to
+// TestAlerts: every alert says what it means, and docs/runbook.md what to
 // do, under a heading of its name, and what its metrics are; no heading is of
 // an alert that is gone.
 func TestAlerts(t *testing.T) {
-	const page = "https://github.com/flagcast/flagcast/blob/main/docs/operations.md#"
-	metrics := rows(section(t, read(t, "docs/operations.md"), "## Metrics"))
+	const page = "https://github.com/flagcast/flagcast/blob/main/docs/runbook.md#"
+	metrics := rows(section(t, read(t, "docs/metrics.md"), "## Metrics"))
 	var names []string
 	for _, r := range alertRules(t) {
 		names = append(names, r.Alert)
@@ -72,11 +72,11 @@ func TestAlerts(t *testing.T) {
 				continue
 			}
 			if metrics[metric] == nil {
-				t.Errorf("%s: the metric %q is not in docs/operations.md", r.Alert, metric)
+				t.Errorf("%s: the metric %q is not in docs/metrics.md", r.Alert, metric)
 			}
 		}
 	}
-	headings := words(`(?m)^### (\S+)$`, section(t, read(t, "docs/operations.md"), "## Alerts"))
+	headings := words(`(?m)^### (\S+)$`, section(t, read(t, "docs/runbook.md"), "## Alerts"))
 	slices.Sort(names)
 	if !slices.Equal(names, headings) {
 		t.Errorf("alerts %q, headings %q", names, headings)

@@ -27,11 +27,11 @@ import (
 	"github.com/flagcast/flagcast/sinks/memory"
 )
 
-// TestMetrics: the table in docs/operations.md has what a process shows that
+// TestMetrics: the table in docs/metrics.md has what a process shows that
 // has published once and answered one request.
 func TestMetrics(t *testing.T) {
 	got := map[string]string{}
-	for name, cells := range rows(section(t, read(t, "docs/operations.md"), "## Metrics")) {
+	for name, cells := range rows(section(t, read(t, "docs/metrics.md"), "## Metrics")) {
 		labels := strings.Split(strings.ReplaceAll(cells[2], "`", ""), ", ")
 		slices.Sort(labels)
 		got[name] = cells[1] + " by " + strings.Join(labels, " ")

@@ -86,9 +86,9 @@ func open(t *testing.T, kind string) sinks.Sink {
 	return sink
 }
 
-// TestPropagation: the times in docs/operations.md are those of Limits.
+// TestPropagation: the times in docs/cdn.md are those of Limits.
 func TestPropagation(t *testing.T) {
-	documented := rows(section(t, read(t, "docs/operations.md"), "## How fresh"))
+	documented := rows(section(t, read(t, "docs/cdn.md"), "## How fresh"))
 	want := map[string][]string{}
 	for _, kind := range all.Types() {
 		limits := open(t, kind).Limits()

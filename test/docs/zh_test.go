@@ -13,7 +13,7 @@ import (
 // chinese are the pages in Chinese, with the page in English that each one follows.
 var chinese = map[string]string{
 	"README.zh-CN.md": "README.md", "docs/zh/start.md": "README.md", "docs/zh/workers.md": "docs/workers.md",
-	"docs/zh/deploying.md": "docs/deploying.md", "docs/zh/runbook.md": "docs/operations.md",
+	"docs/zh/deploying.md": "docs/deploying.md", "docs/zh/runbook.md": "docs/runbook.md",
 }
 
 // TestChinesePages: every key, command, header and metric of a page in Chinese is one of

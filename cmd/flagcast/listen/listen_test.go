@@ -293,10 +293,10 @@ func TestMaxConnections(t *testing.T) {
 	})
 }
 
-// TestListenerBoundsAreDocumented: the table of bounds in docs/operations.md says
+// TestListenerBoundsAreDocumented: the table of bounds in docs/replicas.md says
 // what newServer sets.
 func TestListenerBoundsAreDocumented(t *testing.T) {
-	document, err := os.ReadFile(filepath.FromSlash("../../../docs/operations.md"))
+	document, err := os.ReadFile(filepath.FromSlash("../../../docs/replicas.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,7 +309,7 @@ func TestListenerBoundsAreDocumented(t *testing.T) {
 		fmt.Sprintf("| a connection of HTTP/2 | %d requests at once, %d kB of bodies", maxStreams, maxUnread>>10),
 	} {
 		if !strings.Contains(string(document), want) {
-			t.Errorf("docs/operations.md does not have %q", want)
+			t.Errorf("docs/replicas.md does not have %q", want)
 		}
 	}
 }
