@@ -53,6 +53,7 @@ func TestScripts(t *testing.T) {
 			for _, fault := range upstreamFaults() {
 				e.Setenv("UPSTREAM_"+strings.ToUpper(fault.name), upstream+"/"+fault.name)
 			}
+			e.Setenv("UPSTREAM_ROTATED", upstream+"/rotated")
 			e.Setenv("UPSTREAM_DOWN", "http://127.0.0.1:1")
 			e.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector waits a second at each exit
 			e.Setenv("TAKEN", taken.Addr().String())

@@ -72,6 +72,14 @@ func newUpstream(t *testing.T) (url string) {
 			f.answer(w, r)
 		})
 	}
+	// For a token that was replaced it answers 401.
+	mux.HandleFunc("GET /rotated/api/client/features", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != backendToken {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, _ = w.Write([]byte(`{"version":2,"features":[` + goodFlag + `,` + otherFlag + `],"meta":{"revisionId":7}}`))
+	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return server.URL

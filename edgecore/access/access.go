@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore"
@@ -84,7 +85,8 @@ type Options struct {
 
 // Access is safe for concurrent use.
 type Access struct {
-	configured map[digest]TokenInfo
+	configured atomic.Pointer[map[digest]TokenInfo] // of the options; the map does not change
+	frontend   []edgecore.Token
 	anonymous  edgecore.Environment
 	served     map[edgecore.Environment][]string
 	validated  *cache // nil without a validator
@@ -96,19 +98,27 @@ func digestOf(token string) digest { return sha256.Sum256([]byte(token)) }
 
 // New makes an Access. It makes no network calls and reads no files.
 func New(o Options) *Access {
-	a := &Access{configured: map[digest]TokenInfo{}, anonymous: o.Anonymous, served: o.Served}
-	for kind, tokens := range map[Kind][]edgecore.Token{Client: o.Backend, Frontend: o.Frontend} {
-		for _, token := range tokens {
-			if token.Project == "[]" {
-				continue // the server has its projects, the token does not
-			}
-			a.configured[digestOf(token.Secret.Reveal())] = TokenInfo{Kind: kind, Scope: scopeOf(token)}
-		}
-	}
+	a := &Access{frontend: o.Frontend, anonymous: o.Anonymous, served: o.Served}
+	a.SetBackend(o.Backend)
 	if o.Validator != nil {
 		a.validated = newCache(o)
 	}
 	return a
+}
+
+// SetBackend replaces the backend tokens of the options: those before are not valid then,
+// unless the validator knows them.
+func (a *Access) SetBackend(backend []edgecore.Token) {
+	configured := map[digest]TokenInfo{}
+	for kind, tokens := range map[Kind][]edgecore.Token{Client: backend, Frontend: a.frontend} {
+		for _, token := range tokens {
+			if token.Project == "[]" {
+				continue // the server has its projects, the token does not
+			}
+			configured[digestOf(token.Secret.Reveal())] = TokenInfo{Kind: kind, Scope: scopeOf(token)}
+		}
+	}
+	a.configured.Store(&configured)
 }
 
 // Close cancels the calls to the validator and waits for them. Tokens that were
@@ -206,7 +216,7 @@ func (a *Access) Validate(ctx context.Context, from netip.Addr, tokens []string)
 
 // look looks a token up, and queues a validation if it may be valid.
 func (a *Access) look(from source, text string) lookup {
-	if known, ok := a.configured[digestOf(text)]; ok {
+	if known, ok := (*a.configured.Load())[digestOf(text)]; ok {
 		return lookup{info: &known}
 	}
 	// A text that cannot be a token of an SDK is not validated.
@@ -223,7 +233,7 @@ func (a *Access) look(from source, text string) lookup {
 // revalidate queues a validation of a configured token whose kind matters: the tokens
 // of Unleash Edge may include some of the frontend API.
 func (a *Access) revalidate(from source, text string, known *TokenInfo) lookup {
-	if _, ok := a.configured[digestOf(text)]; !ok || a.validated == nil {
+	if _, ok := (*a.configured.Load())[digestOf(text)]; !ok || a.validated == nil {
 		return lookup{info: known}
 	}
 	return a.validated.lookup(from, secret.New(text), true, time.Now())

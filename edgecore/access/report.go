@@ -38,7 +38,7 @@ func (a *Access) Report() Report {
 			Projects: k.Scope.Names(), Configured: expires == nil, Expires: expires,
 		})
 	}
-	for key, k := range a.configured {
+	for key, k := range *a.configured.Load() {
 		add(key, k, nil)
 	}
 	if c := a.validated; c != nil {

@@ -53,6 +53,31 @@ type Poll struct {
 	triggers chan struct{} // holds one trigger
 
 	burst burst // owned by Run
+
+	mu     sync.Mutex
+	tokens []edgecore.Token // that Run has not taken yet; nil for none
+}
+
+// SetTokens replaces the tokens, in the order of those before and for the same projects,
+// and polls at once. What upstream has answered to those before stays until it answers to
+// these.
+func (p *Poll) SetTokens(tokens []edgecore.Token) {
+	p.mu.Lock()
+	p.tokens = tokens
+	p.mu.Unlock()
+	p.Trigger()
+}
+
+// takeTokens applies what SetTokens has left.
+func (p *Poll) takeTokens() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range p.scopes {
+		if s.number <= len(p.tokens) {
+			s.token = p.tokens[s.number-1]
+		}
+	}
+	p.tokens = nil
 }
 
 // NewPoll makes a feed. It makes no network calls.
@@ -113,6 +138,7 @@ const maxPause = 5 * time.Minute
 // it polls again.
 func (p *Poll) Run(ctx context.Context, deliver func(*edgecore.Definitions)) error {
 	for {
+		p.takeTokens()
 		news, err := p.pollAll(ctx)
 		if ctx.Err() != nil {
 			return nil

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/flagcast/flagcast/edgecore"
 )
 
 // statusError is a response of upstream that is not a success.
@@ -41,6 +43,21 @@ func unreadable(err error) bool {
 		(refused.status == http.StatusBadRequest || refused.status == http.StatusRequestEntityTooLarge)
 }
 
+func (e *environment) tokenInUse() edgecore.Token {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.tokens[e.token]
+}
+
+// refused goes on to the next token, unless the one that upstream refused was replaced.
+func (e *environment) refused(token edgecore.Token) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.tokens[e.token] == token {
+		e.token = (e.token + 1) % len(e.tokens)
+	}
+}
+
 // post sends one report with a token of the environment: upstream accepts only rows of
 // that environment.
 func (c *Collector) post(ctx context.Context, e *environment, content []byte) error {
@@ -56,7 +73,8 @@ func (c *Collector) post(ctx context.Context, e *environment, content []byte) er
 	for name, value := range c.options.Headers {
 		h.Set(name, value.Reveal())
 	}
-	h.Set("Authorization", e.tokens[e.token].Secret.Reveal())
+	token := e.tokenInUse()
+	h.Set("Authorization", token.Secret.Reveal())
 	response, err := c.client.Do(request)
 	if err != nil {
 		return err
@@ -67,7 +85,7 @@ func (c *Collector) post(ctx context.Context, e *environment, content []byte) er
 		return nil
 	}
 	if response.StatusCode == http.StatusUnauthorized || response.StatusCode == http.StatusForbidden {
-		e.token = (e.token + 1) % len(e.tokens)
+		e.refused(token)
 	}
 	seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
 	return &statusError{

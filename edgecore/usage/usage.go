@@ -58,17 +58,16 @@ type Collector struct {
 
 // environment holds the reports of one environment.
 type environment struct {
-	name   edgecore.Environment
-	tokens []edgecore.Token
+	name edgecore.Environment
 
 	mu                sync.Mutex
+	tokens            []edgecore.Token
+	token             int // index of the token in use; the next one when upstream refuses it
 	backend, frontend partition
 	quota             quota // of frontend
 	failures          int   // consecutive
 
-	// Owned by Run.
-	token int // index of the token in use; the next one when upstream refuses it
-	err   error
+	err error // owned by Run
 }
 
 // New makes a collector. It makes no network calls.
@@ -101,6 +100,22 @@ func New(o Options) (*Collector, error) {
 	c.self = via{AppName: "flagcast", InstanceID: fmt.Sprintf("flagcast-%016x", rand.Uint64())}
 	c.metrics = newMetrics(o.Registry, c)
 	return c, nil
+}
+
+// SetTokens replaces the tokens of each environment by those that are for it. Tokens of
+// other environments are ignored.
+func (c *Collector) SetTokens(tokens []edgecore.Token) {
+	byEnvironment := map[edgecore.Environment][]edgecore.Token{}
+	for _, token := range tokens {
+		byEnvironment[token.Environment] = append(byEnvironment[token.Environment], token)
+	}
+	for name, list := range byEnvironment {
+		if e := c.envs[name]; e != nil {
+			e.mu.Lock()
+			e.tokens, e.token = list, 0
+			e.mu.Unlock()
+		}
+	}
 }
 
 // Source is the scope of the token of a report. The environment in a body is ignored.

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -10,7 +11,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
+	"github.com/flagcast/flagcast/edgecore/access"
 	"github.com/flagcast/flagcast/edgecore/publish"
+	"github.com/flagcast/flagcast/edgecore/upstream"
 )
 
 // Reloads say when Run takes another configuration, and which. Load reads it; Requests
@@ -29,6 +32,7 @@ type generation struct {
 // publishing runs one generation after the other.
 type publishing struct {
 	reloads Reloads
+	access  *access.Access
 	loaded  config.Fixed // the parts that need a restart, as they were loaded
 	current atomic.Pointer[generation]
 
@@ -46,8 +50,8 @@ func NewReloadGauge(r prometheus.Registerer) prometheus.Gauge {
 	return g
 }
 
-func newPublishing(core *App, reloads Reloads) *publishing {
-	p := &publishing{reloads: reloads, loaded: core.loaded, successful: NewReloadGauge(core.registry)}
+func newPublishing(core *App, reloads Reloads, known *access.Access) *publishing {
+	p := &publishing{reloads: reloads, access: known, loaded: core.loaded, successful: NewReloadGauge(core.registry)}
 	p.current.Store(&generation{core: core})
 	return p
 }
@@ -90,7 +94,7 @@ func (p *publishing) await(ctx context.Context, core *App) *App {
 		case <-ctx.Done():
 			return nil
 		case why := <-p.reloads.Requests:
-			next, err := p.reload(core, why)
+			next, err := p.reload(ctx, core, why)
 			if err != nil {
 				p.successful.Set(0)
 				lines := strings.Split(err.Error(), "\n")
@@ -105,7 +109,7 @@ func (p *publishing) await(ctx context.Context, core *App) *App {
 }
 
 // reload reads the configuration and makes its sinks and targets.
-func (p *publishing) reload(core *App, why string) (*App, error) {
+func (p *publishing) reload(ctx context.Context, core *App, why string) (*App, error) {
 	read, err := p.reloads.Load()
 	if err != nil {
 		return nil, err
@@ -114,7 +118,7 @@ func (p *publishing) reload(core *App, why string) (*App, error) {
 		core.Log.Warn("settings that need a restart have changed; those before stay",
 			"settings", strings.Join(parts, ", "))
 	}
-	cfg := read.WithFixed(core.Config)
+	cfg := read.WithFixed(core.Config, p.loaded)
 	for _, t := range cfg.Targets {
 		if core.Feeds[t.Environment] == nil {
 			return nil,
@@ -122,10 +126,14 @@ func (p *publishing) reload(core *App, why string) (*App, error) {
 					t.Name, t.Environment)
 		}
 	}
+	if err := resolveTokens(ctx, cfg, validator(&cfg.Upstream, core.upstream), core.Log); err != nil {
+		return nil, err
+	}
 	next, err := core.with(cfg)
 	if err != nil {
 		return nil, err
 	}
+	p.setTokens(next)
 	changes := config.CompareTargets(core.Config, cfg)
 	for _, name := range changes.Removed {
 		core.Log.Warn("target removed: what it has published stays where it is", "target", name)
@@ -135,6 +143,17 @@ func (p *publishing) reload(core *App, why string) (*App, error) {
 		"changed", strings.Join(changes.Changed, ", "), "removed", strings.Join(changes.Removed, ", "))
 	WarnOfSecrets(cfg, core.Log)
 	return next, nil
+}
+
+// setTokens lets everything that asks upstream use the tokens of a configuration.
+func (p *publishing) setTokens(core *App) {
+	for env, tokens := range core.Config.Upstream.TokensByEnvironment() {
+		if poll, ok := core.Feeds[env].(*upstream.Poll); ok {
+			poll.SetTokens(tokens)
+		}
+	}
+	core.usage.SetTokens(core.Config.Upstream.Tokens)
+	p.access.SetBackend(slices.Concat(core.Config.Upstream.Tokens, core.Config.API.BackendTokens))
 }
 
 // with returns the parts of the process with the sinks, targets and notifications of

@@ -24,7 +24,7 @@ func (c *App) Run(ctx context.Context, listener *listen.Listeners, reloads *Relo
 	var p *publishing
 	targets := func() *report.Targets { return c.Report(nil, c.Config.API.PrivateBackstage()) }
 	if reloads != nil {
-		p = newPublishing(c, *reloads)
+		p = newPublishing(c, *reloads, known)
 		targets = func() *report.Targets {
 			current := p.current.Load()
 			return current.core.Report(current.publishers, c.Config.API.PrivateBackstage())

@@ -3,6 +3,8 @@ package config
 import (
 	"reflect"
 	"slices"
+
+	"github.com/flagcast/flagcast/edgecore"
 )
 
 // Fixed are the parts of a configuration that a running process does not change: they
@@ -22,8 +24,22 @@ func (c *Config) Fixed() Fixed {
 	return f
 }
 
+// sameButTokens reports whether two configurations have as many tokens of upstream, in the
+// same order for the same environments and projects, of which some are other ones.
+func (f Fixed) sameButTokens(other Fixed) bool {
+	return slices.EqualFunc(f.upstream.Tokens, other.upstream.Tokens, func(a, b edgecore.Token) bool {
+		return a.Environment == b.Environment && a.Project == b.Project && a.Other == b.Other
+	})
+}
+
 // Differences lists the parts that differ, by their keys in the file.
+//
+// Tokens of upstream that were replaced by others for the same environments and projects
+// are none: see App's reloads.
 func (f Fixed) Differences(other Fixed) (keys []string) {
+	if f.sameButTokens(other) {
+		f.upstream.Tokens = other.upstream.Tokens
+	}
 	for _, part := range []struct {
 		key         string
 		before, now any
@@ -41,10 +57,16 @@ func (f Fixed) Differences(other Fixed) (keys []string) {
 }
 
 // WithFixed returns a configuration with its own sinks, targets and notifications, and
-// with those parts of other that need a restart.
-func (c *Config) WithFixed(other *Config) *Config {
+// with those parts of other that need a restart. Tokens of upstream are its own, where
+// they are for the same environments and projects as those of loaded, which other was
+// loaded with.
+func (c *Config) WithFixed(other *Config, loaded Fixed) *Config {
 	merged := *c
+	tokens := c.Upstream.Tokens
 	merged.Upstream, merged.State, merged.API, merged.Log = other.Upstream, other.State, other.API, other.Log
+	if c.Fixed().sameButTokens(loaded) {
+		merged.Upstream.Tokens = tokens
+	}
 	return &merged
 }
 
