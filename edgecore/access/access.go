@@ -107,7 +107,7 @@ func New(o Options) *Access {
 }
 
 // SetBackend replaces the backend tokens of the options: those before are not valid then,
-// unless the validator knows them.
+// unless the validator returns them as valid.
 func (a *Access) SetBackend(backend []edgecore.Token) {
 	configured := map[digest]TokenInfo{}
 	for kind, tokens := range map[Kind][]edgecore.Token{Client: backend, Frontend: a.frontend} {
