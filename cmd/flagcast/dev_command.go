@@ -143,8 +143,8 @@ func (f *devFlags) config(c *cobra.Command) (*config.Config, app.ConfigFile, err
 	cfg, err := load(c, needing(config.Needs{Upstream: true}))
 	file := app.ConfigFileOf(c)
 	if err != nil && file.Missing {
-		return nil, file,
-			exit.With(exit.Usage, err, "flagcast dev --demo has flags of its own; --from FILE reads a file")
+		err = exit.With(exit.Usage, errors.New("there are no flags: --from is not given, and there is no "+file.Path),
+			"flagcast dev --demo has flags of its own; UPSTREAM_URL and TOKENS name an Unleash server")
 	}
 	return cfg, file, err
 }
@@ -155,6 +155,12 @@ func (f *devFlags) snapshot(core *app.App) (snapshot.Spec, sinks.Key, error) {
 	for _, t := range core.Targets {
 		if t.Name == f.target {
 			first := t.Outputs[0]
+			if first.Spec.Format == snapshot.Definitions1 {
+				return snapshot.Spec{}, "", exit.With(exit.Usage,
+					fmt.Errorf("target %q is of %s, which the runtime of workers does not read", t.Name,
+						first.Spec.Format),
+					"choose one of rules/1 or evaluated/1")
+			}
 			return first.Spec, first.Key, nil
 		}
 	}

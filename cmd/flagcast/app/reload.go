@@ -63,6 +63,10 @@ func (p *publishing) run(ctx context.Context) error {
 		if next == nil || err != nil {
 			return err
 		}
+		before := p.current.Load().core
+		for _, name := range config.CompareTargets(before.Config, next.Config).Removed {
+			before.publishMetrics.Forget(name) // its publisher has ended
+		}
 		p.current.Store(&generation{core: next})
 	}
 }
@@ -137,7 +141,6 @@ func (p *publishing) reload(ctx context.Context, core *App, why string) (*App, e
 	changes := config.CompareTargets(core.Config, cfg)
 	for _, name := range changes.Removed {
 		core.Log.Warn("target removed: what it has published stays where it is", "target", name)
-		core.publishMetrics.Forget(name)
 	}
 	core.Log.Info("configuration reloaded", "reason", why, "added", strings.Join(changes.Added, ", "),
 		"changed", strings.Join(changes.Changed, ", "), "removed", strings.Join(changes.Removed, ", "))
