@@ -4,11 +4,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"helm.sh/helm/v3/pkg/strvals"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
 
 	"github.com/flagcast/flagcast/cmd/flagcast/config"
 	"github.com/flagcast/flagcast/sinks/all"
@@ -245,4 +248,61 @@ func loadPod(
 		t.Fatal(err)
 	}
 	return cfg
+}
+
+// TestHelmDocument: the values of the document make a publisher whose
+// configuration is one, and its commands name values of the chart.
+func TestHelmDocument(t *testing.T) {
+	_, section, found := strings.Cut(read(t, "docs/deploying.md"), "\n## Helm\n")
+	section, _, closed := strings.Cut(section, "\n## ")
+	_, values, hasValues := strings.Cut(section, "```yaml\n")
+	values, _, _ = strings.Cut(values, "```")
+	if !found || !closed || !hasValues {
+		t.Fatal("docs/deploying.md has no values below Helm")
+	}
+	objects := release{}.objects(t, values)
+	cfg := loadPod(t, objects, publisherObject, map[string]string{"TOKENS": "*:production.a"})
+	if len(cfg.Targets) != 1 || cfg.API.Backstage.Listen != ":3064" {
+		t.Errorf("%d targets, and the backstage at %q", len(cfg.Targets), cfg.API.Backstage.Listen)
+	}
+	set := map[string]any{}
+	calls := run(t, "helm", "kubectl() { :; }\n"+blocks(t, "Helm"), "UNLEASH_TOKEN=*:production.a")
+	for _, argument := range strings.Split(strings.Trim(calls, "<>\n"), "><") {
+		if strings.Contains(argument, "=") {
+			if err := strvals.ParseInto(argument, set); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if len(set) == 0 {
+		t.Fatalf("helm is called without values: %s", calls)
+	}
+	given, err := yaml.Marshal(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects = release{}.objects(t, string(given))
+	checkFields(t, objects, []field{{coreObject, containerPath + "envFrom", "[{ secretRef: { name: flagcast } }]"}})
+	cfg = loadPod(t, objects, coreObject, map[string]string{"TOKENS": "*:production.a"})
+	if cfg.Upstream.URL != "https://unleash.example" {
+		t.Errorf("upstream is %s", cfg.Upstream.URL)
+	}
+	// The first column of the tables names values of the chart.
+	var known map[string]any
+	if err := yaml.Unmarshal([]byte(read(t, "deploy/helm/values.yaml")), &known); err != nil {
+		t.Fatal(err)
+	}
+	rows := 0
+	for _, row := range regexp.MustCompile("(?m)^\\| (`.*?) \\|").FindAllStringSubmatch(section, -1) {
+		rows++
+		for _, name := range regexp.MustCompile("`([a-z][A-Za-z.]*)`").FindAllStringSubmatch(row[1], -1) {
+			parent, _, _ := strings.Cut(name[1], ".")
+			if _, ok := known[parent]; !ok {
+				t.Errorf("the document has %s, the chart does not", name[1])
+			}
+		}
+	}
+	if rows < 12 {
+		t.Errorf("%d rows", rows)
+	}
 }

@@ -117,7 +117,11 @@ one revision are spread, as far as the version of Kubernetes has that. */}}
 {{- end -}}
 {{- $all := list -}}
 {{- range .constraints -}}
-{{- $all = append $all (ternary . (merge (dict) . $own) (hasKey . "labelSelector")) -}}
+{{- if hasKey . "labelSelector" -}}
+{{- $all = append $all . -}}
+{{- else -}}
+{{- $all = append $all (merge (dict) . $own) -}}
+{{- end -}}
 {{- end -}}
 {{- toYaml $all -}}
 {{- end -}}
