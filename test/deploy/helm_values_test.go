@@ -17,7 +17,7 @@ const (
 	containerPath   = podPath + "containers 0 "
 )
 
-// field is what a member of a rendered object has to be.
+// field is what a member of a rendered object must be.
 type field struct {
 	object string
 	path   string // names and indices, separated by spaces; "": the object itself
