@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"bytes"
+	"cmp"
 	"maps"
 	"os"
 	"path/filepath"
@@ -12,44 +13,71 @@ import (
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
+	"helm.sh/helm/v3/pkg/lint"
+	"helm.sh/helm/v3/pkg/lint/support"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
-	"github.com/flagcast/flagcast/cmd/flagcast/config"
-	"github.com/flagcast/flagcast/sinks/all"
 	"github.com/flagcast/flagcast/test/need"
 )
 
+func chartDir() string { return filepath.Join(need.Root(), "deploy", "helm") }
+
+// release is an installation of the chart. The zero value is the release
+// "flags" on the version of Kubernetes that the validator has.
+type release struct{ name, kubernetes string }
+
 // helm renders the chart with values, as helm template does. The error is that
-// of values.schema.json, or of a template.
-func helm(t *testing.T, values string) (map[string]*unstructured.Unstructured, [][]byte, error) {
+// of values.schema.json or of a template. Files that are not manifests have
+// their own map.
+func (r release) helm(t *testing.T, values string) (manifests, others map[string]string, err error) {
 	t.Helper()
-	chart, err := loader.Load(filepath.Join(need.Root(), "deploy", "helm"))
+	chart, err := loader.Load(chartDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	given, err := chartutil.ReadValues([]byte(values))
+	given := map[string]any{}
+	if err := yaml.Unmarshal([]byte(values), &given); err != nil {
+		t.Fatal(err)
+	}
+	version, err := chartutil.ParseKubeVersion("v" + cmp.Or(r.kubernetes, kubernetes) + ".0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	capabilities := chartutil.DefaultCapabilities.Copy()
-	capabilities.KubeVersion = chartutil.KubeVersion{Version: "v" + kubernetes + ".0", Major: "1", Minor: "30"}
-	release := chartutil.ReleaseOptions{Name: "flags", Namespace: "flagcast", IsInstall: true}
-	render, err := chartutil.ToRenderValues(chart, given, release, capabilities)
+	capabilities.KubeVersion = *version
+	options := chartutil.ReleaseOptions{Name: cmp.Or(r.name, "flags"), Namespace: "flagcast", IsInstall: true}
+	input, err := chartutil.ToRenderValues(chart, given, options, capabilities)
 	if err != nil {
 		return nil, nil, err
 	}
-	files, err := engine.Render(chart, render)
+	files, err := engine.Render(chart, input)
 	if err != nil {
 		return nil, nil, err
 	}
-	objects := map[string]*unstructured.Unstructured{}
-	var documents [][]byte
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if !strings.HasSuffix(name, ".yaml") {
-			continue
+	manifests, others = map[string]string{}, map[string]string{}
+	for name, text := range files {
+		if strings.HasSuffix(name, ".yaml") {
+			manifests[name] = text
+		} else {
+			others[filepath.Base(name)] = text
 		}
-		for _, document := range bytes.Split([]byte("\n"+files[name]), []byte("\n---\n")) {
+	}
+	return manifests, others, nil
+}
+
+// objects are the rendered manifests by kind and name. Each was validated as
+// those of deploy/ack are, and checked by checkPods.
+func (r release) objects(t *testing.T, values string) map[string]*unstructured.Unstructured {
+	t.Helper()
+	manifests, _, err := r.helm(t, values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := builtIn(t)
+	objects := map[string]*unstructured.Unstructured{}
+	for _, name := range slices.Sorted(maps.Keys(manifests)) {
+		for _, document := range bytes.Split([]byte("\n"+manifests[name]), []byte("\n---\n")) {
 			object := map[string]any{}
 			if err := yaml.UnmarshalStrict(document, &object); err != nil {
 				t.Fatalf("%s: %v\n%s", name, err, document)
@@ -57,171 +85,135 @@ func helm(t *testing.T, values string) (map[string]*unstructured.Unstructured, [
 			if len(object) == 0 {
 				continue
 			}
+			validate(t, v, document)
 			o := &unstructured.Unstructured{Object: object}
 			key := o.GetKind() + "/" + o.GetName()
 			if objects[key] != nil {
-				t.Errorf("%s is there twice", key)
+				t.Errorf("%s is rendered twice", key)
 			}
 			objects[key] = o
-			documents = append(documents, document)
 		}
 	}
-	return objects, documents, nil
+	checkPods(t, objects)
+	return objects
 }
 
-// publisherValues are those of an installation that publishes, with everything on.
-const publisherValues = `
-existingSecrets: flagcast
-existingConfigMap: more
-edge: { upstreamUrl: "https://unleash.example" }
-config: { api: { anonymous_environment: production }, upstream: { poll_interval: 5s } }
-autoscaling: { enabled: true, targetMemoryUtilizationPercentage: 80 }
-ingress: { enabled: true, className: nginx, tls: [{ secretName: tls, hosts: [flags.example.com] }] }
-serviceMonitor: { enabled: true, extraLabels: { release: prometheus } }
-networkPolicy:
-  enabled: true
-  clients: [{ namespaceSelector: { matchLabels: { flagcast/client: "true" } } }]
-  prometheus: [{ namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: monitoring } } }]
-publisher:
-  enabled: true
-  serviceAccount: { annotations: { pod-identity.alibabacloud.com/role-name: flagcast } }
-  config:
-    upstream: { url: "https://unleash.example", tokens: ["${UNLEASH_TOKEN}"] }
-    state: { dir: /var/lib/flagcast }
-    sinks: { cn: { type: edgekv, product: esa, namespace: flags, credentials: { type: rrsa } } }
-    targets: [{ name: web, sink: cn, environment: production, format: rules/1, key: unleash-flags }]
-extraObjects: [{ apiVersion: v1, kind: ConfigMap, metadata: { name: "{{ .Release.Name }}-extra" }, data: { a: b } }]
-`
+// valuesFile returns a file of testdata/helm.
+func valuesFile(t *testing.T, name string) string {
+	t.Helper()
+	return read(t, "test/deploy/testdata/helm/"+name)
+}
 
-// edgeValues are values as an installation of unleash-edge's chart has them, with
-// its own names.
-const edgeValues = `
-replicaCount: 3
-image: { repository: registry.example/flagcast, tag: "", pullPolicy: Always }
-serviceAccount: { create: true, annotations: {}, name: "" }
-podAnnotations: { team: flags }
-podLabels: { team: flags }
-service: { type: NodePort, port: 3063, targetPort: "", nodePort: 30063 }
-resources: { requests: { cpu: 100m, memory: 64Mi }, limits: { cpu: 200m, memory: 128Mi } }
-ingress: { enabled: true, hosts: [{ host: edge.example, paths: [{ path: /, pathType: ImplementationSpecific }] }] }
-livenessProbe: { enabled: true, path: /internal-backstage/health, initialDelaySeconds: 30, timeoutSeconds: 10 }
-readinessProbe: { enabled: true, path: /internal-backstage/health, periodSeconds: 10, successThreshold: 5 }
-autoscaling: { enabled: true, minReplicas: 1, maxReplicas: 4, targetCPUUtilizationPercentage: 80 }
-podDisruptionBudget: { enabled: true, minAvailable: 1 }
-topologySpreadConstraints: {}
-env: [{ name: STRICT, value: "true" }, { name: CORS_ORIGIN, value: "https://shop.example" }]
-existingSecrets: "edge-tokens"
-edge: { upstreamUrl: "http://unleash.unleash:4242", logLevel: warn, logFormat: json }
-terminationGracePeriodSeconds: 60
-lifecycle: { preStop: { exec: { command: [/bin/sleep, "30"] } } }
-`
-
+// TestHelm renders the chart with its defaults, with our values and with values
+// of unleash-edge's chart.
 func TestHelm(t *testing.T) {
-	v := builtIn(t)
-	for name, tc := range map[string]struct {
-		values string
-		want   []string
-	}{
-		"defaults": {"", []string{
+	for file, want := range map[string][]string{
+		"": {
 			"Deployment/flags-flagcast", "PodDisruptionBudget/flags-flagcast", "Service/flags-flagcast",
 			"ServiceAccount/flags-flagcast",
-		}},
-		"everything": {publisherValues, []string{
+		},
+		"publisher.yaml": {
 			"ConfigMap/flags-extra", "ConfigMap/flags-flagcast", "ConfigMap/flags-flagcast-publisher",
-			"Deployment/flags-flagcast",
-			"HorizontalPodAutoscaler/flags-flagcast", "Ingress/flags-flagcast", "NetworkPolicy/flags-flagcast",
-			"NetworkPolicy/flags-flagcast-publisher", "PodDisruptionBudget/flags-flagcast", "Service/flags-flagcast",
-			"Service/flags-flagcast-publisher", "ServiceAccount/flags-flagcast",
-			"ServiceAccount/flags-flagcast-publisher",
-			"ServiceMonitor/flags-flagcast", "StatefulSet/flags-flagcast-publisher",
-		}},
-		"of unleash-edge": {edgeValues, []string{
 			"Deployment/flags-flagcast", "HorizontalPodAutoscaler/flags-flagcast", "Ingress/flags-flagcast",
-			"PodDisruptionBudget/flags-flagcast", "Service/flags-flagcast", "ServiceAccount/flags-flagcast",
-		}},
+			"NetworkPolicy/flags-flagcast", "NetworkPolicy/flags-flagcast-publisher",
+			"PodDisruptionBudget/flags-flagcast", "Service/flags-flagcast", "Service/flags-flagcast-backstage",
+			"Service/flags-flagcast-publisher", "ServiceAccount/flags-flagcast",
+			"ServiceAccount/flags-flagcast-publisher", "ServiceMonitor/flags-flagcast",
+			"ServiceMonitor/flags-flagcast-publisher", "StatefulSet/flags-flagcast-publisher",
+		},
+		"edge-defaults.yaml": {
+			"Deployment/flags-flagcast", "Service/flags-flagcast", "ServiceAccount/flags-flagcast",
+		},
+		"edge-production.yaml": {
+			"Deployment/edge", "HTTPRoute/edge", "HorizontalPodAutoscaler/edge", "Ingress/edge",
+			"PodDisruptionBudget/edge", "Service/edge", "ServiceMonitor/edge",
+		},
+		"edge-offline.yaml": {
+			"ConfigMap/edge-features", "Deployment/flags-flagcast", "PodDisruptionBudget/flags-flagcast",
+			"Secret/edge-offline", "Service/flags-flagcast", "ServiceAccount/flags-flagcast",
+		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			objects, documents, err := helm(t, tc.values)
-			if err != nil {
-				t.Fatal(err)
+		t.Run(cmp.Or(file, "defaults"), func(t *testing.T) {
+			values := ""
+			if file != "" {
+				values = valuesFile(t, file)
 			}
-			for _, document := range documents {
-				validate(t, v, document)
-			}
-			if got := slices.Sorted(maps.Keys(objects)); !slices.Equal(got, tc.want) {
-				t.Errorf("the objects are %q, want %q", got, tc.want)
+			objects := release{}.objects(t, values)
+			if got := slices.Sorted(maps.Keys(objects)); !slices.Equal(got, want) {
+				t.Errorf("the objects are\n%q, want\n%q", got, want)
 			}
 		})
 	}
 }
 
-// TestHelmPods: what the pods run with is what flagcast takes.
-func TestHelmPods(t *testing.T) {
-	objects, _, err := helm(t, publisherValues)
+// TestHelmValuesFiles: TestHelm renders every file of testdata/helm.
+func TestHelmValuesFiles(t *testing.T) {
+	files, err := os.ReadDir(filepath.Join("testdata", "helm"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var core, publisher workload
-	decode(t, objects["Deployment/flags-flagcast"], &core)
-	decode(t, objects["StatefulSet/flags-flagcast-publisher"], &publisher)
-	if args := core.Spec.Template.Spec.Containers[0].Args; !slices.Equal(args, []string{"edge", "--no-publish"}) {
-		t.Errorf("the core runs with %q", args)
-	}
-	if args := publisher.Spec.Template.Spec.Containers[0].Args; !slices.Equal(args, []string{"serve"}) {
-		t.Errorf("the publisher runs with %q", args)
-	}
-	if *publisher.Spec.Replicas != 1 || core.Spec.Replicas != nil {
-		t.Error("one process publishes, and the autoscaler has the number of the others")
-	}
-	known := []string{"FLAGCAST_CONFIG"}
-	for _, s := range config.EdgeSettings() {
-		known = append(known, s.Variable)
-	}
-	for _, w := range []*workload{&core, &publisher} {
-		pod := w.Spec.Template.Spec
-		c := pod.Containers[0]
-		for _, e := range c.Env {
-			if !slices.Contains(known, e.Name) {
-				t.Errorf("flagcast does not read %s", e.Name)
-			}
+	for _, file := range files {
+		if !strings.Contains(read(t, "test/deploy/helm_test.go"), `"`+file.Name()+`": {`) {
+			t.Errorf("TestHelm does not render %s", file.Name())
 		}
-		if !pod.SecurityContext.RunAsNonRoot || !c.SecurityContext.ReadOnlyRootFilesystem ||
-			c.SecurityContext.AllowPrivilegeEscalation {
-			t.Error("the container may do more than it must")
-		}
-		if objects["ServiceAccount/"+pod.ServiceAccountName] == nil {
-			t.Errorf("no service account %q", pod.ServiceAccountName)
-		}
-	}
-	// The publisher's file is a configuration.
-	path := filepath.Join(t.TempDir(), "flagcast.yaml")
-	data, _, _ := unstructured.NestedString(objects["ConfigMap/flags-flagcast-publisher"].Object, "data",
-		"flagcast.yaml")
-	if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	lookup := func(name string) (string, bool) {
-		return map[string]string{"UNLEASH_TOKEN": "*:production.t"}[name], name == "UNLEASH_TOKEN"
-	}
-	o := config.Overrides{Lookup: lookup, SinkConfig: all.Settings, SinkTypes: all.Types()}
-	cfg, err := config.Load(path, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(cfg.Targets) != 1 {
-		t.Errorf("the publisher has %d targets", len(cfg.Targets))
 	}
 }
 
-func TestHelmRefuses(t *testing.T) {
-	for values, want := range map[string]string{
-		"publisher: { enabled: true }":          "publisher.config needs sinks and targets",
-		`edge: { upstreamUrl: "unleash:4242" }`: "edge.upstreamUrl",
-		"publisher: { enabledd: true }":         "enabledd",
-		"replicaCount: two":                     "replicaCount",
+// TestHelmLint: helm lint has no complaint but that the chart has no icon.
+func TestHelmLint(t *testing.T) {
+	values := map[string]any{}
+	if err := yaml.Unmarshal([]byte(valuesFile(t, "publisher.yaml")), &values); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range lint.All(chartDir(), values, "flagcast", true).Messages {
+		if m.Severity > support.InfoSev {
+			t.Errorf("%s: %v", m.Path, m.Err)
+		}
+	}
+}
+
+// TestHelmLongName: names that Kubernetes derives from a long name of a release
+// have at most 63 characters.
+func TestHelmLongName(t *testing.T) {
+	r := release{name: strings.Repeat("release-of-53-characters", 3)[:53]}
+	objects := r.objects(t, valuesFile(t, "publisher.yaml"))
+	publishers := 0
+	for key, o := range objects {
+		if len(o.GetName()) > 63 {
+			t.Errorf("%s has %d characters", key, len(o.GetName()))
+		}
+		if o.GetKind() == "StatefulSet" {
+			publishers++
+			// The label controller-revision-hash has the name, "-" and ten characters.
+			if n := len(o.GetName()) + 11; n > 63 {
+				t.Errorf("%s: the label of its pods has %d characters", key, n)
+			}
+		}
+	}
+	if publishers != 1 {
+		t.Errorf("%d publishers", publishers)
+	}
+}
+
+// TestHelmNotes: an installation without a token says how to give one.
+func TestHelmNotes(t *testing.T) {
+	for values, want := range map[string]bool{
+		"":                                   true,
+		"existingSecrets: edge-tokens":       false,
+		"existingConfigMap: settings":        false,
+		"env: [{ name: TOKENS, value: a }]":  false,
+		"config: { upstream: { file: /a } }": false,
 	} {
-		if _, _, err := helm(t, values); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want one with %q", values, err, want)
+		_, others, err := release{}.helm(t, values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		notes := others["NOTES.txt"]
+		if !strings.Contains(notes, "http://flags-flagcast.flagcast:3063/api") {
+			t.Errorf("%q: the notes have no address:\n%s", values, notes)
+		}
+		if got := strings.Contains(notes, "create secret generic"); got != want {
+			t.Errorf("%q: the notes ask for a token: %v, want %v", values, got, want)
 		}
 	}
 }

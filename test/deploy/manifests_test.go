@@ -8,11 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/kubectl-validate/pkg/openapiclient"
-	"sigs.k8s.io/kubectl-validate/pkg/validator"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
@@ -21,59 +18,6 @@ import (
 	"github.com/flagcast/flagcast/sinks/all"
 	"github.com/flagcast/flagcast/test/need"
 )
-
-// kubernetes is the newest version whose schemas the validator brings.
-const kubernetes = "1.30"
-
-// builtIn validates as the API server of that version does.
-func builtIn(t *testing.T) *validator.Validator {
-	t.Helper()
-	v, err := validator.New(openapiclient.NewOverlay(
-		openapiclient.HardcodedPatchLoader(kubernetes), openapiclient.NewHardcodedBuiltins(kubernetes)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
-}
-
-// validate checks one manifest: no member that the schema does not know, none
-// missing, each of its type.
-func validate(t *testing.T, v *validator.Validator, document []byte) {
-	t.Helper()
-	if strings.Contains(string(document), "apiVersion: monitoring.coreos.com/v1") {
-		var err error
-		switch kind := kindOf(t, document); kind {
-		case "ServiceMonitor":
-			err = yaml.UnmarshalStrict(document, &monitoring.ServiceMonitor{})
-		case "PrometheusRule":
-			err = yaml.UnmarshalStrict(document, &monitoring.PrometheusRule{})
-		default:
-			t.Errorf("no schema for %s", kind)
-		}
-		if err != nil {
-			t.Errorf("%v in\n%s", err, document)
-		}
-		return
-	}
-	_, object, err := v.Parse(document)
-	if err == nil {
-		err = v.Validate(object)
-	}
-	if err != nil {
-		t.Errorf("%v in\n%s", err, document)
-	}
-}
-
-func kindOf(t *testing.T, document []byte) string {
-	t.Helper()
-	var o struct {
-		Kind string `json:"kind"`
-	}
-	if err := yaml.Unmarshal(document, &o); err != nil {
-		t.Fatal(err)
-	}
-	return o.Kind
-}
 
 // ack is what kubectl apply -k deploy/ack would send.
 func ack(t *testing.T) (documents [][]byte, objects map[string]*unstructured.Unstructured) {
@@ -107,26 +51,6 @@ func TestACKIsValid(t *testing.T) {
 	}
 	if len(objects) != 15 {
 		t.Errorf("%d objects", len(objects))
-	}
-}
-
-// TestValidatorRefuses: the validator sees what is wrong.
-func TestValidatorRefuses(t *testing.T) {
-	v := builtIn(t)
-	pod := "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: b}]}\n"
-	for _, change := range []struct{ old, now string }{
-		{"image: b", "imagee: b"}, {
-			"spec: {containers: [{name: a, image: b}]}", "spec: {}",
-		}, {"image: b", "image: b, ports: [{containerPort: http}]"},
-	} {
-		document := strings.Replace(pod, change.old, change.now, 1)
-		_, object, err := v.Parse([]byte(document))
-		if err == nil {
-			err = v.Validate(object)
-		}
-		if err == nil {
-			t.Errorf("valid: %s", document)
-		}
 	}
 }
 
