@@ -21,8 +21,8 @@ import (
 	"github.com/flagcast/flagcast/test/need"
 )
 
-// release serves a release whose program prints its version.
-func release(t *testing.T) (url string, archive, checksums []byte) {
+// serveRelease serves a release whose program prints its version.
+func serveRelease(t *testing.T) (url string, archive, checksums []byte) {
 	t.Helper()
 	var b bytes.Buffer
 	packed := gzip.NewWriter(&b)
@@ -68,7 +68,7 @@ func TestActionInstalls(t *testing.T) {
 			t.Skip(program + " is not installed")
 		}
 	}
-	url, archive, checksums := release(t)
+	url, archive, checksums := serveRelease(t)
 	for name, tc := range map[string]struct {
 		version, sha256, fault string
 	}{
