@@ -41,7 +41,6 @@ var allowed = map[string][]string{
 	"sinks/all":               {"sinks/file", "sinks/memory", "sinks/cloudflare", "sinks/edgekv", "sinks/oss"},
 	"test/need":               {},
 	"examples/quickstart":     {"edgecore"},
-	"docs":                    {},
 }
 
 // aSink is what every package under sinks that is not named above may import.

@@ -37,7 +37,7 @@ type Schema struct {
 type Mapping struct {
 	Decode func(d *Decoder, n *Node, v any, label, where string)
 	Hint   string
-	Schema func(path string, describe Describe) map[string]any
+	Schema func(b *SchemaBuilder, path string) map[string]any
 }
 
 // Defaulter is a type with defaults; they are set before it is decoded.

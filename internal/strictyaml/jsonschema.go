@@ -2,125 +2,195 @@ package strictyaml
 
 import (
 	"encoding"
+	"maps"
 	"reflect"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/flagcast/flagcast/internal/keydoc"
 )
 
-// Describe returns what a key means, for people; path are the keys from the root of the
-// document, with dots between. Keys of a list or a map of mappings follow the name of the
-// list or map itself: "targets.history.sink".
-type Describe func(path string) string
-
-// JSONSchema returns the JSON Schema (2020-12) of documents that Decode takes for v, a
-// struct. It accepts whatever Decode accepts, and refuses unknown keys, values of
-// another kind, words that are not in the list of a key, and keys that are missing. A
-// variable, ${NAME}, may be in the place of any scalar.
-func (s *Schema) JSONSchema(v any, describe Describe) map[string]any {
-	return s.object(reflect.TypeOf(v), "", describe)
+// SchemaBuilder makes the JSON Schema (draft 2020-12) of documents that a
+// Schema decodes. What the decoder accepts passes it, judged without flags and
+// variables that replace keys. A text with a variable, ${NAME}, may be in the
+// place of any scalar.
+type SchemaBuilder struct {
+	schema *Schema
+	keys   keydoc.Keys
+	defs   map[string]any
+	used   map[string]bool // paths of keys
 }
 
-// object returns the schema of a struct.
-func (s *Schema) object(t reflect.Type, path string, describe Describe) map[string]any {
-	properties, required := map[string]any{}, []any{}
-	for _, f := range s.fields(reflect.New(t).Elem()) {
-		at := strings.TrimPrefix(path+"."+f.name, ".")
-		value := s.of(f.value.Type(), &f, at, describe)
-		if text := describe(at); text != "" {
-			value["description"] = text
-		}
-		properties[f.name] = value
-		if f.secret {
-			properties[f.name+"_file"] = map[string]any{
-				"type": "string", "description": "file that holds " + f.name,
-			}
-		}
-		switch {
-		case f.tag.Get("required") == "":
-		case f.secret:
-			required = append(required, map[string]any{"anyOf": []any{
-				map[string]any{"required": []any{f.name}}, map[string]any{"required": []any{f.name + "_file"}},
-			}})
-		default:
-			required = append(required, map[string]any{"required": []any{f.name}})
+// JSONSchema returns the JSON Schema of documents that Decode takes for v, a
+// pointer to a struct with its defaults. keys describes its keys; the path of a
+// key of a list or a map of mappings follows that of the list or the map.
+// unused are paths of keys that are not in the schema.
+func (s *Schema) JSONSchema(v any, keys keydoc.Keys) (schema map[string]any, unused []string) {
+	b := &SchemaBuilder{schema: s, keys: keys, defs: textDefinitions(), used: map[string]bool{}}
+	schema = b.object(reflect.ValueOf(v).Elem(), "", false)
+	schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	schema["$defs"] = b.defs
+	for path := range keys {
+		if !b.used[path] {
+			unused = append(unused, path)
 		}
 	}
-	object := map[string]any{"type": "object", "properties": properties, "additionalProperties": false}
-	if len(required) > 0 {
-		object["allOf"] = required
-	}
-	return object
+	slices.Sort(unused)
+	return schema, unused
 }
 
-// of returns the schema of a value. A mapping or a list may be empty, null in YAML.
-func (s *Schema) of(t reflect.Type, f *field, path string, describe Describe) map[string]any {
-	if m, ok := s.Mappings[t]; ok {
-		return m.Schema(path, describe)
+// Key returns what is known of a key.
+func (b *SchemaBuilder) Key(path string) keydoc.Key {
+	b.used[path] = true
+	return b.keys[path]
+}
+
+// Object returns the schema of a mapping that is decoded into v, a pointer to a
+// struct with its defaults, by a Mapping. It may be changed, and then goes to
+// Define with the same path.
+func (b *SchemaBuilder) Object(v any, path string) map[string]any {
+	return b.object(reflect.ValueOf(v).Elem(), path, false)
+}
+
+// Define gives a schema a name, so that it is in the document once, and returns
+// the reference to it.
+func (b *SchemaBuilder) Define(name string, schema map[string]any) map[string]any {
+	b.defs[name] = schema
+	return refer(name)
+}
+
+// object returns the schema of a struct. null: the mapping may be empty.
+func (b *SchemaBuilder) object(v reflect.Value, path string, null bool) map[string]any {
+	o := &objectSchema{
+		address: "#", properties: map[string]any{}, other: map[string]any{}, dependent: map[string]any{},
 	}
-	switch {
-	case t.Kind() != reflect.Slice && s.isSecret(t), s.Texts[t] != nil:
-		return textSchema()
-	case t.Kind() == reflect.Pointer:
-		return orNull(s.of(t.Elem(), f, path, describe))
-	case t.Kind() == reflect.Struct:
-		return orNull(s.object(t, path, describe))
-	case t.Kind() == reflect.Slice:
-		items := s.of(t.Elem(), f, path, describe)
+	if path != "" {
+		o.address = definition(path)
+	}
+	fields := b.schema.fields(v)
+	for i := range fields {
+		b.property(o, &fields[i], join(path, fields[i].name))
+	}
+	for i := range fields {
+		o.relate(&fields[i], b.Key(join(path, fields[i].name)), fields)
+	}
+	schema := o.schema(b.Key(path).Meaning)
+	if null {
+		schema["type"] = []any{"object", "null"}
+	}
+	return schema
+}
+
+// property adds the schema of one key.
+func (b *SchemaBuilder) property(o *objectSchema, f *field, path string) {
+	key := b.Key(path)
+	value := b.value(f.value, f, path, key)
+	if key.Meaning != "" {
+		value["description"] = key.Meaning
+	}
+	if preset, ok := preset(f); ok {
+		value["default"] = preset
+	}
+	o.add(f.name, value)
+	if f.secret {
+		o.add(f.name+"_file", map[string]any{
+			"$ref": definition("text"), "type": "string", "minLength": 1,
+			"description": "file that holds `" + f.name + "`",
+		})
+	}
+}
+
+// value returns the schema of a value, which is v unless the document has it.
+func (b *SchemaBuilder) value(v reflect.Value, f *field, path string, key keydoc.Key) map[string]any {
+	if m, ok := b.schema.Mappings[v.Type()]; ok {
+		return m.Schema(b, path)
+	}
+	switch kind := v.Kind(); {
+	case kind != reflect.Slice && b.schema.isSecret(v.Type()):
+		return secretSchema(key)
+	case kind == reflect.Pointer:
+		return orNull(b.value(fresh(v.Type().Elem()), f, path, key))
+	case b.schema.Texts[v.Type()] != nil:
+		return textSchema(key, f.tag)
+	case kind == reflect.Struct:
+		return b.Define(path, b.object(v, path, true))
+	case kind == reflect.Slice:
+		items := b.item(v.Type().Elem(), f, path, key)
+		if key.NotEmpty {
+			return map[string]any{"type": "array", "items": items, "minItems": 1}
+		}
 		return map[string]any{"type": []any{"array", "null"}, "items": items}
-	case t.Kind() == reflect.Map:
+	case kind == reflect.Map:
 		return map[string]any{
-			"type": []any{"object", "null"}, "additionalProperties": s.of(t.Elem(), f, path, describe),
+			"type": []any{"object", "null"}, "additionalProperties": b.item(v.Type().Elem(), f, path, key),
 		}
 	}
-	return s.scalarOf(t, f)
+	if v.Type() == reflect.TypeFor[time.Duration]() {
+		return b.duration(f.tag.Get("min"))
+	}
+	return scalarSchema(v.Type(), f.tag, key)
 }
 
-func (s *Schema) scalarOf(t reflect.Type, f *field) map[string]any {
-	if words := strings.Fields(f.tag.Get("oneof")); len(words) > 0 {
-		list := make([]any, len(words))
-		for i, word := range words {
-			list[i] = word
-		}
-		return orVariable(map[string]any{"enum": list})
+// item returns the schema of an item of a list or a map, which may not be empty.
+func (b *SchemaBuilder) item(t reflect.Type, f *field, path string, key keydoc.Key) map[string]any {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
 	}
-	switch {
-	case t == reflect.TypeFor[time.Duration]():
-		return orVariable(map[string]any{"type": "string", "pattern": durationPattern})
-	case t.Kind() == reflect.Bool:
-		return orVariable(map[string]any{"type": "boolean"})
-	case reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
-		return textSchema()
-	case t.Kind() == reflect.String:
-		return textSchema()
+	if _, ok := b.schema.Mappings[t]; !ok && b.schema.isMapping(t) {
+		schema := b.object(fresh(t), path, false)
+		delete(schema, "description") // of the list
+		return b.Define(path, schema)
 	}
-	number := map[string]any{"type": "integer"}
-	if least, err := strconv.ParseInt(f.tag.Get("min"), 10, 64); err == nil {
-		number["minimum"] = least
-	}
-	return orVariable(number)
-}
-
-// durationPattern is the form of time.ParseDuration.
-const durationPattern = `^[+-]?([0-9]*\.?[0-9]+(ns|us|µs|ms|s|m|h))+$|^0$`
-
-// textSchema is the schema of a text: numbers are taken as they are written.
-func textSchema() map[string]any { return map[string]any{"type": []any{"string", "number"}} }
-
-// orVariable lets a value be a text with a variable in it.
-func orVariable(value map[string]any) map[string]any {
-	return map[string]any{"anyOf": []any{value, map[string]any{"type": "string", "pattern": `\$\{`}}}
-}
-
-// orNull lets a mapping be empty.
-func orNull(value map[string]any) map[string]any {
-	if value["type"] == "object" {
-		value["type"] = []any{"object", "null"}
-	}
+	value := b.value(fresh(t), f, path, key)
+	delete(value, "default")
 	return value
 }
 
-// Object is the schema of a struct of its own, for the Schema of a Mapping.
-func (s *Schema) Object(v any, path string, describe Describe) map[string]any {
-	return s.object(reflect.TypeOf(v), path, describe)
+// fresh returns a new value of a type, with its defaults.
+func fresh(t reflect.Type) reflect.Value {
+	v := reflect.New(t)
+	if with, ok := v.Interface().(Defaulter); ok {
+		with.SetDefaults()
+	}
+	return v.Elem()
+}
+
+// preset returns the default of a field as the document would have it. ok is
+// false for one that is empty.
+func preset(f *field) (value any, ok bool) {
+	switch v := f.value.Interface().(type) {
+	case bool:
+		return v, true
+	case time.Duration:
+		return v.String(), v != 0
+	case encoding.TextMarshaler:
+		if len(f.tag.Get("oneof")) > 0 {
+			text, err := v.MarshalText()
+			return strings.ToLower(string(text)), err == nil
+		}
+		return nil, false
+	case []string:
+		return v, len(v) > 0
+	}
+	switch {
+	case f.secret || f.tag.Get("required") != "":
+		return nil, false
+	case f.value.CanInt():
+		return f.value.Int(), f.value.Int() != 0 // 0 may mean: another default
+	case f.value.Kind() == reflect.String:
+		return f.value.String(), f.value.Len() > 0
+	}
+	return nil, false
+}
+
+func join(path, name string) string { return strings.TrimPrefix(path+"."+name, ".") }
+
+// orNull lets a mapping be empty.
+func orNull(schema map[string]any) map[string]any {
+	schema = maps.Clone(schema)
+	if _, referred := schema["$ref"]; referred {
+		return schema // to a mapping, which may be
+	}
+	return map[string]any{"anyOf": []any{schema, map[string]any{"type": "null"}}}
 }

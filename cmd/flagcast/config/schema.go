@@ -16,7 +16,7 @@ import (
 // their own.
 func schema(o Overrides) *strictyaml.Schema {
 	sink := sinkDecoder{settings: o.SinkConfig, types: o.SinkTypes}
-	schema := &strictyaml.Schema{
+	return &strictyaml.Schema{
 		Lookup: o.Lookup,
 		Texts: map[reflect.Type]func(string) (any, *strictyaml.Problem){
 			reflect.TypeFor[cron.Schedule](): decodeSchedule,
@@ -27,18 +27,12 @@ func schema(o Overrides) *strictyaml.Schema {
 				return parseToken(s)
 			},
 		},
+		Mappings: map[reflect.Type]strictyaml.Mapping{
+			reflect.TypeFor[StaticContext](): {Decode: decodeStatic, Schema: staticSchema},
+			reflect.TypeFor[Sink]():          {Decode: sink.decode, Hint: hintTypes(o.SinkTypes), Schema: sink.schema},
+		},
 		SecretAddresses: []string{"notify", "healthcheck"},
 	}
-	schema.Mappings = map[reflect.Type]strictyaml.Mapping{
-		reflect.TypeFor[StaticContext](): {Decode: decodeStatic, Schema: staticSchema},
-		reflect.TypeFor[Sink](): {
-			Decode: sink.decode, Hint: hintTypes(o.SinkTypes),
-			Schema: func(path string, describe strictyaml.Describe) map[string]any {
-				return sink.schema(schema, path, describe)
-			},
-		},
-	}
-	return schema
 }
 
 func decodeSchedule(text string) (any, *strictyaml.Problem) {
