@@ -28,9 +28,9 @@ type Key struct {
 	Only *Sibling
 	// RequiredBy: the key is required where a sibling has one of these values.
 	RequiredBy *Sibling
-	// Needs is a sibling that has to be given, too.
+	// Needs is a sibling without which the key may not be given.
 	Needs string
-	// Excludes are siblings that may not be given, too.
+	// Excludes are siblings that may not be given beside the key.
 	Excludes []string
 }
 

@@ -33,7 +33,8 @@ type Schema struct {
 
 // Mapping decodes a type. Decode fills v, a pointer to one; label names the
 // value in messages, and where the mapping. Hint says what to write where a
-// mapping of such values has one that is empty. Schema returns its JSON Schema.
+// mapping of such values has one that is empty. Schema returns the JSON Schema of
+// the values at a path of keys.
 type Mapping struct {
 	Decode func(d *Decoder, n *Node, v any, label, where string)
 	Hint   string

@@ -62,9 +62,7 @@ func (b *SchemaBuilder) Define(name string, schema map[string]any) map[string]an
 
 // object returns the schema of a struct. null: the mapping may be empty.
 func (b *SchemaBuilder) object(v reflect.Value, path string, null bool) map[string]any {
-	o := &objectSchema{
-		address: "#", properties: map[string]any{}, other: map[string]any{}, dependent: map[string]any{},
-	}
+	o := &objectSchema{address: "#", properties: map[string]any{}, other: map[string]any{}}
 	if path != "" {
 		o.address = definition(path)
 	}

@@ -1,7 +1,7 @@
 package strictyaml
 
 import (
-	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/flagcast/flagcast/internal/keydoc"
@@ -12,8 +12,8 @@ type objectSchema struct {
 	address    string         // of the schema in the document
 	properties map[string]any // by key
 	other      map[string]any // the camelCase of keys, by pattern
-	dependent  map[string]any // what keys ask of the others, by spelling
-	all        []any          // what holds beside
+	required   []any          // keys
+	all        []any          // what keys ask of others
 }
 
 // add adds a key. Editors propose the keys of properties; the other spelling of
@@ -33,7 +33,11 @@ func (o *objectSchema) relate(f *field, key keydoc.Key, fields []field) {
 		}})
 	}
 	if key.Required || f.tag.Get("required") != "" {
-		o.all = append(o.all, has(f.name, f.secret))
+		if len(spellings(f.name, f.secret)) == 1 {
+			o.required = append(o.required, f.name)
+		} else {
+			o.all = append(o.all, has(f.name, f.secret))
+		}
 	}
 	if s := key.RequiredBy; s != nil {
 		o.all = append(o.all, map[string]any{
@@ -42,25 +46,13 @@ func (o *objectSchema) relate(f *field, key keydoc.Key, fields []field) {
 		})
 	}
 	if key.Needs != "" {
-		o.ask(f, has(key.Needs, isSecretField(key.Needs, fields)))
+		o.all = append(o.all, anyOf(hasNot(f.name, f.secret), has(key.Needs, isSecretField(key.Needs, fields))))
 	}
 	if s := key.Only; s != nil {
-		o.ask(f, only(f, s, fields))
+		o.all = append(o.all, anyOf(allows(s, fields), without(f)))
 	}
 	for _, name := range key.Excludes {
-		o.ask(f, anyOf(without(f), map[string]any{"not": has(name, isSecretField(name, fields))}))
-	}
-}
-
-// ask adds what is asked where a key is given.
-func (o *objectSchema) ask(f *field, schema map[string]any) {
-	for _, name := range spellings(f.name, f.secret) {
-		before, _ := o.dependent[name].(map[string]any)
-		if before == nil {
-			before = map[string]any{"allOf": []any{}}
-			o.dependent[name] = before
-		}
-		before["allOf"] = append(before["allOf"].([]any), schema)
+		o.all = append(o.all, anyOf(without(f), hasNot(name, isSecretField(name, fields))))
 	}
 }
 
@@ -72,8 +64,8 @@ func (o *objectSchema) schema(meaning string) map[string]any {
 	if len(o.other) > 0 {
 		schema["patternProperties"] = o.other
 	}
-	if len(o.dependent) > 0 {
-		schema["dependentSchemas"] = o.dependent
+	if len(o.required) > 0 {
+		schema["required"] = o.required
 	}
 	if len(o.all) > 0 {
 		schema["allOf"] = o.all
@@ -106,33 +98,32 @@ func has(name string, file bool) map[string]any {
 	return map[string]any{"anyOf": list}
 }
 
-// only is the schema of mappings in which the key of f may be given.
-func only(f *field, s *keydoc.Sibling, fields []field) map[string]any {
-	allowed := map[string]any{"properties": map[string]any{s.Key: anyOf(enum(s.Values), refer("variable"))}}
-	usual := ""
+func hasNot(name string, file bool) map[string]any { return map[string]any{"not": has(name, file)} }
+
+// allows is the schema of mappings whose sibling s has one of its values.
+func allows(s *keydoc.Sibling, fields []field) map[string]any {
+	schema := map[string]any{"properties": map[string]any{s.Key: anyOf(enum(s.Values), refer("variable"))}}
 	for i := range fields {
-		if fields[i].name == s.Key {
-			if value, ok := preset(&fields[i]); ok {
-				usual, _ = value.(string)
-			}
+		if fields[i].name != s.Key {
+			continue
+		}
+		if usual, ok := preset(&fields[i]); !ok || !slices.Contains(s.Values, usual) {
+			schema["required"] = []any{s.Key}
 		}
 	}
-	if !contains(s.Values, usual) {
-		allowed["required"] = []any{s.Key}
-	}
-	return anyOf(allowed, without(f))
+	return schema
 }
 
 // without is the schema of mappings in which a key has no value of its own: it
 // is empty, the default, or what a variable holds.
 func without(f *field) map[string]any {
-	values := []any{""}
+	none := refer("none")
 	if value, ok := preset(f); ok {
-		values = append(values, value)
+		none = anyOf(none, map[string]any{"const": value})
 	}
 	properties := map[string]any{}
 	for _, name := range spellings(f.name, f.secret) {
-		properties[name] = anyOf(enum(values), refer("variable"))
+		properties[name] = none
 	}
 	return map[string]any{"properties": properties}
 }
@@ -141,15 +132,6 @@ func isSecretField(name string, fields []field) bool {
 	for i := range fields {
 		if fields[i].name == name {
 			return fields[i].secret
-		}
-	}
-	return false
-}
-
-func contains(values []any, value any) bool {
-	for _, v := range values {
-		if reflect.DeepEqual(v, value) {
-			return true
 		}
 	}
 	return false

@@ -27,6 +27,7 @@ func textDefinitions() map[string]any {
 		"text":     map[string]any{"type": []any{"string", "number"}, "pattern": wellFormed},
 		"secret":   map[string]any{"type": []any{"string", "number", "boolean"}, "pattern": wellFormed, "minLength": 1},
 		"variable": map[string]any{"$ref": definition("text"), "type": "string", "pattern": variable},
+		"none":     anyOf(enum([]any{"", nil, map[string]any{}}), refer("variable")),
 		"duration": map[string]any{
 			"$ref": definition("text"), "type": "string", "pattern": duration + "|" + variable,
 		},

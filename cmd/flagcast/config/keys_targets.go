@@ -9,6 +9,9 @@ import (
 // targetKeys describes the keys of Target.
 func targetKeys() keydoc.Keys {
 	inRules := &keydoc.Sibling{Key: "format", Values: []any{string(snapshot.Rules1)}}
+	decided := &keydoc.Sibling{
+		Key: "format", Values: []any{string(snapshot.Evaluated1), string(snapshot.Rules1)},
+	}
 	return keydoc.Keys{
 		"name":        {Meaning: "used in the log, the metrics and the snapshot; unique"},
 		"sink":        {Meaning: "a name under `sinks`"},
@@ -41,7 +44,7 @@ func targetKeys() keydoc.Keys {
 		"matrix": {
 			Meaning: "context fields with their values, such as `{ country: [cn, us], plan: [free, pro] }`: one " +
 				"snapshot for each combination, which is added to `context`; up to 1,000",
-			NotEmpty: true,
+			NotEmpty: true, Only: decided,
 		},
 		"schedule": {
 			Meaning: "when to read what is stored, compare and repair; without it only at the start and after a failure",
