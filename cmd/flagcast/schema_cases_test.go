@@ -78,7 +78,8 @@ func goodConfigurations() map[string]string {
 		"instance": sink("type: edgekv, namespace: n, credentials: { type: ecs_ram_role, role_name: r }"),
 		"oss":      sink("type: oss, bucket: bucket, region: cn-hangzhou, credentials: { " + keysOf + " }"),
 		"oss's region": sink(
-			"type: oss, bucket: bucket, region: cn-hangzhou, cname: true, endpoint: f.test, credentials: { " + keysOf + " }"),
+			"type: oss, bucket: bucket, region: cn-hangzhou, cname: true, endpoint: f.test, " +
+				"credentials: { " + keysOf + " }"),
 		"type of a sink":     sink(`type: "${TYPE}", max_bytes: 7`),
 		"target":             target(),
 		"matrix":             target(`key: "k-{a}"`, `matrix: { a: [1, x] }`),
@@ -222,8 +223,9 @@ func TestSchemaTakesValues(t *testing.T) {
 		func(v string) string { return sink("type: file, dir: " + v) },
 	}
 	pieces := []string{
-		"0", "1", "5", "30", ".", "s", "ms", "µs", "h", "+", "/", ":", "-", "_", "a", "k", "{", "}", " ", "*", "@every ",
-		"@daily", "TZ=UTC ", "* * * * *", "10.0.0.1", "::", "%", "*:development.s", "$", "$$", "${NUMBER}", "${PACE}", "x-y",
+		"0", "1", "5", "30", ".", "s", "ms", "µs", "h", "+", "/", ":", "-", "_", "a", "k", "{", "}", " ", "*",
+		"@every ", "@daily", "TZ=UTC ", "* * * * *", "10.0.0.1", "::", "%", "*:development.s",
+		"$", "$$", "${NUMBER}", "${PACE}", "x-y",
 	}
 	taken := 0
 	rapid.Check(t, func(r *rapid.T) {

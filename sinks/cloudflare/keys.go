@@ -19,7 +19,9 @@ func (c *Config) Keys() keydoc.Keys {
 			Meaning: "base of the API, without `/accounts`",
 			Pattern: `^[Hh][Tt][Tt][Pp][Ss]?://[^/?#@]`,
 		},
-		"proxy":   {Meaning: "URL of a proxy for this sink: http, https, socks5 or socks5h"},
-		"timeout": {Meaning: "longest time of one attempt of one request, twice as long for a call with many snapshots"},
+		"proxy": {Meaning: "URL of a proxy for this sink: http, https, socks5 or socks5h"},
+		"timeout": {
+			Meaning: "longest time of one attempt of one request, twice as long for a call with many snapshots",
+		},
 	}
 }

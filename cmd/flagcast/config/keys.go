@@ -44,8 +44,10 @@ func keys() keydoc.Keys {
 		},
 		"healthcheck": {Meaning: "An address that is called while all is well: a dead man's switch"},
 		"sinks":       {Meaning: "A map: a name of your choice, and the settings of a place that stores snapshots"},
-		"sinks.type":  {Meaning: "`cloudflare`, `edgekv`, `file`, `memory` or `oss`; it decides which other keys there are"},
-		"targets":     {Meaning: "A list: what is published where"},
+		"sinks.type": {
+			Meaning: "`cloudflare`, `edgekv`, `file`, `memory` or `oss`; it decides which other keys there are",
+		},
+		"targets": {Meaning: "A list: what is published where"},
 	}.With(upstreamKeys().Under("upstream"), apiKeys().Under("api"), notifyKeys().Under("notify"),
 		targetKeys().Under("targets"))
 }

@@ -39,8 +39,8 @@ func apiKeys() keydoc.Keys {
 				"health and readiness among them unless they ask `backstage.listen`",
 		},
 		"drain": {
-			Meaning: "after the signal to end: how long `/ready` says no and requests are answered, each with the end " +
-				"of its connection, before open ones have ten seconds",
+			Meaning: "after the signal to end: how long `/ready` says no and requests are answered, each with the " +
+				"end of its connection, before open ones have ten seconds",
 		},
 		"webhook_secret": {
 			Meaning: "what Unleash's webhook sends as `Authorization`, whatever `token_header` is",
@@ -96,8 +96,8 @@ func backstageKeys() keydoc.Keys {
 	return keydoc.Keys{
 		"": {Meaning: "the paths below `/internal-backstage`"},
 		"listen": {
-			Meaning: "host and port of their own for the paths below `/internal-backstage`; health and readiness stay " +
-				"with the others, too",
+			Meaning: "host and port of their own for the paths below `/internal-backstage`; health and readiness " +
+				"stay with the others, too",
 			Pattern: "^$|" + listenPattern,
 		},
 		"metrics": {Meaning: "serve `/internal-backstage/prometheus` and `/internal-backstage/metrics`"},

@@ -47,7 +47,8 @@ func targetKeys() keydoc.Keys {
 			NotEmpty: true, Only: decided,
 		},
 		"schedule": {
-			Meaning: "when to read what is stored, compare and repair; without it only at the start and after a failure",
+			Meaning: "when to read what is stored, compare and repair; without it only at the start and after a " +
+				"failure",
 			Pattern: schedulePattern,
 		},
 		"debounce":     {Meaning: "how long a change waits for more changes"},
