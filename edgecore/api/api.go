@@ -96,6 +96,7 @@ type api struct {
 	slots              chan struct{} // of work that needs much memory
 	gzipReaders        sync.Pool     // of *gzip.Reader
 	compressors        sync.Pool     // of *compressor
+	payloads           sync.Map      // of *payloads, by environment
 }
 
 // router registers handlers by the pattern of their requests (http.ServeMux).
@@ -144,6 +145,7 @@ func New(o Options) *Handler {
 func (a *api) register(mux, backstage router) {
 	a.clientRoutes(mux)
 	a.frontendRoutes(mux)
+	a.ofrepRoutes(mux)
 	a.edgeRoutes(mux)
 	a.hookRoutes(mux)
 	a.healthRoutes(mux)
@@ -208,6 +210,9 @@ func (a *api) headers(h http.Header, path string) {
 	h.Set("Cache-Control", "no-store")
 	if isAPIPath(path) {
 		h.Set("Vary", "Accept-Encoding, "+a.tokenHeader())
+		if isOFREP(path) {
+			h.Add("Vary", "X-API-Key")
+		}
 	}
 }
 
@@ -222,7 +227,9 @@ func (h *Handler) SetHeaders(w http.ResponseWriter, r *http.Request) {
 }
 
 // isAPIPath reports whether a path is of the APIs for SDKs.
-func isAPIPath(path string) bool { return path == "/api" || strings.HasPrefix(path, "/api/") }
+func isAPIPath(path string) bool {
+	return path == "/api" || strings.HasPrefix(path, "/api/") || isOFREP(path)
+}
 
 // prepare returns the request for the handlers, with the escaped path and the client
 // address. If ok is false, the response has been written.

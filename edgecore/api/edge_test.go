@@ -39,12 +39,25 @@ func with(t testing.TB, change func(*api.Options)) (*fixture, *api.Handler) {
 		Access: access.New(access.Options{
 			Backend: tokens(t, backend, backendA), Frontend: tokens(t, frontend, frontendB),
 		}),
-		Usage: &usage.Collector{},
+		Usage: newCollector(t),
 	}
 	change(&o)
 	h := api.New(o)
 	f.handler = h
 	return f, h
+}
+
+// newCollector sends nothing, since it does not run.
+func newCollector(t testing.TB) *usage.Collector {
+	t.Helper()
+	collector, err := usage.New(usage.Options{
+		URL: "https://unleash.example", Tokens: []edgecore.Token{{Environment: "production"}},
+		Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return collector
 }
 
 func TestValidate(t *testing.T) {
