@@ -64,7 +64,9 @@ func TestEvaluationsOfTheServer(t *testing.T) {
 	running(t, 0, func(t *testing.T, l *lab) {
 		hour := time.Now().Unix() / 3600
 		for range 2 {
-			l.Evaluated(browser("development"), usage.Evaluation{App: "ofrep", Flag: "f", Variant: "red", Enabled: true})
+			l.Evaluated(browser("development"), usage.Evaluation{
+				App: "ofrep", Flag: "f", Variant: "red", Enabled: true,
+			})
 		}
 		l.Evaluated(browser("development"), usage.Evaluation{App: "ofrep", Flag: "f"})
 		l.Evaluated(browser("test"), usage.Evaluation{App: "ofrep", Flag: "f"}) // no token is for it
