@@ -97,6 +97,7 @@ type api struct {
 	gzipReaders        sync.Pool     // of *gzip.Reader
 	compressors        sync.Pool     // of *compressor
 	payloads           sync.Map      // of *payloads, by environment
+	contents           contents      // that clients of delta may have
 }
 
 // router registers handlers by the pattern of their requests (http.ServeMux).
