@@ -1,12 +1,13 @@
 package api
 
 import (
-	"cmp"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
 	"github.com/flagcast/flagcast/edgecore/access"
+	"github.com/flagcast/flagcast/edgecore/state"
 )
 
 // delta serves GET /api/client/delta, which SDKs poll in their delta mode: what has
@@ -22,11 +23,7 @@ func (a *api) delta(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	chosen := filter{prefix: query.Get("namePrefix"), projects: append(query["project"], query["project[]"]...)}
-	scope = chosen.narrow(scope)
-	key := contentKey{scope.Environment, keyOf(scope, chosen.prefix)}
-	now := a.contents.of(key, st.Version, func() *content { return newContent(st.Definitions, scope, chosen.prefix) })
-	before := a.contents.keep(key, now, tagsOf(r))
+	now, before := a.contentOf(scope, st, filterOf(query), tagsOf(r))
 	h := w.Header()
 	h.Set("ETag", `"`+now.id+`"`)
 	h.Set("Cache-Control", "no-cache")
@@ -34,14 +31,7 @@ func (a *api) delta(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	id := cmp.Or(st.Definitions.Revision, st.Version)
-	b := append([]byte(nil), `{"events":[`...)
-	if before == nil {
-		b = now.appendHydration(b, id)
-	} else {
-		b = now.appendChanges(b, before, id)
-	}
-	b = append(b, "]}\n"...)
+	b := now.events(before).bytes
 	h.Set("Content-Type", "application/json")
 	if len(b) >= minCompressed && qvalue(r, "gzip") > 0 {
 		packed, err := a.compress(r, b)
@@ -54,6 +44,22 @@ func (a *api) delta(w http.ResponseWriter, r *http.Request) {
 	}
 	h.Set("Content-Length", strconv.Itoa(len(b)))
 	a.send(w, b)
+}
+
+// filterOf returns the filter that a query asks for.
+func filterOf(query url.Values) filter {
+	return filter{prefix: query.Get("namePrefix"), projects: append(query["project"], query["project[]"]...)}
+}
+
+// contentOf returns what a scope sees through a filter, and what a client has by one of
+// its tags: nil when that is not known.
+func (a *api) contentOf(
+	scope access.Scope, st *state.State, chosen filter, tags []string,
+) (now, before *content) {
+	scope = chosen.narrow(scope)
+	key := contentKey{scope.Environment, keyOf(scope, chosen.prefix)}
+	now = a.contents.of(key, st.Version, func() *content { return newContent(st, scope, chosen.prefix) })
+	return now, a.contents.keep(key, now, tags)
 }
 
 // tagsOf returns the entity tags of If-None-Match, without quotes.

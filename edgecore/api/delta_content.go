@@ -1,18 +1,23 @@
 package api
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"weak"
 
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/flagcast/flagcast/edgecore"
 	"github.com/flagcast/flagcast/edgecore/access"
+	"github.com/flagcast/flagcast/edgecore/state"
 )
 
 // content is what a scope sees of one version: its flags, and the segments that they
@@ -25,15 +30,27 @@ type content struct {
 	// The flags and segments themselves, in upstream's order; nil in what is kept.
 	flags []*edgecore.Feature
 	used  []*edgecore.Segment
+
+	revision uint64 // what events call eventId
+	mu       sync.Mutex
+	frames   map[string]weak.Pointer[frame] // by the id of the content before
 }
+
+// frame is events in one line, as all clients get them that have the same content. It
+// stays in memory while one of them reads it.
+type frame struct{ bytes []byte }
 
 type seenFeature struct {
 	digest  uint64
 	project string
 }
 
-func newContent(d *edgecore.Definitions, scope access.Scope, prefix string) *content {
-	c := &content{features: map[string]seenFeature{}, segments: map[int]uint64{}}
+func newContent(st *state.State, scope access.Scope, prefix string) *content {
+	d := st.Definitions
+	c := &content{
+		features: map[string]seenFeature{}, segments: map[int]uint64{},
+		revision: cmp.Or(d.Revision, st.Version), frames: map[string]weak.Pointer[frame]{},
+	}
 	needed := map[int]bool{}
 	sum := sha256.New()
 	add := func(raw string) uint64 {
@@ -71,6 +88,37 @@ func (c *content) kept() *content {
 		k.features[strings.Clone(name)] = seenFeature{f.digest, strings.Clone(f.project)}
 	}
 	return k
+}
+
+// events returns {"events":[…]}, in one line: what makes this content of another one, or
+// of nothing where before is nil.
+func (c *content) events(before *content) *frame {
+	id := ""
+	if before != nil {
+		id = before.id
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock() // others want the same, and wait for it
+	if f := c.frames[id].Value(); f != nil {
+		return f
+	}
+	b := append([]byte(nil), `{"events":[`...)
+	if before == nil {
+		b = c.appendHydration(b, c.revision)
+	} else {
+		b = c.appendChanges(b, before, c.revision)
+	}
+	b = append(b, "]}"...)
+	if bytes.ContainsAny(b, "\r\n") { // definitions of a file may have lines
+		var line bytes.Buffer
+		if err := json.Compact(&line, b); err != nil {
+			panic(err) // guard logs it; parse has read all parts
+		}
+		b = line.Bytes()
+	}
+	f := &frame{b}
+	c.frames[id] = weak.Make(f)
+	return f
 }
 
 // appendHydration writes the event that replaces everything.

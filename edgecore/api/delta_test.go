@@ -5,18 +5,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
-	"os/exec"
 	"runtime"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/flagcast/flagcast/edgecore/api"
-	"github.com/flagcast/flagcast/test/need"
 )
 
 // event is one of GET /api/client/delta.
@@ -255,55 +251,4 @@ func TestDeltaKeepsNoOldDocument(t *testing.T) {
 		t.Errorf("memory grew by %d MB after 40 versions of 1 MB", grown>>20)
 	}
 	runtime.KeepAlive(f)
-}
-
-// TestDeltaOfTheNodeSDK: the SDK for Node in its delta mode follows flips.
-func TestDeltaOfTheNodeSDK(t *testing.T) {
-	node := need.Node(t)
-	sdk := need.Module(t, "unleash-client")
-	f, _ := with(t, func(*api.Options) {})
-	server := httptest.NewServer(f.handler)
-	defer server.Close()
-	document := func(on bool) string {
-		return fmt.Sprintf(`{"version":2,"features":[{"name":"flag","project":"a","enabled":%t,"strategies":[`+
-			`{"name":"default","segments":[1]}]}],"segments":[{"id":1,"constraints":[]}]}`, on)
-	}
-	f.put(t, document(false))
-	cmd := exec.CommandContext(t.Context(), node, "-e", fmt.Sprintf(`
-const { Unleash } = require(%q)
-const unleash = new Unleash({ url: %q, appName: 'test', disableMetrics: true, refreshInterval: 50,
-  skipInstanceCountWarning: true, customHeaders: { Authorization: %q },
-  experimentalMode: { type: 'polling', format: 'delta' } })
-unleash.on('warn', console.error)
-unleash.on('error', console.error)
-let was
-setInterval(() => {
-  const is = unleash.isEnabled('flag')
-  if (is !== was && unleash.isSynchronized()) console.log(was = is)
-}, 10)
-`, sdk, server.URL+"/api/", backend))
-	var errs strings.Builder
-	cmd.Stderr = &errs
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	timer := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
-	defer timer.Stop()
-	line := make([]byte, 16)
-	for _, on := range []bool{false, true, false, true} {
-		f.put(t, document(on))
-		n, err := out.Read(line)
-		if got := strings.TrimSpace(string(line[:n])); err != nil || got != strconv.FormatBool(on) {
-			t.Fatalf("the SDK has %q, want %t: %v %s", got, on, err, &errs)
-		}
-	}
-	_ = cmd.Process.Kill()
-	_ = cmd.Wait()
-	if errs.Len() > 0 {
-		t.Errorf("the SDK warns: %s", &errs)
-	}
 }
