@@ -119,4 +119,4 @@ bench: deps ## speed and size against named peers, as tables; Unleash Edge where
 	$(NODE) test/bench/worker.mjs
 
 clean: ## remove what was built or installed
-	rm -rf bin build dist test/node_modules test/matrix/node_modules test/schemathesis/venv
+	rm -rf bin build dist test/node_modules test/matrix/node_modules test/pysdk/venv test/schemathesis/venv

@@ -13,8 +13,11 @@ func newRoot() *cobra.Command {
 		Use:   "flagcast",
 		Short: "Unleash feature flags inside CDN workers",
 		Long: `flagcast follows an Unleash server, keeps its flags in memory, and publishes
-snapshots of them to where CDN workers read: Alibaba EdgeKV (DCDN and ESA),
-Cloudflare KV, a folder. It serves the APIs of Unleash Edge meanwhile.`,
+snapshots of them to where CDN workers read: Alibaba EdgeKV (ESA and DCDN),
+Cloudflare Workers KV, OSS, a folder. It serves the APIs of Unleash Edge, too.
+
+Without an account or a server: flagcast dev --demo runs a worker with example
+flags on this machine, flagcast serve --demo the server.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		// cobra puts them into the error, on lines of their own.

@@ -4,6 +4,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -27,6 +28,7 @@ import (
 // States gives the newest definitions (state.Store).
 type States interface {
 	Load(env edgecore.Environment) (*state.State, error)
+	Wait(ctx context.Context, env edgecore.Environment, after uint64) (*state.State, error)
 }
 
 // Options of the API. States, Access, Log, Registry and Usage are required.
@@ -63,6 +65,8 @@ type Options struct {
 	// responses that clients have not read, in bytes. 0: an eighth and a quarter of
 	// the memory limit of the process.
 	MaxBodies, MaxAnswers int64
+	// MaxStreams bounds the clients of GET /api/client/streaming. 0: there is none.
+	MaxStreams int
 }
 
 // Handler is the API. Its ServeHTTP answers all paths, or all but those of the
@@ -77,8 +81,12 @@ type Handler struct {
 }
 
 // Drain makes /ready answer 503 from now on, so that no new requests are sent
-// to a process that is about to end. Everything else is answered as before.
-func (h *Handler) Drain() { h.api.draining.Store(true) }
+// to a process that is about to end. Everything else is answered as before, but that
+// streams end, within a time.
+func (h *Handler) Drain(within time.Duration) {
+	h.api.draining.Store(true)
+	h.api.streams.drain(within)
+}
 
 // Close waits for the goroutine that compresses bodies for later requests, and
 // prevents another one. It is called once, after the last request.
@@ -96,6 +104,9 @@ type api struct {
 	slots              chan struct{} // of work that needs much memory
 	gzipReaders        sync.Pool     // of *gzip.Reader
 	compressors        sync.Pool     // of *compressor
+	payloads           sync.Map      // of *payloads, by environment
+	contents           contents      // that clients of delta and streams may have
+	streams            *streams
 }
 
 // router registers handlers by the pattern of their requests (http.ServeMux).
@@ -111,6 +122,7 @@ func New(o Options) *Handler {
 		requests: newDurations(),
 		slots:    make(chan struct{}, runtime.GOMAXPROCS(0)),
 		cors:     newCORS(&o.CORS),
+		streams:  newStreams(o.MaxStreams, o.Registry),
 	}
 	if a.incoming.max = o.MaxBodies; a.incoming.max == 0 {
 		a.incoming.max = shareOfMemory(8)
@@ -144,6 +156,7 @@ func New(o Options) *Handler {
 func (a *api) register(mux, backstage router) {
 	a.clientRoutes(mux)
 	a.frontendRoutes(mux)
+	a.ofrepRoutes(mux)
 	a.edgeRoutes(mux)
 	a.hookRoutes(mux)
 	a.healthRoutes(mux)
@@ -171,7 +184,9 @@ func (a *api) guard(mux *http.ServeMux) http.Handler {
 				a.Log.Error("request handler panicked", "route", route, "panic", p)
 				writeError(seen, http.StatusInternalServerError, "internal error")
 			}
-			a.requests.WithLabelValues(route, strconv.Itoa(seen.code)).Observe(time.Since(start).Seconds())
+			if route != streamRoute || seen.code != http.StatusOK { // whose time is not that of a response
+				a.requests.WithLabelValues(route, strconv.Itoa(seen.code)).Observe(time.Since(start).Seconds())
+			}
 			if a.Log.Enabled(ctx, slog.LevelDebug) { // so that its values cost nothing otherwise
 				a.Log.Debug("request", "route", route, "code", seen.code, "took", time.Since(start).String())
 			}
@@ -208,6 +223,9 @@ func (a *api) headers(h http.Header, path string) {
 	h.Set("Cache-Control", "no-store")
 	if isAPIPath(path) {
 		h.Set("Vary", "Accept-Encoding, "+a.tokenHeader())
+		if isOFREP(path) {
+			h.Add("Vary", "X-API-Key")
+		}
 	}
 }
 
@@ -222,7 +240,9 @@ func (h *Handler) SetHeaders(w http.ResponseWriter, r *http.Request) {
 }
 
 // isAPIPath reports whether a path is of the APIs for SDKs.
-func isAPIPath(path string) bool { return path == "/api" || strings.HasPrefix(path, "/api/") }
+func isAPIPath(path string) bool {
+	return path == "/api" || strings.HasPrefix(path, "/api/") || isOFREP(path)
+}
 
 // prepare returns the request for the handlers, with the escaped path and the client
 // address. If ok is false, the response has been written.

@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -78,7 +79,7 @@ func newFixture(t testing.TB, anonymous edgecore.Environment) *fixture {
 		t.Fatal(err)
 	}
 	f.handler = api.New(api.Options{
-		States: f.store, Access: allowed, Environments: []edgecore.Environment{"production"}, Log: log,
+		MaxStreams: 4, States: f.store, Access: allowed, Environments: []edgecore.Environment{"production"}, Log: log,
 		Registry: f.registry, BasePath: "/base", Usage: collector,
 		WebhookSecret: secret.New("hook-secret"), Trigger: func() { f.triggers++ },
 	})
@@ -107,8 +108,14 @@ func (f *fixture) put(t testing.TB, document string) {
 	f.store.Put(d)
 }
 
+// ask returns a response; of a stream its first event.
 func (f *fixture) ask(method, target, token, body string, headers ...string) *http.Response {
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	if strings.Contains(target, "/streaming") {
+		ctx, cancel := context.WithCancel(r.Context())
+		cancel()
+		r = r.WithContext(ctx)
+	}
 	if token != "" {
 		r.Header.Set("Authorization", token)
 	}

@@ -13,6 +13,8 @@ import (
 func (a *api) clientRoutes(mux router) {
 	mux.HandleFunc("GET /api/client/features", a.features)
 	mux.HandleFunc("POST /api/client/features", a.features)
+	mux.HandleFunc("GET /api/client/delta", a.delta)
+	mux.HandleFunc(streamRoute, a.stream)
 	mux.HandleFunc("GET /api/client/features/{name}", a.feature)
 	mux.HandleFunc("POST /api/client/features/{name}", a.feature)
 	mux.HandleFunc("POST /api/client/register", a.report(access.Client, a.Usage.Register))

@@ -31,15 +31,26 @@ func (a *api) readContext(
 		return nil, false, nil, false
 	}
 	c = &given
+	setDefaults(c, env)
+	if a.SharedCache.cacheable(r, c) {
+		return c, true, done, true
+	}
+	setFromRequest(c, r)
+	return c, false, done, true
+}
+
+// setDefaults sets the environment and the time where the context does not.
+func setDefaults(c *eval.Context, env edgecore.Environment) {
 	if _, ok := c.Fields["environment"]; !ok {
 		c.Fields["environment"] = string(env)
 	}
 	if _, given := edgecore.ReadTime(c.Fields["currentTime"]); !given {
 		c.Time = time.Now()
 	}
-	if a.SharedCache.cacheable(r, c) {
-		return c, true, done, true
-	}
+}
+
+// setFromRequest sets what only this request has: the address of its client, and a seed.
+func setFromRequest(c *eval.Context, r *http.Request) {
 	if _, ok := c.Fields["remoteAddress"]; !ok {
 		if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
 			c.Fields["remoteAddress"] = host
@@ -49,7 +60,6 @@ func (a *api) readContext(
 	if c.Fields["sessionId"] == "" {
 		c.Fields["sessionId"] = c.Seed
 	}
-	return c, false, done, true
 }
 
 // givenContext reads the fields that the request has. If ok is false, the response has

@@ -34,17 +34,30 @@ func with(t testing.TB, change func(*api.Options)) (*fixture, *api.Handler) {
 	f.store = state.New(state.Options{Log: log})
 	f.put(t, definitions)
 	o := api.Options{
-		States: f.store, Environments: []edgecore.Environment{"production", "empty"}, Log: log,
+		MaxStreams: 4, States: f.store, Environments: []edgecore.Environment{"production", "empty"}, Log: log,
 		Registry: prometheus.NewRegistry(),
 		Access: access.New(access.Options{
 			Backend: tokens(t, backend, backendA), Frontend: tokens(t, frontend, frontendB),
 		}),
-		Usage: &usage.Collector{},
+		Usage: newCollector(t),
 	}
 	change(&o)
 	h := api.New(o)
 	f.handler = h
 	return f, h
+}
+
+// newCollector sends nothing, since it does not run.
+func newCollector(t testing.TB) *usage.Collector {
+	t.Helper()
+	collector, err := usage.New(usage.Options{
+		URL: "https://unleash.example", Tokens: []edgecore.Token{{Environment: "production"}},
+		Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return collector
 }
 
 func TestValidate(t *testing.T) {
@@ -356,7 +369,7 @@ func TestDrain(t *testing.T) {
 	if r := f.ask("GET", "/ready", "", ""); r.StatusCode != 200 {
 		t.Fatalf("%d", r.StatusCode)
 	}
-	h.Drain()
+	h.Drain(0)
 	for path, code := range map[string]int{
 		"/ready": 503, "/internal-backstage/ready": 503, "/health": 200, "/api/client/features": 200,
 	} {

@@ -18,9 +18,11 @@ func etagOf(body []byte) string {
 // is a list, compared weakly (RFC 9110, section 13.1.2), since proxies weaken tags. A
 // POST always gets the body, as from Unleash: 304 is for GET and HEAD alone.
 func notModified(r *http.Request, etag string) bool {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return false
-	}
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && hasTag(r, etag)
+}
+
+// hasTag reports whether If-None-Match names an entity tag, whatever the method.
+func hasTag(r *http.Request, etag string) bool {
 	for _, line := range r.Header.Values("If-None-Match") {
 		for candidate := range strings.SplitSeq(line, ",") {
 			candidate = strings.TrimSpace(candidate)

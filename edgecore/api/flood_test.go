@@ -293,9 +293,10 @@ func answers(c net.Conn) bool {
 // forgetful takes every report.
 type forgetful struct{}
 
-func (forgetful) Metrics(usage.Source, []byte) error  { return nil }
-func (forgetful) Bulk(usage.Source, []byte) error     { return nil }
-func (forgetful) Register(usage.Source, []byte) error { return nil }
+func (forgetful) Metrics(usage.Source, []byte) error       { return nil }
+func (forgetful) Bulk(usage.Source, []byte) error          { return nil }
+func (forgetful) Register(usage.Source, []byte) error      { return nil }
+func (forgetful) Evaluated(usage.Source, usage.Evaluation) {}
 
 // TestTooLargeIsRefusedAtOnce: what says that it is too large is not read, and
 // what does not say it is read to its limit.

@@ -24,7 +24,7 @@ func TestInstanceMetrics(t *testing.T) {
 	if found := values(t, registry); found[build] != 1 || found["flagcast_ready{}"] != 1 {
 		t.Errorf("%s is %v, flagcast_ready %v, want 1", build, found[build], found["flagcast_ready{}"])
 	}
-	h.Drain()
+	h.Drain(0)
 	if code, ready := f.ask("GET", "/ready", "", "").StatusCode, values(t, registry)["flagcast_ready{}"]; code != 503 ||
 		ready != 0 {
 		t.Errorf("draining: /ready is %d, flagcast_ready %v", code, ready)

@@ -13,6 +13,8 @@ type Usage interface {
 	Metrics(from usage.Source, body []byte) error
 	Bulk(from usage.Source, body []byte) error
 	Register(from usage.Source, body []byte) error
+	// Evaluated adds one evaluation that this server made for an SDK.
+	Evaluated(from usage.Source, e usage.Evaluation)
 }
 
 // report passes a body on. The environment is that of the token, whatever the body

@@ -106,6 +106,15 @@ func TestMayBeOnOfOthers(t *testing.T) {
 		{"name":"unless-on","enabled":true,"strategies":[],"dependencies":[{"feature":"on","enabled":false}]},
 		{"name":"unless-off","enabled":true,"strategies":[],"dependencies":[{"feature":"off","enabled":false}]},
 		{"name":"orphan","enabled":true,"strategies":[],"dependencies":[{"feature":"missing"}]},
+		{"name":"no-variant","enabled":true,"strategies":[],"dependencies":[{"feature":"on","variants":["a","a"]}]},
+		{"name":"other-variant","enabled":true,"strategies":[],"dependencies":[{"feature":"split","variants":["a"]}]},
+		{"name":"some-variant","enabled":true,"strategies":[],"dependencies":[{"feature":"split","variants":["a",
+			"b"]}]},
+		{"name":"without-variant","enabled":true,"strategies":[],
+			"dependencies":[{"feature":"on","variants":["disabled"]}]},
+		{"name":"split","enabled":true,"strategies":[{"name":"flexibleRollout","parameters":{"rollout":"0"},
+			"variants":[{"name":"a","weight":1000}]},{"name":"default","variants":[{"name":"b","weight":500},
+			{"name":"c","weight":500}]}]},
 		{"name":"on","enabled":true,"strategies":[]}`)
 	var names []string
 	for i, on := range compile.MayBeOn(p, time.Now()) {
@@ -113,7 +122,9 @@ func TestMayBeOnOfOthers(t *testing.T) {
 			names = append(names, p.Flags()[i].Name)
 		}
 	}
-	if want := []string{"on", "some", "unless-off"}; !slices.Equal(names, want) {
+	if want := []string{
+		"on", "some", "some-variant", "split", "unless-off", "without-variant",
+	}; !slices.Equal(names, want) {
 		t.Errorf("%v may be on, want %v", names, want)
 	}
 }

@@ -170,6 +170,28 @@ func (c *Collector) Register(from Source, body []byte) error {
 	return nil
 }
 
+// Evaluation is one evaluation of a flag for a client that counts none itself.
+type Evaluation struct {
+	App, Flag string
+	Variant   string // "" or "disabled" for none
+	Enabled   bool
+}
+
+// Evaluated adds an evaluation.
+func (c *Collector) Evaluated(from Source, e Evaluation) {
+	now := time.Now()
+	one := row{hour: hourOf(now, now), key: key{e.App, e.Flag}}
+	if e.Enabled {
+		one.yes = 1
+	} else {
+		one.no = 1
+	}
+	if e.Variant != "" {
+		one.variants = []variant{{e.Variant, 1}}
+	}
+	c.record(from, report{rows: []row{one}}, now)
+}
+
 // record merges a report.
 func (c *Collector) record(from Source, r report, now time.Time) {
 	m := c.metrics

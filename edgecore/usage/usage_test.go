@@ -58,6 +58,29 @@ func TestReportsAreMergedAndSentForTheirEnvironment(t *testing.T) {
 	}, development, production)
 }
 
+// TestEvaluationsOfTheServer: what the server evaluates for clients that count nothing
+// is reported like what SDKs count.
+func TestEvaluationsOfTheServer(t *testing.T) {
+	running(t, 0, func(t *testing.T, l *lab) {
+		hour := time.Now().Unix() / 3600
+		for range 2 {
+			l.Evaluated(browser("development"), usage.Evaluation{
+				App: "ofrep", Flag: "f", Variant: "red", Enabled: true,
+			})
+		}
+		l.Evaluated(browser("development"), usage.Evaluation{App: "ofrep", Flag: "f"})
+		l.Evaluated(browser("test"), usage.Evaluation{App: "ofrep", Flag: "f"}) // no token is for it
+		later(65 * time.Second)
+		row := fmt.Sprintf("development ofrep f %d", hour)
+		if diff := cmp.Diff(map[string][2]uint64{row: {2, 1}}, l.unleash.rows); diff != "" {
+			t.Errorf("rows (-want +got)\n%s", diff)
+		}
+		if diff := cmp.Diff(map[string]uint64{row + " red": 2}, l.unleash.variants); diff != "" {
+			t.Errorf("variants (-want +got)\n%s", diff)
+		}
+	}, development)
+}
+
 func TestRegistrationsAreSentOnce(t *testing.T) {
 	running(t, 0, func(t *testing.T, l *lab) {
 		for range 5 {

@@ -156,24 +156,34 @@ func TestHelmRuns(t *testing.T) {
 		targets        int
 	}{
 		{
-			"publisher.yaml", core, []string{"edge", "--no-publish"}, map[string]string{"TOKENS": "*:production.a"},
+			"publisher.yaml", core,
+			[]string{"edge", "--no-publish"},
+			map[string]string{"TOKENS": "*:production.a"},
 			"https://unleash.example", 0,
 		},
 		{
-			"publisher.yaml", publisher, []string{"serve"}, map[string]string{"UNLEASH_TOKEN": "*:production.a"},
+			"publisher.yaml", publisher,
+			[]string{"serve"},
+			map[string]string{"UNLEASH_TOKEN": "*:production.a"},
 			"https://unleash.example", 1,
 		},
 		{
-			"edge-defaults.yaml", core, []string{"edge", "--no-publish"},
-			map[string]string{"TOKENS": "*:production.a"}, "http://unleash.unleash:4242", 0,
+			"edge-defaults.yaml", core,
+			[]string{"edge", "--no-publish"},
+			map[string]string{"TOKENS": "*:production.a"},
+			"http://unleash.unleash:4242", 0,
 		},
 		{
-			"edge-production.yaml", "Deployment/edge", []string{"edge", "--no-publish"},
-			map[string]string{"TOKENS": "*:production.a"}, "https://unleash.internal:4242", 0,
+			"edge-production.yaml", "Deployment/edge",
+			[]string{"edge", "--no-publish"},
+			map[string]string{"TOKENS": "*:production.a"},
+			"https://unleash.internal:4242", 0,
 		},
 		{
-			"edge-offline.yaml", core, []string{"offline"},
-			map[string]string{"CLIENT_TOKENS": "*:development.trial"}, "", 0,
+			"edge-offline.yaml", core,
+			[]string{"offline"},
+			map[string]string{"CLIENT_TOKENS": "*:development.trial"},
+			"", 0,
 		},
 	} {
 		t.Run(tc.file+" "+tc.workload, func(t *testing.T) {

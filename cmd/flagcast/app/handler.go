@@ -37,7 +37,7 @@ func (c *App) handler(targets func() *report.Targets, known *access.Access) (*ap
 		BasePath: cfg.BasePath, LastConfirmed: c.heard,
 		Build:   api.Build{Version: BuildVersion(), Revision: buildRevision()},
 		Targets: func() any { return targets() }, Usage: c.usage, WebhookSecret: cfg.WebhookSecret, Trigger: c.trigger,
-		TokenHeader: header, DisableAll: !cfg.All,
+		TokenHeader: header, DisableAll: !cfg.All, MaxStreams: cfg.MaxStreams,
 		CORS: api.CORS{
 			Origins: cfg.CORS.Origins, AllowedHeaders: cfg.CORS.AllowedHeaders, ExposedHeaders: cfg.CORS.ExposedHeaders,
 			Methods: cfg.CORS.Methods, MaxAge: cfg.CORS.MaxAge,

@@ -114,6 +114,8 @@ type API struct {
 	Deny           []string `yaml:"deny"`
 	// MaxConnections bounds the connections of Listen and TLS together. 0: not.
 	MaxConnections int `yaml:"max_connections" min:"0"`
+	// MaxStreams bounds the clients that stream. 0: none may.
+	MaxStreams int `yaml:"max_streams" min:"0"`
 	// Drain is how long requests are answered after the signal to end, while
 	// readiness says no.
 	Drain     time.Duration `yaml:"drain"`
@@ -224,7 +226,8 @@ func (c *Config) setDefaults() {
 	c.Upstream.TokenHeader = "Authorization"
 	c.API = API{
 		Listen: ":3063", TokenHeader: "Authorization", RevalidateTokens: time.Hour, All: true,
-		TLS: TLS{Listen: ":3043"}, CORS: CORS{
+		MaxStreams: 10_000,
+		TLS:        TLS{Listen: ":3043"}, CORS: CORS{
 			Origins: []string{"*"}, MaxAge: 48 * time.Hour,
 		}, Backstage: Backstage{Metrics: true},
 	}

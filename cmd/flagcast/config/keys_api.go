@@ -38,6 +38,9 @@ func apiKeys() keydoc.Keys {
 			Meaning: "connections to `listen` and `tls.listen` together; beyond it new ones wait until another ends, " +
 				"health and readiness among them unless they ask `backstage.listen`",
 		},
+		"max_streams": {
+			Meaning: "clients of `/api/client/streaming` at a time; beyond it new ones get 429",
+		},
 		"drain": {
 			Meaning: "after the signal to end: how long `/ready` says no and requests are answered, each with the " +
 				"end of its connection, before open ones have ten seconds",

@@ -141,7 +141,7 @@ func (l *Listeners) Serve(
 	})
 	group.Go(func() error {
 		<-ctx.Done()
-		h.Drain()
+		h.Drain(cfg.Drain)
 		draining.Store(true)
 		drained := time.NewTimer(cfg.Drain) // a second signal ends the process
 		defer drained.Stop()

@@ -64,7 +64,10 @@ type addressed struct{ net.Conn }
 
 func (addressed) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 1} }
 
-const goodToken = "*:production.token"
+const (
+	goodToken    = "*:production.token"
+	backendToken = "*:production.backend"
+)
 
 // newTestHandler is the API with one flag.
 func newTestHandler(t *testing.T) *api.Handler {
@@ -79,10 +82,16 @@ func newTestHandler(t *testing.T) *api.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
+	backend, err := edgecore.ParseToken(secret.New(backendToken))
+	if err != nil {
+		t.Fatal(err)
+	}
 	return api.New(api.Options{
 		States: store, Environments: []edgecore.Environment{"production"}, Log: slog.New(slog.DiscardHandler),
-		Registry: prometheus.NewRegistry(),
-		Access:   access.New(access.Options{Frontend: []edgecore.Token{known}}), Usage: &sdkusage.Collector{},
+		Registry: prometheus.NewRegistry(), MaxStreams: 10, Usage: &sdkusage.Collector{},
+		Access: access.New(access.Options{
+			Backend: []edgecore.Token{backend}, Frontend: []edgecore.Token{known},
+		}),
 	})
 }
 

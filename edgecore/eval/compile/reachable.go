@@ -2,6 +2,7 @@ package compile
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore/eval"
@@ -10,13 +11,13 @@ import (
 // MayBeOn reports for each flag of Flags whether a request at a time may find
 // it on. false is certain: the flag is off whatever the context is, because a
 // date has passed or is to come, because conditions exclude each other, because
-// its share is 0 %, or because its parent is off. true may be wrong where only a
-// search over contexts could decide, and beyond the bounds of the work: it takes
-// linear time.
+// its share is 0 %, because its parent is off, or because its parent never has
+// the variant that it must have. true may be wrong where only a search over
+// contexts could decide, and beyond the bounds of the work: it takes linear time.
 func MayBeOn(p *eval.Program, at time.Time) []bool {
 	r := reach{
 		p: p, view: p.NewView(&eval.Context{Time: at}), texts: map[int32][]string{},
-		segments: map[*eval.Condition]bool{}, left: maxTries,
+		segments: map[*eval.Condition]bool{}, variants: map[int32]map[string]bool{}, left: maxTries,
 	}
 	on := make([]bool, len(p.Rules))
 	// A parent has no parents, so that two passes are enough.
@@ -38,7 +39,8 @@ type reach struct {
 	// segments are the large ones that were looked at by themselves, and whether
 	// they can hold.
 	segments map[*eval.Condition]bool
-	left     int // values that may still be tried
+	variants map[int32]map[string]bool // that a parent may have, by name
+	left     int                       // values that may still be tried
 }
 
 const (
@@ -58,17 +60,57 @@ func (r *reach) parents(f *eval.Rule, on []bool) bool {
 		if d.Enabled && !on[d.Flag] || !d.Enabled && always && len(r.p.Rules[d.Flag].Parents) == 0 {
 			return false
 		}
+		if d.Enabled && len(d.Variants) > 0 && !r.mayTake(d) {
+			return false
+		}
 	}
 	return true
 }
 
+// mayTake reports whether the parent of a dependency may have one of the variants
+// that the dependency requires.
+func (r *reach) mayTake(d *eval.Parent) bool {
+	names, known := r.variants[d.Flag]
+	if !known {
+		names = r.variantsOf(&r.p.Rules[d.Flag])
+		r.variants[d.Flag] = names
+	}
+	return slices.ContainsFunc(d.Variants, func(name string) bool { return names[name] })
+}
+
+// variantsOf returns the names of the variants that an enabled flag may have.
+func (r *reach) variantsOf(f *eval.Rule) map[string]bool {
+	names := map[string]bool{}
+	for i := range f.Strategies {
+		s := &f.Strategies[i]
+		if !r.mayPass(s) {
+			continue
+		}
+		chosen := cmp.Or(s.Variants, f.Variants)
+		if name, constant := chosen.Constant(); constant {
+			names[name] = true
+			continue
+		}
+		names[eval.Disabled.Name] = true // where the deciding field is missing
+		for j := range chosen.List {
+			names[chosen.List[j].Name] = true
+		}
+	}
+	return names
+}
+
 func (r *reach) anyStrategy(f *eval.Rule) bool {
 	for i := range f.Strategies {
-		if s := &f.Strategies[i]; (s.Share == nil || s.Share.Percent > 0) && r.canHold(s.Conditions) {
+		if r.mayPass(&f.Strategies[i]) {
 			return true
 		}
 	}
 	return false
+}
+
+// mayPass reports whether some context may pass a strategy.
+func (r *reach) mayPass(s *eval.Strategy) bool {
+	return (s.Share == nil || s.Share.Percent > 0) && r.canHold(s.Conditions)
 }
 
 // canHold reports whether some context may satisfy all conditions. Conditions
