@@ -25,7 +25,8 @@ func main() {
 	}
 }
 
-var errUsage = errors.New("usage: release notices FILE | image FILE VERSION REVISION SECONDS | chart FILE VERSION SECONDS")
+var errUsage = errors.New(
+	"usage: release notices FILE | image FILE VERSION REVISION SECONDS | chart FILE VERSION SECONDS")
 
 func run(args []string) error {
 	if len(args) == 0 {

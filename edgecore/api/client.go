@@ -33,7 +33,7 @@ func (a *api) features(w http.ResponseWriter, r *http.Request) {
 		if !ok {
 			return
 		}
-		chosen = filter{prefix: query.Get("namePrefix"), projects: slices.Concat(query["project"], query["project[]"])}
+		chosen = filterOf(query)
 		scope = chosen.narrow(scope)
 	}
 	b := a.bodies.get(st, scope, chosen)

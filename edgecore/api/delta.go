@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -48,7 +49,7 @@ func (a *api) delta(w http.ResponseWriter, r *http.Request) {
 
 // filterOf returns the filter that a query asks for.
 func filterOf(query url.Values) filter {
-	return filter{prefix: query.Get("namePrefix"), projects: append(query["project"], query["project[]"]...)}
+	return filter{prefix: query.Get("namePrefix"), projects: slices.Concat(query["project"], query["project[]"])}
 }
 
 // contentOf returns what a scope sees through a filter, and what a client has by one of

@@ -41,6 +41,26 @@ for (const entry of ${JSON.stringify(entries)}) {
   assert.equal(said, entries.map(entry => entry === 'edgeroutine' ? 'fetch\n' : 'function\n').join(''))
 })
 
+const bundler = need('esbuild')
+
+test('a bundler keeps an entry that is imported for its effect, and drops what is not used', { skip: bundler.skip }, async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'flagcast-bundled-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const npm = (...args) => execFileSync('npm', [...args, '--offline', '--loglevel=error'], { cwd: folder, encoding: 'utf8' })
+  const [{ filename }] = JSON.parse(npm('pack', FOLDER, '--json'))
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
+  npm('install', './' + filename)
+  const { build } = await bundler.load('esbuild')
+  const bundle = async contents => {
+    const { outputFiles } = await build({
+      stdin: { contents, resolveDir: folder }, bundle: true, format: 'esm', write: false, logLevel: 'silent'
+    })
+    return outputFiles[0].text
+  }
+  assert.match(await bundle(`import 'flagcast/entries/edgeroutine'`), /addEventListener\(["']fetch["']/)
+  assert.equal((await bundle(`import 'flagcast'`)).trim(), '')
+})
+
 const { skip, load } = need('publint', '@arethetypeswrong/cli/package.json', 'typescript')
 
 test('publint and arethetypeswrong have nothing against it', { skip }, t => {
