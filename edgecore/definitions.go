@@ -8,6 +8,10 @@ import (
 // Environment names an Unleash environment, such as "production".
 type Environment string
 
+// Digest is a digest of the meaning of a JSON value: the first half of a SHA-256. White
+// space, escapes in texts and the order of members do not change it.
+type Digest [16]byte
+
 // Definitions are the flags of one environment. They are never changed after
 // they have been built; a change is a new value.
 //
@@ -53,7 +57,8 @@ type Feature struct {
 	Variants       []Variant
 	Dependencies   []Dependency
 	// Raw is the JSON object as upstream sent it, unknown members included.
-	Raw string
+	Raw    string
+	Digest Digest // of Raw
 }
 
 // Strategy is one activation strategy; a flag is on when one of them passes.
@@ -80,6 +85,7 @@ type Segment struct {
 	ID          int
 	Constraints []Constraint
 	Raw         string
+	Digest      Digest // of Raw
 }
 
 // Variant is one of the values that an enabled flag can take.

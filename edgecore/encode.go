@@ -56,25 +56,19 @@ func (d *Definitions) Encode() []byte {
 	return b.Bytes()
 }
 
-// Equal reports whether two definitions hold the same flags, segments, revision
-// and members that we do not know, byte for byte.
+// Equal reports whether two definitions that are normalized hold the same flags, segments,
+// revision and members that we do not know, by their meaning.
 func (d *Definitions) Equal(o *Definitions) bool {
 	if d == nil || o == nil {
 		return d == o
 	}
-	if d.Environment != o.Environment || d.Revision != o.Revision ||
-		len(d.Features) != len(o.Features) || len(d.Segments) != len(o.Segments) {
-		return false
-	}
-	for i := range d.Features {
-		if d.Features[i].Raw != o.Features[i].Raw {
-			return false
-		}
-	}
-	for i := range d.Segments {
-		if d.Segments[i].Raw != o.Segments[i].Raw {
-			return false
-		}
-	}
-	return slices.Equal(d.Others, o.Others)
+	return d.Environment == o.Environment && d.Revision == o.Revision && d.SameFlags(o) &&
+		slices.Equal(d.Others, o.Others)
+}
+
+// SameFlags reports whether two definitions that are normalized hold the same flags and
+// segments, by their meaning.
+func (d *Definitions) SameFlags(o *Definitions) bool {
+	return slices.EqualFunc(d.Features, o.Features, func(a, b Feature) bool { return a.Digest == b.Digest }) &&
+		slices.EqualFunc(d.Segments, o.Segments, func(a, b Segment) bool { return a.Digest == b.Digest })
 }

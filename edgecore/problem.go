@@ -61,6 +61,9 @@ func (l *ProblemList) Full() bool { return len(l.kept) >= MaxProblems }
 // Len returns how many problems are kept.
 func (l *ProblemList) Len() int { return len(l.kept) }
 
+// Since returns the problems from position first on. The caller must not change them.
+func (l *ProblemList) Since(first int) []Problem { return l.kept[first:len(l.kept):len(l.kept)] }
+
 // SetFeature names the flag of the problems from position first on.
 func (l *ProblemList) SetFeature(first int, name string) {
 	for i := range l.kept[first:] {

@@ -203,18 +203,18 @@ func TestClientFeatures(t *testing.T) {
 		return fmt.Sprint(list, len(d.Segments))
 	}
 	for _, tc := range []struct{ path, token, want string }{
-		{"/api/client/features", backend, "[on off for-7 in-no in-production half half-child soon] 2"},
-		{"/api/client/features", backendA, "[on off] 0"},
+		{"/api/client/features", backend, "[for-7 half half-child in-no in-production off on soon] 2"},
+		{"/api/client/features", backendA, "[off on] 0"},
 		{"/api/client/features?namePrefix=in-", backend, "[in-no in-production] 1"},
 		{"/api/client/features?project=none", backend, "[] 0"},
-		{"/api/client/features?project=a", backend, "[on off] 0"},
-		{"/api/client/features?project=a&project=none&project=a", backend, "[on off] 0"},
+		{"/api/client/features?project=a", backend, "[off on] 0"},
+		{"/api/client/features?project=a&project=none&project=a", backend, "[off on] 0"},
 		{"/api/client/features?project=a&namePrefix=of", backend, "[off] 0"},
-		{"/api/client/features?project=a&project=b", backendA, "[on off] 0"}, // never wider than the token
+		{"/api/client/features?project=a&project=b", backendA, "[off on] 0"}, // never wider than the token
 		{"/api/client/features?project=b", backendA, "[] 0"},
-		{"/api/client/features?project=*", backendA, "[on off] 0"},
-		{"/api/client/features?project=", backendA, "[on off] 0"},
-		{"/api/client/features?tag=simple:x", backendA, "[on off] 0"},
+		{"/api/client/features?project=*", backendA, "[off on] 0"},
+		{"/api/client/features?project=", backendA, "[off on] 0"},
+		{"/api/client/features?tag=simple:x", backendA, "[off on] 0"},
 	} {
 		if got := names(f.ask("GET", tc.path, tc.token, "")); got != tc.want {
 			t.Errorf("%s: %s, want %s", tc.path, got, tc.want)

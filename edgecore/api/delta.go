@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/flagcast/flagcast/edgecore/access"
+	"github.com/flagcast/flagcast/edgecore/delta"
 	"github.com/flagcast/flagcast/edgecore/state"
 )
 
@@ -26,9 +27,9 @@ func (a *api) delta(w http.ResponseWriter, r *http.Request) {
 	}
 	now, before := a.contentOf(scope, st, filterOf(query), tagsOf(r))
 	h := w.Header()
-	h.Set("ETag", `"`+now.id+`"`)
+	h.Set("ETag", `"`+now.ID+`"`)
 	h.Set("Cache-Control", "no-cache")
-	if before == now {
+	if before == now.Digests {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
@@ -56,7 +57,7 @@ func filterOf(query url.Values) filter {
 // its tags: nil when that is not known.
 func (a *api) contentOf(
 	scope access.Scope, st *state.State, chosen filter, tags []string,
-) (now, before *content) {
+) (now *content, before *delta.Digests) {
 	scope = chosen.narrow(scope)
 	key := contentKey{scope.Environment, keyOf(scope, chosen.prefix)}
 	now = a.contents.of(key, st.Version, func() *content { return newContent(st, scope, chosen.prefix) })

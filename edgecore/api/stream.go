@@ -137,8 +137,8 @@ func (s *stream) start() {
 // connected sends the first event. Its list is empty for a client that has everything.
 func (s *stream) connected(st *state.State) error {
 	now, before := s.api.contentOf(s.scope, st, s.filter, []string{s.r.Header.Get("Last-Event-ID")})
-	s.has = now.id
-	if before == now {
+	s.has = now.ID
+	if before == now.Digests {
 		return s.send("unleash-connected", []byte(`{"events":[]}`))
 	}
 	return s.send("unleash-connected", now.events(before).bytes)
@@ -185,10 +185,10 @@ func (s *stream) authorized(ctx context.Context) bool {
 
 func (s *stream) update(st *state.State) error {
 	now, before := s.api.contentOf(s.scope, st, s.filter, []string{s.has})
-	if before == now {
+	if before == now.Digests {
 		return nil // the change is not for this client
 	}
-	s.has = now.id
+	s.has = now.ID
 	return s.send("unleash-updated", now.events(before).bytes)
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/delta"
 	"github.com/flagcast/flagcast/edgecore/eval"
 	"github.com/flagcast/flagcast/edgecore/eval/compile"
 	"github.com/flagcast/flagcast/edgecore/parse"
@@ -65,15 +66,18 @@ func TestClientSpecification(t *testing.T) {
 // specDefinitions reads a state, which is definitions or delta events.
 func specDefinitions(t *testing.T, file string, state []byte) *edgecore.Definitions {
 	t.Helper()
-	var delta struct{ Events json.RawMessage }
-	if err := json.Unmarshal(state, &delta); err != nil {
+	var document struct{ Events json.RawMessage }
+	if err := json.Unmarshal(state, &document); err != nil {
 		t.Fatal(err)
 	}
-	read := parse.Definitions
-	if delta.Events != nil {
-		read = parse.Events
+	if document.Events != nil {
+		events, err := parse.Events(t.Context(), state, "", nil)
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		return delta.Fold(nil, "", events)
 	}
-	d, err := read(state, "")
+	d, err := parse.Definitions(state, "")
 	if err != nil {
 		t.Fatalf("%s: %v", file, err)
 	}

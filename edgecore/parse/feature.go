@@ -51,6 +51,9 @@ func (p *parser) readFeature() (f edgecore.Feature, ok bool) {
 		return f, false
 	}
 	f.Raw = p.s[start:p.i]
+	if !p.stopped {
+		f.Digest = p.digester.of(f.Raw)
+	}
 	if f.Name == "" {
 		p.problem("has no \"name\"; it is left out")
 		return f, false

@@ -144,5 +144,8 @@ func (p *parser) readSegment() (s edgecore.Segment, ok bool) {
 		p.problem("has no number \"id\"", without)
 	}
 	s.Raw = p.s[start:p.i]
+	if !p.stopped {
+		s.Digest = p.digester.of(s.Raw)
+	}
 	return s, ok
 }

@@ -146,6 +146,7 @@ type parser struct {
 	problems edgecore.ProblemList
 	path     []step         // to what is being read
 	index    map[string]int // places of the flags that were read, by name
+	digester digester
 
 	flags int   // elements of the list of flags, read or not
 	steps uint  // that were counted so far

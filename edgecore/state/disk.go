@@ -76,6 +76,7 @@ func (s *Store) restore(ctx context.Context, env edgecore.Environment) error {
 	if err != nil {
 		return err
 	}
+	d = edgecore.Normalize(nil, d)
 	if err := s.swap(ctx, d, info.ModTime(), true); err != nil {
 		return err
 	}

@@ -72,16 +72,23 @@ func (s *Store) Put(d *edgecore.Definitions) {
 	_ = s.PutContext(context.Background(), d) // a context that does not end gives no error
 }
 
-// PutContext makes definitions the newest of their environment. The same
+// PutContext makes definitions, normalized, the newest of their environment. The same
 // definitions again are not change, except that they confirm restored ones. The
 // error is that of ctx, whose end stops the work: then nothing has changed.
 func (s *Store) PutContext(ctx context.Context, d *edgecore.Definitions) error {
 	since := time.Now()
-	if old, err := s.Load(d.Environment); err == nil && old.Definitions.Equal(d) {
-		if old.Restored {
-			s.confirm(old)
+	old, err := s.Load(d.Environment)
+	if err == nil {
+		normalized := edgecore.Normalize(old.Definitions, d)
+		if normalized == old.Definitions {
+			if old.Restored {
+				s.confirm(old)
+			}
+			return nil
 		}
-		return nil
+		d = normalized
+	} else {
+		d = edgecore.Normalize(nil, d)
 	}
 	if err := s.swap(ctx, d, since, false); err != nil {
 		return err

@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/flagcast/flagcast/cmd/flagcast/exit"
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/delta"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/edgecore/upstream"
 	"github.com/flagcast/flagcast/internal/untrusted"
@@ -19,7 +21,11 @@ import (
 // delta protocol from the first one on.
 func ParseDefinitions(document []byte, env edgecore.Environment) (*edgecore.Definitions, error) {
 	if gjson.GetBytes(document, "events").Exists() {
-		return parse.Events(document, env)
+		events, err := parse.Events(context.Background(), document, env, nil)
+		if err != nil {
+			return nil, err
+		}
+		return delta.Fold(nil, env, events), nil
 	}
 	return parse.Definitions(document, env)
 }

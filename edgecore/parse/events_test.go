@@ -2,15 +2,68 @@ package parse_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/delta"
 	"github.com/flagcast/flagcast/edgecore/parse"
 	"github.com/flagcast/flagcast/test/need"
 )
+
+// folded returns the definitions that a document of events makes of nothing.
+func folded(t *testing.T, doc []byte) (*edgecore.Definitions, error) {
+	events, err := parse.Events(t.Context(), doc, "e", nil)
+	if err != nil {
+		return nil, err
+	}
+	return delta.Fold(nil, "e", events), nil
+}
+
+func TestParseEvents(t *testing.T) {
+	flag := func(name string, enabled bool) string {
+		return fmt.Sprintf(`{"name":%q,"enabled":%v,"strategies":[]}`, name, enabled)
+	}
+	d, err := folded(t, []byte(`{"events":[
+		{"eventId":1,"type":"feature-updated","feature":`+flag("lost", true)+`},
+		{"eventId":2,"type":"hydration","features":[`+flag("a", true)+`,`+flag("b", true)+`,`+flag("c", true)+`],
+			"segments":[{"id":1},{"id":2}]},
+		{"eventId":3,"type":"feature-updated","feature":`+flag("a", false)+`},
+		{"eventId":4,"type":"feature-removed","featureName":"b"},
+		{"eventId":5,"type":"segment-removed","segmentId":1},
+		{"eventId":6,"type":"segment-updated","segment":{"id":3}},
+		{"eventId":7,"type":"moved"},
+		{"eventId":8,"type":"feature-removed","featureName":"c"},
+		{"eventId":9,"type":"feature-updated","feature":`+flag("c", false)+`}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a", "c"}, namesOf(d)); diff != "" || d.Features[0].Enabled || d.Features[1].Enabled {
+		t.Errorf("flags (-want +got)\n%s\n%+v", diff, d.Features)
+	}
+	if len(d.Segments) != 2 || d.Segments[0].ID != 2 || d.Segments[1].ID != 3 || d.Revision != 9 {
+		t.Errorf("revision %d, segments %+v", d.Revision, d.Segments)
+	}
+	if len(d.Problems) != 1 ||
+		d.Problems[0].String() != `events[6].type: the type "moved" is not known; the event is passed over` {
+		t.Errorf("problems: %v", d.Problems)
+	}
+	for document, want := range map[string]string{
+		`{"events":[`:     "line 1, column 12: the JSON text ends too early",
+		`{"segments":[]}`: `line 1, column 1: "events" must be a list of events`,
+		`[]`:              `line 1, column 1: events are a JSON object with a list of "events", this is a list`,
+		`{"events":[{"type":"hydration","segments":[]}]}`: `line 1, column 1: "features" must be a list of flags, it ` +
+			`is missing`,
+		"{\"a\":1,\n\"events\":{}}": `line 2, column 10: "events" must be a list of events`,
+	} {
+		if _, err := folded(t, []byte(document)); err == nil || err.Error() != want {
+			t.Errorf("%s: %v", document, err)
+		}
+	}
+}
 
 // Events that say nothing take no more memory than they have bytes, times a few.
 func TestParseEventsIsBounded(t *testing.T) {
@@ -18,7 +71,7 @@ func TestParseEventsIsBounded(t *testing.T) {
 	for name, events := range map[string]string{
 		"numbers":    strings.Repeat("0,", size/2) + "0",
 		"objects":    strings.Repeat("{},", size/3) + "{}",
-		"hydrations": strings.Repeat(`{"type":"hydration"},`, size/21) + "{}",
+		"hydrations": strings.Repeat(`{"type":"hydration","features":[]},`, size/35) + "{}",
 		"numbers for flags": `{"type":"hydration","features":[` + strings.Repeat("0,", size/2) +
 			`{"name":"x","enabled":true,"strategies":[]}]}`,
 		"flags": `{"type":"hydration","features":[` +
@@ -31,7 +84,7 @@ func TestParseEventsIsBounded(t *testing.T) {
 		var d *edgecore.Definitions
 		used := need.Allocated(func() {
 			var err error
-			if d, err = parse.Events(doc, "e"); err != nil {
+			if d, err = folded(t, doc); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		})
@@ -59,7 +112,7 @@ func FuzzParseEvents(f *testing.F) {
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		var d *edgecore.Definitions
 		var err error
-		if used := need.Allocated(func() { d, err = parse.Events(doc, "e") }); used > 64*int64(len(doc))+1<<20 {
+		if used := need.Allocated(func() { d, err = folded(t, doc) }); used > 64*int64(len(doc))+1<<20 {
 			t.Errorf("%d bytes allocated for %d", used, len(doc))
 		}
 		if err != nil {
