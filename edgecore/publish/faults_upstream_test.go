@@ -98,7 +98,7 @@ func laggingUpstream(t *testing.T, seed uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	poll, err := upstream.NewPoll(upstream.Options{
+	poll, err := upstream.NewServer(upstream.Options{
 		URL: "https://unleash.example", Tokens: []edgecore.Token{token}, Environment: "e", Interval: interval,
 		Timeout: time.Second, Base: s, Log: quiet(),
 	})

@@ -65,7 +65,7 @@ func TestPollRefusesLargeAnswers(t *testing.T) {
 			}))
 			defer server.Close()
 			token, _ := edgecore.ParseToken(secret.New(allToken))
-			poll, err := upstream.NewPoll(upstream.Options{
+			poll, err := upstream.NewServer(upstream.Options{
 				URL: server.URL, Tokens: []edgecore.Token{token}, Environment: "production", MaxBytes: bound,
 				Interval: time.Millisecond, Timeout: 10 * time.Second, Log: slog.New(slog.DiscardHandler),
 			})
@@ -145,7 +145,7 @@ func TestProjectsOfATokenAreBounded(t *testing.T) {
 	}))
 	defer server.Close()
 	token, _ := edgecore.ParseToken(secret.New("[]:production.secret"))
-	poll, err := upstream.NewPoll(upstream.Options{
+	poll, err := upstream.NewServer(upstream.Options{
 		URL: server.URL, Tokens: []edgecore.Token{token}, Environment: "production", Interval: time.Hour,
 		Timeout: 10 * time.Second, Log: slog.New(slog.DiscardHandler),
 	})

@@ -1,5 +1,5 @@
 // Package upstream obtains definitions: from an Unleash server, Unleash Edge or another
-// flagcast by polling, or from a file.
+// flagcast, by polling and by its stream, or from a file.
 package upstream
 
 import (
@@ -27,6 +27,10 @@ type Status struct {
 	LastOK   time.Time // when upstream last confirmed or changed the definitions
 	Err      error     // of the last try; nil after a success
 	Failures int       // consecutive
+	// Mode is how a server is followed now; of several tokens, the slowest. "" for a file.
+	Mode Mode
+	// Of the streams of a server, since the start.
+	Counts
 }
 
 // health keeps the status of a feed.
@@ -49,6 +53,13 @@ func (h *health) Changed() <-chan struct{} {
 		h.changed = make(chan struct{})
 	}
 	return h.changed
+}
+
+// confirm records that a stream is alive.
+func (h *health) confirm() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.status.LastOK = time.Now()
 }
 
 // record records a try and returns the status before it.

@@ -139,3 +139,9 @@ func retryAfter(resp *http.Response) time.Duration {
 	}
 	return 0
 }
+
+// NewStreamClient makes a client for answers that do not end: it repeats nothing and has
+// no time limit. The caller ends requests by their context.
+func NewStreamClient(base http.RoundTripper) *http.Client {
+	return &http.Client{Transport: base, CheckRedirect: noRedirect}
+}

@@ -68,7 +68,7 @@ func (c *App) deliver(ctx context.Context, d *edgecore.Definitions) {
 // trigger makes every feed ask upstream soon.
 func (c *App) trigger() {
 	for _, feed := range c.Feeds {
-		if poll, ok := feed.(*upstream.Poll); ok {
+		if poll, ok := feed.(*upstream.Server); ok {
 			poll.Trigger()
 		}
 	}

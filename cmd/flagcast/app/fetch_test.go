@@ -42,7 +42,7 @@ func TestFetchEndsWithARefusal(t *testing.T) {
 					}
 				})
 				log := slog.New(slog.DiscardHandler)
-				poll, err := upstream.NewPoll(upstream.Options{
+				poll, err := upstream.NewServer(upstream.Options{
 					URL: "http://unleash.test", Environment: "e", Interval: 15 * time.Second, Timeout: 10 * time.Second,
 					Tokens: []edgecore.Token{{Secret: secret.New("*:e.x"), Environment: "e"}}, Base: base, Log: log,
 				})

@@ -151,7 +151,7 @@ func (p *publishing) reload(ctx context.Context, core *App, why string) (*App, e
 // setTokens lets everything that asks upstream use the tokens of a configuration.
 func (p *publishing) setTokens(core *App) {
 	for env, tokens := range core.Config.Upstream.TokensByEnvironment() {
-		if poll, ok := core.Feeds[env].(*upstream.Poll); ok {
+		if poll, ok := core.Feeds[env].(*upstream.Server); ok {
 			poll.SetTokens(tokens)
 		}
 	}

@@ -91,7 +91,7 @@ func flags(revision int, names ...string) http.HandlerFunc {
 
 // follower runs a poll and keeps what it delivers.
 type follower struct {
-	*upstream.Poll
+	*upstream.Server
 	mu        sync.Mutex
 	delivered [][]string
 	revisions []uint64
@@ -114,7 +114,7 @@ func follow(t *testing.T, s http.RoundTripper, tokens ...string) *follower {
 		o.Tokens = append(o.Tokens, token)
 	}
 	var err error
-	if f.Poll, err = upstream.NewPoll(o); err != nil {
+	if f.Server, err = upstream.NewServer(o); err != nil {
 		t.Fatal(err)
 	}
 	return f
@@ -356,7 +356,7 @@ func TestPollOverHTTP(t *testing.T) {
 	}))
 	defer serve.Close()
 	token, _ := edgecore.ParseToken(secret.New(allToken))
-	poll, err := upstream.NewPoll(upstream.Options{
+	poll, err := upstream.NewServer(upstream.Options{
 		URL: serve.URL, Tokens: []edgecore.Token{token}, Environment: "production",
 		Interval: time.Millisecond, Timeout: 5 * time.Second, Log: slog.New(slog.DiscardHandler),
 	})
@@ -387,10 +387,10 @@ func TestPollOverHTTP(t *testing.T) {
 	}
 }
 
-func TestNewPollRefuses(t *testing.T) {
+func TestNewServerRefuses(t *testing.T) {
 	token, _ := edgecore.ParseToken(secret.New(allToken))
 	for _, address := range []string{"", "unleash.example", "ftp://unleash.example", "http://"} {
-		if _, err := upstream.NewPoll(upstream.Options{URL: address, Tokens: []edgecore.Token{token}}); err == nil {
+		if _, err := upstream.NewServer(upstream.Options{URL: address, Tokens: []edgecore.Token{token}}); err == nil {
 			t.Errorf("%q is accepted", address)
 		}
 	}
