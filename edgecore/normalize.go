@@ -10,21 +10,26 @@ import (
 // sorted by name and segments by ID, with the text of last where the meaning is the same.
 // Where nothing differs in meaning, it returns last. last may be nil.
 func Normalize(last, next *Definitions) *Definitions {
-	normalized := *next
-	normalized.Features = sortedBy(next.Features, compareFeatures)
-	normalized.Segments = sortedBy(next.Segments, compareSegments)
-	if last == nil {
-		return &normalized
+	normal := *next
+	normal.Features = sortedBy(next.Features, compareFeatures)
+	normal.Segments = sortedBy(next.Segments, compareSegments)
+	if last != nil {
+		if last.Equal(&normal) {
+			return last
+		}
+		normal.Features = adopt(last.Features, normal.Features, next.Features, compareFeatures,
+			func(f *Feature) (Digest, *string) { return f.Digest, &f.Raw })
+		normal.Segments = adopt(last.Segments, normal.Segments, next.Segments, compareSegments,
+			func(s *Segment) (Digest, *string) { return s.Digest, &s.Raw })
 	}
-	if last.Equal(&normalized) {
-		return last
+	if same(normal.Features, next.Features) && same(normal.Segments, next.Segments) {
+		return next
 	}
-	normalized.Features = adopt(last.Features, normalized.Features, next.Features, compareFeatures,
-		func(f *Feature) (Digest, *string) { return f.Digest, &f.Raw })
-	normalized.Segments = adopt(last.Segments, normalized.Segments, next.Segments, compareSegments,
-		func(s *Segment) (Digest, *string) { return s.Digest, &s.Raw })
-	return &normalized
+	return &normal
 }
+
+// same reports whether two lists are one.
+func same[T any](a, b []T) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }
 
 func compareFeatures(a, b *Feature) int { return strings.Compare(a.Name, b.Name) }
 
@@ -53,7 +58,7 @@ func sortedBy[T any](list []T, compare func(a, b *T) int) []T {
 // adopt returns next, sorted, with the elements of last whose meaning is the same. given
 // is what the caller has, which is not changed: next may be the same list.
 func adopt[T any](last, next, given []T, compare func(a, b *T) int, of func(*T) (Digest, *string)) []T {
-	copied := len(given) > 0 && len(next) > 0 && &next[0] != &given[0]
+	copied := !same(next, given)
 	i := 0
 	for j := range next {
 		for i < len(last) && compare(&last[i], &next[j]) < 0 {

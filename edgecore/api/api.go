@@ -40,9 +40,8 @@ type Options struct {
 	Log          *slog.Logger
 	Registry     *prometheus.Registry
 	Build        Build
-	// LastConfirmed returns when upstream last confirmed an environment, and how often
-	// it has failed since, for metrics. nil: unknown.
-	LastConfirmed func(env edgecore.Environment) (at time.Time, failures int)
+	// Upstream returns how upstream of an environment is, for metrics. nil: there are none.
+	Upstream func(edgecore.Environment) Upstream
 	BasePath      string // "" or "/path"
 	// Targets returns the state of the targets, to be encoded as JSON; nil: nothing
 	// is published.

@@ -44,13 +44,23 @@ func newDurations() *prometheus.HistogramVec {
 	}, []string{"route", "code"})
 }
 
+// Upstream is how upstream of an environment is.
+type Upstream struct {
+	LastConfirmed time.Time // when it last confirmed or changed the flags; zero for never
+	Failures      int       // consecutive
+	Streaming     bool      // the streams of all tokens are open
+	Connections   uint64    // streams that have begun
+	Drifts        uint64    // changes that a stream has lost, and a poll has found
+}
+
 // stateCollector reports what the store holds, when it is scraped.
 type stateCollector struct {
 	states        States
 	environments  []edgecore.Environment
-	lastConfirmed func(edgecore.Environment) (time.Time, int)
+	upstream func(edgecore.Environment) Upstream
 
-	flags, problems, revision, changedAt, restored, lastSuccess, failures *prometheus.Desc
+	flags, problems, revision, changedAt, restored         *prometheus.Desc
+	lastSuccess, failures, streaming, connections, drifted *prometheus.Desc
 }
 
 func newStateCollector(o *Options) *stateCollector {
@@ -61,11 +71,17 @@ func newStateCollector(o *Options) *stateCollector {
 		return prometheus.NewDesc("flagcast_definitions_"+name, help, []string{"environment"}, nil)
 	}
 	return &stateCollector{
-		states: o.States, environments: o.Environments, lastConfirmed: o.LastConfirmed,
+		states: o.States, environments: o.Environments, upstream: o.Upstream,
 		lastSuccess: upstream("last_success_timestamp_seconds",
 			"When upstream last confirmed or changed the definitions, in unix time; 0 for never."),
 		failures: upstream("consecutive_failures",
 			"Tries to reach upstream that have failed since the last that did not; alert on it."),
+		streaming: upstream("streaming",
+			"1 while the streams of upstream are open for all tokens of the environment, 0 while it is polled."),
+		connections: upstream("stream_connections_total",
+			"Streams of upstream that have begun with flags, or what had changed."),
+		drifted: upstream("stream_drift_total",
+			"Polls that have found a change that the events of upstream have lost."),
 		flags:     desc("flags", "Flags of the environment."),
 		problems:  desc("problems", "Faults of single flags, strategies and segments."),
 		revision:  desc("revision", "Upstream's number of the newest definitions."),
@@ -77,7 +93,8 @@ func newStateCollector(o *Options) *stateCollector {
 
 func (c *stateCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.flags, c.problems, c.revision, c.changedAt, c.restored, c.lastSuccess, c.failures,
+		c.flags, c.problems, c.revision, c.changedAt, c.restored, c.lastSuccess, c.failures, c.streaming,
+		c.connections, c.drifted,
 	} {
 		ch <- d
 	}
@@ -88,10 +105,8 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 		gauge := func(d *prometheus.Desc, v float64) {
 			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, string(env))
 		}
-		if c.lastConfirmed != nil {
-			at, failures := c.lastConfirmed(env)
-			gauge(c.lastSuccess, float64(max(at.UnixMilli(), 0))/1000)
-			gauge(c.failures, float64(failures))
+		if c.upstream != nil {
+			c.collectUpstream(c.upstream(env), string(env), ch)
 		}
 		st, err := c.states.Load(env)
 		if err != nil {
@@ -107,4 +122,19 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 		gauge(c.changedAt, float64(st.Since.UnixMilli())/1000)
 		gauge(c.restored, restored)
 	}
+}
+
+func (c *stateCollector) collectUpstream(u Upstream, env string, ch chan<- prometheus.Metric) {
+	streaming := 0.0
+	if u.Streaming {
+		streaming = 1
+	}
+	for d, value := range map[*prometheus.Desc]float64{
+		c.lastSuccess: float64(max(u.LastConfirmed.UnixMilli(), 0)) / 1000, c.failures: float64(u.Failures),
+		c.streaming: streaming,
+	} {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, env)
+	}
+	ch <- prometheus.MustNewConstMetric(c.connections, prometheus.CounterValue, float64(u.Connections), env)
+	ch <- prometheus.MustNewConstMetric(c.drifted, prometheus.CounterValue, float64(u.Drifts), env)
 }

@@ -164,7 +164,7 @@ func (s *scope) stream(ctx context.Context, cancel context.CancelCauseFunc, id s
 	watchdog.Stop()
 	silent := time.AfterFunc(silence, func() { cancel(errSilent) })
 	defer silent.Stop()
-	events := sse.NewReader(&heard{response.Body, func() { silent.Reset(silence) }, s.notify, time.Time{}}, s.maxBytes)
+	events := sse.NewReader(&watched{response.Body, func() { silent.Reset(silence) }, s.notify, time.Time{}}, s.maxBytes)
 	for first := id == ""; ; {
 		e, err := events.Next()
 		var large *untrusted.SizeError
@@ -209,14 +209,15 @@ func (s *scope) takeFrame(ctx context.Context, e sse.Event, first bool) error {
 	return nil
 }
 
-// heard calls read for everything that arrives, and notify at most once a second.
-type heard struct {
+// watched is a body that calls read for everything that arrives, and notify at most once
+// a second.
+type watched struct {
 	io.Reader
 	read, notify func()
 	notified     time.Time
 }
 
-func (h *heard) Read(b []byte) (int, error) {
+func (h *watched) Read(b []byte) (int, error) {
 	n, err := h.Reader.Read(b)
 	if n > 0 {
 		h.read()

@@ -134,7 +134,7 @@ func TestStreamOfALaggingServer(t *testing.T) {
 	})
 }
 
-// Events may be relative to the version that the server knows by its ID: after a poll
+// Events may be relative to the version that has the ID in Last-Event-ID: after a poll
 // with other flags all are asked for.
 func TestStreamAfterOtherFlags(t *testing.T) {
 	u := newUnleash()

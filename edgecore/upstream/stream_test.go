@@ -306,7 +306,7 @@ func TestDeltaPolls(t *testing.T) {
 			t.Errorf("%d polls of all flags in 14 minutes, want one every five", n)
 		}
 		f.expect(t, "2: x@a y@b")
-		u.restore(1, map[string]string{"old": "a"}) // 304 for ever
+		u.restore(1, map[string]string{"old": "a"}) // answers 304 from now on
 		later(8 * time.Minute)
 		f.expect(t, "3: old@a")
 		u.fault(func() { u.refuse["delta"] = 404 })

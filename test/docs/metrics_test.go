@@ -64,7 +64,7 @@ func exposed(t *testing.T) map[string]string {
 			States: store, Access: access.New(access.Options{}), Environments: []edgecore.Environment{env}, Log: log,
 			Registry: registry, Usage: reports,
 			WebhookSecret: secret.New("s"), Trigger: func() {},
-			LastConfirmed: func(edgecore.Environment) (time.Time, int) { return time.Time{}, 1 },
+			Upstream: func(edgecore.Environment) api.Upstream { return api.Upstream{Failures: 1} },
 		})
 		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/health", nil))
 

@@ -41,7 +41,7 @@ func newFeeds(
 	frontend := isFrontend(access.NewUpstream(u.URL, u.Headers, base))
 	for env, tokens := range u.TokensByEnvironment() {
 		poll, err := upstream.NewServer(upstream.Options{
-			URL: u.URL, Tokens: tokens, Environment: env, Interval: u.Interval,
+			URL: u.URL, Tokens: tokens, Environment: env, Mode: u.Mode, Interval: u.Interval,
 			Timeout: u.Timeout, Headers: u.Headers, Base: withToken(base, u), IsFrontend: frontend,
 			MaxBytes: maxBytes(u), TokenHeader: u.TokenHeader, Version: BuildVersion(),
 			Log: log.With("environment", env),

@@ -34,7 +34,7 @@ func (c *App) handler(targets func() *report.Targets, known *access.Access) (*ap
 	}
 	return api.New(api.Options{
 		States: c.Store, Access: known, Environments: c.Followed(), Log: c.Log, Registry: c.registry,
-		BasePath: cfg.BasePath, LastConfirmed: c.heard,
+		BasePath: cfg.BasePath, Upstream: c.upstreamOf,
 		Build:   api.Build{Version: BuildVersion(), Revision: buildRevision()},
 		Targets: func() any { return targets() }, Usage: c.usage, WebhookSecret: cfg.WebhookSecret, Trigger: c.trigger,
 		TokenHeader: header, DisableAll: !cfg.All, MaxStreams: cfg.MaxStreams,

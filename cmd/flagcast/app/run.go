@@ -11,7 +11,9 @@ import (
 	"github.com/flagcast/flagcast/cmd/flagcast/listen"
 	"github.com/flagcast/flagcast/cmd/flagcast/report"
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/api"
 	"github.com/flagcast/flagcast/edgecore/publish"
+	"github.com/flagcast/flagcast/edgecore/upstream"
 )
 
 // Run follows upstream and serves. It publishes, and takes other configurations, where
@@ -67,7 +69,7 @@ func (c *App) Publishers(listener publish.Listener) []*publish.Publisher {
 		Log: c.Log, Metrics: c.publishMetrics, Listener: listener,
 		ConfigArgument: c.ConfigFile.Argument(),
 		StaleAfter:     max(staleAfter, 3*c.Config.Upstream.Interval), UpstreamStaleAfter: c.Config.Upstream.Stale(),
-		LastConfirmed: func(env edgecore.Environment) time.Time { at, _ := c.heard(env); return at },
+		LastConfirmed: func(env edgecore.Environment) time.Time { return c.Feeds[env].Status().LastOK },
 	}
 	var list []*publish.Publisher
 	for _, t := range c.Targets {
@@ -98,7 +100,10 @@ func (c *App) scopes() map[edgecore.Environment][]string {
 	return followed
 }
 
-func (c *App) heard(env edgecore.Environment) (at time.Time, failures int) {
+func (c *App) upstreamOf(env edgecore.Environment) api.Upstream {
 	s := c.Feeds[env].Status()
-	return s.LastOK, s.Failures
+	return api.Upstream{
+		LastConfirmed: s.LastOK, Failures: s.Failures, Streaming: s.Mode == upstream.ModeStream,
+		Connections: s.Connects, Drifts: s.Drifts,
+	}
 }

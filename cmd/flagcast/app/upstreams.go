@@ -12,7 +12,7 @@ func (c *App) upstreams(private bool, now time.Time) []report.Upstream {
 	list := []report.Upstream{}
 	for _, env := range c.Followed() {
 		feed := c.Feeds[env].Status()
-		s := report.Upstream{Environment: env, LastOK: feed.LastOK, Failures: feed.Failures}
+		s := report.Upstream{Environment: env, Mode: string(feed.Mode), LastOK: feed.LastOK, Failures: feed.Failures}
 		st, err := c.Store.Load(env)
 		if err == nil {
 			s.Revision, s.Flags = st.Definitions.Revision, len(st.Definitions.Features)

@@ -18,6 +18,7 @@ import (
 	"github.com/flagcast/flagcast/edgecore/eval/describe"
 	"github.com/flagcast/flagcast/edgecore/eval/rules"
 	"github.com/flagcast/flagcast/edgecore/snapshot"
+	"github.com/flagcast/flagcast/edgecore/upstream"
 	"github.com/flagcast/flagcast/internal/secret"
 	"github.com/flagcast/flagcast/internal/strictyaml"
 )
@@ -58,6 +59,7 @@ type Upstream struct {
 	URL string `yaml:"url"`
 	// Tokens are backend tokens, each of the form project:environment.secret.
 	Tokens   []edgecore.Token         `yaml:"tokens"`
+	Mode     upstream.Mode            `yaml:"mode" oneof:"auto stream delta poll"`
 	Interval time.Duration            `yaml:"poll_interval" was:"interval" min:"1s"`
 	Timeout  time.Duration            `yaml:"timeout" min:"1ms"`
 	Headers  map[string]secret.Secret `yaml:"headers"` // sent with every request
@@ -220,6 +222,7 @@ type StaticContext struct {
 }
 
 func (c *Config) setDefaults() {
+	c.Upstream.Mode = upstream.ModeAuto
 	c.Upstream.Interval = 15 * time.Second
 	c.Upstream.Timeout = 10 * time.Second
 	c.Upstream.UsageInterval = time.Minute

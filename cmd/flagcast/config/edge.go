@@ -54,7 +54,6 @@ const (
 	insteadOfPushing = "let Prometheus scrape /internal-backstage/prometheus"
 	insteadOfTracing = "errors are in the log, figures at /internal-backstage/prometheus"
 	insteadOfTimeout = "requests have 30 s, idle connections two minutes"
-	insteadOfStream  = "flags are polled: set FEATURES_REFRESH_INTERVAL_SECONDS (upstream.poll_interval)"
 	insteadOfPKCS12  = "take the certificate and the key out by `openssl pkcs12 -in FILE -nodes -out client.pem`, " +
 		"and set PEM_CERT_FILE to that (upstream.client_cert_file)"
 	insteadOfHMAC = "create backend tokens in Unleash and set TOKENS (upstream.tokens)"
@@ -382,8 +381,11 @@ func pushSettings() []EdgeSetting {
 // otherSettings are the settings of streaming, reports and earlier versions.
 func otherSettings() []EdgeSetting {
 	return []EdgeSetting{
-		{Flag: "streaming", Default: "false", Does: "of Unleash Edge; not used", instead: insteadOfStream},
-		{Flag: "delta", Default: "false", Does: "of Unleash Edge; not used", instead: insteadOfStream},
+		{
+			Flag: "streaming", Default: "false", Does: "follow the stream of upstream, and warn where there is none",
+			apply: (*overrider).streaming,
+		},
+		{Flag: "delta", Default: "false", Does: "poll what has changed alone", apply: (*overrider).delta},
 		{Flag: "hostname", Value: "name", Does: "of Unleash Edge: nothing is pushed under it"},
 		{Flag: "ec2-instance-id", Value: "id", Does: "of Unleash Edge: nothing is pushed under it"},
 		{Flag: "consumption", Default: "false", Does: "of Unleash Edge: nothing is reported to anybody"},

@@ -50,7 +50,8 @@ func (c *Config) Require(n Needs) error { return c.settings.ErrAbsent(n.include)
 func (c *Config) Keep(n Needs) {
 	if !n.Upstream {
 		c.Upstream = Upstream{
-			Interval: c.Upstream.Interval, Timeout: c.Upstream.Timeout, UsageInterval: c.Upstream.UsageInterval,
+			Mode: c.Upstream.Mode, Interval: c.Upstream.Interval, Timeout: c.Upstream.Timeout,
+			UsageInterval: c.Upstream.UsageInterval,
 		}
 	}
 	if !n.API {

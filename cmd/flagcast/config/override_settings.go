@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/flagcast/flagcast/edgecore"
+	"github.com/flagcast/flagcast/edgecore/upstream"
 	"github.com/flagcast/flagcast/internal/secret"
 	"github.com/flagcast/flagcast/internal/strictyaml"
 )
@@ -192,6 +193,20 @@ func (o *overrider) trustProxy(g given) {
 }
 
 func (o *overrider) withTrustProxy(given) {} // trustProxy takes it
+
+func (o *overrider) streaming(g given) {
+	o.c.Upstream.Mode = upstream.ModeStream
+	o.from(&o.c.Upstream, "mode", g)
+}
+
+// delta is less than --streaming, which Unleash Edge wants beside it.
+func (o *overrider) delta(g given) {
+	if streaming, ok := o.given["streaming"]; ok && o.on(streaming) {
+		return
+	}
+	o.c.Upstream.Mode = upstream.ModeDelta
+	o.from(&o.c.Upstream, "mode", g)
+}
 
 func (o *overrider) noAll(given) { o.c.API.All = false }
 

@@ -31,11 +31,11 @@ func ordinary() *Targets {
 		From: "core",
 		Upstreams: []Upstream{
 			{
-				Environment: "production", State: "ok", LastOK: reportTime.Add(-4 * time.Second), Revision: 1042,
+				Environment: "production", State: "ok", Mode: "stream", LastOK: reportTime.Add(-4 * time.Second), Revision: 1042,
 				Flags: 412,
 			},
 			{
-				Environment: "development", State: "failing", LastOK: reportTime.Add(30 * time.Second), Failures: 12,
+				Environment: "development", State: "failing", Mode: "poll", LastOK: reportTime.Add(30 * time.Second), Failures: 12,
 				Revision: 998, Flags: 430,
 			},
 		},
@@ -64,9 +64,9 @@ func TestStatusReport(t *testing.T) {
 	if err := ordinary().Print(&out, reportTime, false); err != nil {
 		t.Fatal(err)
 	}
-	const want = `ENVIRONMENT  UPSTREAM  CONFIRMED  FAILURES  REVISION  FLAGS
-production   ok        4s ago     0         1042      412
-development  failing   in 30s     12        998       430
+	const want = `ENVIRONMENT  UPSTREAM  MODE    CONFIRMED  FAILURES  REVISION  FLAGS
+production   ok        stream  4s ago     0         1042      412
+development  failing   poll    in 30s     12        998       430
 
 TARGET    STATE       KEY            REVISION  AGE      BYTES    STORED  SEEN
 web-cf    ok          unleash-rules  1042      3m2s     53200    412ms   14.2s

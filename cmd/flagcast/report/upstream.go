@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"io"
 	"strings"
 	"time"
@@ -17,6 +18,8 @@ type Upstream struct {
 	// confirmed the flags for upstream.stale_after, "failing" if the last try has
 	// failed, or "ok": the first of them that holds.
 	State     string    `json:"state"`
+	// Mode is how upstream is followed now: "stream", "delta" or "poll"; "" for a file.
+	Mode      string    `json:"mode,omitempty"`
 	LastOK    time.Time `json:"lastOk,omitzero"` // upstream last confirmed or changed the flags
 	Failures  int       `json:"failures"`        // consecutive
 	LastError string    `json:"lastError,omitempty"`
@@ -31,7 +34,7 @@ func printUpstreams(w io.Writer, list []Upstream, now time.Time) error {
 	}
 	var report table
 	paint := PainterOf(w)
-	report.add("ENVIRONMENT", "UPSTREAM", "CONFIRMED", "FAILURES", "REVISION", "FLAGS")
+	report.add("ENVIRONMENT", "UPSTREAM", "MODE", "CONFIRMED", "FAILURES", "REVISION", "FLAGS")
 	for _, s := range list {
 		confirmed := "never"
 		if !s.LastOK.IsZero() {
@@ -40,7 +43,7 @@ func printUpstreams(w io.Writer, list []Upstream, now time.Time) error {
 				confirmed += " ago"
 			}
 		}
-		report.add(s.Environment, paintState(paint, s.State), confirmed, s.Failures, s.Revision, s.Flags)
+		report.add(s.Environment, paintState(paint, s.State), cmp.Or(s.Mode, "file"), confirmed, s.Failures, s.Revision, s.Flags)
 	}
 	if err := report.print(w); err != nil {
 		return err
