@@ -87,8 +87,8 @@ func startEdge(t *testing.T, binary string, variables ...string) string {
 	t.Helper()
 	cmd := exec.Command(binary, "edge")
 	cmd.Dir = t.TempDir()
-	cmd.Env = append(os.Environ(),
-		append(variables, "PORT=0", "INTERFACE=127.0.0.1", "FEATURES_REFRESH_INTERVAL_SECONDS=1")...)
+	cmd.Env = append(os.Environ(), "PORT=0", "INTERFACE=127.0.0.1", "FEATURES_REFRESH_INTERVAL_SECONDS=1")
+	cmd.Env = append(cmd.Env, variables...)
 	p := rig.Start(t, cmd)
 	address, listens := "", regexp.MustCompile(`frontend API: (http://[^/\s]+)`)
 	p.Until(t, "flagcast edge is ready", func() bool {

@@ -38,6 +38,20 @@ func StartUnleash(t testing.TB) *Unleash {
 func StartUnleashIn(t testing.TB, dir string) *Unleash {
 	t.Helper()
 	server := filepath.Join(dir, "dist", "server.js")
+	return start(t, filepath.Dir(server), server)
+}
+
+// StartUnleashStreams starts npm unleash-server with its delta engine, and with routes to
+// it that the open-source server does not have.
+func StartUnleashStreams(t testing.TB) *Unleash {
+	t.Helper()
+	dir := need.Module(t, "unleash-server")
+	return start(t, filepath.Join(dir, "dist"), need.File(t, "test/rig/streams.mjs"), dir)
+}
+
+// start runs a script of Node.js that starts the server.
+func start(t testing.TB, dir, server string, arguments ...string) *Unleash {
+	t.Helper()
 	database := Postgres(t)
 	port := FreePort(t)
 	u := &Unleash{
@@ -45,8 +59,8 @@ func StartUnleashIn(t testing.TB, dir string) *Unleash {
 		Admin: "*:*.rig-admin", Backend: "default:development.rig-backend",
 		Frontend: "default:development.rig-frontend",
 	}
-	cmd := exec.Command(node22(t), server)
-	cmd.Dir = filepath.Dir(server)
+	cmd := exec.Command(node22(t), append([]string{server}, arguments...)...)
+	cmd.Dir = dir
 	cmd.Env = environment(map[string]string{
 		"DATABASE_URL": database, "DATABASE_SSL": "false",
 		"HTTP_HOST": "127.0.0.1", "HTTP_PORT": strconv.Itoa(port),
