@@ -42,7 +42,7 @@ type Options struct {
 	Build        Build
 	// Upstream returns how upstream of an environment is, for metrics. nil: there are none.
 	Upstream func(edgecore.Environment) Upstream
-	BasePath      string // "" or "/path"
+	BasePath string // "" or "/path"
 	// Targets returns the state of the targets, to be encoded as JSON; nil: nothing
 	// is published.
 	Targets func() any
@@ -121,8 +121,8 @@ func New(o Options) *Handler {
 		requests: newDurations(),
 		slots:    make(chan struct{}, runtime.GOMAXPROCS(0)),
 		cors:     newCORS(&o.CORS),
-		streams:  newStreams(o.MaxStreams, o.Registry),
 	}
+	a.streams = newStreams(a)
 	if a.incoming.max = o.MaxBodies; a.incoming.max == 0 {
 		a.incoming.max = shareOfMemory(8)
 	}

@@ -33,7 +33,7 @@ func (a *api) delta(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	b := now.events(before).bytes
+	b := now.frame("unleash-updated", before).data
 	h.Set("Content-Type", "application/json")
 	if len(b) >= minCompressed && qvalue(r, "gzip") > 0 {
 		packed, err := a.compress(r, b)

@@ -22,33 +22,40 @@ type content struct {
 	version uint64 // of the state
 
 	mu     sync.Mutex
-	frames map[string]weak.Pointer[frame] // by the ID of the content before
+	frames map[frameKey]weak.Pointer[frame]
 }
 
-// frame is events in one line, as all clients get them that have the same content. It
+// frame is an event of a stream, as all clients get it that have the same content. It
 // stays in memory while one of them reads it.
-type frame struct{ bytes []byte }
+type frame struct {
+	chunk []byte // as chunk of HTTP/1.1
+	start int    // where the event begins in it, which ends 2 bytes before its end
+	data  []byte // {"events":[…]} in one line, a part of chunk
+}
+
+// frameKey is the name of an event, and the ID of the content before.
+type frameKey struct{ event, before string }
 
 func newContent(st *state.State, scope access.Scope, prefix string) *content {
 	flags := st.Definitions.Part(func(f *edgecore.Feature) bool {
 		return scope.Sees(f.Project) && strings.HasPrefix(f.Name, prefix)
 	})
 	return &content{
-		Digests: delta.DigestsOf(flags), flags: flags, frames: map[string]weak.Pointer[frame]{},
+		Digests: delta.DigestsOf(flags), flags: flags, frames: map[frameKey]weak.Pointer[frame]{},
 		version: st.Version,
 	}
 }
 
-// events returns {"events":[…]}, in one line: what makes this content of what a client
-// has, or of nothing where before is nil.
-func (c *content) events(before *delta.Digests) *frame {
-	id := ""
+// frame returns the event with what makes this content of what a client has, or of nothing
+// where before is nil.
+func (c *content) frame(event string, before *delta.Digests) *frame {
+	key := frameKey{event: event}
 	if before != nil {
-		id = before.ID
+		key.before = before.ID
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock() // others want the same, and wait for it
-	if f := c.frames[id].Value(); f != nil {
+	if f := c.frames[key].Value(); f != nil {
 		return f
 	}
 	events, end := delta.Changes(before, c.flags), "]}"
@@ -67,8 +74,8 @@ func (c *content) events(before *delta.Digests) *frame {
 		}
 		b = line.Bytes()
 	}
-	f := &frame{b}
-	c.frames[id] = weak.Make(f)
+	f := newFrame("id: "+c.ID+"\nevent: "+event+"\ndata: ", b, "\n\n")
+	c.frames[key] = weak.Make(f)
 	return f
 }
 

@@ -55,9 +55,9 @@ type Upstream struct {
 
 // stateCollector reports what the store holds, when it is scraped.
 type stateCollector struct {
-	states        States
-	environments  []edgecore.Environment
-	upstream func(edgecore.Environment) Upstream
+	states       States
+	environments []edgecore.Environment
+	upstream     func(edgecore.Environment) Upstream
 
 	flags, problems, revision, changedAt, restored         *prometheus.Desc
 	lastSuccess, failures, streaming, connections, drifted *prometheus.Desc

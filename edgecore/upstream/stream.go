@@ -164,7 +164,8 @@ func (s *scope) stream(ctx context.Context, cancel context.CancelCauseFunc, id s
 	watchdog.Stop()
 	silent := time.AfterFunc(silence, func() { cancel(errSilent) })
 	defer silent.Stop()
-	events := sse.NewReader(&watched{response.Body, func() { silent.Reset(silence) }, s.notify, time.Time{}}, s.maxBytes)
+	body := &watched{Reader: response.Body, read: func() { silent.Reset(silence) }, notify: s.notify}
+	events := sse.NewReader(body, s.maxBytes)
 	for first := id == ""; ; {
 		e, err := events.Next()
 		var large *untrusted.SizeError

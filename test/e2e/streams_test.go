@@ -71,7 +71,8 @@ func TestStreams(t *testing.T) {
 	}
 
 	segment := u.CreateSegment(t, "countries", rig.Object{
-		"contextName": "country", "operator": "IN", "values": []string{"no"}, "inverted": false, "caseInsensitive": false,
+		"contextName": "country", "operator": "IN", "values": []string{"no"}, "inverted": false,
+		"caseInsensitive": false,
 	})
 	u.CreateFlag(t, "segmented")
 	strategy := rollout("segmented", 100)

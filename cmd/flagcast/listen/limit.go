@@ -1,8 +1,10 @@
 package listen
 
 import (
+	"errors"
 	"net"
 	"sync"
+	"syscall"
 )
 
 // limit bounds the connections that several listeners have open at a time. nil:
@@ -62,6 +64,22 @@ type counted struct {
 func (c *counted) Close() error {
 	defer c.release()
 	return c.Conn.Close()
+}
+
+// SyscallConn lets streams be written without a goroutine for each.
+func (c *counted) SyscallConn() (syscall.RawConn, error) {
+	if s, ok := c.Conn.(syscall.Conn); ok {
+		return s.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
+}
+
+// SetWriteBuffer bounds what the kernel keeps for a client that does not read.
+func (c *counted) SetWriteBuffer(bytes int) error {
+	if s, ok := c.Conn.(interface{ SetWriteBuffer(int) error }); ok {
+		return s.SetWriteBuffer(bytes)
+	}
+	return errors.ErrUnsupported
 }
 
 // CloseWrite lets net/http end a connection so that the client still reads the

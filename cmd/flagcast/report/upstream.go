@@ -17,7 +17,7 @@ type Upstream struct {
 	// if the flags of the state folder are in use then, "stale" if it has not
 	// confirmed the flags for upstream.stale_after, "failing" if the last try has
 	// failed, or "ok": the first of them that holds.
-	State     string    `json:"state"`
+	State string `json:"state"`
 	// Mode is how upstream is followed now: "stream", "delta" or "poll"; "" for a file.
 	Mode      string    `json:"mode,omitempty"`
 	LastOK    time.Time `json:"lastOk,omitzero"` // upstream last confirmed or changed the flags
@@ -43,7 +43,8 @@ func printUpstreams(w io.Writer, list []Upstream, now time.Time) error {
 				confirmed += " ago"
 			}
 		}
-		report.add(s.Environment, paintState(paint, s.State), cmp.Or(s.Mode, "file"), confirmed, s.Failures, s.Revision, s.Flags)
+		report.add(s.Environment, paintState(paint, s.State), cmp.Or(s.Mode, "file"), confirmed, s.Failures, s.Revision,
+			s.Flags)
 	}
 	if err := report.print(w); err != nil {
 		return err
