@@ -65,7 +65,8 @@ func upstreamKeys() keydoc.Keys {
 		},
 		"mode": {
 			Meaning: "how changes arrive: `auto` (the stream of upstream where it has one, else polls), `stream` " +
-				"(`auto`, with a warning where there is none), `delta` (polls of what has changed), `poll` (polls of all flags)",
+				"(`auto`, with a warning where there is none), `delta` (polls of what has changed), `poll` (polls of all " +
+				"flags)",
 		},
 		"poll_interval": {Meaning: "time between two polls, varied by 5 % to both sides"},
 		"timeout":       {Meaning: "longest time of one attempt of one poll"},
