@@ -29,6 +29,8 @@ type Script struct {
 	// ReadsStore makes the stock worker the one that reads the store of the
 	// platform, in place of the one that has the flags in it.
 	ReadsStore bool
+	// OFREP has the stock worker answer the protocol of OpenFeature's providers, too.
+	OFREP bool
 	// Dir is where relative paths begin; "" is the working directory.
 	Dir string
 	// Output names the file that the script becomes. A source map refers to it
@@ -85,7 +87,7 @@ func Link(s *snapshot.Snapshot, script Script) (*Linked, error) {
 		Conditions:    script.Platform.conditions(),
 		External:      script.Platform.external(),
 		Target:        api.ES2020,
-		Plugins:       []api.Plugin{modules(module(s, false))},
+		Plugins:       []api.Plugin{modules(module(s, false), script.OFREP)},
 		LogLevel:      api.LogLevelSilent,
 		LegalComments: api.LegalCommentsNone,
 	}
@@ -152,8 +154,9 @@ const (
 	entryPrefix   = "flagcast/entries/"
 )
 
-// modules serves the runtime, the constant and the stock workers from memory.
-func modules(constant []byte) api.Plugin {
+// modules serves the runtime, the constant and the stock workers from memory. ofrep gives
+// stock workers the module that answers OFREP, too.
+func modules(constant []byte, ofrep bool) api.Plugin {
 	return api.Plugin{Name: "flagcast", Setup: func(build api.PluginBuild) {
 		serve := func(filter, space string, resolve func(api.OnResolveArgs) string,
 			load func(name string) ([]byte, error),
@@ -172,15 +175,18 @@ func modules(constant []byte) api.Plugin {
 		}
 		serve("^flagcast$", runtimeSpace, func(api.OnResolveArgs) string { return "index.js" },
 			func(name string) ([]byte, error) { return fs.ReadFile(workers.Source, "src/"+name) })
+		serve("^flagcast/ofrep$", runtimeSpace, func(api.OnResolveArgs) string { return "ofrep.js" },
+			func(name string) ([]byte, error) { return fs.ReadFile(workers.Source, "src/"+name) })
 		serve("^flagcast/bundle$", constantSpace, func(api.OnResolveArgs) string { return "constant.js" },
 			func(string) ([]byte, error) { return constant, nil })
 		// Stock workers leave out what checks the options of others.
 		build.OnResolve(api.OnResolveOptions{Filter: `^flagcast/[a-z]+\.js$`, Namespace: stockSpace},
 			func(a api.OnResolveArgs) (api.OnResolveResult, error) {
-				return api.OnResolveResult{
-					Path: strings.TrimPrefix(a.Path, "flagcast/"), Namespace: runtimeSpace,
-					SideEffects: api.SideEffectsFalse,
-				}, nil
+				path := strings.TrimPrefix(a.Path, "flagcast/")
+				if ofrep && path == "flags.js" {
+					path = "ofrep.js"
+				}
+				return api.OnResolveResult{Path: path, Namespace: runtimeSpace, SideEffects: api.SideEffectsFalse}, nil
 			})
 		// A stock worker acts by being run.
 		build.OnResolve(api.OnResolveOptions{Filter: "^" + entryPrefix + "[a-z]+$"},

@@ -20,7 +20,7 @@ func Runtime() (map[string][]byte, error) {
 		Bundle:   true,
 		Format:   api.FormatESModule,
 		Target:   api.ES2020,
-		Plugins:  []api.Plugin{modules(nil)},
+		Plugins:  []api.Plugin{modules(nil, false)},
 		LogLevel: api.LogLevelSilent,
 	})
 	if len(built.Errors) > 0 {

@@ -25,6 +25,7 @@ type scriptFlags struct {
 	platform, entry, budget            string
 	requests                           []string
 	sourceMap, force, json, requireCPU bool
+	ofrep                              bool
 }
 
 func (f *scriptFlags) add(c *cobra.Command) {
@@ -32,6 +33,8 @@ func (f *scriptFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.entry, "entry", "",
 		"script: your worker, a `file` of JavaScript or TypeScript that imports flagcast and flagcast/bundle, "+
 			"instead of the stock one")
+	c.Flags().BoolVar(&f.ofrep, "ofrep", false,
+		"script: the stock worker answers OFREP, the protocol of OpenFeature's providers, too")
 	c.Flags().BoolVar(&f.sourceMap, "sourcemap", false, "script: write a source map beside the output")
 	c.Flags().StringVar(&f.budget, "budget", "",
 		"script: `limits` instead of the platform's, such as size=1MB,cpu=50ms,startup=off; off for none")
@@ -50,6 +53,7 @@ func (f *scriptFlags) names() (set []string) {
 	}{
 		{"--platform", f.platform != ""},
 		{"--entry", f.entry != ""},
+		{"--ofrep", f.ofrep},
 		{"--sourcemap", f.sourceMap},
 		{"--budget", f.budget != ""},
 		{"--request", len(f.requests) > 0},
@@ -84,6 +88,9 @@ func (f *scriptFlags) check(flags *exportFlags, format snapshot.Format) error {
 		return exit.With(exit.Usage, errors.New("--sourcemap needs --output: the map is written beside it"), "")
 	case f.json && flags.output == "":
 		return exit.With(exit.Usage, errors.New("--json needs --output: the report is on standard output"), "")
+	case f.ofrep && f.entry != "":
+		return exit.With(exit.Usage, errors.New("--ofrep is for the stock worker"),
+			"your worker imports createFlags from 'flagcast/ofrep' instead of 'flagcast'")
 	case len(f.requests) > 0 && f.entry == "":
 		return exit.With(exit.Usage, errors.New("--request is for --entry: the stock worker has paths of its own"), "")
 	}
@@ -148,7 +155,7 @@ func exportScript(c *cobra.Command, flags exportFlags, snap *snapshot.Snapshot) 
 func link(c *cobra.Command, flags exportFlags, snap *snapshot.Snapshot) (*bundles.Linked, error) {
 	linked, err := bundles.Link(snap, bundles.Script{
 		Platform: bundles.Platform(flags.script.platform), Entry: flags.script.entry,
-		Output: flags.output, SourceMap: flags.script.sourceMap,
+		Output: flags.output, SourceMap: flags.script.sourceMap, OFREP: flags.script.ofrep,
 	})
 	if faults := (*bundles.LinkError)(nil); errors.As(err, &faults) {
 		fmt.Fprint(c.ErrOrStderr(), faults.Report())

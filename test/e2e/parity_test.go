@@ -88,6 +88,8 @@ func parity(t *testing.T, u *rig.Unleash, core *rig.Flagcast, flags, contexts in
 		// same for a core that asks once for everybody.
 		delete(answer, "meta")
 		delete(answer, "query")
+		byName(answer["features"], "name") // the core lists them so
+		byName(answer["segments"], "id")
 	}
 	if n := len(definitions["features"].([]any)); n != flags+1 {
 		t.Errorf("Unleash has %d flags, want %d", n, flags+1)
@@ -124,6 +126,13 @@ func parity(t *testing.T, u *rig.Unleash, core *rig.Flagcast, flags, contexts in
 	}
 	t.Logf("the core and Unleash are equal: %d flags, %d contexts; %d of %d answers on, %d with a variant", flags+1,
 		contexts, on, answers, variants)
+}
+
+// byName sorts a list of objects by one of their members.
+func byName(list any, member string) {
+	slices.SortFunc(list.([]any), func(a, b any) int {
+		return strings.Compare(fmt.Sprint(a.(rig.Object)[member]), fmt.Sprint(b.(rig.Object)[member]))
+	})
 }
 
 // fetchDefinitions asks the client API as an SDK does that supports segments.

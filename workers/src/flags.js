@@ -12,8 +12,13 @@ import { openAnswers, viewsOf } from './views.js'
  *   createUsage, left out: usage is dropped
  */
 export function createFlags(options) {
+  return createWith(openHandler, options)
+}
+
+/** What createFlags makes, with a handler of this or another module. */
+export function createWith(open, options) {
   checkOptions(options, ['source', 'maxAgeMs', 'timeout', 'onStale', 'tokens', 'statusPath', 'clientIP', 'usage'])
-  const { answer, handler, status } = openHandler(options)
+  const { answer, handler, status } = open(options)
   return { view: viewsOf(answer), handler, status }
 }
 
@@ -22,5 +27,5 @@ export function openHandler(options) {
   const { answer, status } = openAnswers(options)
   const usage = options.usage && createUsage(options.usage)
   const full = () => ({ ...status(), usageError: usage ? usage.error() : null })
-  return { answer, handler: createHandler(answer, full, options, usage), status: full }
+  return { answer, handler: createHandler(answer, full, options, usage), status: full, usage }
 }

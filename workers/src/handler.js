@@ -46,9 +46,7 @@ export function createHandler(answer, status, { tokens, statusPath = '/flagcast/
     if (!methods.includes(request.method)) {
       return json(405, { error: 'this path takes ' + methods.join(', ') }, { allow: methods.join(', ') })
     }
-    const token = (request.headers.get('authorization') || '').replace(/^bearer /i, '')
-    // An empty token in the list is one that has not been set.
-    if (tokens && !(token && tokens.includes(token))) {
+    if (!isKnown(request.headers.get('authorization'), tokens)) {
       return json(401, { error: 'no known token in the Authorization header' })
     }
     if (kind) {
@@ -63,6 +61,16 @@ export function createHandler(answer, status, { tokens, statusPath = '/flagcast/
     }
     return written(request, route, found.snapshot, found.answers)
   })
+}
+
+/**
+ * Reports whether a header has one of the tokens; without any, none is needed.
+ *
+ * @param {string | null} header
+ * @param {string[]} [tokens] an empty one in the list is one that has not been set
+ */
+export function isKnown(header, tokens) {
+  return !tokens || tokens.includes((header || '').replace(/^bearer /i, '') || 0)
 }
 
 /**
@@ -137,7 +145,7 @@ function bytesOf(toggles, states, all, kept) {
 }
 
 // write is not called for what the client has.
-const reply = (function (request, tag, write) {
+export const reply = (function (request, tag, write) {
   const etag = '"' + tag + '"'
   const headers = { ...CORS, etag, 'cache-control': 'no-cache' }
   const match = request.headers.get('if-none-match')
@@ -147,7 +155,7 @@ const reply = (function (request, tag, write) {
   return new Response(write(), { headers: { 'content-type': 'application/json', ...headers } })
 })
 
-function decode(text) {
+export function decode(text) {
   try {
     return decodeURIComponent(text)
   } catch (e) {
@@ -155,11 +163,11 @@ function decode(text) {
   }
 }
 
-const CORS = { 'access-control-allow-origin': '*', 'access-control-expose-headers': 'ETag' }
+export const CORS = { 'access-control-allow-origin': '*', 'access-control-expose-headers': 'ETag' }
 
 // SDKs let their users add headers: hence the star, which does not cover
 // authorization.
-function preflight() {
+export function preflight() {
   return new Response(null, {
     status: 204,
     headers: {
@@ -171,6 +179,6 @@ function preflight() {
   })
 }
 
-function json(status, body, headers) {
+export function json(status, body, headers) {
   return new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json', ...CORS, ...headers } })
 }

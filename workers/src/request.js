@@ -11,7 +11,11 @@ import { valueOf } from './context.js'
  * @param {string} [clientIP] the header to take a missing remoteAddress from
  */
 export const contextOf = (async function (request, environment, clientIP) {
-  const context = request.method === 'POST' ? fromBody(await textOf(request)) : fromQuery(new URL(request.url).searchParams)
+  return completed(request.method === 'POST' ? fromBody(await textOf(request)) : fromQuery(new URL(request.url).searchParams), request, environment, clientIP)
+})
+
+// A context with what it lacks and the request says.
+export const completed = (function (context, request, environment, clientIP) {
   const ip = clientIP && request.headers.get(clientIP)
   if (environment && valueOf(context, 'environment') === null) context.environment = environment
   if (ip && valueOf(context, 'remoteAddress') === null) context.remoteAddress = ip

@@ -13,7 +13,8 @@ const BUDGETS = {
   'entries/cloudflare.js': 19000,
   'entries/edgeroutine.js': 19000,
   'entries/esa.js': 19000,
-  'index.js': 22500 // with the fallbacks and the checks of options
+  'index.js': 22500, // with the fallbacks and the checks of options
+  'ofrep.js': 20500
 }
 
 // Bytes after gzip of what a script takes from the runtime.
@@ -28,7 +29,7 @@ const REFUSED = [
 ]
 
 const FILES = readdirSync(SRC, { recursive: true }).filter(name => name.endsWith('.js')).map(name => name.replaceAll('\\', '/'))
-const ENTRIES = FILES.filter(name => name.startsWith('entries/') || name === 'index.js')
+const ENTRIES = FILES.filter(name => name.startsWith('entries/') || ['index.js', 'ofrep.js'].includes(name))
 
 const link = entry => bundle({ entry, format: entry === 'entries/edgeroutine.js' ? 'iife' : 'esm' })
 
@@ -80,6 +81,16 @@ test('counting views costs who imports it at most 300 bytes after gzip, and othe
   for (const others of [{ entry: 'entries/edgeroutine.js', format: 'iife' }, { entry: 'entries/cloudflare.js' }, { contents: "export { createViews, kv } from './index.js'" }]) {
     assert.ok(!(await bundle(others)).text.includes('viewsError'))
   }
+})
+
+test('OFREP costs who imports it at most 800 bytes after gzip, and others nothing', { skip }, async () => {
+  const size = async from => gzipSync((await bundle({ contents: `import { kv } from './index.js'
+import { createFlags } from './${from}.js'
+export default createFlags({ source: kv({}, 'k') })` })).text, { level: 9 }).length
+  const more = await size('ofrep') - await size('index')
+  console.log('OFREP: ' + more + ' bytes more after gzip')
+  assert.ok(more <= 800, more + ' bytes')
+  for (const entry of ENTRIES.filter(name => name !== 'ofrep.js')) assert.ok(!(await link(entry)).text.includes('ofrep'), entry)
 })
 
 test('views leave out the handler, and each source the others', { skip }, async () => {

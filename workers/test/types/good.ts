@@ -1,5 +1,6 @@
 // It has to compile: see types.test.js.
 import { bundle, chain, core, createFlags, createViews, edgekv, http, kv, testFlags, whenStale } from 'flagcast'
+import { createFlags as createWithOFREP } from 'flagcast/ofrep'
 import type { Flags, Source, Status, Toggle, Variant } from 'flagcast'
 
 interface MyFlags {
@@ -7,6 +8,7 @@ interface MyFlags {
   price: { high: 'json'; low: 'string'; none: null }
 }
 
+createWithOFREP({ source: kv(() => undefined, 'k') }).handler(new Request('https://worker.example'))
 const anything = createFlags({ source: edgekv({ namespace: 'flags', key: 'k' }) })
 const typed = createFlags<MyFlags>({
   source: chain(kv(() => undefined, 'k', { cacheTtl: 60 }), http('https://cdn.example/flags', { headers: {} }), core('https://flagcast.example', 't'), bundle('{}')),
