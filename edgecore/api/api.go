@@ -183,7 +183,8 @@ func (a *api) guard(mux *http.ServeMux) http.Handler {
 				a.Log.Error("request handler panicked", "route", route, "panic", p)
 				writeError(seen, http.StatusInternalServerError, "internal error")
 			}
-			if route != streamRoute || seen.code != http.StatusOK { // whose time is not that of a response
+			// The time of a stream is not that of a response.
+			if route != streamRoute && route != noticesRoute || seen.code != http.StatusOK {
 				a.requests.WithLabelValues(route, strconv.Itoa(seen.code)).Observe(time.Since(start).Seconds())
 			}
 			if a.Log.Enabled(ctx, slog.LevelDebug) { // so that its values cost nothing otherwise

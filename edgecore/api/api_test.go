@@ -111,7 +111,7 @@ func (f *fixture) put(t testing.TB, document string) {
 // ask returns a response; of a stream its first event.
 func (f *fixture) ask(method, target, token, body string, headers ...string) *http.Response {
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
-	if strings.Contains(target, "/streaming") {
+	if strings.Contains(target, "/streaming") || strings.Contains(target, "/events") {
 		ctx, cancel := context.WithCancel(r.Context())
 		cancel()
 		r = r.WithContext(ctx)

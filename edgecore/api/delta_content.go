@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 	"weak"
 
 	"github.com/flagcast/flagcast/edgecore"
@@ -19,7 +20,8 @@ import (
 type content struct {
 	*delta.Digests
 	flags   *edgecore.Definitions
-	version uint64 // of the state
+	version uint64    // of the state
+	since   time.Time // when it came
 
 	mu     sync.Mutex
 	frames map[frameKey]weak.Pointer[frame]
@@ -42,7 +44,7 @@ func newContent(st *state.State, scope access.Scope, prefix string) *content {
 	})
 	return &content{
 		Digests: delta.DigestsOf(flags), flags: flags, frames: map[frameKey]weak.Pointer[frame]{},
-		version: st.Version,
+		version: st.Version, since: st.Since,
 	}
 }
 

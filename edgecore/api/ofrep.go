@@ -29,6 +29,7 @@ func (a *api) ofrepRoutes(mux router) {
 		mux.HandleFunc("POST "+path, a.cors.wrap(handle))
 		mux.HandleFunc("OPTIONS "+path, a.cors.preflight)
 	}
+	mux.HandleFunc(noticesRoute, a.cors.wrap(a.ofrepStream))
 }
 
 // isOFREP reports whether a path is of this protocol.
@@ -110,14 +111,16 @@ func (a *api) ofrepAll(w http.ResponseWriter, r *http.Request) {
 			b = append(one, ',')
 		}
 	}
-	b = append(trimComma(b), "]}\n"...)
-	if etag := etagOf(b); hasTag(r, etag) { // of a POST, too: the protocol has no other method
+	b = append(trimComma(b), ']')
+	etag := etagOf(b)    // of the flags alone: the ticket changes without them
+	if hasTag(r, etag) { // of a POST, too: the protocol has no other method
 		w.Header().Set("ETag", etag)
 		w.Header().Set("Cache-Control", "no-cache")
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	a.respond(w, r, false, b, func() {})
+	b = append(a.appendStreams(b, tokenOfOFREP(r, a.tokenHeader())), "}\n"...)
+	a.respondTagged(w, r, etag, false, b, func() {})
 }
 
 // ofrepRequest reads the token and the context of a request. If ok is false, the
@@ -125,11 +128,7 @@ func (a *api) ofrepAll(w http.ResponseWriter, r *http.Request) {
 func (a *api) ofrepRequest(w http.ResponseWriter, r *http.Request) (
 	scope access.Scope, st *state.State, c *eval.Context, done func(), ok bool,
 ) {
-	token := r.Header.Get(a.tokenHeader())
-	if token == "" {
-		token = r.Header.Get("X-API-Key")
-	}
-	scope, err := a.Access.Check(r.Context(), clientOf(r), token, access.Frontend)
+	scope, err := a.Access.Check(r.Context(), clientOf(r), tokenOfOFREP(r, a.tokenHeader()), access.Frontend)
 	if err == nil {
 		st, err = a.States.Load(scope.Environment)
 	}
@@ -151,6 +150,14 @@ func (a *api) ofrepRequest(w http.ResponseWriter, r *http.Request) (
 	setDefaults(&given, scope.Environment)
 	setFromRequest(&given, r)
 	return scope, st, &given, body.release, true
+}
+
+// tokenOfOFREP returns what a request has in a header for tokens.
+func tokenOfOFREP(r *http.Request, header string) string {
+	if token := r.Header.Get(header); token != "" {
+		return token
+	}
+	return r.Header.Get("X-API-Key")
 }
 
 func writeOFREPRefusal(w http.ResponseWriter, err error) {

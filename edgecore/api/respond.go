@@ -21,8 +21,14 @@ const (
 // is called when the body is not needed any more: a compressed response does not
 // hold it while the client reads.
 func (a *api) respond(w http.ResponseWriter, r *http.Request, shared bool, body []byte, release func()) {
+	a.respondTagged(w, r, etagOf(body), shared, body, release)
+}
+
+// respondTagged is respond with an entity tag that is not of the whole body.
+func (a *api) respondTagged(
+	w http.ResponseWriter, r *http.Request, etag string, shared bool, body []byte, release func(),
+) {
 	defer func() { release() }()
-	etag := etagOf(body)
 	h := w.Header()
 	h.Set("ETag", etag)
 	h.Set("Cache-Control", "no-cache")

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -8,10 +9,13 @@ import (
 	"time"
 
 	"github.com/flagcast/flagcast/edgecore/access"
+	"github.com/flagcast/flagcast/edgecore/delta"
+	"github.com/flagcast/flagcast/edgecore/state"
 )
 
 const (
-	streamRoute = "GET /api/client/streaming"
+	streamRoute  = "GET /api/client/streaming"
+	noticesRoute = "GET " + ofrepEvents
 	// A client that does not read so many bytes in so long is disconnected.
 	streamTimeout = 20 * time.Second
 	streamChunk   = 64 << 10
@@ -33,6 +37,36 @@ func (a *api) stream(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	chosen := filterOf(query)
+	chosen.narrow(scope) // without empty names: it is shared from here on
+	authorization := r.Header.Get(a.tokenHeader())
+	from := clientOf(r)
+	audience := &audience{
+		key:    groupKey{authorization, chosen.prefix, strings.Join(chosen.projects, ",")},
+		filter: chosen,
+		check: func(ctx context.Context) (access.Scope, error) {
+			return a.Access.Check(ctx, from, authorization, access.Client)
+		},
+		frame: func(now *content, before *delta.Digests) *frame { return now.frame("unleash-updated", before) },
+	}
+	a.open(w, r, scope, st, audience, func(now *content, before *delta.Digests) (*frame, string) {
+		result := "resumed"
+		switch before {
+		case nil:
+			result = "hydrated"
+		case now.Digests:
+			result = "current"
+		}
+		return now.frame("unleash-connected", before), result
+	})
+}
+
+// open opens a stream, and has changes sent to it. first returns its first frame, and what
+// that is called among the metrics.
+func (a *api) open(
+	w http.ResponseWriter, r *http.Request, scope access.Scope, st *state.State, of *audience,
+	first func(now *content, before *delta.Digests) (*frame, string),
+) {
 	if a.draining.Load() {
 		writeUnavailable(w, "this process is about to end")
 		return
@@ -47,24 +81,15 @@ func (a *api) stream(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no") // nginx would keep events
-	filter := filterOf(query)
-	filter.narrow(scope) // without empty names: it is shared from here on
-	now, before := a.contentOf(scope, st, filter, []string{r.Header.Get("Last-Event-ID")})
+	now, before := a.contentOf(scope, st, of.filter, []string{r.Header.Get("Last-Event-ID")})
+	begin, result := first(now, before)
 	c := &client{connection: newConnection(w, r), streams: a.streams, from: from, has: now.ID}
 	// The first frame may be large: it is written here, where no other client waits for it.
-	if err := c.send(now.frame("unleash-connected", before)); err != nil {
+	if err := c.send(begin); err != nil {
 		c.end(endSlow)
 	} else {
-		result := "resumed"
-		switch before {
-		case nil:
-			result = "hydrated"
-		case now.Digests:
-			result = "current"
-		}
 		a.streams.connected.WithLabelValues(result).Inc()
-		key := groupKey{r.Header.Get(a.tokenHeader()), filter.prefix, strings.Join(filter.projects, ",")}
-		a.streams.add(c, key, filter, scope)
+		a.streams.add(c, of, scope)
 	}
 	c.connection.wait(c)
 }

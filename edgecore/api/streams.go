@@ -163,7 +163,7 @@ func (s *streams) drain(over time.Duration) {
 }
 
 // add has changes sent to a client.
-func (s *streams) add(c *client, key groupKey, chosen filter, scope access.Scope) {
+func (s *streams) add(c *client, of *audience, scope access.Scope) {
 	s.mu.Lock()
 	f := s.fanouts[scope.Environment]
 	if f == nil {
@@ -172,11 +172,11 @@ func (s *streams) add(c *client, key groupKey, chosen filter, scope access.Scope
 		go f.run()
 	}
 	f.mu.Lock()
-	g := f.groups[key]
+	g := f.groups[of.key]
 	if g == nil {
-		g = &group{api: s.api, key: key, from: c.from, filter: chosen, checked: time.Now()}
+		g = &group{audience: of, api: s.api, checked: time.Now()}
 		g.scope.Store(&scope)
-		f.groups[key] = g
+		f.groups[of.key] = g
 	}
 	c.group = g
 	g.clients = append(g.clients, c)
@@ -199,15 +199,22 @@ type fanout struct {
 	groups      map[groupKey]*group
 }
 
-// groupKey is what clients of a group have in common: they get the same.
+// audience is what clients of a group have in common.
+type audience struct {
+	key    groupKey
+	filter filter
+	check  func(context.Context) (access.Scope, error) // what the token may see, as of now
+	frame  func(now *content, before *delta.Digests) *frame
+	spread time.Duration // in which a change is sent to all of them
+}
+
+// groupKey names a group.
 type groupKey struct{ authorization, prefix, projects string }
 
-// group are clients with one token and one filter.
+// group are clients with one token and one filter, which get the same.
 type group struct {
+	*audience
 	api     *api
-	key     groupKey
-	from    netip.Addr // of the first one, for questions about the token
-	filter  filter
 	scope   atomic.Pointer[access.Scope] // as last known
 	checked time.Time                    // by the goroutine of the fanout
 	clients []*client                    // protected by fanout.mu
@@ -243,7 +250,7 @@ func (f *fanout) send(st *state.State) bool {
 		}
 		if st != nil {
 			frames := g.frames(st)
-			inParts(clients, func(c *client) { c.update(frames) })
+			inParts(clients, func(c *client) { c.updateWithin(g.spread, frames) })
 			continue
 		}
 		inParts(clients, func(c *client) { c.beat(began) })
@@ -296,7 +303,7 @@ func inParts(clients []*client, do func(*client)) {
 func (g *group) authorized() bool {
 	ctx, stop := context.WithTimeout(context.Background(), turn)
 	defer stop()
-	scope, err := g.api.Access.Check(ctx, g.from, g.key.authorization, access.Client)
+	scope, err := g.check(ctx)
 	switch {
 	case errors.Is(err, access.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		return true
@@ -310,7 +317,7 @@ func (g *group) authorized() bool {
 
 // frames returns what the clients of the group get of a state.
 func (g *group) frames(st *state.State) *frames {
-	f, scope := &frames{of: map[string]*frame{}}, *g.scope.Load()
+	f, scope := &frames{of: map[string]*frame{}, frame: g.frame}, *g.scope.Load()
 	f.now, _ = g.api.contentOf(scope, st, g.filter, nil)
 	f.before = func(id string) *delta.Digests {
 		_, before := g.api.contentOf(scope, st, g.filter, []string{id})
@@ -323,6 +330,7 @@ func (g *group) frames(st *state.State) *frames {
 type frames struct {
 	now    *content
 	before func(id string) *delta.Digests
+	frame  func(now *content, before *delta.Digests) *frame
 	mu     sync.Mutex
 	of     map[string]*frame
 }
@@ -331,9 +339,18 @@ func (f *frames) since(id string) *frame {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.of[id] == nil {
-		f.of[id] = f.now.frame("unleash-updated", f.before(id))
+		f.of[id] = f.frame(f.now, f.before(id))
 	}
 	return f.of[id]
+}
+
+// updateWithin sends what is new at a random time.
+func (c *client) updateWithin(spread time.Duration, f *frames) {
+	if spread == 0 {
+		c.update(f)
+		return
+	}
+	time.AfterFunc(rand.N(spread), func() { c.update(f) })
 }
 
 // endWithin ends the stream at a random time.

@@ -64,9 +64,9 @@ func upstreamKeys() keydoc.Keys {
 			Pattern: tokenPattern, NotEmpty: true,
 		},
 		"mode": {
-			Meaning: "how changes arrive: `auto` (the stream of upstream where it has one, else polls), `stream` " +
-				"(`auto`, with a warning where there is none), `delta` (polls of what has changed), `poll` (polls of all " +
-				"flags)",
+			Meaning: "how changes arrive: `auto` (the stream of upstream where it has one, else polls), " +
+				"`stream` (`auto`, with a warning where there is none), `delta` (polls of what has changed), " +
+				"`poll` (polls of all flags)",
 		},
 		"poll_interval": {Meaning: "time between two polls, varied by 5 % to both sides"},
 		"timeout":       {Meaning: "longest time of one attempt of one poll"},
