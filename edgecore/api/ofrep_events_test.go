@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -138,7 +139,7 @@ func followed(t *testing.T, start func(server string) *exec.Cmd) {
 	t.Helper()
 	f, handler := with(t, func(*api.Options) {})
 	seen := make(chan string, 10)
-	var page []byte
+	var page atomic.Pointer[[]byte]
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/seen":
@@ -146,7 +147,7 @@ func followed(t *testing.T, start func(server string) *exec.Cmd) {
 			seen <- r.URL.RawQuery
 		case "/page.js":
 			w.Header().Set("Content-Type", "text/javascript")
-			_, _ = w.Write(page)
+			_, _ = w.Write(*page.Load())
 		case "/":
 			w.Header().Set("Content-Type", "text/html")
 			_, _ = w.Write([]byte("<!doctype html><script type=module src=/page.js></script>"))
@@ -157,7 +158,8 @@ func followed(t *testing.T, start func(server string) *exec.Cmd) {
 	t.Cleanup(server.Close)
 	t.Cleanup(func() { handler.Drain(0) })
 	f.put(t, streamedA)
-	page = bundled(t, fmt.Sprintf(webPage, server.URL, frontend))
+	script := bundled(t, fmt.Sprintf(webPage, server.URL, frontend))
+	page.Store(&script)
 	cmd := start(server.URL)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &out, time.Second
