@@ -64,21 +64,29 @@ func (a *api) ofrepStream(w http.ResponseWriter, r *http.Request) {
 	}
 	notice := func(now *content, _ *delta.Digests) *frame { return now.notice() }
 	audience := &audience{
-		key: groupKey{authorization: "ticket " + holder.String()}, check: check, frame: notice, spread: noticeSpread,
+		key: groupKey{authorization: "ticket " + holder.String()}, check: check, frame: notice, id: (*content).noticeID,
+		spread: noticeSpread,
 	}
 	last := r.Header.Get("Last-Event-ID")
 	a.open(w, r, scope, st, audience, func(now *content, _ *delta.Digests) (*frame, string) {
-		if last == now.ID || last == "" && time.Since(st.Since) > recentChange {
+		if last == now.noticeID() || last == "" && time.Since(st.Since) > recentChange {
 			return a.streams.comment, "current"
 		}
 		return now.notice(), "resumed"
 	})
 }
 
+// noticeID is of one version in this process. A client may have asked for all flags at any
+// time, so that it needs a notice of each version, also of one with flags that it had before.
+func (c *content) noticeID() string {
+	return c.ID + "-" + strconv.FormatInt(c.since.UnixMilli(), 10) + "-" + strconv.FormatUint(c.version, 10)
+}
+
 // notice returns the event that has a provider ask for all flags again.
 func (c *content) notice() *frame {
-	return newFrame("id: "+c.ID+"\ndata: ",
-		[]byte(`{"type":"refetchEvaluation","etag":"`+c.ID+`","lastModified":`+strconv.FormatInt(c.since.Unix(), 10)+
+	return newFrame("id: "+c.noticeID()+"\ndata: ",
+		[]byte(`{"type":"refetchEvaluation","etag":"`+c.noticeID()+`","lastModified":`+
+			strconv.FormatInt(c.since.Unix(), 10)+
 			`}`),
 		"\n\n")
 }

@@ -161,8 +161,12 @@ func followed(t *testing.T, start func(server string) *exec.Cmd) {
 	script := bundled(t, fmt.Sprintf(webPage, server.URL, frontend))
 	page.Store(&script)
 	cmd := start(server.URL)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &out, time.Second
+	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = out, out, time.Second
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +186,8 @@ func followed(t *testing.T, start func(server string) *exec.Cmd) {
 					return
 				}
 			case <-timeout:
-				t.Fatalf("the client does not see %s: %s", want, &out)
+				said, _ := os.ReadFile(out.Name())
+				t.Fatalf("the client does not see %s: %s", want, said)
 			}
 		}
 	}
@@ -244,8 +249,13 @@ func TestOFREPNoticesInNode(t *testing.T) {
 // TestOFREPNoticesInChromium: a page changes without a reload.
 func TestOFREPNoticesInChromium(t *testing.T) {
 	chromium := need.Debian(t, "chromium", "chromium")
+	dir, err := os.MkdirTemp("", "chromium")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // its processes may end a moment after the first of them
 	followed(t, func(server string) *exec.Cmd {
 		return exec.Command(chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-			"--no-first-run", "--user-data-dir="+t.TempDir(), "--remote-debugging-port=0", server+"/")
+			"--no-first-run", "--user-data-dir="+dir, "--remote-debugging-port=0", server+"/")
 	})
 }

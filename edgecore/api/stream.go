@@ -48,6 +48,7 @@ func (a *api) stream(w http.ResponseWriter, r *http.Request) {
 			return a.Access.Check(ctx, from, authorization, access.Client)
 		},
 		frame: func(now *content, before *delta.Digests) *frame { return now.frame("unleash-updated", before) },
+		id:    func(now *content) string { return now.ID },
 	}
 	a.open(w, r, scope, st, audience, func(now *content, before *delta.Digests) (*frame, string) {
 		result := "resumed"
@@ -83,7 +84,7 @@ func (a *api) open(
 	h.Set("X-Accel-Buffering", "no") // nginx would keep events
 	now, before := a.contentOf(scope, st, of.filter, []string{r.Header.Get("Last-Event-ID")})
 	begin, result := first(now, before)
-	c := &client{connection: newConnection(w, r), streams: a.streams, from: from, has: now.ID}
+	c := &client{connection: newConnection(w, r), streams: a.streams, from: from, has: of.id(now), at: now.version}
 	// The first frame may be large: it is written here, where no other client waits for it.
 	if err := c.send(begin); err != nil {
 		c.end(endSlow)
@@ -104,6 +105,7 @@ type client struct {
 
 	mu     sync.Mutex
 	has    string // the ID of what was sent, or is being written
+	at     uint64 // the version of the state that it is of
 	busy   bool   // a goroutine writes
 	late   bool   // something has changed meanwhile
 	ended  bool
@@ -123,12 +125,14 @@ func (c *client) update(f *frames) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.ended || c.has == f.now.ID: // or the change is not for this client
+	case c.ended || f.now.version < c.at: // newest wins, in whatever order they come
+	case c.has == f.id: // the change is not for this client
+		c.at = f.now.version
 	case c.busy:
 		c.late = true
 	default:
 		frame := f.since(c.has)
-		c.has = f.now.ID
+		c.has, c.at = f.id, f.now.version
 		c.streams.bytes.Add(float64(len(frame.data)))
 		c.begin(c.connection.form(frame))
 	}

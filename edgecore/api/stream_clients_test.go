@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -159,6 +160,50 @@ func TestStreamOfASlowClient(t *testing.T) {
 		t.Errorf("%d events for a client that did not read, want a few: what was in buffers, and what it has missed",
 			events)
 	}
+}
+
+// Clients that connect while flags change never get an older version after a newer one.
+func TestStreamsNeverGoBack(t *testing.T) {
+	f, _ := with(t, func(o *api.Options) { o.MaxStreams = 100 })
+	server := httptest.NewServer(f.handler)
+	t.Cleanup(server.Close)
+	document := func(i int) string {
+		return fmt.Sprintf(`{"version":2,"features":[{"name":"one","project":"a","enabled":true,"strategies":[],`+
+			`"description":"%d"}],"meta":{"revisionId":%d}}`, i, i)
+	}
+	f.put(t, document(1))
+	const clients, last = 60, 400
+	changed := make(chan struct{})
+	go func() {
+		defer close(changed)
+		for i := 2; i <= last; i++ {
+			f.put(t, document(i))
+		}
+	}()
+	var reading sync.WaitGroup
+	for range clients {
+		_, r := rawStream(t, server, "HTTP/1.1", "")
+		reading.Go(func() {
+			for newest := uint64(0); newest < last; {
+				e, err := r.Next()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				var body struct{ Events []struct{ EventID uint64 } }
+				if err := json.Unmarshal([]byte(e.Data), &body); err != nil || len(body.Events) == 0 {
+					continue
+				}
+				if id := body.Events[0].EventID; id < newest {
+					t.Errorf("revision %d after %d", id, newest)
+					return
+				}
+				newest = body.Events[0].EventID
+			}
+		})
+	}
+	<-changed
+	reading.Wait()
 }
 
 // One address takes half of the streams at most.

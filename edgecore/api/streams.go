@@ -205,7 +205,8 @@ type audience struct {
 	filter filter
 	check  func(context.Context) (access.Scope, error) // what the token may see, as of now
 	frame  func(now *content, before *delta.Digests) *frame
-	spread time.Duration // in which a change is sent to all of them
+	id     func(now *content) string // of its frames
+	spread time.Duration             // in which a change is sent to all of them
 }
 
 // groupKey names a group.
@@ -319,6 +320,7 @@ func (g *group) authorized() bool {
 func (g *group) frames(st *state.State) *frames {
 	f, scope := &frames{of: map[string]*frame{}, frame: g.frame}, *g.scope.Load()
 	f.now, _ = g.api.contentOf(scope, st, g.filter, nil)
+	f.id = g.id(f.now)
 	f.before = func(id string) *delta.Digests {
 		_, before := g.api.contentOf(scope, st, g.filter, []string{id})
 		return before
@@ -329,6 +331,7 @@ func (g *group) frames(st *state.State) *frames {
 // frames are the frames of one content, by what clients have. Each is made once.
 type frames struct {
 	now    *content
+	id     string // of the content, for these clients
 	before func(id string) *delta.Digests
 	frame  func(now *content, before *delta.Digests) *frame
 	mu     sync.Mutex
