@@ -245,17 +245,3 @@ func TestOFREPNoticesInNode(t *testing.T) {
 		return exec.Command(node, "--experimental-eventsource", path)
 	})
 }
-
-// TestOFREPNoticesInChromium: a page changes without a reload.
-func TestOFREPNoticesInChromium(t *testing.T) {
-	chromium := need.Debian(t, "chromium", "chromium")
-	dir, err := os.MkdirTemp("", "chromium")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // its processes may end a moment after the first of them
-	followed(t, func(server string) *exec.Cmd {
-		return exec.Command(chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-			"--no-first-run", "--user-data-dir="+dir, "--remote-debugging-port=0", server+"/")
-	})
-}
