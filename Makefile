@@ -5,7 +5,7 @@ NODE ?= node
 NPM  ?= npm
 
 .PHONY: all help build quick one test test-go test-bounds test-sinks test-evaluation test-workers test-e2e test-gosdk \
-	test-deploy test-matrix test-release check bench platforms release deps clean
+	test-deploy test-matrix test-live test-release check bench platforms release deps clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,10 @@ test-gosdk: deps ## the SDK for Go against the core
 # Not in test: the newest Unleash server of each major version from 5 on.
 test-matrix: deps test/matrix/node_modules/.package-lock.json ## not in test: the newest Unleash server of each major version
 	FLAGCAST_NO_SKIP=1 FLAGCAST_MATRIX=1 $(GO) test -v -timeout 20m -run 'TestMatrix$$' ./test/e2e/
+
+# Not in test: five minutes of load.
+test-live: ## not in test: 10,000 streams while flags change for five minutes
+	FLAGCAST_LIVE=1 $(GO) test -v -timeout 20m -run 'TestLive$$' ./test/e2e/
 
 test/matrix/node_modules/.package-lock.json: test/matrix/package.json test/matrix/package-lock.json test/matrix/.npmrc
 	cd test/matrix && $(NPM) ci --ignore-scripts --loglevel=error

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/flagcast/flagcast/edgecore/api"
+	"github.com/flagcast/flagcast/edgecore/delta"
+	"github.com/flagcast/flagcast/edgecore/parse"
 )
 
 // many are definitions of n flags, of which every third has a list of values.
@@ -108,4 +110,30 @@ func packed(body string) string {
 	_, _ = z.Write([]byte(body))
 	_ = z.Close()
 	return b.String()
+}
+
+// BenchmarkEvent: from the moment that an event of upstream has arrived, at 10,000 flags,
+// until a client has them, packed by gzip.
+func BenchmarkEvent(b *testing.B) {
+	f, _ := with(b, func(*api.Options) {})
+	f.put(b, many(10_000))
+	on := false
+	for revision := 2; b.Loop(); revision++ {
+		st, err := f.store.Load("production")
+		if err != nil {
+			b.Fatal(err)
+		}
+		frame := fmt.Sprintf(
+			`{"events":[{"type":"feature-updated","eventId":%d,"feature":{"name":"team-1.flag-1","project":`+
+				`"default","enabled":%v,"strategies":[]}}]}`, revision, on)
+		on = !on
+		events, err := parse.Events(b.Context(), frame, "production", st.Definitions)
+		if err != nil {
+			b.Fatal(err)
+		}
+		f.store.Put(delta.Fold(st.Definitions, "production", events))
+		if p := f.place("/api/client/features", backend, "gzip"); p.code != 200 {
+			b.Fatal(p.code)
+		}
+	}
 }

@@ -39,7 +39,7 @@ func apiKeys() keydoc.Keys {
 				"health and readiness among them unless they ask `backstage.listen`",
 		},
 		"max_streams": {
-			Meaning: "clients of `/api/client/streaming` at a time; beyond it new ones get 429",
+			Meaning: "streams that are open at a time, half of them from one address; beyond it new ones get 429",
 		},
 		"drain": {
 			Meaning: "after the signal to end: how long `/ready` says no and requests are answered, each with the " +
