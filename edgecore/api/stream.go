@@ -142,7 +142,11 @@ func (c *client) update(f *frames) {
 func (c *client) beat(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.ended && !c.busy && now.Sub(c.wrote) > heartbeat-turn {
+	switch {
+	case c.ended || c.busy || now.Sub(c.wrote) <= heartbeat-turn:
+	case c.connection.gone(): // a first write would succeed
+		go c.end(endGone)
+	default:
 		c.begin(c.connection.form(c.streams.comment))
 	}
 }
