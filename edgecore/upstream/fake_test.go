@@ -32,6 +32,7 @@ type unleash struct {
 	lose    bool                   // changes are in no event
 	first   string                 // sent in place of the first frame
 	silent  bool                   // no heartbeats
+	plain   bool                   // polls have no revision
 	cut     int                    // so many bytes of the next frame are sent, and then the end; < 0: all
 }
 
@@ -233,6 +234,10 @@ func (u *unleash) features(projects []string) []byte {
 				"name": name, "project": u.flags[name], "enabled": true, "strategies": []any{},
 			})
 		}
+	}
+	if u.plain {
+		body, _ := json.Marshal(map[string]any{"version": 2, "features": list})
+		return body
 	}
 	body, _ := json.Marshal(map[string]any{
 		"version": 2, "features": list, "meta": map[string]any{"revisionId": u.revision},

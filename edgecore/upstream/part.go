@@ -89,6 +89,13 @@ func (s *scope) confirmed() {
 func (s *scope) polled(a answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	followed := s.events.id != "" || s.events.live
+	if followed && a.definitions.Revision == 0 {
+		// Such a server numbers its events alone, as Unleash Edge may.
+		s.etag, s.projects = a.etag, a.projects
+		s.compare(a.definitions, false)
+		return
+	}
 	lower := s.last != nil && a.definitions.Revision < s.last.Revision
 	if lower && s.events.changed.After(a.began) {
 		return // events were faster than the answer
@@ -98,7 +105,7 @@ func (s *scope) polled(a answer) {
 		return
 	}
 	s.etag, s.projects = a.etag, a.projects
-	if s.events.id == "" && !s.events.live {
+	if !followed {
 		if !s.last.Equal(a.definitions) {
 			s.last = a.definitions
 		}
@@ -111,6 +118,10 @@ func (s *scope) polled(a answer) {
 func (s *scope) compare(polled *edgecore.Definitions, lower bool) {
 	last := edgecore.Normalize(nil, s.last)
 	next := withUnused(edgecore.Normalize(last, polled), last)
+	numbered := polled.Revision > 0
+	if !numbered {
+		next.Revision = last.Revision
+	}
 	if inUse(next).SameFlags(inUse(last)) {
 		if next.Revision != last.Revision {
 			moved := *last
@@ -123,9 +134,9 @@ func (s *scope) compare(polled *edgecore.Definitions, lower bool) {
 		}
 		return
 	}
-	s.last, s.events.mixed, s.events.poll = next, true, next.Revision
+	s.last, s.events.mixed, s.events.poll = next, true, polled.Revision
 	switch {
-	case lower, next.Revision > 0 && next.Revision == last.Revision:
+	case lower, numbered && next.Revision == last.Revision:
 		s.drifted()
 	case !s.events.live:
 		s.events.id = ""

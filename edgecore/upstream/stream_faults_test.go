@@ -191,6 +191,35 @@ func TestPollFasterThanTheStream(t *testing.T) {
 	})
 }
 
+// A server may number its events alone: its polls have not gone back.
+func TestPollsWithoutRevisions(t *testing.T) {
+	u := newUnleash()
+	u.plain = true
+	u.set("x", "a")
+	following(t, u, upstream.ModeAuto, func(t *testing.T, f *flagsOf) {
+		u.set("y", "a")
+		later(21 * time.Minute)
+		if _, got, _ := strings.Cut(f.now(), ": "); got != "x@a y@a" {
+			t.Errorf("%s", f.now())
+		}
+		if s := f.Status(); s.Connects != 1 || s.Drifts != 0 || strings.Contains(f.log.String(), "level=WARN") {
+			t.Errorf("%+v\n%s", s, f.log.String())
+		}
+		versions := f.now()
+		later(11 * time.Minute)
+		if f.now() != versions {
+			t.Errorf("%s, then %s: polls change what the stream has", versions, f.now())
+		}
+		u.fault(func() { u.lose = true })
+		u.set("lost", "a")
+		u.fault(func() { u.lose = false })
+		later(6 * time.Minute)
+		if _, got, _ := strings.Cut(f.now(), ": "); got != u.list() || f.Status().Drifts != 1 {
+			t.Errorf("%s, want %s; %+v", got, u.list(), f.Status())
+		}
+	})
+}
+
 // slowPolls are answers that take a while.
 type slowPolls struct{ *unleash }
 
