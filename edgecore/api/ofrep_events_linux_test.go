@@ -18,10 +18,11 @@ func TestOFREPNoticesInChromium(t *testing.T) {
 			"--no-first-run", "--user-data-dir="+t.TempDir(), "--remote-debugging-port=0", server+"/")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		t.Cleanup(func() { // it has processes of its own, which write to its folder
-			for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+			for range 500 {
 				if errors.Is(syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL), syscall.ESRCH) {
 					return
 				}
+				time.Sleep(10 * time.Millisecond)
 			}
 		})
 		return cmd
