@@ -85,11 +85,11 @@ func (a *api) open(
 	now, before := a.contentOf(scope, st, of.filter, []string{r.Header.Get("Last-Event-ID")})
 	begin, result := first(now, before)
 	c := &client{connection: newConnection(w, r), streams: a.streams, from: from, has: of.id(now), at: now.version}
+	a.streams.connected.WithLabelValues(result).Inc()
 	// The first frame may be large: it is written here, where no other client waits for it.
 	if err := c.send(begin); err != nil {
 		c.end(endSlow)
 	} else {
-		a.streams.connected.WithLabelValues(result).Inc()
 		a.streams.add(c, of, scope)
 	}
 	c.connection.wait(c)
