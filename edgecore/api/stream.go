@@ -2,9 +2,9 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/netip"
-	"strings"
 	"sync"
 	"time"
 
@@ -42,7 +42,7 @@ func (a *api) stream(w http.ResponseWriter, r *http.Request) {
 	authorization := r.Header.Get(a.tokenHeader())
 	from := clientOf(r)
 	audience := &audience{
-		key:    groupKey{authorization, chosen.prefix, strings.Join(chosen.projects, ",")},
+		key:    groupKey{authorization, chosen.prefix, fmt.Sprintf("%q", chosen.projects)},
 		filter: chosen,
 		check: func(ctx context.Context) (access.Scope, error) {
 			return a.Access.Check(ctx, from, authorization, access.Client)

@@ -3,6 +3,7 @@ package api_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,8 +19,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/flagcast/flagcast/edgecore/access"
 	"github.com/flagcast/flagcast/edgecore/api"
 	"github.com/flagcast/flagcast/internal/sse"
 	"github.com/flagcast/flagcast/test/need"
@@ -204,6 +207,107 @@ func TestStreamsNeverGoBack(t *testing.T) {
 	}
 	<-changed
 	reading.Wait()
+}
+
+// Filters whose projects read alike together are not one.
+func TestStreamsOfSeveralFilters(t *testing.T) {
+	f, _ := with(t, func(*api.Options) {})
+	server := httptest.NewServer(f.handler)
+	t.Cleanup(server.Close)
+	f.put(t, streamedA)
+	open := func(query string) *sse.Reader {
+		t.Helper()
+		request, err := http.NewRequestWithContext(t.Context(), "GET", server.URL+"/api/client/streaming?"+query,
+			http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", backend)
+		response, err := server.Client().Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = response.Body.Close() })
+		r := sse.NewReader(response.Body, 1<<20)
+		if _, err := r.Next(); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	open("project=a%2Cb") // one project, which there is not
+	both := open("project=a&project=b")
+	f.put(t, streamedB)
+	if e, err := both.Next(); err != nil || !strings.Contains(e.Data, `"one"`) {
+		t.Errorf("%+v %v", e, err)
+	}
+}
+
+// A stream ends when its token is not valid any more.
+func TestStreamOfARevokedToken(t *testing.T) {
+	var known *access.Access
+	f, _ := with(t, func(o *api.Options) { known = o.Access })
+	server := httptest.NewServer(f.handler)
+	t.Cleanup(server.Close)
+	f.put(t, streamedA)
+	_, r := rawStream(t, server, "HTTP/1.1", "")
+	if _, err := r.Next(); err != nil {
+		t.Fatal(err)
+	}
+	known.SetBackend(nil)
+	f.put(t, streamedB)
+	if e, err := r.Next(); !errors.Is(err, io.EOF) {
+		t.Errorf("%+v %v, want the end", e, err)
+	}
+}
+
+// written notes what a handler writes, and when.
+type written struct {
+	http.ResponseWriter
+	mu   sync.Mutex
+	last time.Time
+	most time.Duration // of silence
+}
+
+func (w *written) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if now := time.Now(); !w.last.IsZero() {
+		w.most = max(w.most, now.Sub(w.last))
+	}
+	w.last = time.Now()
+	return len(b), nil
+}
+
+func (*written) FlushError() error { return nil }
+
+// A stream has heartbeats also while flags of other projects change all the time.
+func TestHeartbeatsBesideChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, _ := with(t, func(*api.Options) {})
+		f.put(t, streamedA)
+		ctx, cancel := context.WithCancel(t.Context())
+		request := httptest.NewRequestWithContext(ctx, "GET", "/api/client/streaming", http.NoBody)
+		request.Header.Set("Authorization", backendA)
+		w := &written{ResponseWriter: httptest.NewRecorder()}
+		served := make(chan struct{})
+		go func() {
+			f.handler.ServeHTTP(w, request)
+			close(served)
+		}()
+		synctest.Wait()
+		for i := range 100 {
+			time.Sleep(2 * time.Second)
+			f.put(t, []string{streamedB, streamedC}[i%2]) // of project b alone, after the first
+		}
+		w.mu.Lock()
+		if silent := max(w.most, time.Since(w.last)); silent > 30*time.Second {
+			t.Errorf("nothing for %s", silent)
+		}
+		w.mu.Unlock()
+		cancel()
+		<-served
+		time.Sleep(10 * time.Second) // its goroutine ends
+	})
 }
 
 // One address takes half of the streams at most.

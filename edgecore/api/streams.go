@@ -26,7 +26,7 @@ const (
 	turn      = 5 * time.Second
 )
 
-// streams are the clients of GET /api/client/streaming. One goroutine for each environment
+// streams are the clients of GET /api/client/streaming, and of the notices of OFREP. One goroutine for each environment
 // waits for changes, and writes to all clients; clients that have read everything have none.
 type streams struct {
 	api     *api
@@ -252,8 +252,8 @@ func (f *fanout) send(st *state.State) bool {
 		if st != nil {
 			frames := g.frames(st)
 			inParts(clients, func(c *client) { c.updateWithin(g.spread, frames) })
-			continue
 		}
+		// Also after changes, which may be for other clients, one after the other.
 		inParts(clients, func(c *client) { c.beat(began) })
 	}
 	if st != nil {

@@ -70,10 +70,11 @@ func (p *Server) wait(ctx context.Context, err error, deliver func(*edgecore.Def
 			if p.hasUndelivered() {
 				deliver(p.merge())
 			}
-			now := err == nil && p.live()
-			if now {
-				p.confirm()
+			streaming := p.live()
+			if streaming {
+				p.confirm() // whether or not polls fail
 			}
+			now := err == nil && streaming
 			if triggers == nil || now == live {
 				continue
 			}

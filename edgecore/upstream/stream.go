@@ -192,8 +192,7 @@ func (s *scope) stream(ctx context.Context, cancel context.CancelCauseFunc, id s
 // takeFrame takes the events of one frame. Where they cannot be taken, all flags are
 // asked for.
 func (s *scope) takeFrame(ctx context.Context, e sse.Event, first bool) error {
-	_, last := s.before()
-	events, err := parse.Events(ctx, e.Data, s.env, last)
+	events, err := parse.Events(ctx, e.Data, s.env, s.newest())
 	if err == nil {
 		err = s.take(events, e.ID, first)
 	}

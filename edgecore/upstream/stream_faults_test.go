@@ -220,6 +220,22 @@ func TestPollsWithoutRevisions(t *testing.T) {
 	})
 }
 
+// While polls fail the stream confirms that the flags are those of upstream.
+func TestStreamWhilePollsFail(t *testing.T) {
+	u := newUnleash()
+	u.set("x", "a")
+	following(t, u, upstream.ModeAuto, func(t *testing.T, f *flagsOf) {
+		u.fault(func() { u.refuse["features"] = 500 })
+		later(20 * time.Minute)
+		u.set("y", "a")
+		synctest.Wait()
+		f.expect(t, "2: x@a y@a")
+		if s := f.Status(); s.Err == nil || time.Since(s.LastOK) > 31*time.Second || s.Mode != upstream.ModeStream {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
 // slowPolls are answers that take a while.
 type slowPolls struct{ *unleash }
 
